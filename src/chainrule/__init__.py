@@ -1,0 +1,1 @@
+"""Chainrule: from labelled rows to a served model through one chain."""

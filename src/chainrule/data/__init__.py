@@ -1,0 +1,1 @@
+"""Sources, cleaning, validation, splitting and augmentation of rows."""

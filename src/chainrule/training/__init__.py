@@ -1,0 +1,1 @@
+"""Objectives, strategies, the loop, checkpoints."""

@@ -1,0 +1,1 @@
+"""Rows in memory to batches on the device, one file per modality."""

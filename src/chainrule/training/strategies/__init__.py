@@ -1,0 +1,1 @@
+"""Which weights learn and how fast, one file per strategy."""
