@@ -1,1 +1,1 @@
-"""Scores, intervals, floors, figures."""
+"""Scores with intervals, floors to hold them against, calibration, paired comparison, figures and the report page."""

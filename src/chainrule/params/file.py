@@ -19,7 +19,7 @@ PARAMS = "params.yaml"
 class Section(BaseModel):
     """One block of params.yaml; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 AnySection = TypeVar("AnySection", bound=Section)

@@ -40,7 +40,6 @@ class Finetune(Training):
 
     strategy: dict[str, Any] = Field(description="which weights learn, by name, with its options")
     label_smoothing: float = Field(ge=0, lt=1, description="share of the target spread over all classes")
-    dropout: float = Field(ge=0, lt=1, description="before the classifier's last layer")
     patience: int | None = Field(
         default=None, ge=1, description="epochs without a better validation loss until it stops; null: never"
     )

@@ -1,0 +1,135 @@
+"""IDX files as MNIST and Fashion-MNIST ship them, gzipped or not (http://yann.lecun.com/exdb/mnist/)."""
+
+import struct
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chainrule.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy
+    import pandas
+
+# The official names: (part of the split, file of images, file of labels).
+FILES = (
+    ("train", "train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    ("test", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+)
+IMAGES_MAGIC = 2051  # 0x00000803: unsigned bytes, three dimensions
+LABELS_MAGIC = 2049  # 0x00000801: unsigned bytes, one dimension
+
+
+def read(path: Path, *, classes: list[str]) -> "pandas.DataFrame":
+    """Raw rows of the four official files in the directory `path`, training part first, in file order.
+
+    `classes` names the labels 0, 1, … A label beyond them goes through with `problem` "unknown_label".
+    `image` holds PNG bytes (mode L), `id` is "train/000000" with the 0-based index in the file, and every
+    image is its own group. Raises DataError for a missing, truncated or inconsistent file.
+    """
+    import numpy
+    import pandas
+
+    path = Path(path)
+    if not path.is_dir():
+        raise DataError(f"{path}: no such directory; source.path must name the directory of the IDX files")
+    names = numpy.array([*classes, None], dtype=object)
+    frames = []
+    for part, image_name, label_name in FILES:
+        image_file, images = _read_idx(path, image_name, IMAGES_MAGIC)
+        label_file, labels = _read_idx(path, label_name, LABELS_MAGIC)
+        if len(images) != len(labels):
+            raise DataError(
+                f"{image_file}: {len(images)} images but {len(labels)} labels in {label_file.name}; "
+                "the two files must belong together, fetch both again"
+            )
+        if len(images) == 0:
+            raise DataError(f"{image_file}: holds no images; fetch the file again")
+        known = labels < len(classes)
+        ids = [f"{part}/{i:06d}" for i in range(len(images))]
+        frames.append(
+            pandas.DataFrame(
+                {
+                    "id": pandas.Series(ids, dtype="str"),
+                    "group": pandas.Series(ids, dtype="str"),
+                    "image": pandas.Series(_encode_png(images), dtype=object),
+                    "label": pandas.Series(names[numpy.minimum(labels, len(classes))], dtype="str"),
+                    "part": pandas.Series([part] * len(ids), dtype="str"),
+                    "origin": pandas.Series([f"{image_file.name}:{i}" for i in range(len(ids))], dtype="str"),
+                    "problem": pandas.Series(numpy.where(known, None, "unknown_label"), dtype="str"),
+                }
+            )
+        )
+    return pandas.concat(frames, ignore_index=True)
+
+
+def _read_idx(directory: Path, name: str, magic: int) -> "tuple[Path, numpy.ndarray]":
+    """One IDX file as a uint8 array of the shape its header gives, and the file that was read."""
+    import gzip
+
+    import numpy
+
+    found = [file for file in (directory / name, directory / f"{name}.gz") if file.is_file()]
+    if not found:
+        raise DataError(f"{directory / name}[.gz]: missing; put the official file into {directory}")
+    if len(found) == 2:
+        raise DataError(f"{found[0]}: exists plain and as .gz, and the two may differ; remove one of them")
+    file = found[0]
+    try:
+        data = file.read_bytes()
+        if file.suffix == ".gz" and data:
+            data = gzip.decompress(data)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{file}: truncated or corrupt gzip ({error}); fetch the file again") from error
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}); check the file's permissions") from error
+
+    dimensions = magic % 256
+    header = 4 + 4 * dimensions
+    if len(data) < header:
+        raise DataError(
+            f"{file}: {'empty' if not data else 'truncated'}, {len(data)} bytes where the header alone has "
+            f"{header}; fetch the file again"
+        )
+    found_magic, *shape = struct.unpack(f">{1 + dimensions}I", data[:header])
+    if found_magic != magic:
+        raise DataError(
+            f"{file}: magic number {found_magic} instead of {magic}; this is no IDX file of "
+            f"{'images' if magic == IMAGES_MAGIC else 'labels'}, check that the files are not swapped"
+        )
+    expected = header
+    for i, size in enumerate(shape):
+        expected = header + size if i == 0 else header + (expected - header) * size
+    if len(data) != expected or 0 in shape[1:]:
+        raise DataError(
+            f"{file}: {len(data)} bytes where the header ({' x '.join(map(str, shape))}) asks for {expected}; "
+            f"the file is {'truncated' if len(data) < expected else 'corrupt'}, fetch it again"
+        )
+    return file, numpy.frombuffer(data, dtype=numpy.uint8, offset=header).reshape(shape)
+
+
+def _encode_png(images: "numpy.ndarray") -> list[bytes]:
+    """PNG bytes (8 bit, mode L, filter 0) of uint8 images (n, height, width).
+
+    Written by hand after the PNG specification (https://www.w3.org/TR/png/): three chunks, two of them the
+    same for all images, which takes a tenth of the time of an image library for 70,000 small images.
+    """
+    import numpy
+
+    count, height, width = images.shape
+    # Every row of pixels is preceded by the number of its filter: 0, none.
+    rows = numpy.zeros((count, height, width + 1), dtype=numpy.uint8)
+    rows[:, :, 1:] = images
+    size = height * (width + 1)
+    pixels = rows.tobytes()
+    before = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    after = _chunk(b"IEND", b"")
+    return [
+        b"".join((before, _chunk(b"IDAT", zlib.compress(pixels[at : at + size], 1)), after))
+        for at in range(0, count * size, size)
+    ]
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    body = kind + data
+    return b"".join((struct.pack(">I", len(data)), body, struct.pack(">I", zlib.crc32(body))))

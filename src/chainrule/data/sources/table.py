@@ -1,0 +1,104 @@
+"""The kinds of sources and their options, for the full check of params.yaml; reading a source does not need this file."""
+
+import re
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Part = Literal["train", "validation", "test", "unlabelled", "all"]
+Name = Annotated[str, Field(min_length=1)]
+Column = Name | Annotated[int, Field(ge=0)]
+
+
+class SourceOptions(BaseModel):
+    """What every source has; the other fields of a subclass are the keyword arguments of its `read`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    modality: ClassVar[Literal["image", "text"]]
+
+    path: Name = Field(description="the file or directory of the source, from the root of the repository")
+
+
+class DigitsOptions(SourceOptions):
+    modality = "image"
+
+    block: int = Field(ge=1, le=1797, description="consecutive images that a split keeps together (writers are in runs)")
+
+
+class IdxOptions(SourceOptions):
+    modality = "image"
+
+    classes: list[Name] = Field(min_length=2, max_length=256, description="names of the labels 0, 1, …")
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, classes: list[str]) -> list[str]:
+        if len(set(classes)) < len(classes):
+            raise ValueError("names a class twice")
+        return classes
+
+
+class ImageFolderOptions(SourceOptions):
+    modality = "image"
+
+    group_pattern: str | None = Field(
+        description="regular expression with one ( ) that finds in a file name what a split keeps together, or null"
+    )
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _one_group(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"is no regular expression: {error}") from error
+            if groups != 1:
+                raise ValueError(f"has {groups} groups, put ( ) around exactly one part")
+        return pattern
+
+
+class ClassFilesOptions(SourceOptions):
+    modality = "text"
+
+    files: dict[Name, Name] = Field(min_length=2, description="label: file name, one text file per class")
+
+
+class DelimitedOptions(SourceOptions):
+    modality = "text"
+
+    files: dict[Part, Name] = Field(min_length=1, description="part of the split, or all: file name")
+    delimiter: str = Field(min_length=1, max_length=1, description="one character between columns, such as a tab")
+    quoting: bool = Field(description="whether double quotes enclose cells (CSV) or are characters like others")
+    header: bool = Field(description="whether the first line names the columns")
+    text: Column = Field(description="column of the text: its name, or its number from 0")
+    label: Column = Field(description="column of the label: its name, or its number from 0")
+    labels: dict[str, Name] | None = Field(description="value in the file: label name, or null to take the values")
+    group: Column | None = Field(description="column of what a split keeps together, or null: every row by itself")
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> "DelimitedOptions":
+        named = [name for name in ("text", "label", "group") if isinstance(getattr(self, name), str)]
+        if named and not self.header:
+            raise ValueError(f"without a header {' and '.join(named)} must be column numbers, counted from 0")
+        if not self.delimiter.isascii() or self.delimiter in '"\r\n':
+            raise ValueError("delimiter must be an ASCII character other than a quote and a line end")
+        return self
+
+
+class ReviewsOptions(SourceOptions):
+    modality = "text"
+
+    seed: int = Field(ge=0, description="seed of the generator; the same seed gives the same rows everywhere")
+    labelled: int = Field(ge=1, le=1_000_000, description="number of labelled rows, planted dirt included")
+    unlabelled: int = Field(ge=0, le=10_000_000, description="number of rows of the part unlabelled")
+
+
+SOURCES: dict[str, type[SourceOptions]] = {
+    "class_files": ClassFilesOptions,
+    "delimited": DelimitedOptions,
+    "digits": DigitsOptions,
+    "idx": IdxOptions,
+    "image_folder": ImageFolderOptions,
+    "reviews": ReviewsOptions,
+}

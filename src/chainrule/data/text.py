@@ -1,0 +1,275 @@
+"""Rows whose input is a text: undecoded bytes in, clean str out."""
+
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chainrule.data.reject import Reject
+from chainrule.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INPUT = "text"
+
+_SHINGLE = 3
+_MAX_CANDIDATES = 20_000_000  # pairs to verify; 320 MB of indices
+_CHUNK = 100_000  # pairs verified at once
+_MAX_PASSES = 10
+
+# Controls other than whitespace, soft hyphens, zero-width and direction marks. The zero-width joiners stay: Persian
+# and emoji need them.
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]")
+
+_INLINE = "a abbr b big cite code del em font i ins kbd mark q s small span strike strong sub sup tt u var".split()
+_BLOCK = (
+    "article aside blockquote body br center dd div dl dt footer form h1 h2 h3 h4 h5 h6 head header hr html iframe img "
+    "input label li link main meta nav ol option p pre section select table tbody td textarea tfoot th thead title tr ul "
+    "video wbr"
+).split()
+# Only names that HTML knows, and only attributes with values: "<unk>", "a <b" and "<i think>" are text.
+_ATTRIBUTES = r"""(?:\s+[\w:-]+=(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))*\s*/?>"""
+_HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_INLINE_TAG = re.compile(rf"</?(?:{'|'.join(_INLINE)}){_ATTRIBUTES}", re.IGNORECASE)
+_BLOCK_TAG = re.compile(rf"<(?:!doctype html|/?(?:{'|'.join(_BLOCK)})){_ATTRIBUTES}", re.IGNORECASE)
+# An entity whose ampersand was lost, as in "Microsoft #39;s".
+_LAME_ENTITY = re.compile(r"(?<![&\w])(#\d{1,6}|quot|amp|lt|gt|nbsp|apos);")
+
+_WORD = re.compile(r"\w+")
+_NUMBER_MARK = re.compile(r"(?<=\d)[.,](?=\d)")
+
+
+def normalise(
+    raw: bytes, *, lowercase: bool, strip_html: bool, min_characters: int, max_characters: int
+) -> tuple[str, list[str]]:
+    """Return the text and what had to be repaired.
+
+    Read as UTF-8 (or UTF-16 where a byte order mark says so), else as cp1252. Then HTML is stripped and unescaped,
+    mojibake undone (ftfy, R. Speer 2019), Unicode brought to NFC, control characters removed, whitespace collapsed to single
+    blanks; over again until nothing changes, so the function is idempotent.
+
+    Raises Reject: undecodable_text, empty_text, too_short (under `min_characters`), too_long (over `max_characters`).
+    """
+    text, repairs = _decoded(raw)
+    for _ in range(_MAX_PASSES):
+        before = text
+        text = _pass(text, strip_html, repairs)
+        if lowercase:
+            text = text.lower()
+        if text == before:
+            break
+    else:
+        raise Reject("undecodable_text", f"still changing after {_MAX_PASSES} passes of normalisation")
+    if not text:
+        raise Reject("empty_text", "nothing is left but blanks, controls or markup" if raw else "no bytes")
+    if len(text) < min_characters:
+        raise Reject("too_short", f"{len(text)} characters, at least {min_characters} are asked for")
+    if len(text) > max_characters:
+        raise Reject("too_long", f"{len(text)} characters, at most {max_characters} are allowed")
+    return text, list(dict.fromkeys(repairs))
+
+
+def key(value: str) -> str:
+    """Return what two texts share that differ in case, blanks and punctuation only.
+
+    Points and commas within numbers count, as do symbols such as emoji. A text of nothing but punctuation is its own key.
+    """
+    folded = value.casefold()
+    marked = _NUMBER_MARK.sub(lambda mark: "\ue000" if mark[0] == "." else "\ue001", folded)
+    return marked.translate(_DROP) or "".join(folded.split())
+
+
+def near_duplicates(values: Sequence[str], threshold: float) -> np.ndarray:
+    """Return the index pairs [P, 2] (int64, first < second, sorted) of texts that say nearly the same.
+
+    Alike means: the Jaccard similarity of their sets of word 3-shingles (case and punctuation aside; a text of fewer
+    words is one shingle) is at least `threshold`, and they share a shingle. The search is exact: of two sets that are so
+    alike, each with its n shingles in one common order, the first n - ceil(threshold * n) + 1 must overlap (prefix
+    filter: Bayardo, Ma and Srikant 2007, Scaling up all pairs similarity search). The order is rarest first, so a common
+    phrase makes no candidates.
+
+    Raises DataError when more than 20 million pairs would have to be verified.
+    """
+    document, shingle = _shingles(values)
+    if not len(document):
+        return np.zeros((0, 2), np.int64)
+    _, shingle, frequency = np.unique(shingle, return_inverse=True, return_counts=True)
+    order = np.lexsort((shingle, frequency[shingle], document))
+    document, shingle = document[order], shingle[order]
+    size = np.bincount(document, minlength=len(values))
+    start = np.cumsum(size) - size
+    prefix = size - np.ceil(threshold * size - 1e-9).astype(np.int64) + 1
+    within = np.arange(len(document)) - start[document] < prefix[document]
+    pairs = _sharing(document[within], shingle[within], size, threshold, len(values))
+    return _verified(pairs, document, shingle, size, threshold)
+
+
+def augmented_copy(value: str, rng: np.random.Generator, *, delete: float, swap: float) -> str:
+    """Return a copy with each word deleted with probability `delete` and swapped with the next with probability `swap`.
+
+    Random deletion and swap of EDA (Wei and Zou 2019, arXiv:1901.11196). At least one word is left.
+    """
+    words = value.split()
+    if not words:
+        return value
+    keep = rng.random(len(words)) >= delete
+    if not keep.any():
+        keep[rng.integers(len(words))] = True
+    kept = [word for word, stays in zip(words, keep, strict=True) if stays]
+    for index in np.flatnonzero(rng.random(len(kept) - 1) < swap):
+        kept[index], kept[index + 1] = kept[index + 1], kept[index]
+    return " ".join(kept)
+
+
+def describe(values: Sequence[str]) -> "pd.DataFrame":
+    """Return what validation looks at, one row per text: its number of characters and of words."""
+    import pandas as pd
+
+    characters = np.array([len(value) for value in values], np.int64)
+    words = np.array([len(value.split()) for value in values], np.int64)
+    return pd.DataFrame({"characters": characters, "words": words})
+
+
+def _decoded(raw: bytes) -> tuple[str, list[str]]:
+    """Return the decoded text and the repairs that decoding was."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return raw.decode("utf-16"), ["decoded_utf16"]
+        except UnicodeDecodeError as error:
+            raise Reject("undecodable_text", f"marked as UTF-16 but {error.reason} at byte {error.start}") from error
+    try:
+        return raw.decode("utf-8"), []
+    except UnicodeDecodeError as error:
+        utf8 = f"not UTF-8 ({error.reason} at byte {error.start})"
+    try:
+        text = raw.decode("cp1252")
+    except UnicodeDecodeError as error:
+        raise Reject("undecodable_text", f"{utf8}, not cp1252 (byte {error.start})") from error
+    # Every byte string with the right luck is cp1252; a text in it holds no controls.
+    if _CONTROL.search(text):
+        raise Reject("undecodable_text", f"{utf8}, and control characters speak against cp1252")
+    return text, ["decoded_cp1252"]
+
+
+def _pass(text: str, strip_html: bool, repairs: list[str]) -> str:
+    """Apply every repair once, noting those that changed something."""
+    from ftfy import fix_encoding
+
+    shown = _INVISIBLE.sub("", _CONTROL.sub(" ", text))
+    if shown != text:
+        repairs.append("control_characters")
+    text = shown
+    if strip_html:
+        bare = _without_html(text)
+        if bare != text:
+            repairs.append("html")
+        text = bare
+    if not text.isascii():
+        fixed = fix_encoding(text)
+        if fixed != text:
+            repairs.append("mojibake")
+        composed = unicodedata.normalize("NFC", fixed)
+        if composed != fixed:
+            repairs.append("unicode")
+        text = composed
+    spaced = " ".join(text.split())
+    if spaced != text:
+        repairs.append("whitespace")
+    return spaced
+
+
+def _without_html(text: str) -> str:
+    """Strip tags and unescape entities; done again by the next pass where one layer hid another."""
+    if "<" in text:
+        text = _BLOCK_TAG.sub(" ", _INLINE_TAG.sub("", _HIDDEN.sub(" ", text)))
+    if ";" in text:
+        text = html.unescape(_LAME_ENTITY.sub(r"&\1;", text))
+    elif "&" in text:  # old pages leave the semicolon out: "&amp" still means "&"
+        text = html.unescape(text)
+    return text
+
+
+class _Dropping(dict[int, int | None]):
+    """A table for str.translate that drops blanks, controls and punctuation, filled as letters come by."""
+
+    def __missing__(self, letter: int) -> int | None:
+        kind = unicodedata.category(chr(letter))
+        kept = None if kind[0] in "PZ" or kind in ("Cc", "Cf") else letter
+        self[letter] = kept
+        return kept
+
+
+_DROP = _Dropping()
+
+
+def _shingles(values: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return (document, shingle) of every distinct shingle of every text: int64 [S] and uint64 [S], by document."""
+    numbers: dict[str, int] = {}
+    flat: list[int] = []
+    lengths = np.zeros(len(values), np.int64)
+    for index, value in enumerate(values):
+        words = _WORD.findall(value.casefold())
+        if words and len(words) < _SHINGLE:
+            words += [""] * (_SHINGLE - len(words))
+        lengths[index] = len(words)
+        flat.extend(numbers.setdefault(word, len(numbers) + 1) for word in words)
+    word = np.array(flat, np.uint64)
+    document = np.repeat(np.arange(len(values)), lengths)
+    if not len(word):
+        return document, word
+    # Three odd 64-bit constants; sums wrap around, and a chance meeting of two shingles needs billions of them.
+    mixed = word[:-2] * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= (word[1:-1] * np.uint64(0xC2B2AE3D27D4EB4F)) << np.uint64(1)
+    mixed += word[2:] * np.uint64(0x165667B19E3779F9)
+    whole = document[:-2] == document[2:]
+    document, mixed = document[:-2][whole], mixed[whole]
+    order = np.lexsort((mixed, document))
+    document, mixed = document[order], mixed[order]
+    new = np.ones(len(mixed), bool)
+    new[1:] = (document[1:] != document[:-1]) | (mixed[1:] != mixed[:-1])
+    return document[new], mixed[new]
+
+
+def _sharing(
+    document: np.ndarray, shingle: np.ndarray, size: np.ndarray, threshold: float, count: int
+) -> np.ndarray:
+    """Return the distinct pairs [P, 2] of documents that share a shingle and whose sizes allow the similarity."""
+    order = np.lexsort((document, shingle))
+    document, shingle = document[order], shingle[order]
+    ends = np.searchsorted(shingle, shingle, side="right")
+    following = ends - np.arange(len(shingle)) - 1  # later members of the same bucket
+    total = int(following.sum())
+    if total > _MAX_CANDIDATES:
+        raise DataError(
+            f"{total} pairs of {count} texts are candidates for near duplicates at {threshold}: "
+            "raise clean.near_duplicates"
+        )
+    first = np.repeat(np.arange(len(shingle)), following)
+    second = np.arange(total) - np.repeat(np.cumsum(following) - following, following) + first + 1
+    one, other = document[first], document[second]
+    small, large = np.minimum(size[one], size[other]), np.maximum(size[one], size[other])
+    possible = small >= threshold * large - 1e-9
+    keys = np.unique(one[possible] * count + other[possible])
+    return np.stack([keys // count, keys % count], axis=1)
+
+
+def _verified(
+    pairs: np.ndarray, document: np.ndarray, shingle: np.ndarray, size: np.ndarray, threshold: float
+) -> np.ndarray:
+    """Return those pairs whose Jaccard similarity, computed in full, is at least `threshold`."""
+    from scipy.sparse import csr_array
+
+    shape = (len(size), int(shingle.max()) + 1)
+    incidence = csr_array((np.ones(len(shingle), np.int32), (document, shingle)), shape=shape)
+    alike = np.zeros(len(pairs), bool)
+    for start in range(0, len(pairs), _CHUNK):
+        some = pairs[start : start + _CHUNK]
+        common = np.asarray(incidence[some[:, 0]].multiply(incidence[some[:, 1]]).sum(axis=1)).ravel()
+        union = size[some[:, 0]] + size[some[:, 1]] - common
+        alike[start : start + _CHUNK] = common >= threshold * union - 1e-9
+    return pairs[alike]

@@ -1,0 +1,1 @@
+"""Cheap honest models per modality: what a user gets without any of the chain."""

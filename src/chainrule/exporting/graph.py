@@ -1,0 +1,65 @@
+"""From a torch model to one ONNX graph: dynamic batch (and sequence), weights inside, nothing else."""
+
+import contextlib
+import io
+import logging
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    import onnx
+
+OUTPUT = "logits"
+
+
+def to_onnx(
+    model: nn.Module, example: tuple[Tensor, ...], names: tuple[str, ...], dynamic: tuple[dict[int, str], ...]
+) -> "onnx.ModelProto":
+    """Return the model as an ONNX graph whose output is `logits`.
+
+    example: inputs to trace with, batch of at least two; names: the inputs' names; dynamic: the names of the axes that
+    may vary, per input. What the exporter notes of this machine (stack traces with paths) is left out, so that the
+    same weights give the same bytes anywhere.
+    """
+    sizes = {name: torch.export.Dim.DYNAMIC for axes in dynamic for name in axes.values()}
+    shapes = tuple({axis: sizes[name] for axis, name in axes.items()} for axes in dynamic)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            model.eval().cpu(),
+            example,
+            dynamo=True,
+            external_data=False,
+            input_names=list(names),
+            output_names=[OUTPUT],
+            dynamic_shapes=shapes,
+            verbose=False,
+        )
+    assert program is not None  # dynamo=True without a file name returns the program
+    graph = program.model_proto
+    _strip(graph)
+    _name_axes(graph, names, dynamic)
+    return graph
+
+
+def _strip(model: "onnx.ModelProto") -> None:
+    """Remove notes about where the graph came from, and inferred shapes, which quantisers stumble over."""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+    model.doc_string = model.graph.doc_string = ""
+    for node in (*model.graph.node, *(node for function in model.functions for node in function.node)):
+        del node.metadata_props[:]
+        node.doc_string = ""
+
+
+def _name_axes(model: "onnx.ModelProto", names: tuple[str, ...], dynamic: tuple[dict[int, str], ...]) -> None:
+    """Give the varying axes of inputs and output their names instead of the exporter's s77."""
+    axes_of = dict(zip(names, dynamic, strict=True)) | {OUTPUT: {0: "batch"}}
+    for value in (*model.graph.input, *model.graph.output):
+        for axis, name in axes_of[value.name].items():
+            value.type.tensor_type.shape.dim[axis].dim_param = name

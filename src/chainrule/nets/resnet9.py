@@ -1,0 +1,57 @@
+"""ResNet-9, the small residual network of DAWNBench (Page 2018, "How to train your ResNet", https://myrtle.ai/learn/how-to-train-your-resnet/;
+Coleman et al. 2017): eight 3×3 convolutions, two of the four stages with a residual branch, and a head outside this module."""
+
+import torch
+from torch import nn
+
+
+def _conv(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
+
+
+class Residual(nn.Module):
+    """x plus two convolutions of x."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(_conv(features, features), _conv(features, features))
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = maps + self.branch(maps)
+        return result
+
+
+class ResNet9(nn.Module):
+    """Widths w, 2w, 4w, 8w; every stage after the first halves the map, rounding up."""
+
+    gains_from_bf16 = True
+    channels_last = True
+    stride = 8
+
+    def __init__(self, channels: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            _conv(channels, width),
+            _conv(width, 2 * width), nn.MaxPool2d(2, ceil_mode=True), Residual(2 * width),
+            _conv(2 * width, 4 * width), nn.MaxPool2d(2, ceil_mode=True),
+            _conv(4 * width, 8 * width), nn.MaxPool2d(2, ceil_mode=True), Residual(8 * width),
+        )  # fmt: skip
+        self.dropout = nn.Dropout(dropout)
+        self.map_channels = self.out_features = 8 * width
+
+    def feature_map(self, images: torch.Tensor) -> torch.Tensor:
+        """[B, map_channels, H/8, W/8], rounded up, of float32 images [B, C, H, W]."""
+        maps: torch.Tensor = self.layers(images)
+        return maps
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Embeddings [B, out_features] of normalised float32 images [B, C, H, W]: the largest value of each last map."""
+        embeddings: torch.Tensor = self.dropout(self.feature_map(images).amax((2, 3)))
+        return embeddings
+
+
+def build(channels: int, *, width: int, dropout: float) -> ResNet9:
+    """A ResNet-9 that starts with `width` channels (64 in the original); `dropout` acts on the embedding."""
+    return ResNet9(channels, width, dropout)

@@ -1,0 +1,95 @@
+"""The nets by name: what each takes in params.yaml under `net` beside its name, and what it can be used for."""
+
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError("must be odd")
+    return value
+
+
+Dropout = Annotated[
+    float, Field(description="probability of dropping a feature of the embedding", ge=0, lt=1)
+]
+
+
+class DSDNetOptions(_Options):
+    """Depthwise-separable dilated convolutions."""
+
+    width: int = Field(
+        description="channels of the first stage; each later stage doubles them", ge=1, le=4096
+    )
+    depth: int = Field(description="blocks in each stage", ge=1, le=100)
+    stages: int = Field(description="resolutions; each after the first halves height and width", ge=1, le=6)
+    stem: int = Field(
+        description="stride of the first convolution: 1 for small images, 4 for 224×224", ge=1, le=16
+    )
+    kernel: Annotated[int, AfterValidator(_odd)] = Field(
+        description="odd size of the depthwise convolutions", ge=3, le=31
+    )
+    dilations: list[Annotated[int, Field(ge=1, le=64)]] = Field(
+        description="taken in turn by the blocks of a stage", min_length=1
+    )
+    expansion: int = Field(description="how much wider a block is inside", ge=1, le=8)
+    dropout: Dropout
+
+
+class CNNOptions(_Options):
+    """A plain small convolutional network."""
+
+    width: int = Field(description="channels of the first convolution", ge=1, le=4096)
+    depth: int = Field(description="convolutions", ge=1, le=20)
+    dropout: Dropout
+
+
+class ResNet9Options(_Options):
+    """DAWNBench's ResNet-9."""
+
+    width: int = Field(description="channels of the first convolution, 64 in the original", ge=1, le=1024)
+    dropout: Dropout
+
+
+class TorchvisionOptions(_Options):
+    """A classifier of torchvision."""
+
+    arch: str = Field(description="torchvision's name for it, such as resnet18", min_length=1)
+
+
+class EncoderOptions(_Options):
+    """A transformer encoder of transformers."""
+
+    arch: str = Field(
+        description="a model type of transformers: bert, roberta, distilbert, electra, …", min_length=1
+    )
+    layers: int = Field(description="encoder layers", ge=1, le=100)
+    width: int = Field(description="features of a token, a multiple of heads", ge=1, le=8192)
+    heads: int = Field(description="attention heads", ge=1, le=128)
+    feed_forward: int = Field(
+        description="features of a layer's inner part, often four times the width", ge=1, le=32768
+    )
+    max_length: int = Field(description="most tokens in a row", ge=2, le=8192)
+    dropout: float = Field(description="probability of dropping a feature or an attention weight", ge=0, lt=1)
+
+
+class Net(NamedTuple):
+    """What the check of params.yaml knows of a net."""
+
+    options: type[BaseModel]  # of `net` without its name
+    modality: Literal["image", "text"]
+    masked_image: bool  # can be pretrained by masked image: has feature_map, map_channels and stride
+
+
+NETS: dict[str, Net] = {
+    "cnn": Net(CNNOptions, "image", True),
+    "dsdnet": Net(DSDNetOptions, "image", True),
+    "encoder": Net(EncoderOptions, "text", False),
+    "resnet9": Net(ResNet9Options, "image", True),
+    "torchvision": Net(TorchvisionOptions, "image", False),
+}

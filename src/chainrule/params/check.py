@@ -1,0 +1,344 @@
+"""The full check of params.yaml: every mistake at once, before any work.
+
+`python -m chainrule.params.check` checks the file and prints the recipes, or the mistakes (exit code 2);
+`python -m chainrule.params.check --schema` prints the JSON Schema for editors.
+"""
+
+import argparse
+import difflib
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel, Field, ValidationError
+
+from chainrule.data.sources.table import SOURCES
+from chainrule.data.table import MODALITIES
+from chainrule.errors import ChainruleError, ParamsError
+from chainrule.nets.table import NETS
+from chainrule.params.augment import Augment
+from chainrule.params.clean import Clean
+from chainrule.params.evaluate import Evaluate
+from chainrule.params.export import Export
+from chainrule.params.file import PARAMS, Section, read_params
+from chainrule.params.split import Split
+from chainrule.params.training import Finetune, Pretrain
+from chainrule.tasks.table import TASKS
+from chainrule.training.inputs.table import INPUTS
+from chainrule.training.objectives.table import OBJECTIVES
+from chainrule.training.strategies.table import STRATEGIES
+
+RECIPE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class Mistake(NamedTuple):
+    """One mistake: where, what was found, what is allowed, and the nearest valid name."""
+
+    path: str
+    found: str
+    allowed: str
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        """Return the mistake as one line."""
+        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
+        return f"{self.path}: found {self.found}; {self.allowed}{hint}"
+
+
+class File(Section):
+    """The whole file: the settings of every recipe by name."""
+
+    recipes: dict[str, Any]
+
+
+class Recipe(Section):
+    """One recipe; its plug-ins' options are checked against the tables beside the plug-ins."""
+
+    task: str = Field(description="what kind of problem")
+    modality: str = Field(description="what the inputs are")
+    seed: int = Field(ge=0, lt=2**31, description="seed of everything random in this recipe")
+    source: dict[str, Any] = Field(description="where the raw rows come from")
+    clean: dict[str, Any]
+    split: dict[str, Any]
+    augment: dict[str, Any]
+    net: dict[str, Any] = Field(description="the architecture")
+    pretrain: dict[str, Any]
+    finetune: dict[str, Any]
+    evaluate: dict[str, Any]
+    export: dict[str, Any]
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "clean": Clean,
+    "split": Split,
+    "augment": Augment,
+    "pretrain": Pretrain,
+    "finetune": Finetune,
+    "evaluate": Evaluate,
+    "export": Export,
+}
+
+
+class PlugIns(NamedTuple):
+    """Where a recipe names a plug-in: the block's path, the key of the name, the options by name."""
+
+    path: tuple[str, ...]
+    key: str
+    options: Mapping[str, type[BaseModel]]
+
+
+PLUG_INS = (
+    PlugIns(("source",), "kind", SOURCES),
+    PlugIns(("net",), "name", {name: net.options for name, net in NETS.items()}),
+    PlugIns(("pretrain", "objective"), "name", {name: entry.options for name, entry in OBJECTIVES.items()}),
+    PlugIns(("finetune", "strategy"), "name", {name: entry.options for name, entry in STRATEGIES.items()}),
+)
+
+
+def check(root: Path) -> None:
+    """Check params.yaml below `root`; ParamsError lists every mistake in it."""
+    mistakes = find_mistakes(read_params(root))
+    if mistakes:
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        raise ParamsError("\n  ".join([f"{count} in {root / PARAMS}:", *map(str, mistakes)]))
+
+
+def find_mistakes(params: Mapping[str, Any]) -> list[Mistake]:
+    """Return every mistake in the content of params.yaml, in the order of the file's recipes."""
+    mistakes = list(_typed(File, params, ""))
+    for name, block in params["recipes"].items():
+        path = f"recipes.{name}"
+        if not isinstance(name, str) or not RECIPE_NAME.fullmatch(name):
+            mistakes.append(Mistake(path, repr(name), "a recipe's name is lower-case letters, digits, - and _"))
+        else:
+            mistakes += _recipe(block, path)
+    return mistakes
+
+
+def _recipe(block: Any, path: str) -> Iterator[Mistake]:
+    yield from _typed(Recipe, block, path)
+    if not isinstance(block, dict):
+        return
+    for name, model in SECTIONS.items():
+        if isinstance(block.get(name), dict):
+            yield from _typed(model, block[name], f"{path}.{name}")
+    for plug_ins in PLUG_INS:
+        yield from _plug_in(block, plug_ins, path)
+    for key, table in (("task", TASKS), ("modality", MODALITIES)):
+        if isinstance(block.get(key), str):
+            yield from _name(block[key], list(table), f"{path}.{key}")
+    if block.get("modality") in MODALITIES:
+        yield from _modality(block, block["modality"], path)
+        yield from _fitting(block, block["modality"], path)
+
+
+def _plug_in(block: dict[str, Any], plug_ins: PlugIns, path: str) -> Iterator[Mistake]:
+    chosen = _at(block, plug_ins.path)
+    if not isinstance(chosen, dict):
+        return  # reported with the section it belongs to
+    path = ".".join((path, *plug_ins.path))
+    name = chosen.get(plug_ins.key)
+    if plug_ins.key not in chosen:
+        yield Mistake(f"{path}.{plug_ins.key}", "nothing", f"one of {', '.join(plug_ins.options)} is needed")
+    elif name not in plug_ins.options:
+        yield from _name(name, list(plug_ins.options), f"{path}.{plug_ins.key}")
+    else:
+        options = {key: value for key, value in chosen.items() if key != plug_ins.key}
+        yield from _typed(plug_ins.options[name], options, path)
+
+
+def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistake]:
+    """Check what the modality's own tables say: normalisation, copies, distortions, tokenizer."""
+    rows, inputs = MODALITIES[modality], INPUTS[modality]
+    tables = [
+        (("clean", "normalise"), rows.normalise),
+        (("augment", "options"), rows.augment),
+        (("pretrain", "training", "distort"), inputs.distort),
+        (("finetune", "distort"), inputs.distort),
+    ]
+    for place, model in tables:
+        if isinstance(_at(block, place), dict):
+            yield from _typed(model, _at(block, place), ".".join((path, *place)))
+    tokenizer = _at(block, ("pretrain", "tokenizer"))
+    if inputs.tokenizer is None and tokenizer is not None:
+        yield Mistake(f"{path}.pretrain.tokenizer", repr(tokenizer), f"null is needed for modality {modality}")
+    if inputs.tokenizer is not None:
+        yield from _typed(inputs.tokenizer, tokenizer, f"{path}.pretrain.tokenizer")
+
+
+def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistake]:
+    """Check what must fit together: task, source, net and objective with the modality, and sizes with each other."""
+    task, kind, net = block.get("task"), _at(block, ("source", "kind")), _at(block, ("net", "name"))
+    objective = _at(block, ("pretrain", "objective", "name"))
+    if task in TASKS and modality not in TASKS[task].modalities:
+        yield Mistake(f"{path}.modality", repr(modality), f"task {task} takes {' or '.join(TASKS[task].modalities)}")
+    if kind in SOURCES and SOURCES[kind].modality != modality:
+        yield Mistake(f"{path}.source.kind", repr(kind), f"a source of modality {modality} is needed: {_of(SOURCES, modality)}")
+    if net in NETS and NETS[net].modality != modality:
+        yield Mistake(f"{path}.net.name", repr(net), f"a net of modality {modality} is needed: {_of(NETS, modality)}")
+    if objective in OBJECTIVES and OBJECTIVES[objective].modality not in (None, modality):
+        yield Mistake(f"{path}.pretrain.objective.name", repr(objective), f"an objective of modality {modality} or none is needed")
+    if objective == "masked_image" and net in NETS and NETS[net].modality == "image" and not NETS[net].masked_image:
+        able = [name for name, entry in NETS.items() if entry.masked_image]
+        yield Mistake(f"{path}.pretrain.objective.name", repr(objective), f"net {net} gives no feature map; {', '.join(able)} do")
+    training = _at(block, ("pretrain", "training"))
+    if objective in OBJECTIVES and (objective == "none") != (training is None):
+        needed = "null goes with the objective none" if objective == "none" else f"objective {objective} needs it"
+        yield Mistake(f"{path}.pretrain.training", "null" if training is None else "a block", needed)
+    yield from _sizes(block, path)
+
+
+def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
+    test, validation = _number(block, "split", "test"), _number(block, "split", "validation")
+    if test is not None and validation is not None and test + validation >= 1:
+        yield Mistake(f"{path}.split", f"test + validation = {test + validation:g}", "less than 1 leaves training rows")
+    width, heads = _number(block, "net", "width"), _number(block, "net", "heads")
+    if width and heads and width % heads:
+        yield Mistake(f"{path}.net.width", f"{width:g}", f"a multiple of heads ({heads:g}) is needed")
+    kept, most = _number(block, "pretrain", "tokenizer", "max_length"), _number(block, "net", "max_length")
+    if kept and most and kept > most:
+        yield Mistake(f"{path}.pretrain.tokenizer.max_length", f"{kept:g}", f"at most net.max_length ({most:g}) fit the net")
+    shortest, longest = (_number(block, "clean", "normalise", f"{bound}_characters") for bound in ("min", "max"))
+    if shortest and longest and shortest > longest:
+        yield Mistake(f"{path}.clean.normalise.min_characters", f"{shortest:g}", f"at most max_characters ({longest:g})")
+
+
+def _typed(model: type[BaseModel], value: Any, path: str) -> Iterator[Mistake]:
+    """Yield pydantic's findings about one block as mistakes."""
+    if not isinstance(value, dict):
+        keys = ", ".join(model.model_fields)
+        yield Mistake(path, "nothing" if value is None else repr(value), f"a block is needed with {keys}")
+        return
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        for finding in error.errors(include_url=False):
+            yield _mistake(model, finding, path)
+
+
+def _mistake(model: type[BaseModel], finding: Any, path: str) -> Mistake:
+    place = ".".join([path, *(str(part) for part in finding["loc"])]).strip(".")
+    model = _innermost(model, finding["loc"][:-1])
+    if finding["type"] == "extra_forbidden":
+        known = list(model.model_fields)
+        allowed = f"unknown key; known here: {', '.join(known)}" if known else "unknown key; there are no options here"
+        return Mistake(place, repr(finding["input"]), allowed, _nearest(str(finding["loc"][-1]), known))
+    if finding["type"] == "missing":
+        field = model.model_fields.get(str(finding["loc"][-1]))
+        return Mistake(place, "nothing", f"is needed: {field.description if field and field.description else 'a block'}")
+    return Mistake(place, repr(finding["input"]), finding["msg"][:1].lower() + finding["msg"][1:])
+
+
+def _innermost(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel]:
+    """Return the model of the block at a place inside another model."""
+    for key in place:
+        field = model.model_fields.get(str(key))
+        inner = (field.annotation, *get_args(field.annotation)) if field else ()
+        model = next((kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
+    return model
+
+
+def _name(found: Any, known: list[str], path: str) -> Iterator[Mistake]:
+    if found not in known:
+        yield Mistake(path, repr(found), f"one of {', '.join(known)} is needed", _nearest(str(found), known))
+
+
+def _nearest(found: str, known: list[str]) -> str | None:
+    """Return the known name most like `found`: also by its beginnings (lr → learning_rate), or None."""
+    wanted = found.lower().replace("-", "_")
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.6)
+    initials: Callable[[str], str] = lambda name: "".join(word[0] for word in name.split("_"))  # noqa: E731
+    return next(iter([*close, *(name for name in known if initials(name) == wanted or name.startswith(wanted))]), None)
+
+
+def _at(block: Any, place: tuple[str, ...]) -> Any:
+    for key in place:
+        block = block.get(key) if isinstance(block, dict) else None
+    return block
+
+
+def _number(block: Any, *place: str) -> float | None:
+    value = _at(block, place)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _of(table: Mapping[str, Any], modality: str) -> str:
+    return ", ".join(name for name, entry in table.items() if entry.modality == modality)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return a JSON Schema (draft 2020-12) of params.yaml: each section, and each plug-in's options by its name."""
+    properties = {name: {**_closed(model)} for name, model in SECTIONS.items()}
+    properties["task"] = {"enum": list(TASKS), "description": "what kind of problem"}
+    properties["modality"] = {"enum": list(MODALITIES), "description": "what the inputs are"}
+    properties["seed"] = Recipe.model_json_schema()["properties"]["seed"]
+    for plug_ins in PLUG_INS:
+        choices = [_choice(plug_ins.key, name, model) for name, model in plug_ins.options.items()]
+        parent = properties if len(plug_ins.path) == 1 else properties[plug_ins.path[0]]["properties"]
+        parent[plug_ins.path[-1]] = {"oneOf": choices}
+    properties["clean"]["properties"]["normalise"] = _any_of(entry.normalise for entry in MODALITIES.values())
+    properties["augment"]["properties"]["options"] = _any_of(entry.augment for entry in MODALITIES.values())
+    distort = _any_of(entry.distort for entry in INPUTS.values())
+    training = _closed(Pretrain)["properties"]["training"]["anyOf"][0]
+    training["properties"]["distort"] = distort
+    properties["pretrain"]["properties"]["training"] = {"anyOf": [training, {"type": "null"}]}
+    properties["finetune"]["properties"]["distort"] = distort
+    recipe = {"type": "object", "additionalProperties": False, "required": list(Recipe.model_fields), "properties": properties}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Chainrule params.yaml",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["recipes"],
+        "properties": {"recipes": {"type": "object", "additionalProperties": recipe}},
+    }
+
+
+def _closed(model: type[BaseModel]) -> dict[str, Any]:
+    """Return a model's JSON Schema with its definitions put in place."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def inlined(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return inlined(definitions[node["$ref"].rsplit("/", 1)[1]])
+            return {key: inlined(value) for key, value in node.items()}
+        return [inlined(value) for value in node] if isinstance(node, list) else node
+
+    result: dict[str, Any] = inlined(schema)
+    return result
+
+
+def _choice(key: str, name: str, model: type[BaseModel]) -> dict[str, Any]:
+    schema = _closed(model)
+    schema["properties"] = {key: {"const": name}, **schema.get("properties", {})}
+    schema["required"] = [key, *schema.get("required", [])]
+    return schema
+
+
+def _any_of(models: Iterator[type[BaseModel]]) -> dict[str, Any]:
+    return {"anyOf": [_closed(model) for model in models]}
+
+
+def main() -> None:
+    """Check params.yaml in the current folder, or print its JSON Schema."""
+    parser = argparse.ArgumentParser(prog="python -m chainrule.params.check", description=main.__doc__)
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema")
+    if parser.parse_args().schema:
+        print(json.dumps(json_schema(), indent=2))
+        return
+    try:
+        check(Path.cwd())
+    except ChainruleError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    for name, block in read_params(Path.cwd())["recipes"].items():
+        print(f"{name}: {block['task']}, {block['source']['kind']}, {block['net']['name']}")
+
+
+if __name__ == "__main__":
+    main()

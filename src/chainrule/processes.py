@@ -1,0 +1,129 @@
+"""How a stage shares the machine: it dies with the process that started it, and cores are lent, not grabbed."""
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+POLL_SECONDS = 0.25
+CORES = "CHAINRULE_CORES"
+
+
+def is_dvc(process: psutil.Process) -> bool:
+    """Whether a process is DVC's command line, however it was started."""
+    try:
+        words = process.cmdline()[:3]
+    except psutil.Error:
+        return False
+    return any(Path(word).stem == "dvc" for word in words) or words[1:3] == ["-m", "dvc"]
+
+
+def starters() -> list[psutil.Process]:
+    """Return the ancestors up to the nearest DVC process; the parent alone when there is none.
+
+    DVC starts a stage through a shell, which outlives a killed DVC: watching the parent alone is not enough.
+    """
+    ancestors = psutil.Process().parents()
+    for position, ancestor in enumerate(ancestors):
+        if is_dvc(ancestor):
+            return ancestors[: position + 1]
+    return ancestors[:1]
+
+
+def die_with_starters() -> None:
+    """End this process, at once and without clean-up, as soon as one of its starters is gone.
+
+    A stage that outlived its DVC would write beside the copy that the next `dvc repro` starts.
+    """
+    watched = starters()
+
+    def watch() -> None:
+        while all(_alive(process) for process in watched):
+            time.sleep(POLL_SECONDS)
+        os._exit(137)
+
+    threading.Thread(target=watch, name="die-with-starters", daemon=True).start()
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextmanager
+def hold(lock: Path, waiting: str) -> Iterator[None]:
+    """Hold a lock file for the block; print `waiting` once if another process has it. The kernel frees it at death."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    file_lock = FileLock(lock)
+    try:
+        file_lock.acquire(timeout=0)
+    except Timeout:
+        print(waiting, flush=True)
+        file_lock.acquire()
+    try:
+        yield
+    finally:
+        file_lock.release()
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use: its affinity, cut down by a container's CPU quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota_file = Path("/sys/fs/cgroup/cpu.max")
+    if quota_file.is_file():
+        quota, period = quota_file.read_text().split()
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    return cores
+
+
+def wanted_cores() -> int:
+    """Return CHAINRULE_CORES if it is set (at most what is there), else every core this process may use."""
+    return min(int(os.environ.get(CORES, available_cores())), available_cores())
+
+
+@contextmanager
+def lent_cores(name: str) -> Iterator[int]:
+    """Wait until `wanted_cores` are free, hold them for the block and tell the numeric libraries.
+
+    Trainings that each take every core at once run 10 to 100 times slower than one after the other. A fixed number
+    of cores, waited for, rather than whatever is left over: the number of threads decides the last bits of the weights.
+    """
+    wanted = wanted_cores()
+    folder = Path(tempfile.gettempdir()) / f"chainrule-cores-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    waiting = f"{name}: waits for {wanted} of {available_cores()} cores; set {CORES} lower to run side by side"
+    with ExitStack() as held:
+        # One process at a time collects cores, so that two cannot hold half each and wait for ever.
+        with hold(folder / "queue.lock", waiting):
+            cores = [FileLock(folder / f"core-{index}.lock") for index in range(available_cores())]
+            taken = 0
+            said = False
+            while taken < wanted:
+                for core in cores:
+                    if taken < wanted and not core.is_locked and _try(core):
+                        held.callback(core.release)
+                        taken += 1
+                if taken < wanted:
+                    if not said:
+                        print(waiting, flush=True)
+                        said = True
+                    time.sleep(POLL_SECONDS)
+        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ[variable] = str(wanted)
+        yield wanted
+
+
+def _try(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True

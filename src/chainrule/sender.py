@@ -1,0 +1,223 @@
+"""The sender: a process that takes journals to MLflow while stages run, and the command that completes what was left."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chainrule.journal import (
+    Event,
+    Status,
+    birth,
+    hold,
+    is_held,
+    journals,
+    read_events,
+    read_start,
+    read_status,
+    sender_lock,
+    write_status,
+)
+from chainrule.sending import READ_BYTES, connect, one_line, send
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+POLL_SECONDS = 0.1
+BATCH_SECONDS = 5.0
+"""Metrics of a running stage are held back so long, to be sent together."""
+LINGER_SECONDS = 10.0
+"""An idle sender waits so long for the next stage of a chain that still lives."""
+MAX_PAUSE_SECONDS = 2.0
+"""Between attempts at a server that does not answer: short, because a stage that ends waits for the next attempt."""
+
+
+def write_killed(folder: Path) -> None:
+    """Add the end that a killed stage could not write. Its torn last line, if any, goes."""
+    path = folder / "events.jsonl"
+    events, ends = read_events(folder, 0)
+    if events[-1]["kind"] == "end":
+        return
+    os.truncate(path, ends[-1])
+    end: Event = {
+        "kind": "end",
+        "time": max(event["time"] for event in events),
+        "status": "KILLED",
+        "error": "the stage's process ended without a word (killed, or the machine went down)",
+        "inputs": {},
+    }
+    with path.open("ab") as file:
+        file.write(json.dumps(end).encode() + b"\n")
+
+
+class Sender:
+    """What one sender process remembers between its rounds: its connections, and whom not to ask again yet."""
+
+    def __init__(self, root: Path, to: str | None = None):
+        self.root = root
+        self.to = to
+        self.clients: dict[str, "MlflowClient"] = {}
+        self.rest: dict[
+            str, tuple[float, float]
+        ] = {}  # uri -> (time of the next attempt, seconds waited before it)
+        self.anchors: set[tuple[int, str]] = set()
+        self.sent: list[str] = []
+        self.failed: dict[str, str] = {}
+
+    def round(self) -> tuple[int, int]:
+        """Send what can be sent; (stages that live, journals that can still be sent now)."""
+        live = ready = 0
+        for folder in journals(self.root):
+            owner = hold(folder / "owner.lock")
+            live += owner is None
+            try:
+                ready += self.visit(folder, owner is not None)
+            except FileNotFoundError:
+                # Its stage saw that all had arrived and removed it.
+                if folder.exists():
+                    raise
+            finally:
+                if owner is not None:
+                    os.close(owner)
+        return live, ready
+
+    def visit(self, folder: Path, orphan: bool) -> bool:
+        """Bring one journal forward; is there more to do at once?"""
+        status = read_status(folder)
+        if status.get("done"):
+            if orphan:
+                shutil.rmtree(folder)
+            return False
+        start, after = read_start(folder)
+        self.anchors.add((start["anchor"][0], start["anchor"][1]))
+        uri = self.to or status.get("uri") or start["uri"]
+        if self.rest.get(uri, (0.0, 0.0))[0] > time.monotonic():
+            return False
+        if orphan:
+            write_killed(folder)
+        if status.get("uri") != uri:
+            # A run that moves to another server is told there from its beginning.
+            status = {"uri": uri, "offset": after}
+        if "run_id" in status and not is_due(read_events(folder, status["offset"], READ_BYTES)[0], orphan):
+            return False
+        try:
+            if uri not in self.clients:
+                self.clients[uri] = connect(self.root, uri)
+            send(self.clients[uri], self.root, folder, status)
+        except Exception as error:  # the loop must live: whatever it is, it is told and tried again
+            if not folder.exists():
+                return False
+            self.fail(folder, status, error)
+            return False
+        self.rest.pop(uri, None)
+        self.failed.pop(uri, None)
+        if status.get("done"):
+            refused = f", {status['refused']} refused ({status['refusal']})" if status.get("refused") else ""
+            self.sent.append(
+                f"{start['recipe']}/{start['stage']} of {folder.name[:13]} is complete at {uri}{refused}"
+            )
+            return True
+        status.pop("error", None)
+        write_status(folder, status)
+        return not orphan
+
+    def fail(self, folder: Path, status: Status, error: Exception) -> None:
+        """Remember that this server did not take it, and let it rest a while."""
+        uri = status["uri"]
+        print(f"{time.strftime('%F %T')} {folder.name}: {uri}: {error!r}", file=sys.stderr)
+        self.failed[uri] = one_line(error)
+        pause = min(max(2 * self.rest.get(uri, (0.0, 0.0))[1], 0.5), MAX_PAUSE_SECONDS)
+        self.rest[uri] = (time.monotonic() + pause, pause)
+        write_status(folder, {**status, "error": one_line(error), "error_time": time.time_ns() // 1_000_000})
+
+
+def is_due(events: list[Event], orphan: bool) -> bool:
+    """Metrics wait for company; anything else, and the metrics before it, goes at once."""
+    if not events:
+        return False
+    if orphan or any(event["kind"] != "metrics" for event in events):
+        return True
+    return len(events) >= 1000 or time.time() - events[0]["time"] / 1000 > BATCH_SECONDS
+
+
+def follow(root: Path) -> None:
+    """Serve the stages under `root` until the last one has ended and its chain with it. Another sender there: return."""
+    lock = wait_for(root, 1.0)
+    if lock is None:
+        return
+    sender = Sender(root)
+    last = time.monotonic()
+    while (root / ".chainrule" / "journal").is_dir():
+        live, ready = sender.round()
+        if live or ready:
+            last = time.monotonic()
+        elif time.monotonic() - last > LINGER_SECONDS or not any(
+            birth(pid) == born for pid, born in sender.anchors
+        ):
+            break
+        time.sleep(POLL_SECONDS)
+    os.close(lock)
+
+
+def wait_for(root: Path, seconds: float) -> int | None:
+    """Become the sender of this root; None if another is still at it after so many seconds."""
+    path = sender_lock(root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + seconds
+    while (lock := hold(path)) is None and time.monotonic() < end:
+        time.sleep(0.05)
+    return lock
+
+
+def flush(root: Path, to: str | None = None) -> int:
+    """Send everything that waits under `root`, to `to` instead of where it was meant to go if given, and print what happened.
+
+    Returns the number of journals that still wait; those of stages that run now are none of its business.
+    """
+    lock = wait_for(root, LINGER_SECONDS + 5)
+    if lock is None:
+        print("tracking: a sender is at work for stages that run now; it sends what waits as well")
+        return sum(not is_held(folder / "owner.lock") for folder in journals(root))
+    sender = Sender(root, to)
+    while sender.round()[1] and not sender.failed:
+        pass
+    sender.round()
+    os.close(lock)
+    left = [folder for folder in journals(root) if not is_held(folder / "owner.lock")]
+    for line in sender.sent:
+        print(f"tracking: {line}")
+    for uri, error in sender.failed.items():
+        print(
+            f"tracking: {uri} took nothing more ({error}); {len(left)} run(s) still wait, --to sends them elsewhere"
+        )
+    if not sender.sent and not left:
+        print("tracking: nothing waits")
+    return len(left)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        "python -m chainrule.tracking", description="Send to MLflow what still waits."
+    )
+    parser.add_argument(
+        "root", nargs="?", type=Path, default=Path("."), help="the repository (default: here)"
+    )
+    parser.add_argument(
+        "--to", metavar="URI", help="send it to this tracking server instead of the one it was meant for"
+    )
+    parser.add_argument("--follow", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    root = options.root.resolve()
+    if options.follow:
+        follow(root)
+        return 0
+    return 1 if flush(root, options.to) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

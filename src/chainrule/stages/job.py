@@ -1,0 +1,120 @@
+"""What every stage process does around its work: check, lock, work into temporary siblings, rename, record.
+
+A stage is a function of its declared inputs. It writes each output into a temporary sibling; the siblings take the
+real names together at the end, so that a stage that was killed leaves nothing half-written.
+"""
+
+import argparse
+import importlib
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chainrule import processes, tracking
+from chainrule.errors import ChainruleError
+from chainrule.params.file import AnySection, recipe_block, section
+
+STATE = ".chainrule"
+
+
+@dataclass
+class Job:
+    """What a stage's work is given: its recipe, its inputs' and outputs' places, and its MLflow run."""
+
+    stage: str
+    recipe: str
+    root: Path
+    block: dict[str, Any]
+    run: tracking.Run
+    cores: int = 1
+    outputs: dict[Path, Path] = field(default_factory=dict)
+    spent: list[Path] = field(default_factory=list)  # removed once the outputs are published
+
+    @property
+    def name(self) -> str:
+        """Return the DVC address of the stage, such as `finetune@digits`."""
+        return f"{self.stage}@{self.recipe}"
+
+    @property
+    def seed(self) -> int:
+        """Return the recipe's seed."""
+        return int(self.block["seed"])
+
+    def section(self, name: str, model: type[AnySection]) -> AnySection:
+        """Return one typed section of the recipe."""
+        return section(self.block, name, model)
+
+    def dep(self, template: str) -> Path:
+        """Return the path of an input; `{recipe}` is filled in."""
+        return self.root / template.format(recipe=self.recipe)
+
+    def out(self, template: str) -> Path:
+        """Return the temporary sibling of an output; it takes the real name when the stage ends well."""
+        final = self.root / template.format(recipe=self.recipe)
+        partial = final.with_name(f".{final.name}.partial")
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        _remove(partial)  # what a killed run of this stage left
+        self.outputs[final] = partial
+        return partial
+
+    def say(self, text: str) -> None:
+        """Print one line under the stage's name."""
+        print(f"{self.name}: {text}", flush=True)
+
+
+def main(stage: str, work: Callable[[Job], None], trains: bool = False) -> None:
+    """Run a stage from the command line (`python -m chainrule.stages.<stage> <recipe>`) and exit.
+
+    Exit codes: 0 done, 1 a data error, 2 mistakes in params.yaml, 130 interrupted. `trains`: the work keeps every
+    core busy and therefore waits until the cores it wants are free.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m chainrule.stages.{stage}", description=work.__doc__)
+    parser.add_argument("recipe", help="name of a block under `recipes:` in params.yaml")
+    recipe = parser.parse_args().recipe
+    try:
+        run(Path.cwd(), stage, recipe, work, trains)
+    except ChainruleError as error:
+        print(f"{stage}@{recipe}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print(f"{stage}@{recipe}: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains: bool = False) -> None:
+    """Run one stage of one recipe below `root`; ChainruleError for everything that is the user's to mend."""
+    # By name, not by import: a check that can only refuse is not an input of the stage, so that a new kind of net
+    # in its tables leaves every model that exists as it is.
+    importlib.import_module("chainrule.params.check").check(root)
+    processes.die_with_starters()
+    for variable in ("DO_NOT_TRACK", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
+        os.environ.setdefault(variable, "true")
+    block = recipe_block(root, recipe)
+    lock = root / STATE / "locks" / f"{stage}@{recipe}.lock"
+    with ExitStack() as around:
+        around.enter_context(processes.hold(lock, f"{stage}@{recipe}: waits for another run of this stage to end"))
+        cores = around.enter_context(processes.lent_cores(f"{stage}@{recipe}")) if trains else 1
+        stage_run = around.enter_context(tracking.stage_run(root, recipe, stage, block))
+        job = Job(stage, recipe, root, block, stage_run, cores)
+        work(job)
+        _publish(job.outputs)
+        for path in job.spent:
+            _remove(path)
+
+
+def _publish(outputs: dict[Path, Path]) -> None:
+    for final, partial in outputs.items():
+        _remove(final)
+        os.replace(partial, final)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,65 @@
+"""Pretrain: what the inputs alone teach — normalisation, vocabulary, and the weights of the net."""
+
+from typing import Any
+
+from chainrule.files import read_rows, write_json
+from chainrule.params.file import plug_in
+from chainrule.params.training import Pretrain, Training
+from chainrule.stages.job import Job, main
+
+
+def pretrain(job: Job) -> None:
+    """Learn from training and unlabelled rows without their labels; validation rows only measure."""
+    import pandas as pd
+
+    from chainrule import plugins
+    from chainrule.training import device, weights
+
+    settings = job.section("pretrain", Pretrain)
+    machine = device.prepare(job.cores)
+    splits = job.dep("data/split/{recipe}")
+    training_rows = pd.concat([read_rows(splits / "train.parquet"), read_rows(splits / "unlabelled.parquet")])
+    inputs = plugins.load("training.inputs", job.block["modality"])
+    facts = inputs.fit_facts(training_rows, settings.tokenizer)
+    net = weights.build_net(job.block, facts, job.seed)
+    out = job.out("models/pretrained/{recipe}")
+    out.mkdir()
+    inputs.save_facts(facts, out)
+    name, options = plug_in(settings.objective, "name")
+    objective = plugins.load("training.objectives", name).build(net, facts, **options)
+    report: dict[str, Any] = {"objective": name, "rows": len(training_rows), "parameters": _parameters(net)}
+    history: list[dict[str, Any]] = []
+    if objective is not None and settings.training is not None:
+        job.say(f"{name} on {len(training_rows):,} rows ({machine})")
+        history = _fit(job, settings.training, objective, net, inputs, facts, training_rows)
+        weights.save_weights(net, out / weights.WEIGHTS)
+        best = next(record for record in reversed(history) if record["best"])
+        report |= {"epochs": len(history), "best_epoch": best["epoch"], "validation_loss": round(best["validation_loss"], 6)}
+    write_json(out / "history.json", history)
+    write_json(job.out("reports/{recipe}/pretrain.json"), report)
+    job.run.headline({f"pretrain.{key}": value for key, value in report.items() if key == "validation_loss"})
+
+
+def _fit(job: Job, settings: Training, objective: Any, net: Any, inputs: Any, facts: Any, rows: Any) -> list[dict[str, Any]]:
+    from chainrule.stages import session
+
+    validation_path = job.dep("data/split/{recipe}/validation.parquet")
+    job.run.dataset(name=job.recipe, rows=len(rows), source=f"data/split/{job.recipe}", context="pretraining")
+    return session.fit(
+        job,
+        settings,
+        objective,
+        inputs.from_rows(rows, facts, None, **settings.distort),
+        inputs.from_rows(read_rows(validation_path), facts, None),
+        gains_from_bf16=net.gains_from_bf16,
+        files=[job.dep("data/split/{recipe}") / f"{part}.parquet" for part in ("train", "unlabelled", "validation")],
+        key={"pretrain": job.block["pretrain"], "net": job.block["net"], "seed": job.seed},
+    )
+
+
+def _parameters(net: Any) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+if __name__ == "__main__":
+    main("pretrain", pretrain, trains=True)

@@ -1,0 +1,71 @@
+"""One training of a stage: the loop with the stage's checkpoint, its MLflow run and its precision."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from chainrule.params.training import Training
+from chainrule.stages.job import STATE, Job
+from chainrule.training import checkpoints, loop, precision
+
+
+def fit(
+    job: Job,
+    settings: Training,
+    objective: nn.Module,
+    inputs: loop.Inputs,
+    validation: loop.Inputs,
+    *,
+    gains_from_bf16: bool,
+    files: list[Path],
+    key: dict[str, Any],
+    **more: Any,
+) -> list[loop.Record]:
+    """Train with the section's settings and return the history, its losses rounded to six decimals.
+
+    files, key: the input files and settings that the checkpoint belongs to. The checkpoint goes when the stage has
+    published its outputs.
+    """
+    resolved = precision.resolve(settings.precision, gains_from_bf16)
+    folder = job.root / STATE / "checkpoints" / job.name
+    checkpoint = checkpoints.checkpoint_path(folder, {**key, "precision": resolved}, files)
+    job.spent.append(folder)
+    started = time.monotonic()
+    history = loop.fit(
+        objective,
+        inputs,
+        validation,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        accumulation=settings.accumulation,
+        optimizer=settings.optimizer,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        schedule=settings.schedule,
+        warm_up=settings.warm_up,
+        gradient_clip=settings.gradient_clip,
+        precision=resolved,
+        seed=job.seed,
+        checkpoint=checkpoint,
+        on_epoch=lambda record: _log_epoch(job, record),
+        on_update=lambda record: job.run.metrics(
+            {name: value for name, value in record.items() if name != "update"}, step=record["update"]
+        ),
+        label=job.name,
+        **more,
+    )
+    job.run.metrics({"training_seconds": time.monotonic() - started})
+    return [
+        {name: round(value, 6) if isinstance(value, float) and "loss" in name else value for name, value in record.items()}
+        for record in history
+    ]
+
+
+def _log_epoch(job: Job, record: loop.Record) -> None:
+    numbers = {name: float(value) for name, value in record.items() if name not in ("epoch", "best")}
+    job.run.metrics(numbers, step=record["epoch"])
+    accuracy = f", accuracy {record['validation_accuracy']:.4f}" if "validation_accuracy" in record else ""
+    best = " (best)" if record["best"] else ""
+    job.say(f"epoch {record['epoch']}: loss {record['train_loss']:.4f}, validation {record['validation_loss']:.4f}{accuracy}{best}")

@@ -1,0 +1,115 @@
+"""Images in memory: one uint8 tensor, batches by index, distortions for a whole batch at once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from chainrule.data.image import decode
+from chainrule.files import read_json, write_json
+from chainrule.training.labels import encode_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMES = ("image",)
+FACTS = "images.json"
+
+
+class Inputs:
+    """Images uint8 [N, H, W, C] and labels int64 [N] (or none), as the training loop takes them."""
+
+    def __init__(self, images: Tensor, labels: Tensor | None, *, shift: int = 0, flip: bool = False, erase: int = 0) -> None:
+        """Keep the images and how each training batch is distorted.
+
+        shift: largest displacement in pixels, both ways, filled with black. flip: mirror left and right half of
+        the time. erase: side in pixels of a square that is greyed out at a random place (DeVries & Taylor 2017, Cutout,
+        arXiv:1708.04552); 0 for none.
+        """
+        self.images, self.labels = images, labels
+        self.shift, self.flip, self.erase = shift, flip, erase
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.images)
+
+    def order(self, batch_size: int, generator: torch.Generator | None) -> list[Tensor]:
+        """Return the batches of one pass as row indices, shuffled by the generator; in row order without one.
+
+        A shuffled pass leaves out a last batch under half full: a handful of rows would make a step of its own, on
+        noisy batch statistics. Other rows are left out in every pass.
+        """
+        if generator is None:
+            return list(torch.arange(len(self)).split(batch_size))
+        batches = list(torch.randperm(len(self), generator=generator).split(batch_size))
+        return batches[:-1] if len(batches) > 1 and len(batches[-1]) < batch_size / 2 else batches
+
+    def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
+        """Return image uint8 [B, C, H, W] (channels last in memory) and label int64 [B], distorted with a generator."""
+        images = self.images[index] if generator is None else self._distorted(self.images[index], generator)
+        batch = {"image": images.permute(0, 3, 1, 2)}
+        return batch if self.labels is None else batch | {"label": self.labels[index]}
+
+    def _distorted(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        batch, height, width, _ = images.shape
+        if self.shift or self.flip:
+            padded = torch.nn.functional.pad(images, (0, 0, self.shift, self.shift, self.shift, self.shift))
+            down, right = torch.randint(0, 2 * self.shift + 1, (2, batch, 1), generator=generator)
+            columns = torch.arange(width).expand(batch, width)
+            if self.flip:
+                mirrored = torch.rand(batch, 1, generator=generator) < 0.5
+                columns = torch.where(mirrored, width - 1 - columns, columns)
+            rows = torch.arange(height) + down
+            images = padded[torch.arange(batch)[:, None, None], rows[:, :, None], (columns + right)[:, None, :]]
+        if self.erase:
+            top = torch.randint(-self.erase // 2, height - self.erase // 2, (batch, 1), generator=generator)
+            left = torch.randint(-self.erase // 2, width - self.erase // 2, (batch, 1), generator=generator)
+            inside_rows = (torch.arange(height) >= top) & (torch.arange(height) < top + self.erase)
+            inside_columns = (torch.arange(width) >= left) & (torch.arange(width) < left + self.erase)
+            hole = inside_rows[:, :, None, None] & inside_columns[:, None, :, None]
+            grey = images.float().mean(dim=(1, 2), keepdim=True).to(torch.uint8)
+            images = torch.where(hole, grey, images)
+        return images
+
+
+def fit_facts(rows: "pd.DataFrame", tokenizer: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what training rows tell about images: channels, side lengths, mean and std per channel (0..1)."""
+    images = decode(rows["image"].tolist())
+    pixels = images.reshape(-1, images.shape[-1])
+    counts = [torch.bincount(torch.from_numpy(channel.copy()), minlength=256).double() for channel in pixels.T]
+    values = torch.arange(256, dtype=torch.float64) / 255
+    means = [float((count * values).sum() / count.sum()) for count in counts]
+    spreads = [
+        float(((count * (values - mean) ** 2).sum() / count.sum()).sqrt()) for count, mean in zip(counts, means, strict=True)
+    ]
+    return {
+        "channels": images.shape[-1],
+        "height": images.shape[1],
+        "width": images.shape[2],
+        "mean": [round(mean, 6) for mean in means],
+        "std": [round(max(spread, 1e-3), 6) for spread in spreads],
+    }
+
+
+def net_arguments(facts: dict[str, Any]) -> dict[str, int]:
+    """Return the arguments of an image net that the rows decide."""
+    return {"channels": facts["channels"]}
+
+
+def save_facts(facts: dict[str, Any], folder: Path) -> None:
+    """Write the facts where `load_facts` finds them."""
+    write_json(folder / FACTS, facts)
+
+
+def load_facts(folder: Path) -> dict[str, Any]:
+    """Read the facts that `save_facts` wrote."""
+    facts: dict[str, Any] = read_json(folder / FACTS)
+    return facts
+
+
+def from_rows(rows: "pd.DataFrame", facts: dict[str, Any], classes: Sequence[str] | None, **distort: Any) -> Inputs:
+    """Return the rows' images, and their labels as positions in `classes` (None: without labels)."""
+    images = torch.from_numpy(decode(rows["image"].tolist()))
+    return Inputs(images, None if classes is None else encode_labels(rows, classes), **distort)

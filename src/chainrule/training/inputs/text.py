@@ -1,0 +1,127 @@
+"""Texts in memory: token ids end to end in one tensor, batches of similar length, padded no further than needed."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from chainrule.files import read_json, write_json
+from chainrule.training.labels import encode_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMES = ("input_ids", "attention_mask")
+FACTS = "texts.json"
+TOKENIZER = "tokenizer.json"
+PAD, UNKNOWN, START, END, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+# Rows are sorted by length within this many batches: enough to pad little, few enough to keep the order random.
+POOL_BATCHES = 50
+PAD_MULTIPLE = 8
+
+
+class Inputs:
+    """Token ids of all texts end to end, int32, with labels int64 [N] (or none), as the training loop takes them."""
+
+    def __init__(self, texts: list[list[int]], labels: Tensor | None, *, pad_id: int, unknown_id: int, drop: float = 0.0) -> None:
+        """Keep the tokens and how each training batch is distorted: drop is the share of tokens made unknown."""
+        self.lengths = torch.tensor([len(ids) for ids in texts])
+        self.starts = torch.cat([torch.zeros(1, dtype=torch.int64), self.lengths.cumsum(0)[:-1]])
+        self.flat = torch.tensor([token for ids in texts for token in ids], dtype=torch.int32)
+        self.labels, self.pad_id, self.unknown_id, self.drop = labels, pad_id, unknown_id, drop
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self.lengths)
+
+    def order(self, batch_size: int, generator: torch.Generator | None) -> list[Tensor]:
+        """Return the batches of one pass as row indices, of similar length each; shuffled by the generator."""
+        if generator is None:
+            return list(self.lengths.argsort(stable=True).split(batch_size))
+        batches: list[Tensor] = []
+        for pool in torch.randperm(len(self), generator=generator).split(batch_size * POOL_BATCHES):
+            batches += pool[self.lengths[pool].argsort(stable=True)].split(batch_size)
+        return [batches[position] for position in torch.randperm(len(batches), generator=generator).tolist()]
+
+    def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
+        """Return input_ids and attention_mask int64 [B, T], T the longest row rounded up to eight, and label [B]."""
+        lengths = self.lengths[index]
+        longest = int(lengths.max())
+        positions = torch.arange(longest + -longest % PAD_MULTIPLE)
+        mask = positions < lengths[:, None]
+        places = (self.starts[index][:, None] + positions).clamp(max=len(self.flat) - 1)
+        ids = torch.where(mask, self.flat[places].long(), self.pad_id)
+        if generator is not None and self.drop:
+            # The first and the last token mark the ends of the text and stay.
+            inner = (positions > 0) & (positions < lengths[:, None] - 1)
+            ids = torch.where(inner & (torch.rand(ids.shape, generator=generator) < self.drop), self.unknown_id, ids)
+        batch = {"input_ids": ids, "attention_mask": mask.long()}
+        return batch if self.labels is None else batch | {"label": self.labels[index]}
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """Train a byte-pair tokenizer (Sennrich et al. 2016, arXiv:1508.07909) on lower-cased words and punctuation.
+
+    Byte pairs, not word pieces: the trainer of word pieces makes another vocabulary at every run.
+    """
+    from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN, end_of_word_suffix="</w>"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, special_tokens=list(SPECIAL), end_of_word_suffix="</w>", show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{START} $A {END}",
+        pair=f"{START} $A {END} $B:1 {END}:1",
+        special_tokens=[(START, tokenizer.token_to_id(START)), (END, tokenizer.token_to_id(END))],
+    )
+    return tokenizer
+
+
+def fit_facts(rows: "pd.DataFrame", tokenizer: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what training rows tell about texts: a tokenizer trained on them, and its numbers.
+
+    tokenizer: vocabulary (largest number of tokens) and max_length (tokens of a text that are kept).
+    """
+    assert tokenizer is not None  # the full check of params.yaml refuses a text recipe without it
+    trained = train_tokenizer(rows["text"].tolist(), tokenizer["vocabulary"])
+    trained.enable_truncation(tokenizer["max_length"])
+    return {
+        "vocabulary": trained.get_vocab_size(),
+        "max_length": tokenizer["max_length"],
+        "pad_id": trained.token_to_id(PAD),
+        "unknown_id": trained.token_to_id(UNKNOWN),
+        "mask_id": trained.token_to_id(MASK),
+        "special_ids": [trained.token_to_id(token) for token in SPECIAL],
+        "tokenizer": trained.to_str(),
+    }
+
+
+def net_arguments(facts: dict[str, Any]) -> dict[str, int]:
+    """Return the arguments of a text encoder that the rows decide."""
+    return {"vocabulary": facts["vocabulary"], "pad_id": facts["pad_id"]}
+
+
+def save_facts(facts: dict[str, Any], folder: Path) -> None:
+    """Write the facts where `load_facts` finds them, the tokenizer in a file of its own."""
+    write_json(folder / FACTS, {name: value for name, value in facts.items() if name != "tokenizer"})
+    (folder / TOKENIZER).write_text(facts["tokenizer"], encoding="utf-8")
+
+
+def load_facts(folder: Path) -> dict[str, Any]:
+    """Read the facts that `save_facts` wrote."""
+    return {**read_json(folder / FACTS), "tokenizer": (folder / TOKENIZER).read_text(encoding="utf-8")}
+
+
+def from_rows(rows: "pd.DataFrame", facts: dict[str, Any], classes: Sequence[str] | None, **distort: Any) -> Inputs:
+    """Return the rows' tokens, and their labels as positions in `classes` (None: without labels)."""
+    tokenizer = Tokenizer.from_str(facts["tokenizer"])
+    texts = [encoding.ids for encoding in tokenizer.encode_batch_fast(rows["text"].tolist())]
+    labels = None if classes is None else encode_labels(rows, classes)
+    return Inputs(texts, labels, pad_id=facts["pad_id"], unknown_id=facts["unknown_id"], **distort)

@@ -1,0 +1,243 @@
+"""The one training loop: every task, pretraining and fine-tuning alike, on Hugging Face accelerate.
+
+Device placement, mixed precision, gradient accumulation and distributed launch come from accelerate. The course of a
+training is a pure function of the seed: the order of an epoch comes from (seed, epoch), all other randomness of a step
+(masks, dropout, distortions) from (seed, step). So nothing random needs saving, when a checkpoint is written changes
+nothing, and a training that was killed and resumed ends with the same weights, bit for bit.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from chainrule.progress import Progress
+from chainrule.training import checkpoints, schedules
+
+SAVE_SECONDS = 20.0
+CURVE_POINTS = 200
+VALIDATION_SEED = 0x5EED
+Record = dict[str, Any]
+
+
+class Inputs(Protocol):
+    """Rows in memory, by modality (see `training.inputs`)."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def order(self, batch_size: int, generator: torch.Generator | None) -> list[Tensor]:
+        """Return the batches of one pass as row indices; in file order without a generator."""
+
+    def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
+        """Return one batch, distorted with a generator, as it is without."""
+
+
+def seeded(*parts: int) -> torch.Generator:
+    """Return a generator seeded by several numbers."""
+    return torch.Generator().manual_seed(mix(*parts))
+
+
+def mix(*parts: int) -> int:
+    """Return one 63-bit seed from several numbers (a linear congruential step per part, Knuth's constants)."""
+    state = 0
+    for part in parts:
+        state = (state * 6364136223846793005 + part * 1442695040888963407 + 0x9E3779B97F4A7C15) % 2**64
+        state ^= state >> 29
+    return state % 2**63
+
+
+def fit(
+    objective: nn.Module,
+    inputs: Inputs,
+    validation: Inputs,
+    *,
+    epochs: int,
+    batch_size: int,
+    accumulation: int,
+    optimizer: str,
+    learning_rate: float,
+    weight_decay: float,
+    schedule: str,
+    warm_up: float,
+    gradient_clip: float | None,
+    precision: str,
+    seed: int,
+    patience: int | None = None,
+    freeze: Callable[[nn.Module], None] = lambda model: None,
+    checkpoint: Path | None = None,
+    save_seconds: float = SAVE_SECONDS,
+    on_epoch: Callable[[Record], None] = lambda record: None,
+    on_update: Callable[[Record], None] = lambda record: None,
+    label: str = "training",
+) -> list[Record]:
+    """Train `objective` in place and leave it with the weights of the epoch with the best validation loss.
+
+    freeze is called before every epoch, after the objective was put in training mode. on_epoch gets each epoch's
+    record, on_update about 200 points over the whole training. Returns the history: one record per epoch with
+    epoch (from 1), train_loss, validation_loss, validation_accuracy (where rows have labels), learning_rate, best.
+    """
+    accelerator = Accelerator(
+        mixed_precision="no" if precision == "fp32" else precision, gradient_accumulation_steps=accumulation
+    )
+    freeze(objective)
+    optim = make_optimizer(objective, optimizer, learning_rate, weight_decay)
+    wrapped, optim = accelerator.prepare(objective, optim)
+    batches_per_epoch = len(inputs.order(batch_size, seeded(seed, 0)))
+    updates = epochs * math.ceil(batches_per_epoch / accumulation)
+    state: dict[str, Any] = {"epoch": 0, "batch": 0, "update": 0, "loss_sum": 0.0, "count": 0.0, "history": []}
+    best: dict[str, Tensor] = {}
+    if checkpoint is not None and checkpoint.is_file():
+        state, best = checkpoints.load(checkpoint, objective, optim.optimizer)
+        print(f"{label}: resumes in epoch {state['epoch'] + 1} of {epochs}, batch {state['batch'] + 1}", flush=True)
+    saved = time.monotonic()
+    progress = Progress(label, epochs * batches_per_epoch, "batches", state["epoch"] * batches_per_epoch + state["batch"])
+    while state["epoch"] < epochs and not _stopped(state["history"], patience):
+        epoch = state["epoch"]
+        wrapped.train()
+        freeze(objective)
+        order = inputs.order(batch_size, seeded(seed, epoch))
+        for position in range(state["batch"], len(order)):
+            step = epoch * batches_per_epoch + position
+            torch.manual_seed(mix(seed, step, accelerator.process_index))
+            index = _share(order[position], accelerator.process_index, accelerator.num_processes)
+            batch = _to_device(inputs.take(index, seeded(seed, step, accelerator.process_index)), accelerator.device)
+            # The last batches of an epoch may be fewer than a full accumulation: they make an update of their own.
+            closes = (position + 1) % accumulation == 0 or position + 1 == len(order)
+            rate = learning_rate * schedules.factor(schedule, state["update"], updates, warm_up)
+            loss, count = _step(accelerator, wrapped, optim, batch, closes, rate, gradient_clip)
+            state["loss_sum"] += loss * count
+            state["count"] += count
+            state["batch"] = position + 1
+            if closes:
+                if state["update"] % max(1, updates // CURVE_POINTS) == 0:
+                    on_update({"update": state["update"], "train_loss_step": loss, "learning_rate": rate})
+                state["update"] += 1
+            progress.advance(1, f"epoch {epoch + 1}/{epochs} loss {state['loss_sum'] / max(state['count'], 1):.3f}")
+            if checkpoint is not None and time.monotonic() - saved >= save_seconds and closes:
+                _save(accelerator, checkpoint, state, objective, optim, best)
+                saved = time.monotonic()
+        record: Record = {"epoch": epoch + 1, "train_loss": state["loss_sum"] / max(state["count"], 1), "learning_rate": rate}
+        record |= evaluate(wrapped, validation, batch_size, accelerator.device, seed)
+        record["best"] = record["validation_loss"] <= min((r["validation_loss"] for r in state["history"]), default=math.inf)
+        if record["best"]:
+            best = copy.deepcopy(objective.state_dict())
+        state |= {"epoch": epoch + 1, "batch": 0, "loss_sum": 0.0, "count": 0.0, "history": [*state["history"], record]}
+        on_epoch(record)
+        if checkpoint is not None and time.monotonic() - saved >= save_seconds / 4:
+            _save(accelerator, checkpoint, state, objective, optim, best)
+            saved = time.monotonic()
+    progress.close()
+    if best:
+        objective.load_state_dict(best)
+    objective.eval()
+    return list(state["history"])
+
+
+def make_optimizer(model: nn.Module, name: str, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
+    """Return AdamW, or SGD with Nesterov momentum, over the weights that learn; norms and biases do not decay."""
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [parameter for parameter in learning if parameter.ndim > 1], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in learning if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+
+
+def _step(
+    accelerator: Accelerator,
+    wrapped: nn.Module,
+    optimizer: Any,
+    batch: dict[str, Tensor],
+    closes: bool,
+    rate: float,
+    gradient_clip: float | None,
+) -> tuple[float, float]:
+    """Do one forward and backward pass, and an update where the batch closes an accumulation; return loss and count."""
+    accelerator.gradient_state._set_sync_gradients(closes)
+    # Processes exchange gradients only where an update follows.
+    with nullcontext() if closes else accelerator.no_sync(wrapped):
+        result = wrapped(batch)
+        accelerator.backward(result["loss"])
+    if closes:
+        if gradient_clip is not None:
+            accelerator.clip_grad_norm_(wrapped.parameters(), gradient_clip)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad()
+    return float(result["loss"].detach()), float(result["count"])
+
+
+@torch.no_grad()
+def evaluate(objective: nn.Module, inputs: Inputs, batch_size: int, device: torch.device, seed: int) -> Record:
+    """Return validation_loss (mean over examples or predicted tokens), and validation_accuracy where rows have labels."""
+    objective.eval()
+    loss_sum = count_sum = correct = 0.0
+    rows = 0
+    for position, index in enumerate(inputs.order(batch_size, None)):
+        torch.manual_seed(mix(seed, VALIDATION_SEED, position))  # the same masks after every epoch
+        batch = _to_device(inputs.take(index, None), device)
+        result = objective(batch)
+        loss_sum += float(result["loss"]) * float(result["count"])
+        count_sum += float(result["count"])
+        if "label" in batch:
+            correct += float((result["logits"].argmax(dim=1) == batch["label"]).sum())
+            rows += len(index)
+    record: Record = {"validation_loss": loss_sum / max(count_sum, 1)}
+    return record | ({"validation_accuracy": correct / rows} if rows else {})
+
+
+@torch.no_grad()
+def predict(model: nn.Module, inputs: Inputs, names: tuple[str, ...], batch_size: int) -> Tensor:
+    """Return the logits [N, C] float32 of a model in evaluation mode for every row, in row order, on the CPU."""
+    model.eval()
+    device = next(model.parameters()).device
+    logits: list[Tensor] = []
+    rows: list[Tensor] = []
+    for index in inputs.order(batch_size, None):
+        batch = _to_device(inputs.take(index, None), device)
+        logits.append(model(*(batch[name] for name in names)).float().cpu())
+        rows.append(index)
+    order = torch.cat(rows)
+    return torch.cat(logits)[order.argsort()]
+
+
+def _to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def _share(index: Tensor, process: int, processes: int) -> Tensor:
+    """Return this process's rows of a batch; the batch is filled up from its start so that all shares are equal."""
+    missing = -len(index) % processes
+    return torch.cat([index, index[:missing]])[process::processes]
+
+
+def _stopped(history: list[Record], patience: int | None) -> bool:
+    if patience is None or not history:
+        return False
+    best = max(position for position, record in enumerate(history) if record["best"])
+    return len(history) - 1 - best >= patience
+
+
+def _save(
+    accelerator: Accelerator,
+    path: Path,
+    state: dict[str, Any],
+    model: nn.Module,
+    optimizer: Any,
+    best: dict[str, Tensor],
+) -> None:
+    if accelerator.is_main_process:
+        checkpoints.save(path, state, model, optimizer.optimizer, best)
+
+

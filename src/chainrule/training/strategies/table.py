@@ -1,0 +1,21 @@
+"""The strategies of fine-tuning by name: what each takes in params.yaml under `finetune.strategy`."""
+
+from typing import NamedTuple
+
+from chainrule.params.file import Section
+
+
+class NoOptions(Section):
+    """Nothing."""
+
+
+class StrategyEntry(NamedTuple):
+    """What the check of params.yaml knows of a strategy."""
+
+    options: type[Section]
+
+
+STRATEGIES: dict[str, StrategyEntry] = {
+    "full": StrategyEntry(NoOptions),
+    "head_only": StrategyEntry(NoOptions),
+}
