@@ -122,7 +122,7 @@ def near_duplicates(values: Sequence[bytes], threshold: float) -> np.ndarray:
     sign vectors are a contraction, and a k-d tree over them (Chebyshev distance) finds a superset, which is then
     verified. The signs are those of the leading principal components, along which the images differ most.
 
-    Raises DataError when more than 20 million pairs would have to be verified.
+    Raises DataError when more than about 20 million pairs would have to be verified.
     """
     from scipy.spatial import KDTree
 
@@ -133,10 +133,13 @@ def near_duplicates(values: Sequence[bytes], threshold: float) -> np.ndarray:
     projected = thumbnails.astype(np.float32) @ signs / (255.0 * thumbnails.shape[1])
     tree = KDTree(projected, leafsize=32)
     radius = threshold + 1e-5  # room for rounding: the verification below is exact
-    candidates = (int(tree.count_neighbors(tree, radius, p=np.inf)) - len(values)) // 2
+    # Counted on every k-th image (all of them up to 2,000): counting all takes five times as long as finding them.
+    sample = projected[:: max(1, len(values) // 2_000)]
+    found = tree.query_ball_point(sample, radius, p=np.inf, return_length=True).sum() - len(sample)
+    candidates = int(found) * len(values) // len(sample) // 2
     if candidates > _MAX_CANDIDATES:
         raise DataError(
-            f"{candidates} pairs of {len(values)} images are candidates for near duplicates at {threshold}: "
+            f"about {candidates} pairs of {len(values)} images are candidates for near duplicates at {threshold}: "
             "lower clean.near_duplicates"
         )
     pairs = tree.query_pairs(radius, p=np.inf, output_type="ndarray").astype(np.int64)

@@ -143,7 +143,7 @@ def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Pat
         above.bar(left, height, width * 0.92, bottom=base, align="edge", color=tone, label=name, zorder=2)
     above.set(ylim=(0, 1.02), ylabel="accuracy in the bin")
     above.yaxis.set_major_formatter(_percent())
-    above.legend(loc="upper left", frameon=False)
+    above.legend(loc="upper left", edgecolor="none", framealpha=0.9)
     _title(above, "Reliability", f"expected calibration error {error:.3f} over {CALIBRATION_BINS} bins, {count.sum():,} rows")
     below.bar(left, count, width * 0.92, align="edge", color="#9aa7b4", zorder=2)
     for place in np.flatnonzero(some):
@@ -274,6 +274,7 @@ def _accuracy_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -
         axes.text(0.5, 0.5, "no accuracy in this phase", transform=axes.transAxes, ha="center", color=FAINT)
         axes.set_yticks([])
         axes.grid(visible=False)
+        axes.tick_params(length=0)
         axes.spines[["left", "bottom"]].set_visible(False)
         return
     known = [epoch for epoch in epochs if epoch.get("validation_accuracy") is not None]
@@ -364,7 +365,7 @@ def _powers() -> Any:
 def _few_ticks() -> Any:
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(nbins=4, steps=[1, 2, 5, 10])
+    return MaxNLocator(nbins=5, steps=[1, 2, 5, 10])
 
 
 def _whole_numbers(last: int) -> Any:

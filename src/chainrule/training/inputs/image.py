@@ -113,3 +113,13 @@ def from_rows(rows: "pd.DataFrame", facts: dict[str, Any], classes: Sequence[str
     """Return the rows' images, and their labels as positions in `classes` (None: without labels)."""
     images = torch.from_numpy(decode(rows["image"].tolist()))
     return Inputs(images, None if classes is None else encode_labels(rows, classes), **distort)
+
+
+def preprocessing(facts: dict[str, Any], normalise: dict[str, Any]) -> dict[str, Any]:
+    """Return what a server does to an image before the graph, which normalises pixels itself."""
+    return {
+        "mode": normalise["mode"],
+        "height": facts["height"],
+        "width": facts["width"],
+        "max_pixels": normalise["max_pixels"],
+    }

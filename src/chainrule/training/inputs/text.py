@@ -125,3 +125,8 @@ def from_rows(rows: "pd.DataFrame", facts: dict[str, Any], classes: Sequence[str
     texts = [encoding.ids for encoding in tokenizer.encode_batch_fast(rows["text"].tolist())]
     labels = None if classes is None else encode_labels(rows, classes)
     return Inputs(texts, labels, pad_id=facts["pad_id"], unknown_id=facts["unknown_id"], **distort)
+
+
+def preprocessing(facts: dict[str, Any], normalise: dict[str, Any]) -> dict[str, Any]:
+    """Return what a server does to a text before the graph: the rows' normalisation, then the tokenizer."""
+    return {"normalise": normalise, "tokenizer": TOKENIZER, "max_length": facts["max_length"], "pad_id": facts["pad_id"]}

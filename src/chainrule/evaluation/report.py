@@ -1,0 +1,251 @@
+"""The page of one model: its scores beside the floors, the figures and its worst mistakes, in one self-contained file."""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.evaluation.scores import SCORES
+
+
+class Figure(NamedTuple):
+    """A PNG file to show; the caption also stands in for it where it cannot be seen."""
+
+    path: Path
+    caption: str
+
+
+class Mistake(NamedTuple):
+    """One wrong test row: `input` is its text, or the PNG bytes of its image; `probability` is that of `predicted`."""
+
+    id: str
+    input: str | bytes
+    true: str
+    predicted: str
+    probability: float
+
+
+def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, most: int) -> np.ndarray:
+    """Row numbers int64 of at most `most` wrong rows, the most confident first (ties in row order).
+
+    `labels` int [N], `probabilities` [N, C].
+    """
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")[:most]]
+
+
+def to_html(
+    recipe: str,
+    scores: Mapping[str, Any],
+    floors: Mapping[str, Mapping[str, Any]],
+    facts: Mapping[str, str],
+    figures: Sequence[Figure],
+    mistakes: Sequence[Mistake],
+) -> str:
+    """The page as one string: styles inline, pictures as data URIs, nothing fetched, light or dark as the reader's system.
+
+    `scores` and each of `floors` (by name) are results of classification_scores; `facts` are lines to show under the title
+    ("task": "image classification"). Raises OSError when a figure cannot be read.
+    """
+    ranked = sorted(floors, key=lambda name: -floors[name]["accuracy"]["value"])
+    sections = [
+        _headline(scores, floors, ranked),
+        _section("Scores", _scores_table(scores, floors, ranked) + _notes(scores)),
+        _section("Classes", _class_table(scores["per_class"])),
+        _section("Figures", '<div class="figures">' + "".join(map(_figure, figures)) + "</div>") if figures else "",
+        _section("Worst mistakes", _mistakes(mistakes)),
+    ]
+    lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(recipe)} · Chainrule</title><style>{_STYLE}</style></head>\n<body><main>"
+        f'<header><p class="over">Chainrule report</p><h1>{escape(recipe)}</h1><dl class="facts">{lines}</dl></header>\n'
+        + "\n".join(section for section in sections if section)
+        + "\n</main></body></html>\n"
+    )
+
+
+_NAMES = {
+    "accuracy": "Accuracy",
+    "macro_precision": "Macro precision",
+    "macro_recall": "Macro recall",
+    "macro_f1": "Macro F1",
+    "roc_auc": "ROC area",
+    "log_loss": "Log-loss (nats)",
+    "expected_calibration_error": "Calibration error",
+}
+_LOWER_IS_BETTER = {"log_loss", "expected_calibration_error"}
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{title}</h2>{body}</section>"
+
+
+def _headline(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]) -> str:
+    """Accuracy of the model and of each floor, as numbers and as bars with their intervals."""
+    rows = [("model", "this model", scores["accuracy"])]
+    rows += [("floor", _words(name), floors[name]["accuracy"]) for name in ranked]
+    bars = "".join(
+        f'<div class="bar {kind}"><span class="name">{escape(name)}</span>'
+        f'<span class="track"><i class="fill" style="width:{_of_100(entry["value"])}"></i>'
+        f'<i class="span" style="left:{_of_100(entry["low"])};'
+        f'width:{_of_100(entry["high"] - entry["low"])}"></i></span>'
+        f'<span class="number">{entry["value"]:.1%}</span></div>'
+        for kind, name, entry in rows
+    )
+    own = scores["accuracy"]
+    verdict = ""
+    if ranked:
+        best = floors[ranked[0]]["accuracy"]
+        gain = 100 * (own["value"] - best["value"])
+        sign = "above" if gain >= 0 else "below"
+        verdict = f"<p>{abs(gain):.1f} points {sign} the best floor, {escape(_words(ranked[0]))}."
+        if own["low"] <= best["high"] and best["low"] <= own["high"]:
+            verdict += " <strong>The intervals overlap.</strong>"
+        verdict += "</p>"
+    return (
+        '<section class="headline"><div class="big"><p class="over">Accuracy on the test rows</p>'
+        f'<p class="score">{own["value"]:.1%}</p>'
+        f'<p class="interval">95% interval {own["low"]:.1%} to {own["high"]:.1%}</p>{verdict}</div>'
+        f'<div class="bars">{bars}</div></section>'
+    )
+
+
+def _scores_table(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]) -> str:
+    head = "".join(f"<th>{escape(_words(name))}</th>" for name in ranked)
+    lines = []
+    for key in SCORES:
+        better = "lower" if key in _LOWER_IS_BETTER else "higher"
+        cells = "".join(_cell(floors[name][key]) for name in ranked)
+        lines.append(
+            f"<tr><th>{_NAMES[key]} <small>{better} is better</small></th>{_cell(scores[key], 'own')}{cells}</tr>"
+        )
+    return (
+        f'<div class="scroll"><table><thead><tr><th></th><th class="own">this model</th>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _notes(scores: Mapping[str, Any]) -> str:
+    drawn = "rows" if scores["groups"] == scores["rows"] else f"the {scores['groups']:,} groups of rows"
+    note = (
+        f"{scores['rows']:,} test rows. Intervals: 2.5th to 97.5th percentile of {scores['resamples']:,} bootstrap "
+        f"resamples of {drawn}. The calibration error has 15 equal-width bins; resampling inflates it, so its interval can "
+        "lie above its value."
+    )
+    undefined = scores["undefined_resamples"]["roc_auc"]
+    if undefined:
+        note += f" The ROC area is undefined in {undefined:,} resamples, which its interval leaves out."
+    return f'<p class="note">{note}</p>'
+
+
+def _class_table(per_class: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = "".join(
+        f"<tr><th>{escape(name)}</th>{_cell(entry['precision'])}{_cell(entry['recall'])}{_cell(entry['f1'])}"
+        f"<td>{entry['support']:,}</td></tr>"
+        for name, entry in per_class.items()
+    )
+    rare = [name for name, entry in per_class.items() if entry["absent_resamples"]]
+    note = ""
+    if rare:
+        note = (
+            f'<p class="note">Too few rows to be in every resample, so with intervals over fewer: '
+            f"{escape(', '.join(rare))}.</p>"
+        )
+    return (
+        '<div class="scroll"><table><thead><tr><th>class</th><th>precision</th><th>recall</th><th>F1</th>'
+        f"<th>rows</th></tr></thead><tbody>{lines}</tbody></table></div>{note}"
+    )
+
+
+def _figure(figure: Figure) -> str:
+    caption = escape(figure.caption)
+    source = _data_uri(figure.path.read_bytes())
+    return f'<figure><img src="{source}" alt="{caption}" loading="lazy"><figcaption>{caption}</figcaption></figure>'
+
+
+def _mistakes(mistakes: Sequence[Mistake]) -> str:
+    if not mistakes:
+        return "<p>None: every test row was answered right.</p>"
+    cards = []
+    for mistake in mistakes:
+        if isinstance(mistake.input, bytes):
+            shown = f'<img src="{_data_uri(mistake.input)}" alt="test row {escape(mistake.id)}">'
+        else:
+            shown = f"<blockquote>{escape(mistake.input)}</blockquote>"
+        cards.append(
+            f'<li class="{"picture" if isinstance(mistake.input, bytes) else "words"}">{shown}<p><b>{escape(mistake.predicted)}</b> '
+            f"{mistake.probability:.1%}<br>in truth <b>{escape(mistake.true)}</b><br><small>{escape(mistake.id)}</small></p></li>"
+        )
+    return (
+        '<p class="note">The wrong test rows that the model was surest of: look here first for wrong labels.</p>'
+        f'<ol class="mistakes">{"".join(cards)}</ol>'
+    )
+
+
+def _cell(entry: Mapping[str, float | None], kind: str = "") -> str:
+    own = f' class="{kind}"' if kind else ""
+    if entry["value"] is None:
+        return f"<td{own}>undefined</td>"
+    span = "" if entry["low"] is None else f" <small>{entry['low']:.3f} to {entry['high']:.3f}</small>"
+    return f"<td{own}>{entry['value']:.3f}{span}</td>"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _of_100(share: float) -> str:
+    return f"{100 * share:.2f}%"
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode('ascii')}"
+
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1f2933;--faint:#5f6b78;--page:#f5f7f9;--card:#fff;--line:#dfe4e9;--own:#0072b2;
+--other:#b4bec8;--soft:#eaf3f9}
+@media(prefers-color-scheme:dark){:root{--ink:#e6eaee;--faint:#9aa7b4;--page:#12171c;--card:#1b2229;--line:#313b45;
+--own:#56b4e9;--other:#566370;--soft:#1d2d38}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+main{max-width:68rem;margin:0 auto;padding:2rem 1rem 4rem}
+h1{font-size:2rem;line-height:1.15;margin:0 0 .6rem;overflow-wrap:anywhere}h2{font-size:1.15rem;margin:0 0 .8rem}
+.over{margin:0;color:var(--faint);font-size:.85rem}
+.facts{display:flex;flex-wrap:wrap;gap:.2rem 1.6rem;margin:0 0 1.4rem;font-size:.9rem}
+.facts dt{color:var(--faint);margin-right:-1.2rem}.facts dd{margin:0;overflow-wrap:anywhere}
+section{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1.25rem;margin-bottom:1rem}
+small,.note,figcaption{color:var(--faint);font-size:.82rem}.note{margin:.8rem 0 0}
+.headline{display:grid;grid-template-columns:minmax(13rem,1fr) 2fr;gap:1.5rem;align-items:center}
+.headline p{margin:0}.score{font-size:3.4rem;font-weight:700;line-height:1.1;color:var(--own)}
+.interval{color:var(--faint);margin-bottom:.6rem!important}
+.bar{display:grid;grid-template-columns:11rem 1fr 3.6rem;gap:.7rem;align-items:center;margin:.55rem 0}
+.bar .name{text-align:right;font-size:.92rem}.bar .number{font-variant-numeric:tabular-nums}
+.bar.model .name,.bar.model .number{font-weight:700}
+.track{position:relative;height:1.1rem;background:var(--page);border-radius:.2rem}
+.track i{position:absolute;top:0;bottom:0;display:block}.fill{left:0;border-radius:.2rem;background:var(--other)}
+.model .fill{background:var(--own)}.track .span{top:50%;bottom:auto;height:2px;margin-top:-1px;background:var(--ink)}
+.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
+th,td{padding:.4rem .7rem;text-align:right;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums;
+vertical-align:baseline}
+td small{display:block;white-space:nowrap}th small{font-weight:400;display:block}
+th{font-weight:600}tbody th,th:first-child{text-align:left}thead th{color:var(--faint);font-weight:600}
+tbody tr:last-child>*{border-bottom:0}td.own,th.own{background:var(--soft);font-weight:600;color:var(--ink)}
+td.own small{font-weight:400}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem;align-items:start}
+figure{margin:0}figure img{width:100%;height:auto;background:#fff;border-radius:.4rem;border:1px solid var(--line)}
+.mistakes{list-style:none;padding:0;margin:1rem 0 0;display:grid;gap:.8rem;
+grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}
+.mistakes li{border:1px solid var(--line);border-radius:.5rem;padding:.7rem}
+.mistakes p{margin:0;font-size:.9rem;line-height:1.35;overflow-wrap:anywhere}
+.picture{display:flex;gap:.8rem;align-items:center}.picture img{width:5.5rem;height:5.5rem;object-fit:contain;
+image-rendering:pixelated;background:#888;border-radius:.3rem;flex:none}
+.words blockquote{margin:0 0 .5rem;max-height:9rem;overflow:auto;overflow-wrap:anywhere;white-space:pre-wrap}
+@media(max-width:44rem){.headline{grid-template-columns:1fr}.bar{grid-template-columns:1fr 3.6rem;gap:.1rem .7rem}
+.bar .name{grid-column:1/3;text-align:left}main{padding:1.2rem .7rem}section{padding:1rem}th,td{padding:.35rem .4rem}}
+""".replace("\n", "")

@@ -1,0 +1,28 @@
+"""Augment: altered copies of training rows, made once, versioned, and of training rows only."""
+
+from chainrule.files import read_rows, write_json, write_rows
+from chainrule.params.augment import Augment
+from chainrule.stages.job import Job, main
+
+
+def augment(job: Job) -> None:
+    """Write the training rows followed by their altered copies, whose `origin` is the id of the row they came from."""
+    import pandas as pd
+
+    from chainrule import plugins
+    from chainrule.data.augmentation import altered_copies
+
+    settings = job.section("augment", Augment)
+    rows = read_rows(job.dep("data/split/{recipe}/train.parquet"))
+    modality = plugins.load("data", job.block["modality"])
+    copies = altered_copies(rows, modality, copies=settings.copies, seed=job.seed, options=settings.options, progress=job.track)
+    augmented = pd.concat([rows, copies], ignore_index=True)
+    write_rows(job.out("data/augmented/{recipe}") / "train.parquet", augmented)
+    report = {"rows": len(augmented), "originals": len(rows), "copies": len(copies)}
+    write_json(job.out("reports/{recipe}/augment.json"), report)
+    job.run.metrics(report)
+    job.say(f"{len(rows):,} training rows and {len(copies):,} altered copies")
+
+
+if __name__ == "__main__":
+    main("augment", augment)

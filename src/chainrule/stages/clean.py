@@ -1,0 +1,39 @@
+"""Clean: raw rows normalised, the unusable ones set aside with their reasons, the result validated."""
+
+from chainrule.files import read_rows, write_json, write_rows
+from chainrule.params.clean import Clean
+from chainrule.stages.job import Job, main
+
+
+def clean(job: Job) -> None:
+    """Normalise every row, reject what cannot be used, find duplicates: kept + rejected = raw."""
+    from chainrule import plugins
+    from chainrule.data.cleaning import clean as clean_rows
+
+    settings = job.section("clean", Clean)
+    raw = read_rows(job.dep("data/raw/{recipe}/rows.parquet"))
+    modality = plugins.load("data", job.block["modality"])
+    cleaned = clean_rows(
+        raw,
+        modality,
+        normalise=settings.normalise,
+        near_duplicates=settings.near_duplicates,
+        progress=job.track,
+    )
+    out = job.out("data/clean/{recipe}")
+    write_rows(out / "rows.parquet", cleaned.kept)
+    write_rows(out / "rejected.parquet", cleaned.rejected)
+    write_rows(out / "links.parquet", cleaned.links)
+    reasons = {reason: int(count) for reason, count in cleaned.rejected["reason"].value_counts().sort_index().items()}
+    counts = {"raw": len(raw), "kept": len(cleaned.kept), "rejected": len(cleaned.rejected)}
+    job.say(f"kept {counts['kept']:,} of {counts['raw']:,} rows, rejected {reasons or 'none'}, repaired {cleaned.repairs or 'none'}")
+    validation = job.validated(
+        plugins.load(f"tasks.{job.block['task']}", "rows").after_clean(modality, cleaned.kept), cleaned.kept
+    )
+    report = {**counts, "reasons": reasons, "repairs": cleaned.repairs, **cleaned.counts, "validation": validation}
+    write_json(job.out("reports/{recipe}/clean.json"), report)
+    job.run.metrics(counts)
+
+
+if __name__ == "__main__":
+    main("clean", clean)
