@@ -13,6 +13,7 @@ purpose: whoever kills a stage with its whole process group leaves the sender to
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,9 +71,23 @@ def write_status(folder: Path, status: Status) -> None:
     fresh.replace(folder / "status.json")
 
 
+def discard(folder: Path) -> None:
+    """Remove a journal that has arrived; to others it is gone in one step."""
+    gone = folder.with_name(f".{folder.name}")
+    folder.rename(gone)
+    shutil.rmtree(gone)
+
+
+def owner_lock(folder: Path) -> Path:
+    """Return the file that a stage holds while it lives."""
+    return folder / "owner.lock"
+
+
 def hold(path: Path) -> int | None:
     """Take the file's lock and return its descriptor, to be closed to let go; None if another process has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    # An owner's lock that is gone went with its journal: making a new one would leave a husk.
+    create = 0 if path.name == "owner.lock" and path.parent.name[0] != "." else os.O_CREAT
+    descriptor = os.open(path, os.O_RDWR | create, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -13,9 +12,11 @@ from chainrule.journal import (
     Event,
     Status,
     birth,
+    discard,
     hold,
     is_held,
     journals,
+    owner_lock,
     read_events,
     read_start,
     read_status,
@@ -60,11 +61,11 @@ class Sender:
     def __init__(self, root: Path, to: str | None = None):
         self.root = root
         self.to = to
-        self.clients: dict[str, "MlflowClient"] = {}
+        self.clients: dict[str, MlflowClient] = {}
         self.rest: dict[
             str, tuple[float, float]
         ] = {}  # uri -> (time of the next attempt, seconds waited before it)
-        self.anchors: set[tuple[int, str]] = set()
+        self.anchors: set[tuple[int, str] | None] = set()
         self.sent: list[str] = []
         self.failed: dict[str, str] = {}
 
@@ -72,14 +73,19 @@ class Sender:
         """Send what can be sent; (stages that live, journals that can still be sent now)."""
         live = ready = 0
         for folder in journals(self.root):
-            owner = hold(folder / "owner.lock")
-            live += owner is None
+            owner = None
             try:
+                owner = hold(owner_lock(folder))
+                live += owner is None
                 ready += self.visit(folder, owner is not None)
             except FileNotFoundError:
                 # Its stage saw that all had arrived and removed it.
                 if folder.exists():
                     raise
+            except ValueError as error:
+                # Half a file, after the machine went down: it must not stand in the way of the others for ever.
+                aside = folder.rename(folder.with_name(f"unreadable-{folder.name}"))
+                self.sent.append(f"{aside} could not be read and was set aside ({error})")
             finally:
                 if owner is not None:
                     os.close(owner)
@@ -90,11 +96,11 @@ class Sender:
         status = read_status(folder)
         if status.get("done"):
             if orphan:
-                shutil.rmtree(folder)
+                discard(folder)
             return False
         start, after = read_start(folder)
-        self.anchors.add((start["anchor"][0], start["anchor"][1]))
-        uri = self.to or status.get("uri") or start["uri"]
+        self.anchors.add(tuple(start["anchor"]) if start["anchor"] else None)
+        uri = (self.to if orphan else None) or status.get("uri") or start["uri"]
         if self.rest.get(uri, (0.0, 0.0))[0] > time.monotonic():
             return False
         if orphan:
@@ -155,12 +161,15 @@ def follow(root: Path) -> None:
         live, ready = sender.round()
         if live or ready:
             last = time.monotonic()
-        elif time.monotonic() - last > LINGER_SECONDS or not any(
-            birth(pid) == born for pid, born in sender.anchors
-        ):
+        elif time.monotonic() - last > LINGER_SECONDS or not any(map(lives, sender.anchors)):
             break
         time.sleep(POLL_SECONDS)
     os.close(lock)
+
+
+def lives(anchor: tuple[int, str] | None) -> bool:
+    """Does the process of a chain live? One that is not known may."""
+    return anchor is None or birth(anchor[0]) == anchor[1]
 
 
 def wait_for(root: Path, seconds: float) -> int | None:
@@ -181,13 +190,13 @@ def flush(root: Path, to: str | None = None) -> int:
     lock = wait_for(root, LINGER_SECONDS + 5)
     if lock is None:
         print("tracking: a sender is at work for stages that run now; it sends what waits as well")
-        return sum(not is_held(folder / "owner.lock") for folder in journals(root))
+        return sum(not is_held(owner_lock(folder)) for folder in journals(root))
     sender = Sender(root, to)
     while sender.round()[1] and not sender.failed:
         pass
     sender.round()
     os.close(lock)
-    left = [folder for folder in journals(root) if not is_held(folder / "owner.lock")]
+    left = [folder for folder in journals(root) if not is_held(owner_lock(folder))]
     for line in sender.sent:
         print(f"tracking: {line}")
     for uri, error in sender.failed.items():

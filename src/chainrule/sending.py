@@ -201,13 +201,7 @@ def log_model(
             tags={"chainrule.run": name},
         )  # fmt: skip
         model_id = info.model_id
-    tags = {
-        "git_commit": str(start["commit"]),
-        "git_dirty": str(start["dirty"]).lower(),
-        "sha256": event["sha256"],
-        "bundle": f"runs:/{parent}/bundle",
-        "chainrule.run": name,
-    }
+    tags = {"sha256": event["sha256"], "bundle": f"runs:/{parent}/bundle", "chainrule.run": name} | git_tags(start)
     registry.register(client, start["recipe"], model_id, parent, tags)
 
 
@@ -215,10 +209,10 @@ def onnx_signature(model: Any) -> Any:
     """The inputs and outputs of an ONNX model as an MLflow signature; a size that varies is -1."""
     import onnx
     from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
+    from mlflow.types import ColSpec, Schema, TensorSpec
 
-    def specs(values: Any) -> Any:
-        found = []
+    def specs(values: Any) -> Schema:
+        found: list[ColSpec | TensorSpec] = []
         for value in values:
             tensor = value.type.tensor_type
             shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim)
@@ -235,6 +229,13 @@ def onnx_signature(model: Any) -> Any:
 # ---- runs
 
 
+def git_tags(start: Event) -> dict[str, str]:
+    """Return the commit and whether code or params.yaml differed from it; nothing outside of a git repository."""
+    if not start["commit"]:
+        return {}
+    return {"git_commit": start["commit"], "git_dirty": str(start["dirty"]).lower()}
+
+
 def find_run(client: "MlflowClient", experiment: str, tag: str, value: str) -> Any:
     """The run of this experiment with this tag, or None."""
     quoted = value.replace("'", "_")
@@ -247,13 +248,12 @@ def open_runs(client: "MlflowClient", root: Path, uri: str, name: str, start: Ev
     experiment = experiment_id(client, root, uri, recipe)
     shared = {"mlflow.user": start["user"], "mlflow.source.type": "LOCAL", "chainrule.host": start["host"]}
     if start["commit"]:
-        shared |= {"mlflow.source.git.commit": start["commit"], "chainrule.git_commit": start["commit"]}
-        shared |= {"chainrule.git_dirty": str(start["dirty"]).lower()}
+        shared |= {"mlflow.source.git.commit": start["commit"]} | git_tags(start)
     chain = str(start["chain"]).replace("'", "_")
     parent = find_run(client, experiment, "chainrule.chain", chain)
     if parent is None:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(start["time"] / 1000))
-        title = f"{recipe} {when} {(start['commit'] or 'no-commit')[:7]}"
+        title = f"{recipe} {when} {(start['commit'] or 'without git')[: 7 if start['commit'] else None]}"
         tags = {**shared, "mlflow.source.name": recipe, "chainrule.chain": chain, "chainrule.recipe": recipe}
         parent = client.create_run(experiment, start["time"], tags, title)
     parent_id = parent.info.run_id

@@ -30,6 +30,7 @@ from typing import Any
 
 from chainrule.journal import (
     birth,
+    discard,
     hold,
     is_held,
     read_events,
@@ -209,7 +210,7 @@ def _settle(root: Path, folder: Path, what: str) -> None:
                     "everything else of the run is there",
                     file=sys.stderr,
                 )
-            shutil.rmtree(folder, ignore_errors=True)
+            discard(folder)
             return
         failed = status.get("error_time", 0) >= ended
         if waited > FLUSH_SECONDS or (failed and waited > DEAD_SECONDS):
@@ -237,8 +238,8 @@ def _settle(root: Path, folder: Path, what: str) -> None:
 # ---- who belongs to whom
 
 
-def chain_identity() -> tuple[str, list[Any]]:
-    """(name of the chain this process belongs to, [pid, birth] of the process whose life the chain has).
+def chain_identity() -> tuple[str, list[Any] | None]:
+    """(name of the chain this process belongs to, [pid, birth] of the process whose life the chain has, if known).
 
     All stages of one `dvc repro` share the nearest ancestor that is dvc; a stage run by hand is a chain of its own;
     CHAINRULE_CHAIN overrides the name.
@@ -247,9 +248,11 @@ def chain_identity() -> tuple[str, list[Any]]:
 
     from chainrule.processes import is_dvc
 
+    if name := os.environ.get("CHAINRULE_CHAIN"):
+        return name, None
     pid = next((process.pid for process in psutil.Process().parents() if is_dvc(process)), os.getpid())
     born = birth(pid)
-    return os.environ.get("CHAINRULE_CHAIN") or f"{socket.gethostname()}-{pid}-{born}", [pid, born]
+    return f"{socket.gethostname()}-{pid}-{born}", [pid, born]
 
 
 def git_state(root: Path) -> tuple[str | None, bool | None]:

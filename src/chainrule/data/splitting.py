@@ -61,7 +61,9 @@ def split(
     }
     edges = _edges(rows, kind, links)
     unified = _unified(rows["group"][kind == "pool"], edges)
-    place = pd.Series(unified).groupby(unified).apply(lambda names: min(position(str(g), seed) for g in names.index))
+    place: dict[str, float] = {}
+    for name, component in unified.items():
+        place[component] = min(place.get(component, 1.0), position(name, seed))
     bounds = asked["test"], asked["test"] + asked["validation"]
     found = {name: "test" if u < bounds[0] else "validation" if u < bounds[1] else "train" for name, u in place.items()}
 
@@ -75,7 +77,7 @@ def split(
         dtype="str",
     )
     reasons = _tainted_pool(part, kind, group, edges, unified)
-    reasons.update(_tainted_free(rows, kind, group, in_split, edges, set(reasons)))
+    reasons.update(_tainted_free(kind, group, in_split, edges, unified))
     stays = ~rows.index.isin(list(reasons))
     split_rows = rows.assign(group=group.astype("str"), split=in_split)[stays].reset_index(drop=True)
     if not (split_rows["split"] == "train").any():
@@ -207,30 +209,32 @@ def _tainted_pool(
     part: pd.Series, kind: pd.Series, group: pd.Series, edges: _Edges, unified: dict[str, str]
 ) -> dict[Any, str]:
     """Return index -> reason of the rows to be split whose component touches an official test or validation row."""
-    touched: dict[str, str] = {}
-    official = [(name, str(part[index])) for index, name in group[kind == "fixed"].items()]
-    official += [(unified[name], str(part[index])) for name, index in edges.official]
-    for name, own in official:
-        if touched.get(name) != "test":
-            touched[name] = own
+    ties = [(name, str(part[index])) for index, name in group[kind == "fixed"].items()]
+    ties += [(unified[name], str(part[index])) for name, index in edges.official]
+    touched = _strictest(ties)
     to_split = group[(kind == "pool") & part.isna()]
     return {index: f"shares_group_with_{touched[name]}" for index, name in to_split.items() if name in touched}
 
 
 def _tainted_free(
-    rows: pd.DataFrame, kind: pd.Series, group: pd.Series, in_split: pd.Series, edges: _Edges, gone: set[Any]
+    kind: pd.Series, group: pd.Series, in_split: pd.Series, edges: _Edges, unified: dict[str, str]
 ) -> dict[Any, str]:
-    """Return index -> reason of the unlabelled rows that share a group with, or resemble, a test or validation row."""
-    del gone
+    """Return index -> reason of the unlabelled rows whose group holds, or resembles, a test or validation row."""
     held = in_split.isin(["test", "validation"])
-    touched: dict[str, str] = {}
     ties = [(name, str(in_split[index])) for index, name in group[held].items()]
-    ties += [(str(rows["group"][free]) if free in rows.index else free, str(in_split[at])) for free, at in edges.free if held[at]]
+    ties += [(unified.get(name, name), str(in_split[index])) for name, index in edges.free if held[index]]
+    touched = _strictest(ties)
+    free = group[kind == "free"]
+    return {index: f"shares_group_with_{touched[name]}" for index, name in free.items() if name in touched}
+
+
+def _strictest(ties: list[tuple[str, str]]) -> dict[str, str]:
+    """Return group -> "test" where any of its ties is to the test split, else "validation"."""
+    touched: dict[str, str] = {}
     for name, own in ties:
         if touched.get(name) != "test":
             touched[name] = own
-    free_rows = group[kind == "free"]
-    return {index: f"shares_group_with_{touched[name]}" for index, name in free_rows.items() if name in touched}
+    return touched
 
 
 def _band(share: float, tolerance: float) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 if TYPE_CHECKING:
     import onnxruntime
 
-    from chainrule.training.loop import Inputs
+    from chainrule.training.prediction import Inputs
 
 
 def session(graph: bytes, threads: int) -> "onnxruntime.InferenceSession":

@@ -51,7 +51,7 @@ class Mistake(NamedTuple):
 class File(Section):
     """The whole file: the settings of every recipe by name."""
 
-    recipes: dict[str, Any]
+    recipes: dict[Any, Any]
 
 
 class Recipe(Section):

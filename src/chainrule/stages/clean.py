@@ -3,6 +3,7 @@
 from chainrule.files import read_rows, write_json, write_rows
 from chainrule.params.clean import Clean
 from chainrule.stages.job import Job, main
+from chainrule.stages.validated import validated
 
 
 def clean(job: Job) -> None:
@@ -27,7 +28,8 @@ def clean(job: Job) -> None:
     reasons = {reason: int(count) for reason, count in cleaned.rejected["reason"].value_counts().sort_index().items()}
     counts = {"raw": len(raw), "kept": len(cleaned.kept), "rejected": len(cleaned.rejected)}
     job.say(f"kept {counts['kept']:,} of {counts['raw']:,} rows, rejected {reasons or 'none'}, repaired {cleaned.repairs or 'none'}")
-    validation = job.validated(
+    validation = validated(
+        job,
         plugins.load(f"tasks.{job.block['task']}", "rows").after_clean(modality, cleaned.kept), cleaned.kept
     )
     report = {**counts, "reasons": reasons, "repairs": cleaned.repairs, **cleaned.counts, "validation": validation}

@@ -8,24 +8,31 @@ from chainrule.params.evaluate import Evaluate
 from chainrule.stages.job import Job, main
 
 BATCH_SIZE = 256
+WORST = 12
+FIGURES = {
+    "scores": "The model's scores beside the floors, with 95% intervals",
+    "confusion_matrix": "Confusion matrix of the test rows",
+    "roc": "ROC curves of the test rows",
+    "reliability": "Reliability of the probabilities on the test rows",
+    "learning_curves": "Learning curves of pretraining and fine-tuning",
+}
 
 
 def evaluate(job: Job) -> None:
     """Score the model and the floors on the test rows; of all stages this one alone reads them."""
-    from chainrule import plugins
     from chainrule.evaluation.calibration import softmax
     from chainrule.evaluation.scores import classification_scores
-    from chainrule.training import device, loop, weights
+    from chainrule.training import device, models, prediction, rows
 
     settings = job.section("evaluate", Evaluate)
     device.prepare(job.cores)
     folder = job.dep("models/finetuned/{recipe}")
     test = read_rows(job.dep("data/split/{recipe}/test.parquet"))
-    model, card, facts = weights.load_model(folder)
-    inputs = plugins.load("training.inputs", card["modality"]).from_rows(test, facts, card["classes"])
+    model, card, facts = models.load_model(folder)
+    inputs = rows.to_inputs(test, card["modality"], facts, card["classes"])
     job.run.dataset(name=job.recipe, rows=len(test), source=f"data/split/{job.recipe}/test.parquet", context="test")
     labels = inputs.labels.numpy()
-    probabilities = softmax(loop.predict(model, inputs, model.inputs, BATCH_SIZE).numpy(), temperature=1.0)
+    probabilities = softmax(prediction.predict(model, inputs, model.inputs, BATCH_SIZE).numpy(), temperature=1.0)
 
     def score(predicted: Any) -> dict[str, Any]:
         groups = test["group"].to_numpy()
@@ -41,7 +48,7 @@ def evaluate(job: Job) -> None:
     plots.mkdir()
     history = read_json(folder / "history.json")
     _draw(plots, labels, probabilities, card["classes"], history, report)
-    _page(job, card, test, probabilities, report, plots)
+    _page(job, card, test, labels, probabilities, report, plots)
     job.run.headline(_headline(report))
     for picture in sorted(plots.iterdir()):
         job.run.artifact(picture, "figures")
@@ -56,11 +63,11 @@ def _floors(job: Job, card: dict[str, Any], test: Any) -> dict[str, Any]:
 
     train = read_rows(job.dep("data/split/{recipe}/train.parquet"))
     numbers = {name: number for number, name in enumerate(card["classes"])}
-    column = card["modality"]
+    decode = plugins.load("data", card["modality"]).decode
     found: dict[str, Any] = plugins.load("evaluation.floors", card["modality"]).floors(
-        train[column].tolist(),
+        decode(train[card["modality"]].tolist()),
         train["label"].map(numbers).to_numpy(dtype="int64"),
-        test[column].tolist(),
+        decode(test[card["modality"]].tolist()),
         len(card["classes"]),
         job.seed,
         groups=train["group"].to_numpy(),
@@ -88,3 +95,30 @@ def _headline(report: dict[str, Any]) -> dict[str, float]:
                 if prefix == "test":
                     found |= {f"test.{name}.{bound}": score[bound] for bound in ("low", "high")}
     return found
+
+
+def _page(job: Job, card: dict[str, Any], test: Any, labels: Any, probabilities: Any, report: dict[str, Any], plots: Path) -> None:
+    """Write the recipe's report as one page that needs nothing else."""
+    from chainrule.evaluation import report as page
+
+    mistakes = [
+        page.Mistake(
+            test["id"].iloc[row],
+            test[card["modality"]].iloc[row],
+            card["classes"][labels[row]],
+            card["classes"][probabilities[row].argmax()],
+            float(probabilities[row].max()),
+        )
+        for row in page.worst_mistakes(labels, probabilities, most=WORST)
+    ]
+    source = read_json(job.dep("data/raw/{recipe}/source.json"))
+    facts = {"task": card["task"], "net": card["net"]["name"], "data": source["name"], **({"about": source["description"]} if "description" in source else {})}
+    figures = [page.Figure(plots / f"{name}.png", caption) for name, caption in FIGURES.items()]
+    html = page.to_html(job.recipe, report["test"], report["floor"], facts, figures, mistakes)
+    path = job.out("reports/{recipe}/report.html")
+    path.write_text(html, encoding="utf-8")
+    job.run.artifact(path)
+
+
+if __name__ == "__main__":
+    main("evaluate", evaluate, trains=True)

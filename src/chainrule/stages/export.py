@@ -16,19 +16,19 @@ def export(job: Job) -> None:
 
     from chainrule import plugins
     from chainrule.exporting import bundle, graph, parity
-    from chainrule.training import device, weights
+    from chainrule.training import device, models, rows
 
     settings = job.section("export", Export)
     device.prepare(job.cores)
-    model, card, facts = weights.load_model(job.dep("models/finetuned/{recipe}"))
+    model, card, facts = models.load_model(job.dep("models/finetuned/{recipe}"))
     task = plugins.load(f"tasks.{card['task']}", "model")
     example = task.example(facts, 2, torch.Generator().manual_seed(0))
     job.say("traces the model")
     onnx_model = graph.to_onnx(model, example, model.inputs, task.dynamic_shapes())
     content = onnx_model.SerializeToString(deterministic=True)
     runtime = parity.session(content, job.cores)
-    rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
-    validation = plugins.load("training.inputs", card["modality"]).from_rows(rows, facts, None)
+    validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
+    validation = rows.to_inputs(validation_rows, card["modality"], facts, None)
     report = {
         "shapes": parity.at_shapes(model, runtime, task, facts),
         "validation": parity.on_rows(model, runtime, validation, model.inputs, BATCH_SIZE),

@@ -13,7 +13,7 @@ def finetune(job: Job) -> None:
     from chainrule import plugins
     from chainrule.evaluation.calibration import fit_temperature
     from chainrule.stages import session
-    from chainrule.training import device, loop, weights
+    from chainrule.training import device, models, prediction, rows, weights
 
     settings = job.section("finetune", Finetune)
     machine = device.prepare(job.cores)
@@ -21,15 +21,15 @@ def finetune(job: Job) -> None:
     files = [job.dep("data/augmented/{recipe}/train.parquet"), job.dep("data/split/{recipe}/validation.parquet")]
     training_rows, validation_rows = (read_rows(path) for path in files)
     classes = sorted(training_rows["label"].unique())
-    inputs = plugins.load("training.inputs", job.block["modality"])
-    facts = inputs.load_facts(pretrained)
+    modality = job.block["modality"]
+    facts = plugins.load("training.inputs", modality).load_facts(pretrained)
     net = weights.build_net(job.block, facts, job.seed)
     if (pretrained / weights.WEIGHTS).is_file():
         weights.load_weights(net, pretrained / weights.WEIGHTS)
     task = plugins.load(f"tasks.{job.block['task']}", "model")
     model = task.build(net, facts, len(classes))
     strategy, options = plug_in(settings.strategy, "name")
-    validation = inputs.from_rows(validation_rows, facts, classes)
+    validation = rows.to_inputs(validation_rows, modality, facts, classes)
     job.say(f"{strategy} on {len(training_rows):,} rows, {len(classes)} classes ({machine})")
     job.run.dataset(name=job.recipe, rows=len(training_rows), source=f"data/augmented/{job.recipe}/train.parquet", context="training")
     job.run.dataset(name=job.recipe, rows=len(validation_rows), source=f"data/split/{job.recipe}/validation.parquet", context="validation")
@@ -37,7 +37,7 @@ def finetune(job: Job) -> None:
         job,
         settings,
         task.objective(model, settings.label_smoothing),
-        inputs.from_rows(training_rows, facts, classes, **settings.distort),
+        rows.to_inputs(training_rows, modality, facts, classes, **settings.distort),
         validation,
         gains_from_bf16=net.gains_from_bf16,
         files=[*files, *sorted(path for path in pretrained.iterdir() if path.is_file())],
@@ -45,12 +45,12 @@ def finetune(job: Job) -> None:
         patience=settings.patience,
         freeze=lambda objective: plugins.load("training.strategies", strategy).freeze(objective.model, **options),
     )
-    logits = loop.predict(model, validation, model.inputs, settings.batch_size).numpy()
+    logits = prediction.predict(model, validation, model.inputs, settings.batch_size).numpy()
     temperature = fit_temperature(logits, validation.labels.numpy())
     model.temperature.fill_(temperature)
     out = job.out("models/finetuned/{recipe}")
     out.mkdir()
-    weights.save_model(out, model, job.block, facts, classes)
+    models.save_model(out, model, job.block, facts, classes)
     write_json(out / "history.json", _curves(read_json(pretrained / "history.json"), history))
     report = _report(history, model, temperature, len(training_rows))
     write_json(job.out("reports/{recipe}/finetune.json"), report)

@@ -9,13 +9,13 @@ import importlib
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chainrule import processes, tracking
+from chainrule import processes, progress, tracking
 from chainrule.errors import ChainruleError
 from chainrule.params.file import AnySection, recipe_block, section
 
@@ -61,6 +61,10 @@ class Job:
         _remove(partial)  # what a killed run of this stage left
         self.outputs[final] = partial
         return partial
+
+    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
+        """Yield the items, showing progress under the stage's name."""
+        return progress.track(items, f"{self.name}: {label}", total)
 
     def say(self, text: str) -> None:
         """Print one line under the stage's name."""

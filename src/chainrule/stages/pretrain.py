@@ -13,25 +13,25 @@ def pretrain(job: Job) -> None:
     import pandas as pd
 
     from chainrule import plugins
-    from chainrule.training import device, weights
+    from chainrule.training import device, rows, weights
 
     settings = job.section("pretrain", Pretrain)
     machine = device.prepare(job.cores)
     splits = job.dep("data/split/{recipe}")
     training_rows = pd.concat([read_rows(splits / "train.parquet"), read_rows(splits / "unlabelled.parquet")])
-    inputs = plugins.load("training.inputs", job.block["modality"])
-    facts = inputs.fit_facts(training_rows, settings.tokenizer)
+    modality = job.block["modality"]
+    facts = rows.fit_facts(training_rows, modality, settings.tokenizer)
     net = weights.build_net(job.block, facts, job.seed)
     out = job.out("models/pretrained/{recipe}")
     out.mkdir()
-    inputs.save_facts(facts, out)
+    plugins.load("training.inputs", modality).save_facts(facts, out)
     name, options = plug_in(settings.objective, "name")
     objective = plugins.load("training.objectives", name).build(net, facts, **options)
     report: dict[str, Any] = {"objective": name, "rows": len(training_rows), "parameters": _parameters(net)}
     history: list[dict[str, Any]] = []
     if objective is not None and settings.training is not None:
         job.say(f"{name} on {len(training_rows):,} rows ({machine})")
-        history = _fit(job, settings.training, objective, net, inputs, facts, training_rows)
+        history = _fit(job, settings.training, objective, net, facts, training_rows)
         weights.save_weights(net, out / weights.WEIGHTS)
         best = next(record for record in reversed(history) if record["best"])
         report |= {"epochs": len(history), "best_epoch": best["epoch"], "validation_loss": round(best["validation_loss"], 6)}
@@ -40,17 +40,18 @@ def pretrain(job: Job) -> None:
     job.run.headline({f"pretrain.{key}": value for key, value in report.items() if key == "validation_loss"})
 
 
-def _fit(job: Job, settings: Training, objective: Any, net: Any, inputs: Any, facts: Any, rows: Any) -> list[dict[str, Any]]:
+def _fit(job: Job, settings: Training, objective: Any, net: Any, facts: Any, training_rows: Any) -> list[dict[str, Any]]:
     from chainrule.stages import session
+    from chainrule.training import rows
 
     validation_path = job.dep("data/split/{recipe}/validation.parquet")
-    job.run.dataset(name=job.recipe, rows=len(rows), source=f"data/split/{job.recipe}", context="pretraining")
+    job.run.dataset(name=job.recipe, rows=len(training_rows), source=f"data/split/{job.recipe}", context="pretraining")
     return session.fit(
         job,
         settings,
         objective,
-        inputs.from_rows(rows, facts, None, **settings.distort),
-        inputs.from_rows(read_rows(validation_path), facts, None),
+        rows.to_inputs(training_rows, job.block["modality"], facts, None, **settings.distort),
+        rows.to_inputs(read_rows(validation_path), job.block["modality"], facts, None),
         gains_from_bf16=net.gains_from_bf16,
         files=[job.dep("data/split/{recipe}") / f"{part}.parquet" for part in ("train", "unlabelled", "validation")],
         key={"pretrain": job.block["pretrain"], "net": job.block["net"], "seed": job.seed},

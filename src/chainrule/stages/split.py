@@ -3,6 +3,7 @@
 from chainrule.files import read_rows, write_json, write_rows
 from chainrule.params.split import Split
 from chainrule.stages.job import Job, main
+from chainrule.stages.validated import validated
 
 SPLITS = ("train", "validation", "test", "unlabelled")
 
@@ -25,7 +26,8 @@ def split(job: Job) -> None:
     write_rows(out / "excluded.parquet", result.excluded)
     leaks = splitting.leak_report(result.rows, [modality.key(value) for value in result.rows[modality.INPUT]], links)
     job.say(", ".join(f"{name} {int((result.rows['split'] == name).sum()):,}" for name in SPLITS) + f", excluded {len(result.excluded):,}")
-    validation = job.validated(
+    validation = validated(
+        job,
         plugins.load(f"tasks.{job.block['task']}", "rows").after_split(modality, result.rows), result.rows
     )
     report = {"excluded": len(result.excluded), **result.counts, "leaks": leaks, "validation": validation}

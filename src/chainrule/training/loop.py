@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -20,24 +20,12 @@ from torch import Tensor, nn
 
 from chainrule.progress import Progress
 from chainrule.training import checkpoints, schedules
+from chainrule.training.prediction import Inputs, to_device
 
 SAVE_SECONDS = 20.0
 CURVE_POINTS = 200
 VALIDATION_SEED = 0x5EED
 Record = dict[str, Any]
-
-
-class Inputs(Protocol):
-    """Rows in memory, by modality (see `training.inputs`)."""
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-
-    def order(self, batch_size: int, generator: torch.Generator | None) -> list[Tensor]:
-        """Return the batches of one pass as row indices; in file order without a generator."""
-
-    def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """Return one batch, distorted with a generator, as it is without."""
 
 
 def seeded(*parts: int) -> torch.Generator:
@@ -108,7 +96,7 @@ def fit(
             step = epoch * batches_per_epoch + position
             torch.manual_seed(mix(seed, step, accelerator.process_index))
             index = _share(order[position], accelerator.process_index, accelerator.num_processes)
-            batch = _to_device(inputs.take(index, seeded(seed, step, accelerator.process_index)), accelerator.device)
+            batch = to_device(inputs.take(index, seeded(seed, step, accelerator.process_index)), accelerator.device)
             # The last batches of an epoch may be fewer than a full accumulation: they make an update of their own.
             closes = (position + 1) % accumulation == 0 or position + 1 == len(order)
             rate = learning_rate * schedules.factor(schedule, state["update"], updates, warm_up)
@@ -186,7 +174,7 @@ def evaluate(objective: nn.Module, inputs: Inputs, batch_size: int, device: torc
     rows = 0
     for position, index in enumerate(inputs.order(batch_size, None)):
         torch.manual_seed(mix(seed, VALIDATION_SEED, position))  # the same masks after every epoch
-        batch = _to_device(inputs.take(index, None), device)
+        batch = to_device(inputs.take(index, None), device)
         result = objective(batch)
         loss_sum += float(result["loss"]) * float(result["count"])
         count_sum += float(result["count"])
@@ -195,25 +183,6 @@ def evaluate(objective: nn.Module, inputs: Inputs, batch_size: int, device: torc
             rows += len(index)
     record: Record = {"validation_loss": loss_sum / max(count_sum, 1)}
     return record | ({"validation_accuracy": correct / rows} if rows else {})
-
-
-@torch.no_grad()
-def predict(model: nn.Module, inputs: Inputs, names: tuple[str, ...], batch_size: int) -> Tensor:
-    """Return the logits [N, C] float32 of a model in evaluation mode for every row, in row order, on the CPU."""
-    model.eval()
-    device = next(model.parameters()).device
-    logits: list[Tensor] = []
-    rows: list[Tensor] = []
-    for index in inputs.order(batch_size, None):
-        batch = _to_device(inputs.take(index, None), device)
-        logits.append(model(*(batch[name] for name in names)).float().cpu())
-        rows.append(index)
-    order = torch.cat(rows)
-    return torch.cat(logits)[order.argsort()]
-
-
-def _to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
 def _share(index: Tensor, process: int, processes: int) -> Tensor:

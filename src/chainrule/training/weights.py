@@ -1,4 +1,4 @@
-"""Models on disk: safetensors for weights, JSON for everything else, no pickle."""
+"""Weights: drawn from a seed, written to and read from safetensors; no pickle."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from chainrule import plugins
-from chainrule.files import read_json, write_json
 from chainrule.params.file import plug_in
 
 WEIGHTS = "model.safetensors"
-CARD = "model.json"
 
 
 def build_net(block: dict[str, Any], facts: dict[str, Any], seed: int) -> nn.Module:
@@ -33,21 +31,3 @@ def save_weights(module: nn.Module, path: Path) -> None:
 def load_weights(module: nn.Module, path: Path) -> None:
     """Read weights into a module of the same shape."""
     module.load_state_dict(load_file(path))
-
-
-def save_model(folder: Path, model: nn.Module, block: dict[str, Any], facts: dict[str, Any], classes: list[str]) -> None:
-    """Write a fine-tuned model so that `load_model` can build it again without params.yaml."""
-    save_weights(model, folder / WEIGHTS)
-    plugins.load("training.inputs", block["modality"]).save_facts(facts, folder)
-    shape = {"task": block["task"], "modality": block["modality"], "net": block["net"], "classes": classes}
-    write_json(folder / CARD, shape)
-
-
-def load_model(folder: Path) -> tuple[nn.Module, dict[str, Any], dict[str, Any]]:
-    """Return a fine-tuned model in evaluation mode, its card (task, modality, net, classes) and its facts."""
-    card = read_json(folder / CARD)
-    facts = plugins.load("training.inputs", card["modality"]).load_facts(folder)
-    net = build_net(card, facts, seed=0)
-    model: nn.Module = plugins.load(f"tasks.{card['task']}", "model").build(net, facts, len(card["classes"]))
-    load_weights(model, folder / WEIGHTS)
-    return model.eval(), card, facts

@@ -42,7 +42,10 @@ def test_the_same_card_gives_the_same_bytes() -> None:
         ("", "has no 'classes'"),
         ("a: [", "not valid YAML"),
         ("classes: [a, b]\nsha256: x\n", "names 2 classes"),
-        (CARD.read_text().replace("sha256: 6", "sha256: 7"), r"other data than the card .*digits\.yaml describes"),
+        (
+            CARD.read_text().replace("sha256: 6", "sha256: 7"),
+            r"other data than the card .*digits\.yaml describes",
+        ),
     ],
 )
 def test_a_card_that_does_not_fit_is_named(tmp_path: Path, content: str | None, message: str) -> None:

@@ -68,8 +68,16 @@ def test_the_same_files_give_the_same_bytes(folder: Path) -> None:
         ("train-images-idx3-ubyte.gz", b"no gzip at all", "truncated or corrupt gzip"),
         ("train-images-idx3-ubyte.gz", gzip.compress(images(5)[:-1]), "the file is truncated"),
         ("train-images-idx3-ubyte.gz", gzip.compress(images(5) + b"?"), "the file is corrupt"),
-        ("train-images-idx3-ubyte.gz", gzip.compress(labels(0, 1, 2, 1, 9) + bytes(9)), "magic number 2049 instead of"),
-        ("train-labels-idx1-ubyte.gz", gzip.compress(labels(0, 1, 2, 1)), "5 images but 4 labels in train-labels"),
+        (
+            "train-images-idx3-ubyte.gz",
+            gzip.compress(labels(0, 1, 2, 1, 9) + bytes(9)),
+            "magic number 2049 instead of",
+        ),
+        (
+            "train-labels-idx1-ubyte.gz",
+            gzip.compress(labels(0, 1, 2, 1)),
+            "5 images but 4 labels in train-labels",
+        ),
         ("t10k-labels-idx1-ubyte.gz", gzip.compress(labels(2, 0)), "exists plain and as .gz"),
     ],
 )
@@ -93,6 +101,8 @@ def test_fashion_mnist_is_complete() -> None:
     frame = idx.read(path, classes=[f"class {i}" for i in range(10)])
     assert frame.groupby(["part", "label"]).size().unique().tolist() == [1000, 6000]
     assert frame["part"].value_counts().to_dict() == {"train": 60_000, "test": 10_000}
-    raw = numpy.frombuffer(gzip.decompress((path / "t10k-images-idx3-ubyte.gz").read_bytes())[16:], numpy.uint8)
+    raw = numpy.frombuffer(
+        gzip.decompress((path / "t10k-images-idx3-ubyte.gz").read_bytes())[16:], numpy.uint8
+    )
     last = numpy.asarray(Image.open(io.BytesIO(frame["image"].iloc[-1])))
     assert (last == raw.reshape(-1, 28, 28)[-1]).all()

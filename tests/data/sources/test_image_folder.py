@@ -27,7 +27,9 @@ def test_folders_are_labels_and_rows_are_sorted(tmp_path: Path) -> None:
 
 
 def test_part_folders_give_parts(tmp_path: Path) -> None:
-    frame = image_folder.read(write(tmp_path, "Train/cat/a.png", "val/cat/a.png", "TEST/cat/a.png"), group_pattern=None)
+    frame = image_folder.read(
+        write(tmp_path, "Train/cat/a.png", "val/cat/a.png", "TEST/cat/a.png"), group_pattern=None
+    )
     assert dict(zip(frame["id"], frame["part"], strict=True)) == {
         "TEST/cat/a.png": "test",
         "Train/cat/a.png": "train",
@@ -42,14 +44,24 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
 
 
 def test_hidden_and_loose_files_are_left_out_and_counted(tmp_path: Path) -> None:
-    write(tmp_path, "cat/a.png", "cat/.hidden.png", "cat/Thumbs.db", ".git/config", "README.md", "cat/__MACOSX/a.png")
+    write(
+        tmp_path,
+        "cat/a.png",
+        "cat/.hidden.png",
+        "cat/Thumbs.db",
+        ".git/config",
+        "README.md",
+        "cat/__MACOSX/a.png",
+    )
     frame = image_folder.read(tmp_path, group_pattern=None)
     assert frame["id"].tolist() == ["cat/a.png"]
     assert frame.attrs == {"hidden_files": 4, "loose_files": 1}
 
 
 def test_other_files_pass_with_their_problem(tmp_path: Path) -> None:
-    frame = image_folder.read(write(tmp_path, "cat/a.png", "cat/notes.txt", "cat/broken.jpg"), group_pattern=None)
+    frame = image_folder.read(
+        write(tmp_path, "cat/a.png", "cat/notes.txt", "cat/broken.jpg"), group_pattern=None
+    )
     assert frame["problem"].dropna().to_dict() == {2: "not_an_image_file"}
     assert frame["image"].tolist() == [b"cat/a.png", b"cat/broken.jpg", b""]
 
@@ -70,7 +82,9 @@ def test_a_pattern_finds_the_group_in_the_file_name(tmp_path: Path) -> None:
         (("cat/a.png", "dog/.hidden"), "dog: class folder without files"),
     ],
 )
-def test_folders_without_classes_or_files_are_named(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+def test_folders_without_classes_or_files_are_named(
+    tmp_path: Path, names: tuple[str, ...], message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         image_folder.read(write(tmp_path, *names), group_pattern=None)
 

@@ -29,7 +29,9 @@ def read(path: Path, *, files: dict[str, str]) -> "pandas.DataFrame":
     for label, name in files.items():
         file = path / name
         if file in taken:
-            raise DataError(f"{file}: named for both {taken[file]!r} and {label!r}; give every label its own file")
+            raise DataError(
+                f"{file}: named for both {taken[file]!r} and {label!r}; give every label its own file"
+            )
         taken[file] = label
         lines = _lines(file)
         ids += [f"{label}/{i:06d}" for i in range(1, len(lines) + 1)]
@@ -56,7 +58,9 @@ def _lines(file: Path) -> list[bytes]:
     except FileNotFoundError as error:
         raise DataError(f"{file}: missing; put it there or correct source.files") from error
     except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror}); source.files must name readable files") from error
+        raise DataError(
+            f"{file}: cannot be read ({error.strerror}); source.files must name readable files"
+        ) from error
     if not data.strip():
         raise DataError(f"{file}: empty; fetch the file again or take it out of source.files")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):

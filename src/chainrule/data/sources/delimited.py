@@ -97,11 +97,15 @@ def _lines(file: Path) -> list[str]:
     except FileNotFoundError as error:
         raise DataError(f"{file}: missing; put it there or correct source.files") from error
     except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror}); source.files must name readable files") from error
+        raise DataError(
+            f"{file}: cannot be read ({error.strerror}); source.files must name readable files"
+        ) from error
     if not data.strip():
         raise DataError(f"{file}: empty; fetch the file again or take it out of source.files")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f"{file}: UTF-16, where columns cannot be told apart as bytes; save the file as UTF-8")
+        raise DataError(
+            f"{file}: UTF-16, where columns cannot be told apart as bytes; save the file as UTF-8"
+        )
     if data.startswith((b"\x1f\x8b", b"PK\x03\x04")):
         raise DataError(f"{file}: a compressed archive, not a delimited file; unpack it")
     lines = data.removeprefix(b"\xef\xbb\xbf").decode(BYTES).split("\n")
@@ -161,7 +165,11 @@ def _column(file: Path, option: str, column: str | int, titles: list[str] | None
         if column not in names:
             raise DataError(
                 f"{file}: has no column {column!r} for source.{option}; "
-                + (f"its header names {', '.join(names)}" if titles else "without a header give its number, from 0")
+                + (
+                    f"its header names {', '.join(names)}"
+                    if titles
+                    else "without a header give its number, from 0"
+                )
             )
         return names.index(column)
     if column >= width:

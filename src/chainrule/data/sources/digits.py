@@ -1,7 +1,7 @@
 """The 1,797 handwritten digits that come with scikit-learn, 8 by 8 pixels, ten classes."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import DataError
 
@@ -44,13 +44,16 @@ def read(path: Path, *, block: int) -> "pandas.DataFrame":
     )
 
 
-def _card(path: Path) -> "dict[str, list[str]]":
+def _card(path: Path) -> dict[str, Any]:
     import yaml
 
+    card: dict[str, Any] | None
     try:
         card = yaml.safe_load(path.read_bytes())
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); source.path must name the digits card") from error
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); source.path must name the digits card"
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not valid YAML; restore the card from the repository") from error
     for key in ("classes", "sha256"):
@@ -61,7 +64,7 @@ def _card(path: Path) -> "dict[str, list[str]]":
     return card
 
 
-def _bundled(path: Path, card: dict[str, list[str]]) -> "tuple[numpy.ndarray, numpy.ndarray]":
+def _bundled(path: Path, card: dict[str, Any]) -> "tuple[numpy.ndarray, numpy.ndarray]":
     """Pixels (n, 64) and digits (n,), both uint8, from the file in the installed package.
 
     The file is read directly: importing sklearn.datasets takes up to three seconds, this takes a fraction of one.
@@ -82,7 +85,9 @@ def _bundled(path: Path, card: dict[str, list[str]]) -> "tuple[numpy.ndarray, nu
         table = numpy.array(content.replace(b"\n", b",").rstrip(b",").split(b","), dtype="float64")
         table = table.reshape(-1, 65).astype("uint8")
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise DataError(f"{file}: cannot be read as scikit-learn's digits; install scikit-learn again") from error
+        raise DataError(
+            f"{file}: cannot be read as scikit-learn's digits; install scikit-learn again"
+        ) from error
     if hashlib.sha256(table.tobytes()).hexdigest() != card["sha256"]:
         raise DataError(
             f"{file}: other data than the card {path} describes (sha256); "

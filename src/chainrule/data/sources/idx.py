@@ -56,7 +56,7 @@ def read(path: Path, *, classes: list[str]) -> "pandas.DataFrame":
                     "label": pandas.Series(names[numpy.minimum(labels, len(classes))], dtype="str"),
                     "part": pandas.Series([part] * len(ids), dtype="str"),
                     "origin": pandas.Series([f"{image_file.name}:{i}" for i in range(len(ids))], dtype="str"),
-                    "problem": pandas.Series(numpy.where(known, None, "unknown_label"), dtype="str"),
+                    "problem": pandas.Series([None if ok else "unknown_label" for ok in known], dtype="str"),
                 }
             )
         )

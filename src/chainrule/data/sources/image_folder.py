@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     import pandas
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
-PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
+PARTS = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
 # What operating systems leave in folders.
 LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
 
@@ -33,7 +39,9 @@ def read(path: Path, *, group_pattern: str | None) -> "pandas.DataFrame":
 
     path = Path(path)
     if not path.is_dir():
-        raise DataError(f"{path}: no such directory; source.path must name the folder of the class folders (unpacked)")
+        raise DataError(
+            f"{path}: no such directory; source.path must name the folder of the class folders (unpacked)"
+        )
     pattern = None if group_pattern is None else _compile(group_pattern)
     folders, hidden, loose = _folders(path)
     parts = {folder: PARTS[folder.lower()] for folder in folders if folder.lower() in PARTS}
@@ -43,7 +51,9 @@ def read(path: Path, *, group_pattern: str | None) -> "pandas.DataFrame":
             below, more_hidden, more_loose = _folders(path / folder)
             hidden, loose = hidden + more_hidden, loose + more_loose
             if not below:
-                raise DataError(f"{path / folder}: holds no class folders; expected {path / folder}/<class>/<image>")
+                raise DataError(
+                    f"{path / folder}: holds no class folders; expected {path / folder}/<class>/<image>"
+                )
             classes += [(parts[folder], name, path / folder / name) for name in below]
     else:
         classes = [(None, name, path / name) for name in folders]
@@ -53,11 +63,11 @@ def read(path: Path, *, group_pattern: str | None) -> "pandas.DataFrame":
     columns: dict[str, list[object]] = {
         name: [] for name in ("id", "group", "image", "label", "part", "origin", "problem")
     }
-    for part, label, folder in classes:
-        files, more_hidden = _files(folder)
+    for part, label, place in classes:
+        files, more_hidden = _files(place)
         hidden += more_hidden
         if not files:
-            raise DataError(f"{folder}: class folder without files; fill it or remove it")
+            raise DataError(f"{place}: class folder without files; fill it or remove it")
         for file in files:
             name = file.relative_to(path).as_posix()
             known = file.suffix.lower() in ENDINGS
@@ -84,7 +94,9 @@ def read(path: Path, *, group_pattern: str | None) -> "pandas.DataFrame":
 def _compile(group_pattern: str) -> re.Pattern[str]:
     pattern = re.compile(group_pattern)
     if pattern.groups != 1:
-        raise DataError(f"source.group_pattern {group_pattern!r}: has {pattern.groups} groups; put ( ) around one part")
+        raise DataError(
+            f"source.group_pattern {group_pattern!r}: has {pattern.groups} groups; put ( ) around one part"
+        )
     return pattern
 
 

@@ -48,12 +48,14 @@ def read(path: Path, *, seed: int, labelled: int, unlabelled: int) -> "pandas.Da
     grammar = _load(Path(path))
     rows: list[Row] = []
     ids: list[str] = []
-    earlier: list[Row] = []
+    copied: list[bytes] = []
     for kind, count in (("labelled", labelled), ("unlabelled", unlabelled)):
         made: list[Row] = []
         while len(made) < count:
-            made += _block(grammar, seed, kind, len(made) // BLOCK, earlier[:BLOCK])
-        earlier = made
+            block, untouched = _block(grammar, seed, kind, len(made) // BLOCK, copied)
+            made += block
+            # Later parts copy from the first labelled block, so that more labelled rows change nothing in them.
+            copied = copied or untouched
         rows += made[:count]
         ids += [f"{kind}/{i:06d}" for i in range(count)]
     return pandas.DataFrame(
@@ -76,7 +78,9 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         grammar = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); source.path must name the grammar of the reviews") from error
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); source.path must name the grammar of the reviews"
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         raise DataError(
@@ -99,7 +103,9 @@ def _load(path: Path) -> dict[str, Any]:
         for domain in grammar["domains"].values():
             domain["facts"] = [_pieces(text) for text in domain["facts"]]
         kinds = grammar["constructions"]
-        grammar["opinions"] = _weighted({kind: kinds[kind]["weight"] for kind in ("asserted", "denied", "ironic")})
+        grammar["opinions"] = _weighted(
+            {kind: kinds[kind]["weight"] for kind in ("asserted", "denied", "ironic")}
+        )
         grammar["distractors"] = _weighted({kind: kinds[kind]["weight"] for kind in ("others", "elsewhere")})
         grammar["shapes"] = _weighted(grammar["review"]["shapes"])
         grammar["lengths"] = _weighted(grammar["review"]["sentences"])
@@ -108,7 +114,9 @@ def _load(path: Path) -> dict[str, Any]:
                     "thirds", "plain_degree", "dirt"):  # fmt: skip
             grammar[key]
     except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: not a grammar of reviews (at {error}); mend it or restore it from the repository") from error
+        raise DataError(
+            f"{path}: not a grammar of reviews (at {error}); mend it or restore it from the repository"
+        ) from error
     return dict(grammar)
 
 
@@ -118,7 +126,10 @@ def _pieces(text: str) -> list[tuple[str, str]]:
     for part in text.split("{"):
         slot, brace, literal = part.partition("}")
         pieces.append((slot, literal) if brace else ("", part))
-    return [(literal, following) for (_, literal), (following, _) in zip(pieces, [*pieces[1:], ("", "")], strict=True)]
+    return [
+        (literal, following)
+        for (_, literal), (following, _) in zip(pieces, [*pieces[1:], ("", "")], strict=True)
+    ]
 
 
 def _weighted(weights: dict[Any, float]) -> list[Any]:
@@ -130,15 +141,19 @@ def _pick(draw: Draw, items: Sequence[Any]) -> Any:
     return items[int(draw() * len(items))]
 
 
-def _block(grammar: dict[str, Any], seed: int, kind: str, number: int, others: list[Row]) -> list[Row]:
-    """The rows of one block, dirt planted; `others` are labelled rows for copies in the unlabelled part."""
+def _block(
+    grammar: dict[str, Any], seed: int, kind: str, number: int, copied: list[bytes]
+) -> tuple[list[Row], list[bytes]]:
+    """The rows of one block, dirt planted, and the texts without dirt; `copied` are labelled texts to copy from."""
     rows: list[tuple[str, int, str]] = []
     for i in range(BLOCK // PER_AUTHOR):
         name = f"{kind}/author-{number * (BLOCK // PER_AUTHOR) + i:05d}"
         draw = Random(f"{seed}/{name}").random
         author = _author(draw, grammar)
         rows += [(*_review(draw, grammar, author), name) for _ in range(PER_AUTHOR)]
-    return _plant(Random(f"{seed}/{kind}/dirt-{number}").random, grammar, kind, rows, others)
+    dirty = _plant(Random(f"{seed}/{kind}/dirt-{number}").random, grammar, kind, rows, number, copied)
+    untouched = [row[0] for row, (text, _, _) in zip(dirty, rows, strict=True) if row[0] == text.encode()]
+    return dirty, untouched
 
 
 def _author(draw: Draw, grammar: dict[str, Any]) -> Author:
@@ -184,7 +199,9 @@ def _review(draw: Draw, grammar: dict[str, Any], author: Author) -> tuple[str, i
     return text, target
 
 
-def _sentence(draw: Draw, grammar: dict[str, Any], author: Author, sign: int, against: int) -> tuple[str, float]:
+def _sentence(
+    draw: Draw, grammar: dict[str, Any], author: Author, sign: int, against: int
+) -> tuple[str, float]:
     """A sentence without its end, and its value; `sign` is that of the value, `against` that of a distractor's words."""
     shape = _pick(draw, grammar["shapes"])
     if shape == "distractor":
@@ -256,12 +273,19 @@ SLOTS = {"person": "people", "other": "others", "when": "times", "number": "numb
 
 
 def _plant(
-    draw: Draw, grammar: dict[str, Any], kind: str, clean: list[tuple[str, int, str]], others: list[Row]
+    draw: Draw,
+    grammar: dict[str, Any],
+    kind: str,
+    clean: list[tuple[str, int, str]],
+    number: int,
+    copied: list[bytes],
 ) -> list[Row]:
     """The rows of a block as bytes, with the dirt of the card in places drawn without overlap."""
     names = {1: "positive", -1: "negative"}
     labels = [names[sign] if kind == "labelled" else None for _, sign, _ in clean]
-    rows: list[Row] = [(text.encode(), label, author) for (text, _, author), label in zip(clean, labels, strict=True)]
+    rows: list[Row] = [
+        (text.encode(), label, author) for (text, _, author), label in zip(clean, labels, strict=True)
+    ]
     free = sorted(range(len(rows)), key=lambda _: draw())
     for name, count in grammar["dirt"][kind].items():
         for turn in range(count):
@@ -281,13 +305,15 @@ def _plant(
             elif name == "missing_label":
                 rows[place] = (text.encode(), None, author)
             elif name == "copy_of_labelled":
-                rows[place] = (_pick(draw, others)[0], None, author)
+                rows[place] = (copied[(number * count + turn) % len(copied)], None, author)
             else:
                 rows[place] = (_spoil(text, name, turn), labels[place], author)
     return rows
 
 
-def _pair(free: list[int], clean: list[tuple[str, int, str]], swaps: dict[str, str] | None) -> tuple[int, int]:
+def _pair(
+    free: list[int], clean: list[tuple[str, int, str]], swaps: dict[str, str] | None
+) -> tuple[int, int]:
     """A row and a later one of another author to become its copy, both taken out of `free`."""
     for source in free:
         text, _, author = clean[source]

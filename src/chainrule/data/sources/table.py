@@ -22,7 +22,9 @@ class SourceOptions(BaseModel):
 class DigitsOptions(SourceOptions):
     modality = "image"
 
-    block: int = Field(ge=1, le=1797, description="consecutive images that a split keeps together (writers are in runs)")
+    block: int = Field(
+        ge=1, le=1797, description="consecutive images that a split keeps together (writers are in runs)"
+    )
 
 
 class IdxOptions(SourceOptions):
@@ -68,13 +70,21 @@ class DelimitedOptions(SourceOptions):
     modality = "text"
 
     files: dict[Part, Name] = Field(min_length=1, description="part of the split, or all: file name")
-    delimiter: str = Field(min_length=1, max_length=1, description="one character between columns, such as a tab")
-    quoting: bool = Field(description="whether double quotes enclose cells (CSV) or are characters like others")
+    delimiter: str = Field(
+        min_length=1, max_length=1, description="one character between columns, such as a tab"
+    )
+    quoting: bool = Field(
+        description="whether double quotes enclose cells (CSV) or are characters like others"
+    )
     header: bool = Field(description="whether the first line names the columns")
     text: Column = Field(description="column of the text: its name, or its number from 0")
     label: Column = Field(description="column of the label: its name, or its number from 0")
-    labels: dict[str, Name] | None = Field(description="value in the file: label name, or null to take the values")
-    group: Column | None = Field(description="column of what a split keeps together, or null: every row by itself")
+    labels: dict[str, Name] | None = Field(
+        description="value in the file: label name, or null to take the values"
+    )
+    group: Column | None = Field(
+        description="column of what a split keeps together, or null: every row by itself"
+    )
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "DelimitedOptions":

@@ -1,18 +1,13 @@
 """Images in memory: one uint8 tensor, batches by index, distortions for a whole batch at once."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule.data.image import decode
 from chainrule.files import read_json, write_json
-from chainrule.training.labels import encode_labels
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NAMES = ("image",)
 FACTS = "images.json"
@@ -21,7 +16,16 @@ FACTS = "images.json"
 class Inputs:
     """Images uint8 [N, H, W, C] and labels int64 [N] (or none), as the training loop takes them."""
 
-    def __init__(self, images: Tensor, labels: Tensor | None, *, shift: int = 0, flip: bool = False, erase: int = 0) -> None:
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor | None,
+        facts: dict[str, Any],
+        *,
+        shift: int = 0,
+        flip: bool = False,
+        erase: int = 0,
+    ) -> None:
         """Keep the images and how each training batch is distorted.
 
         shift: largest displacement in pixels, both ways, filled with black. flip: mirror left and right half of
@@ -74,9 +78,13 @@ class Inputs:
         return images
 
 
-def fit_facts(rows: "pd.DataFrame", tokenizer: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what training rows tell about images: channels, side lengths, mean and std per channel (0..1)."""
-    images = decode(rows["image"].tolist())
+def encode(images: np.ndarray, facts: dict[str, Any]) -> Tensor:
+    """Return images uint8 [N, H, W, C] as a tensor of the same memory."""
+    return torch.from_numpy(images)
+
+
+def fit_facts(images: np.ndarray, tokenizer: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what training images uint8 [N, H, W, C] tell: channels, side lengths, mean and std per channel (0..1)."""
     pixels = images.reshape(-1, images.shape[-1])
     counts = [torch.bincount(torch.from_numpy(channel.copy()), minlength=256).double() for channel in pixels.T]
     values = torch.arange(256, dtype=torch.float64) / 255
@@ -107,12 +115,6 @@ def load_facts(folder: Path) -> dict[str, Any]:
     """Read the facts that `save_facts` wrote."""
     facts: dict[str, Any] = read_json(folder / FACTS)
     return facts
-
-
-def from_rows(rows: "pd.DataFrame", facts: dict[str, Any], classes: Sequence[str] | None, **distort: Any) -> Inputs:
-    """Return the rows' images, and their labels as positions in `classes` (None: without labels)."""
-    images = torch.from_numpy(decode(rows["image"].tolist()))
-    return Inputs(images, None if classes is None else encode_labels(rows, classes), **distort)
 
 
 def preprocessing(facts: dict[str, Any], normalise: dict[str, Any]) -> dict[str, Any]:

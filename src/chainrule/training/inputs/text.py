@@ -1,18 +1,14 @@
 """Texts in memory: token ids end to end in one tensor, batches of similar length, padded no further than needed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from chainrule.files import read_json, write_json
-from chainrule.training.labels import encode_labels
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NAMES = ("input_ids", "attention_mask")
 FACTS = "texts.json"
@@ -26,12 +22,14 @@ PAD_MULTIPLE = 8
 class Inputs:
     """Token ids of all texts end to end, int32, with labels int64 [N] (or none), as the training loop takes them."""
 
-    def __init__(self, texts: list[list[int]], labels: Tensor | None, *, pad_id: int, unknown_id: int, drop: float = 0.0) -> None:
+    def __init__(
+        self, texts: list[list[int]], labels: Tensor | None, facts: dict[str, Any], *, drop: float = 0.0
+    ) -> None:
         """Keep the tokens and how each training batch is distorted: drop is the share of tokens made unknown."""
         self.lengths = torch.tensor([len(ids) for ids in texts])
         self.starts = torch.cat([torch.zeros(1, dtype=torch.int64), self.lengths.cumsum(0)[:-1]])
         self.flat = torch.tensor([token for ids in texts for token in ids], dtype=torch.int32)
-        self.labels, self.pad_id, self.unknown_id, self.drop = labels, pad_id, unknown_id, drop
+        self.labels, self.pad_id, self.unknown_id, self.drop = labels, facts["pad_id"], facts["unknown_id"], drop
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -84,13 +82,18 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def fit_facts(rows: "pd.DataFrame", tokenizer: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what training rows tell about texts: a tokenizer trained on them, and its numbers.
+def encode(texts: list[str], facts: dict[str, Any]) -> list[list[int]]:
+    """Return the token ids of each text, its two ends included, cut to max_length."""
+    return [encoding.ids for encoding in Tokenizer.from_str(facts["tokenizer"]).encode_batch_fast(texts)]
+
+
+def fit_facts(texts: list[str], tokenizer: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what training texts tell: a tokenizer trained on them, and its numbers.
 
     tokenizer: vocabulary (largest number of tokens) and max_length (tokens of a text that are kept).
     """
     assert tokenizer is not None  # the full check of params.yaml refuses a text recipe without it
-    trained = train_tokenizer(rows["text"].tolist(), tokenizer["vocabulary"])
+    trained = train_tokenizer(texts, tokenizer["vocabulary"])
     trained.enable_truncation(tokenizer["max_length"])
     return {
         "vocabulary": trained.get_vocab_size(),
@@ -117,14 +120,6 @@ def save_facts(facts: dict[str, Any], folder: Path) -> None:
 def load_facts(folder: Path) -> dict[str, Any]:
     """Read the facts that `save_facts` wrote."""
     return {**read_json(folder / FACTS), "tokenizer": (folder / TOKENIZER).read_text(encoding="utf-8")}
-
-
-def from_rows(rows: "pd.DataFrame", facts: dict[str, Any], classes: Sequence[str] | None, **distort: Any) -> Inputs:
-    """Return the rows' tokens, and their labels as positions in `classes` (None: without labels)."""
-    tokenizer = Tokenizer.from_str(facts["tokenizer"])
-    texts = [encoding.ids for encoding in tokenizer.encode_batch_fast(rows["text"].tolist())]
-    labels = None if classes is None else encode_labels(rows, classes)
-    return Inputs(texts, labels, pad_id=facts["pad_id"], unknown_id=facts["unknown_id"], **distort)
 
 
 def preprocessing(facts: dict[str, Any], normalise: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,30 @@
+"""The last act of clean and split: the rows against what is expected of them, as numbers and as a page."""
+
+from typing import TYPE_CHECKING, Any
+
+from chainrule.errors import DataError
+from chainrule.stages.job import STATE, Job
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def validated(job: Job, rows: "pd.DataFrame", expectations: list[Any]) -> dict[str, Any]:
+    """Return the validation's report and publish its page; DataError naming the rows if anything fails.
+
+    A failing stage publishes nothing, so the page of a failure lies under `.chainrule/failed/`.
+    """
+    from chainrule.data import validation
+
+    report = validation.validate(rows, expectations, job.name)
+    page = validation.to_html(report, job.name)
+    if not report["success"]:
+        failed = job.root / STATE / "failed" / f"{job.stage}-{job.recipe}.html"
+        failed.parent.mkdir(parents=True, exist_ok=True)
+        failed.write_text(page, encoding="utf-8")
+        job.run.artifact(failed)
+        raise DataError(f"{validation.failure_message(report)}; see {failed.relative_to(job.root)}")
+    published = job.out(f"reports/{{recipe}}/{job.stage}.html")
+    published.write_text(page, encoding="utf-8")
+    job.run.artifact(published)
+    return report

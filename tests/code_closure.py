@@ -1,0 +1,89 @@
+"""The first-party import closure of a stage, read from the source: what its code deps in dvc.yaml must equal.
+
+Plug-ins are loaded by name (`plugins.load("nets", name)`): the file a recipe names stands for the package.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PACKAGE = "chainrule"
+# Where a recipe names the plug-in of each package.
+NAMED_BY: dict[str, tuple[str, ...]] = {
+    "data": ("modality",),
+    "data.sources": ("source", "kind"),
+    "evaluation.floors": ("modality",),
+    "nets": ("net", "name"),
+    "training.inputs": ("modality",),
+    "training.objectives": ("pretrain", "objective", "name"),
+    "training.strategies": ("finetune", "strategy", "name"),
+}
+
+
+def closure(source: Path, stage: str, recipe: Mapping[str, Any]) -> set[str]:
+    """Return the paths below `source`'s parent of every module with code that a stage of a recipe can import."""
+    found: set[str] = set()
+    waiting = [f"{PACKAGE}.stages.{stage}"]
+    while waiting:
+        module = waiting.pop()
+        path = module_path(source, module)
+        name = path.relative_to(source.parent).as_posix()
+        if name in found:
+            continue
+        found.add(name)
+        waiting += [resolve(imported, recipe) for imported in imports(source, path)]
+    return {name for name in found if not docstring_only(source.parent / name)}
+
+
+def module_path(source: Path, module: str) -> Path:
+    """Return the file of a first-party module."""
+    path = source.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def resolve(imported: str | tuple[str, ...], recipe: Mapping[str, Any]) -> str:
+    """Return the module for an import, or for a plug-in (package, name) of a recipe."""
+    if isinstance(imported, str):
+        return imported
+    package, name = imported
+    if package == "tasks":
+        return f"{PACKAGE}.tasks.{recipe['task']}.{name}"
+    value: Any = recipe
+    for key in NAMED_BY[package]:
+        value = value[key]
+    return f"{PACKAGE}.{package}.{value}"
+
+
+@cache
+def imports(source: Path, path: Path) -> tuple[str | tuple[str, ...], ...]:
+    """Return the first-party modules that a file imports anywhere, and the plug-ins that it loads."""
+    return tuple(_imports(source, ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def _imports(source: Path, tree: ast.AST) -> Iterator[str | tuple[str, ...]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
+            yield node.module
+            for alias in node.names:
+                if module_path(source, f"{node.module}.{alias.name}").is_file():
+                    yield f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "plugins.load":
+            yield _plug_in(node)
+
+
+def _plug_in(call: ast.Call) -> tuple[str, ...]:
+    package, name = call.args
+    if isinstance(package, ast.JoinedStr):  # f"tasks.{task}"
+        assert isinstance(name, ast.Constant)
+        return ("tasks", str(name.value))
+    assert isinstance(package, ast.Constant)
+    return (str(package.value), "")
+
+
+def docstring_only(path: Path) -> bool:
+    """Return whether a file holds nothing but its docstring."""
+    return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in ast.parse(path.read_text()).body)

@@ -1,0 +1,145 @@
+"""params.yaml: every mistake at once, each with its path, what was found, what is allowed and the nearest name."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chainrule.errors import ParamsError
+from chainrule.params.check import check, find_mistakes, json_schema
+from chainrule.params.file import read_params, recipe_block
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def params() -> dict[str, Any]:
+    return copy.deepcopy(read_params(ROOT))
+
+
+def mistakes_by_path(params: dict[str, Any]) -> dict[str, Any]:
+    return {mistake.path: mistake for mistake in find_mistakes(params)}
+
+
+def test_the_projects_own_file_is_without_mistakes(params: dict[str, Any]) -> None:
+    assert find_mistakes(params) == []
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_name(params: dict[str, Any]) -> None:
+    finetune = params["recipes"]["digits"]["finetune"]
+    finetune["lr"] = finetune.pop("learning_rate")
+    found = mistakes_by_path(params)
+    assert set(found) == {"recipes.digits.finetune.lr", "recipes.digits.finetune.learning_rate"}
+    assert found["recipes.digits.finetune.lr"].nearest == "learning_rate"
+
+
+def test_all_mistakes_of_all_recipes_are_reported_at_once(params: dict[str, Any]) -> None:
+    params["recipes"]["digits"]["net"]["name"] = "dsd-net"
+    params["recipes"]["digits"]["split"]["test"] = "a fifth"
+    params["recipes"]["digits"]["pretrain"]["training"]["epochz"] = 3
+    params["recipes"]["reviews"]["task"] = "text-classification"
+    params["recipes"]["reviews"]["seed"] = True
+    del params["recipes"]["reviews"]["export"]
+    assert set(mistakes_by_path(params)) == {
+        "recipes.digits.net.name",
+        "recipes.digits.split.test",
+        "recipes.digits.pretrain.training.epochz",
+        "recipes.reviews.task",
+        "recipes.reviews.seed",
+        "recipes.reviews.export",
+    }
+    assert mistakes_by_path(params)["recipes.reviews.task"].nearest == "text_classification"
+    assert mistakes_by_path(params)["recipes.digits.net.name"].nearest == "dsdnet"
+    assert mistakes_by_path(params)["recipes.digits.pretrain.training.epochz"].nearest == "epochs"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "path"),
+    [
+        (("net",), {"name": "encoder", "arch": "bert", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "max_length": 8, "dropout": 0.0}, "net.name"),
+        (("pretrain", "objective"), {"name": "masked_language", "mask_ratio": 0.1}, "pretrain.objective.name"),
+        (("pretrain", "objective"), {"name": "none"}, "pretrain.training"),
+        (("net",), {"name": "torchvision", "arch": "resnet18"}, "pretrain.objective.name"),
+        (("split", "test"), 0.9, "split"),
+        (("pretrain", "tokenizer"), {"vocabulary": 500, "max_length": 8}, "pretrain.tokenizer"),
+        (("finetune", "distort"), {"drop": 0.1}, "finetune.distort.drop"),
+        (("source", "kind"), "reviews", "source.kind"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_together_is_refused(params: dict[str, Any], place: tuple[str, ...], value: Any, path: str) -> None:
+    block = params["recipes"]["digits"]
+    for key in place[:-1]:
+        block = block[key]
+    block[place[-1]] = value
+    assert f"recipes.digits.{path}" in mistakes_by_path(params)
+
+
+def test_a_width_that_the_heads_do_not_divide_is_refused(params: dict[str, Any]) -> None:
+    params["recipes"]["reviews"]["net"]["width"] = 130
+    assert set(mistakes_by_path(params)) == {"recipes.reviews.net.width"}
+
+
+@pytest.mark.parametrize("name", ["Digits", "my recipe", "", "a/b", 7])
+def test_a_recipe_name_that_is_no_folder_name_is_refused(params: dict[str, Any], name: Any) -> None:
+    params["recipes"][name] = params["recipes"].pop("digits")
+    assert list(mistakes_by_path(params)) == [f"recipes.{name}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("recipes: [", "not valid YAML"),
+        ("", "has no recipes"),
+        ("recipes: {}", "has no recipes"),
+        ("recipes: {a: {seed: 1, seed: 2}}", "'seed' is given twice"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ParamsError, match=said) as error:
+        check(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_and_a_missing_recipe_name_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="run from the top folder"):
+        check(tmp_path)
+    with pytest.raises(ParamsError, match="there are digits, reviews"):
+        recipe_block(ROOT, "digit")
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("recipes: {a: {learning_rate: 1e-3, epochs: 3}}")
+    assert recipe_block(tmp_path, "a") == {"learning_rate": 0.001, "epochs": 3}
+
+
+@pytest.mark.parametrize("stage", ["ingest", "finetune", "export"])
+def test_a_stage_refuses_before_any_work_with_exit_code_2(tmp_path: Path, params: dict[str, Any], stage: str) -> None:
+    params["recipes"]["digits"]["finetune"]["lr"] = 1
+    params["recipes"]["reviews"]["net"]["name"] = "bert"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    command = [sys.executable, "-m", f"chainrule.stages.{stage}", "digits"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "recipes.digits.finetune.lr" in result.stderr
+    assert "recipes.reviews.net.name" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_the_json_schema_for_editors_is_current() -> None:
+    written = json.loads((ROOT / "docs" / "params.schema.json").read_text())
+    assert written == json_schema(), "run: python -m chainrule.params.check --schema > docs/params.schema.json"
+
+
+def test_the_json_schema_accepts_the_projects_file_and_refuses_mistakes(params: dict[str, Any]) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.validate(params, json_schema())
+    params["recipes"]["digits"]["net"]["widht"] = 3
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(params, json_schema())
