@@ -101,7 +101,13 @@ def environment(uri: str | None = None) -> dict[str, str]:
 def start(root: Path, *words: str, uri: str | None = None) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        [sys.executable, *words], cwd=root, env=environment(uri), stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        [sys.executable, *words],
+        cwd=root,
+        env=environment(uri),
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
     )
 
 
@@ -167,7 +173,10 @@ def chain(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[
     lock = {
         "stages": {
             "split@digits": {
-                "deps": [{"path": "src/chainrule/x.py", "md5": "0"}, {"path": "data/clean/digits", "md5": "1.dir"}],
+                "deps": [
+                    {"path": "src/chainrule/x.py", "md5": "0"},
+                    {"path": "data/clean/digits", "md5": "1.dir"},
+                ],
                 "outs": [{"path": "data/split/digits", "md5": "2.dir"}],
             },
             "evaluate@digits": {"outs": [{"path": "reports/digits", "md5": "of the run before"}]},
@@ -189,7 +198,11 @@ def chain(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[
 
 def test_a_chain_is_one_row_with_its_stages_below(chain: tuple[Path, Any, str]) -> None:
     root, client, experiment = chain
-    assert statuses(root / "mlflow.db") == {"chain": "FINISHED", "finetune": "FINISHED", "evaluate": "FINISHED"}
+    assert statuses(root / "mlflow.db") == {
+        "chain": "FINISHED",
+        "finetune": "FINISHED",
+        "evaluate": "FINISHED",
+    }
     rows = client.search_runs([experiment])
     parents = [row for row in rows if "mlflow.parentRunId" not in row.data.tags]
     assert len(parents) == 1
@@ -200,8 +213,15 @@ def test_a_chain_is_one_row_with_its_stages_below(chain: tuple[Path, Any, str]) 
 def test_the_row_carries_what_one_compares_by(chain: tuple[Path, Any, str]) -> None:
     root, client, experiment = chain
     row = client.search_runs([experiment], "tags.`chainrule.recipe` = 'digits'")[0]
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True).stdout.strip()
-    words = {"seed": "1", "finetune.learning_rate": "0.1", "finetune.layers": "[64, 10]", "finetune.schedule": "null"}
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True
+    ).stdout.strip()
+    words = {
+        "seed": "1",
+        "finetune.learning_rate": "0.1",
+        "finetune.layers": "[64, 10]",
+        "finetune.schedule": "null",
+    }
     assert words.items() <= row.data.params.items()
     assert row.data.params["evaluate.floors.majority"] == "{}"
     assert row.data.metrics == {"test.accuracy": 0.9, "floor.majority.accuracy": 0.1}
@@ -216,9 +236,15 @@ def test_the_row_carries_what_one_compares_by(chain: tuple[Path, Any, str]) -> N
 def test_a_stage_has_its_curves_plots_and_data(chain: tuple[Path, Any, str]) -> None:
     root, client, experiment = chain
     row = client.search_runs([experiment], "tags.`chainrule.stage` = 'finetune'")[0]
-    assert losses(root / "mlflow.db") == [(0, 0.5), (0, 0.5), (1, 0.25)]  # two stages, one of them with two points
+    assert losses(root / "mlflow.db") == [
+        (0, 0.5),
+        (0, 0.5),
+        (1, 0.25),
+    ]  # two stages, one of them with two points
     assert set(row.data.metrics) == {"loss", "per class/T-shirt _top_"}
-    assert set(row.data.params) == {f"finetune.{key}" for key in ("learning_rate", "layers", "schedule", "words")}
+    assert set(row.data.params) == {
+        f"finetune.{key}" for key in ("learning_rate", "layers", "schedule", "words")
+    }
     artifacts = root / "mlruns" / "digits" / row.info.run_id / "artifacts"
     assert (artifacts / "figures" / "curve.txt").read_text() == "0.5"
     data = row.inputs.dataset_inputs[0]
@@ -277,7 +303,10 @@ def test_nothing_is_logged_when_nothing_ran(tmp_path: Path) -> None:
 
 def test_two_recipes_at_once_on_a_new_store_lose_no_row(tmp_path: Path) -> None:
     root = make_root(tmp_path / "repository", None)
-    both = [start(root, "dvc", recipe, "finetune", "train", "evaluate", "plain") for recipe in ("digits", "reviews")]
+    both = [
+        start(root, "dvc", recipe, "finetune", "train", "evaluate", "plain")
+        for recipe in ("digits", "reviews")
+    ]
     for process in both:
         process.communicate(timeout=60)
         assert process.returncode == 0
@@ -288,7 +317,9 @@ def test_two_recipes_at_once_on_a_new_store_lose_no_row(tmp_path: Path) -> None:
         "on t.run_uuid = r.run_uuid and t.key = 'chainrule.stage' where r.status = 'FINISHED' group by 1, 2",
     )
     stages = (None, "finetune", "evaluate")
-    assert sorted(rows, key=str) == sorted(((name, stage, 1) for name in ("digits", "reviews") for stage in stages), key=str)
+    assert sorted(rows, key=str) == sorted(
+        ((name, stage, 1) for name in ("digits", "reviews") for stage in stages), key=str
+    )
 
 
 def free_port() -> int:
@@ -301,11 +332,20 @@ def free_port() -> int:
 def server(place: Path, port: int) -> Iterator[str]:
     """An MLflow server with its store in `place`, killed with all it started when the block ends."""
     env = environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    words = ["--backend-store-uri", f"sqlite:///{place / 'mlflow.db'}", "--artifacts-destination", str(place / "files")]
+    words = [
+        "--backend-store-uri",
+        f"sqlite:///{place / 'mlflow.db'}",
+        "--artifacts-destination",
+        str(place / "files"),
+    ]
     words += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     with open(place / "server.log", "w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "server", *words], env=env, stdout=log, stderr=log, start_new_session=True
+            [sys.executable, "-m", "mlflow", "server", *words],
+            env=env,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         deadline = time.monotonic() + 60
@@ -328,13 +368,20 @@ def test_a_server_that_dies_during_training_costs_one_line_and_no_row(root: Path
     with server(place, port) as uri:
         stage = start(root, "stage.py", "digits", "finetune", "wait", uri=uri)
         assert stage.stdout is not None and stage.stdout.readline() == "half\n"
-        until(lambda: query(store, "select * from metrics where key = 'half'") != [], "the first half is on the server")
+        until(
+            lambda: query(store, "select * from metrics where key = 'half'") != [],
+            "the first half is on the server",
+        )
     began = time.monotonic()
     _, err = stage.communicate("go on\n", timeout=60)
     assert stage.returncode == 0
     assert (root / "finetune.out").read_text() == "done"
     assert time.monotonic() - began < 12
-    assert err.count("\n") == 1 and uri in err and "3 event(s) of digits/finetune wait in .chainrule/journal" in err
+    assert (
+        err.count("\n") == 1
+        and uri in err
+        and "3 event(s) of digits/finetune wait in .chainrule/journal" in err
+    )
     assert losses(store) == [(0, 0.5)]
     code, out, _ = flush(root)
     assert code == 1 and "Connection refused" in out and "1 run(s) still wait" in out
@@ -405,7 +452,9 @@ def test_sending_twice_gives_the_same_picture(root: Path) -> None:
         sending.send(client, root, folder, status)
         assert read_status(folder)["done"] and "refused" not in read_status(folder)
         tables = ("runs", "metrics", "params", "tags", "inputs", "datasets")
-        pictures.append([sorted(query(root / "mlflow.db", f"select * from {table}"), key=str) for table in tables])
+        pictures.append(
+            [sorted(query(root / "mlflow.db", f"select * from {table}"), key=str) for table in tables]
+        )
     assert pictures[0] == pictures[1]
 
 

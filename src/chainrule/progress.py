@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -40,9 +40,9 @@ class Progress:
             self._bar.close()
 
 
-def track(items: Iterable[Item], label: str, total: int, unit: str = "rows") -> Iterator[Item]:
+def track(items: Collection[Item], label: str, unit: str = "rows") -> Iterator[Item]:
     """Yield the items, showing progress."""
-    progress = Progress(label, total, unit)
+    progress = Progress(label, len(items), unit)
     try:
         for item in items:
             yield item

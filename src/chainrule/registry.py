@@ -1,5 +1,8 @@
-"""The model registry: one registered model per recipe, one version per exported bundle; the only module to move aliases."""
+"""The model registry: one model per recipe, one version per exported bundle; the only module to move aliases."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,13 +24,12 @@ class Version:
 def register(
     client: "MlflowClient", recipe: str, model_id: str, run_id: str, tags: dict[str, str]
 ) -> Version:
-    """Make the logged model `model_id` a version of the registered model `recipe`, once: a repeated call finds it.
+    """Make the logged model `model_id` a version of the registered model `recipe`; a repeated call finds it again.
 
     Raises MlflowException if the registry cannot be reached or refuses.
     """
     from mlflow.exceptions import MlflowException
 
-    source = f"models:/{model_id}"
     try:
         client.create_registered_model(recipe)
     except MlflowException as error:
@@ -36,10 +38,12 @@ def register(
     for version in versions(client, recipe):
         if version.tags.get("chainrule.model_id") == model_id:
             return version
-    made = client.create_model_version(
-        recipe, source, run_id=run_id, tags={**tags, "chainrule.model_id": model_id}, model_id=model_id
-    )
-    return Version(int(made.version), run_id, dict(made.tags), ())
+    tags = {**tags, "chainrule.model_id": model_id}
+    with process_wide(client.tracking_uri):
+        made = client.create_model_version(
+            recipe, f"models:/{model_id}", run_id=run_id, tags=tags, model_id=model_id
+        )
+    return Version(int(made.version), run_id, tags, ())
 
 
 def versions(client: "MlflowClient", recipe: str) -> list[Version]:
@@ -48,9 +52,24 @@ def versions(client: "MlflowClient", recipe: str) -> list[Version]:
     token: str | None = None
     while token != "":
         page = client.search_model_versions(f"name = '{recipe}'", page_token=token)
-        found += [
-            Version(int(item.version), item.run_id or "", dict(item.tags), tuple(item.aliases or ()))
-            for item in page
-        ]
+        for item in page:
+            found.append(
+                Version(int(item.version), item.run_id or "", dict(item.tags), tuple(item.aliases or ()))
+            )
         token = page.token or ""
     return sorted(found, key=lambda version: -version.number)
+
+
+@contextmanager
+def process_wide(uri: str) -> Iterator[None]:
+    """Make `uri` the tracking server of the whole process for the block: parts of MLflow look at no client's own."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # back to what the environment says
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before

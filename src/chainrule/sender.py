@@ -1,4 +1,4 @@
-"""The sender: a process that takes journals to MLflow while stages run, and the command that completes what was left."""
+"""The sender: a process that takes journals to MLflow while stages run, and the command that completes the rest."""
 
 import argparse
 import json
@@ -134,7 +134,8 @@ class Sender:
     def fail(self, folder: Path, status: Status, error: Exception) -> None:
         """Remember that this server did not take it, and let it rest a while."""
         uri = status["uri"]
-        print(f"{time.strftime('%F %T')} {folder.name}: {uri}: {error!r}", file=sys.stderr)
+        if self.failed.get(uri) != one_line(error):
+            print(f"{time.strftime('%F %T')} {folder.name}: {uri}: {error!r}", file=sys.stderr)
         self.failed[uri] = one_line(error)
         pause = min(max(2 * self.rest.get(uri, (0.0, 0.0))[1], 0.5), MAX_PAUSE_SECONDS)
         self.rest[uri] = (time.monotonic() + pause, pause)
@@ -151,7 +152,7 @@ def is_due(events: list[Event], orphan: bool) -> bool:
 
 
 def follow(root: Path) -> None:
-    """Serve the stages under `root` until the last one has ended and its chain with it. Another sender there: return."""
+    """Serve the stages under `root` until the last one has ended, and its chain too. Return if another does it."""
     lock = wait_for(root, 1.0)
     if lock is None:
         return
@@ -183,7 +184,7 @@ def wait_for(root: Path, seconds: float) -> int | None:
 
 
 def flush(root: Path, to: str | None = None) -> int:
-    """Send everything that waits under `root`, to `to` instead of where it was meant to go if given, and print what happened.
+    """Send everything that waits under `root`, to `to` (if given) instead of where it was meant to go, and say so.
 
     Returns the number of journals that still wait; those of stages that run now are none of its business.
     """

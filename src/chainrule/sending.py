@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 READ_BYTES = 1 << 20
 LONGEST_VALUE = 5800  # MLflow cuts at 6000, silently
-# Answers that another attempt will not change. Everything else (no connection, 401, 429, 5xx, a locked database) may pass.
+# Answers that another attempt will not change. All else (no connection, 401, 429, 5xx, a locked database) may pass.
 FINAL = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
 
 
@@ -38,7 +38,7 @@ def connect(root: Path, uri: str) -> "MlflowClient":
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    # Repeating is the sender's own business: it looks first whether a run exists, a blind retry would make a second one.
+    # Repeating is the sender's own business: it looks first whether a run exists, a blind retry makes a second one.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     # Set by `mlflow run` or by hand, it would make every run of ours that one (mlflow issue 15713).
@@ -78,7 +78,7 @@ def experiment_id(client: "MlflowClient", root: Path, uri: str, recipe: str) -> 
 
 
 def flatten(params: Any, prefix: str = "") -> dict[str, str]:
-    """{"finetune.learning_rate": "0.1"}: nested mappings joined by dots, other values spelt as in JSON, strings as they are."""
+    """Join nested mappings by dots, {"finetune.learning_rate": "0.1"}; values are spelt as in JSON, strings bare."""
     if isinstance(params, dict) and params:
         flat: dict[str, str] = {}
         for key, value in params.items():
@@ -105,7 +105,7 @@ def shorten(value: str) -> str:
 
 
 def log_params(client: "MlflowClient", run_id: str, params: dict[str, str], stage: str) -> None:
-    """Log what is not there yet. A value that differs from the one logged (params.yaml edited during a chain) is a tag."""
+    """Log what is not there yet. A value that changed since (params.yaml edited during a chain) becomes a tag."""
     short = {key: shorten(value) for key, value in params.items()}
     if any(short[key] != params[key] for key in params):
         client.log_dict(run_id, params, "params.json")
@@ -161,48 +161,45 @@ def log_artifact(client: "MlflowClient", run_id: str, path: Path, folder: str) -
 
 
 def log_model(
-    client: "MlflowClient", uri: str, start: Event, name: str, parent: str, folder: Path, event: Event
+    client: "MlflowClient", start: Event, name: str, parent: str, folder: Path, event: Event
 ) -> None:
     """Keep the bundle with the parent row and register its ONNX model, each once however often this is called."""
-    from importlib.metadata import version
-
-    import mlflow
-    import mlflow.onnx
-    import onnx
-
     bundle = folder / "files" / event["bundle"]
     client.log_artifacts(parent, str(bundle), "bundle")
-    mlflow.set_tracking_uri(uri)
     experiment = client.get_run(parent).info.experiment_id
     mine = [m for m in client.search_logged_models([experiment]) if m.tags.get("chainrule.run") == name]
-    ready = [m.model_id for m in mine if str(m.status) == "READY"]
-    for half in mine:
-        if half.model_id not in ready:
-            client.delete_logged_model(half.model_id)
-    if ready:
-        model_id = ready[0]
-    else:
-        graph = onnx.load(bundle / event["model"])
-        import numpy
-        import onnxruntime
+    ready = [model.model_id for model in mine if str(model.status) == "READY"]
+    for half_made in mine:
+        if half_made.model_id not in ready:
+            client.delete_logged_model(half_made.model_id)
+    model_id = ready[0] if ready else log_onnx(client, bundle / event["model"], parent, name)
+    tags = {"sha256": event["sha256"], "bundle": f"runs:/{parent}/bundle", "chainrule.run": name}
+    registry.register(client, start["recipe"], model_id, parent, tags | git_tags(start))
 
+
+def log_onnx(client: "MlflowClient", path: Path, run_id: str, name: str) -> str:
+    """Log an ONNX file as a model that `mlflow.onnx.load_model` and `mlflow models serve` take; return its id."""
+    import mlflow.onnx
+    import numpy
+    import onnx
+    import onnxruntime
+
+    modules = {"onnx": onnx, "onnxruntime": onnxruntime, "numpy": numpy}
+    model = onnx.load(path)
+    with registry.process_wide(client.tracking_uri):
         info = mlflow.onnx.log_model(
-            graph,
+            model,
             name="model",
-            run_id=parent,
-            signature=onnx_signature(graph),
+            run_id=run_id,
+            signature=onnx_signature(model),
             save_as_external_data=False,
             # Named, because finding them out takes seconds and loads the model.
-            pip_requirements=[
-                f"onnx=={version('onnx')}", f"onnxruntime=={onnxruntime.__version__}", f"numpy=={numpy.__version__}",
-            ],
+            pip_requirements=[f"{module}=={modules[module].__version__}" for module in modules],
             # mlflow asks for CUDA on any machine otherwise, which prints errors where there is none.
             onnx_execution_providers=["CPUExecutionProvider"],
             tags={"chainrule.run": name},
-        )  # fmt: skip
-        model_id = info.model_id
-    tags = {"sha256": event["sha256"], "bundle": f"runs:/{parent}/bundle", "chainrule.run": name} | git_tags(start)
-    registry.register(client, start["recipe"], model_id, parent, tags)
+        )
+    return str(info.model_id)
 
 
 def onnx_signature(model: Any) -> Any:
@@ -346,7 +343,7 @@ def send_event(
         case "dataset":
             log_dataset(client, [run_id, parent_id], event)
         case "model":
-            log_model(client, status["uri"], start, folder.name, parent_id, folder, event)
+            log_model(client, start, folder.name, parent_id, folder, event)
         case "end":
             if status.get("refused"):
                 client.set_tag(

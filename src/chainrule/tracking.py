@@ -42,7 +42,7 @@ from chainrule.journal import (
 
 FLUSH_SECONDS = 10.0
 """The most that the end of a stage waits for its run to arrive."""
-DEAD_SECONDS = 3.0
+DEAD_SECONDS = 1.5
 """The same once the server is known not to answer."""
 # In the order in which data flows: what a stage's predecessors wrote is settled in dvc.lock when it starts.
 CHAIN = ("ingest", "clean", "split", "augment", "pretrain", "finetune", "evaluate", "export")

@@ -25,10 +25,10 @@ def altered_copies(
     made = []
     for number in range(1, copies + 1):
         copy = rows.copy()
-        pairs = zip(rows["id"], rows[modality.INPUT], strict=True)
+        pairs = list(zip(rows["id"], rows[modality.INPUT], strict=True))
         copy[modality.INPUT] = [
             modality.augmented_copy(value, _generator(seed, row_id, number), **options)
-            for row_id, value in progress(pairs, f"copy {number} of {copies}", len(rows))
+            for row_id, value in progress(pairs, f"copy {number} of {copies}")
         ]
         copy["origin"] = rows["id"]
         copy["id"] = [f"{row_id}+{number}" for row_id in rows["id"]]

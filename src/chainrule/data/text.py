@@ -38,7 +38,7 @@ _HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>", re.IGNOR
 _INLINE_TAG = re.compile(rf"</?(?:{'|'.join(_INLINE)}){_ATTRIBUTES}", re.IGNORECASE)
 _BLOCK_TAG = re.compile(rf"<(?:!doctype html|/?(?:{'|'.join(_BLOCK)})){_ATTRIBUTES}", re.IGNORECASE)
 # An entity whose ampersand was lost, as in "Microsoft #39;s".
-_LAME_ENTITY = re.compile(r"(?<![&\w])(#\d{1,6}|quot|amp|lt|gt|nbsp|apos);")
+_LAME_ENTITY = re.compile(r"(?<![&\w;])(#\d{1,6}|quot|amp|lt|gt|nbsp|apos);")
 
 _WORD = re.compile(r"\w+")
 _NUMBER_MARK = re.compile(r"(?<=\d)[.,](?=\d)")
@@ -273,3 +273,8 @@ def _verified(
         union = size[some[:, 0]] + size[some[:, 1]] - common
         alike[start : start + _CHUNK] = common >= threshold * union - 1e-9
     return pairs[alike]
+
+
+def decode(values: Sequence[str]) -> list[str]:
+    """Return the texts as models take them: as they are."""
+    return list(values)

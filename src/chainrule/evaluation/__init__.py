@@ -1,1 +1,3 @@
-"""Scores with intervals, floors to hold them against, calibration, paired comparison, figures and the report page."""
+"""Scores with intervals, floors to hold them against, calibration, paired comparison, figures and the report
+page.
+"""

@@ -1,9 +1,9 @@
 """Cluster bootstrap: how often each row counts in each resample.
 
-Rows of one group (two crops of one photograph, two near-identical sentences) are not independent, so whole groups are drawn
-with replacement (Field and Welsh 2007, "Bootstrapping clustered data", strategy of the cluster bootstrap; Efron and
-Tibshirani 1993, chapter 13, for the percentile interval). Without groups every row is its own group, which is the ordinary
-bootstrap.
+Rows of one group (two crops of one photograph, two near-identical sentences) are not independent, so whole
+groups are drawn with replacement (Field and Welsh 2007, "Bootstrapping clustered data", strategy of the
+cluster bootstrap; Efron and Tibshirani 1993, chapter 13, for the percentile interval). Without groups every
+row is its own group, which is the ordinary bootstrap.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,8 @@ def group_index(groups: Sequence[Any] | np.ndarray | None, rows: int) -> tuple[n
 
 
 def resample_counts(group_count: int, rows: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Blocks float64 [G, b] of how often each group is drawn; the b sum to `resamples`, every column sums to G.
+    """Blocks float64 [G, b] of how often each group is drawn; the b sum to `resamples`, every column sums to
+    G.
 
     `rows` only sizes the blocks, for the caller spreads them over rows.
     """

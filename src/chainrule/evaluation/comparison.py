@@ -19,16 +19,19 @@ def paired_comparison(
 ) -> dict[str, Any]:
     """Compare the predicted classes int [N] of a challenger and a champion with `labels` int [N].
 
-    "difference" is accuracy of challenger minus champion with its 95% interval from a paired cluster bootstrap: both models
-    are scored on the same resampled groups. "mcnemar_p" is the exact two-sided p of McNemar 1947 on the rows where just one
-    of them is right; it takes rows for independent, so with large groups the interval is the one to trust. Plain data:
-    {"challenger_accuracy", "champion_accuracy", "difference": {"value", "low", "high"}, "only_challenger_right",
-    "only_champion_right", "mcnemar_p", "rows", "groups", "resamples"}. Raises ValueError on arrays that do not fit.
+    "difference" is accuracy of challenger minus champion with its 95% interval from a paired cluster
+    bootstrap: both models are scored on the same resampled groups. "mcnemar_p" is the exact two-sided p of
+    McNemar 1947 on the rows where just one of them is right; it takes rows for independent, so with large
+    groups the interval is the one to trust. Plain data: {"challenger_accuracy", "champion_accuracy",
+    "difference": {"value", "low", "high"}, "only_challenger_right", "only_champion_right", "mcnemar_p",
+    "rows", "groups", "resamples"}. Raises ValueError on arrays that do not fit.
     """
     from scipy.stats import binomtest
 
     if not (labels.ndim == 1 and labels.shape == challenger.shape == champion.shape) or not len(labels):
-        raise ValueError(f"labels {labels.shape}, {challenger.shape} and {champion.shape} are not all [N], N > 0")
+        raise ValueError(
+            f"labels {labels.shape}, {challenger.shape} and {champion.shape} are not all [N], N > 0"
+        )
     if resamples < 1:
         raise ValueError("an interval needs at least 1 resample")
     rows = len(labels)
@@ -36,7 +39,9 @@ def paired_comparison(
     ours, theirs = challenger == labels, champion == labels
     gain = np.bincount(index, ours.astype(np.float64) - theirs, group_count)
     size = np.bincount(index, minlength=group_count).astype(np.float64)
-    drawn = [(gain @ counts) / (size @ counts) for counts in resample_counts(group_count, rows, resamples, seed)]
+    drawn = [
+        (gain @ counts) / (size @ counts) for counts in resample_counts(group_count, rows, resamples, seed)
+    ]
     low, high = percentile_interval(np.concatenate(drawn))
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     discordant = only_ours + only_theirs

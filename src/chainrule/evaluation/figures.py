@@ -1,7 +1,7 @@
 """Pictures of one model as PNG files: the same numbers give the same bytes.
 
-Colours are those of Okabe and Ito (2008, "Color universal design"), which colour-blind readers can tell apart. matplotlib
-is used through Figure objects alone, so there is no global state and no display.
+Colours are those of Okabe and Ito (2008, "Color universal design"), which colour-blind readers can tell
+apart. matplotlib is used through Figure objects alone, so there is no global state and no display.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,14 @@ _LABELLED_CURVES = 10
 _LABELLED_CLASSES = 40
 
 
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], path: Path) -> None:
-    """Counts of true (rows) against predicted classes (columns), int [N] each, coloured by the share of the true class.
+def confusion_matrix(
+    labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], path: Path
+) -> None:
+    """Counts of true (rows) against predicted classes (columns), int [N] each, coloured by the share of the
+    true class.
 
-    Cells carry numbers up to 20 classes; above, the colour scale is stretched so that rare mistakes still show, and above
-    40 classes only every few names are written.
+    Cells carry numbers up to 20 classes; above, the colour scale is stretched so that rare mistakes still
+    show, and above 40 classes only every few names are written.
     """
     classes = len(class_names)
     counts = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
@@ -38,7 +41,15 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, class_names: Seq
             for column in range(classes):
                 if counts[row, column]:
                     tone = "white" if share[row, column] > 0.5 else INK
-                    axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", size=size, color=tone)
+                    axes.text(
+                        column,
+                        row,
+                        f"{counts[row, column]:,}",
+                        ha="center",
+                        va="center",
+                        size=size,
+                        color=tone,
+                    )
         axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
         axes.grid(which="minor", color="white", linewidth=1.5)
@@ -56,7 +67,11 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, class_names: Seq
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     right = int(np.trace(counts))
-    _title(axes, "Confusion matrix", f"{right:,} of {len(labels):,} rows right; a row of the matrix is a true class")
+    _title(
+        axes,
+        "Confusion matrix",
+        f"{right:,} of {len(labels):,} rows right; a row of the matrix is a true class",
+    )
     marks = [0, 0.25, 0.5, 0.75, 1] if numbered else [0, 0.01, 0.05, 0.2, 0.5, 1]
     bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, aspect=22, ticks=marks, format=_percent())
     bar.outline.set_visible(False)
@@ -68,9 +83,9 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, class_names: Seq
 def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str], path: Path) -> None:
     """Receiver operating characteristic of the last of two classes, or of each class against the rest.
 
-    `labels` int [N], `probabilities` [N, C]. Above 10 classes the curves are drawn alike and the five least areas named;
-    a class without rows, or with all of them, has no curve. Where every curve has risen to 97% early, only that corner is
-    shown, and the subtitle says so.
+    `labels` int [N], `probabilities` [N, C]. Above 10 classes the curves are drawn alike and the five least
+    areas named; a class without rows, or with all of them, has no curve. Where every curve has risen to 97%
+    early, only that corner is shown, and the subtitle says so.
     """
     from sklearn.metrics import auc, roc_curve
 
@@ -98,12 +113,15 @@ def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Seque
                 "zorder": 4 if named else 2,
             }
         else:
-            named, style = True, {
-                "color": _PALETTE[place % len(_PALETTE)],
-                "linestyle": "-" if place < len(_PALETTE) else (0, (5, 1.5)),
-                "linewidth": 1.8,
-                "zorder": 10 - place / 10,
-            }
+            named, style = (
+                True,
+                {
+                    "color": _PALETTE[place % len(_PALETTE)],
+                    "linestyle": "-" if place < len(_PALETTE) else (0, (5, 1.5)),
+                    "linewidth": 1.8,
+                    "zorder": 10 - place / 10,
+                },
+            )
         axes.plot(false, true, label=f"{area:.4f}  {_short(name)}" if named else None, **style)
     if curves:
         heading = "lowest five areas" if many else "area under the curve"
@@ -113,7 +131,11 @@ def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Seque
     axes.xaxis.set_major_formatter(_percent())
     axes.yaxis.set_major_formatter(_percent())
     axes.xaxis.set_major_locator(_few_ticks())
-    what = f"{_short(class_names[-1])} against {_short(class_names[0])}" if classes == 2 else "each class against the rest"
+    what = (
+        f"{_short(class_names[-1])} against {_short(class_names[0])}"
+        if classes == 2
+        else "each class against the rest"
+    )
     areas = [curve[0] for curve in curves]
     mean = f"; mean area {np.mean(areas):.4f}" if len(areas) > 1 else ""
     part = f"; the corner up to {edge:.0%} false positives" if edge < 1 else ""
@@ -122,7 +144,8 @@ def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Seque
 
 
 def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Path) -> None:
-    """Accuracy against confidence in the 15 bins of the calibration error, above the number of rows in each bin.
+    """Accuracy against confidence in the 15 bins of the calibration error, above the number of rows in each
+    bin.
 
     `labels` int [N], `probabilities` [N, C] (Guo et al. 2017, figure 1).
     """
@@ -144,14 +167,20 @@ def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Pat
     above.set(ylim=(0, 1.02), ylabel="accuracy in the bin")
     above.yaxis.set_major_formatter(_percent())
     above.legend(loc="upper left", edgecolor="none", framealpha=0.9)
-    _title(above, "Reliability", f"expected calibration error {error:.3f} over {CALIBRATION_BINS} bins, {count.sum():,} rows")
+    _title(
+        above,
+        "Reliability",
+        f"expected calibration error {error:.3f} over {CALIBRATION_BINS} bins, {count.sum():,} rows",
+    )
     below.bar(left, count, width * 0.92, align="edge", color="#9aa7b4", zorder=2)
     for place in np.flatnonzero(some):
         below.annotate(
             _compact(count[place]), (left[place] + width / 2, count[place]), (0, 2), textcoords="offset points",
             ha="center", size=7.5, color=FAINT,
         )  # fmt: skip
-    below.set(xlim=(0, 1), ylim=(0, count.max() * 1.22), ylabel="rows", xlabel="confidence (largest probability)")
+    below.set(
+        xlim=(0, 1), ylim=(0, count.max() * 1.22), ylabel="rows", xlabel="confidence (largest probability)"
+    )
     below.xaxis.set_major_formatter(_percent())
     below.set_yticks([])
     below.grid(visible=False)
@@ -159,11 +188,12 @@ def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Pat
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Loss, accuracy and learning rate by epoch, pretraining and fine-tuning side by side with their own scales.
+    """Loss, accuracy and learning rate by epoch, pretraining and fine-tuning side by side with their own
+    scales.
 
     `history` in the order of training: {"phase": "pretrain" | "finetune", "epoch" (from 1), "train_loss",
-    "validation_loss", "validation_accuracy" (each a number or None), "learning_rate"}; other keys are ignored.
-    Raises ValueError when it is empty.
+    "validation_loss", "validation_accuracy" (each a number or None), "learning_rate"}; other keys are
+    ignored. Raises ValueError when it is empty.
     """
     phases = [(phase, title) for phase, title in _PHASES if any(epoch["phase"] == phase for epoch in history)]
     if not phases:
@@ -185,8 +215,15 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
         panels = dict(zip(keys, grid[:, column], strict=True))
         last = max(epoch["epoch"] for epoch in epochs)
         _title(panels["loss"], title, f"{last} epoch{'s' if last > 1 else ''}")
-        lines = [_curve(panels["loss"], epochs, "train_loss", BLUE), _curve(panels["loss"], epochs, "validation_loss", RED)]
-        names = [f"{name} {value:.3g}" for name, value in zip(("training", "validation"), lines, strict=True) if value]
+        lines = [
+            _curve(panels["loss"], epochs, "train_loss", BLUE),
+            _curve(panels["loss"], epochs, "validation_loss", RED),
+        ]
+        names = [
+            f"{name} {value:.3g}"
+            for name, value in zip(("training", "validation"), lines, strict=True)
+            if value
+        ]
         _end_labels(panels["loss"], [value for value in lines if value], names, (BLUE, RED), last)
         _curve(panels["rate"], epochs, "learning_rate", FAINT)
         panels["rate"].set_ylim(bottom=0)
@@ -197,15 +234,20 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
         panels["rate"].set_xlabel("epoch")
         panels["rate"].set_xlim(0.5, last + 0.5 + 0.3 * last)
         panels["rate"].xaxis.set_major_locator(_whole_numbers(last))
-    for panel, label in zip(grid[:, 0], [{"rate": "learning rate"}.get(key, key) for key in keys], strict=True):
+    for panel, label in zip(
+        grid[:, 0], [{"rate": "learning rate"}.get(key, key) for key in keys], strict=True
+    ):
         panel.set_ylabel(label)
     _save(figure, path)
 
 
-def scores_beside_floors(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+def scores_beside_floors(
+    scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], path: Path
+) -> None:
     """Value and 95% interval of each score, the model's beside every floor's, one panel per score.
 
-    `scores` and each of `floors` (by name) are results of classification_scores; a score that is undefined is left blank.
+    `scores` and each of `floors` (by name) are results of classification_scores; a score that is undefined is
+    left blank.
     """
     rows = [("model", scores), *((name.replace("_", " "), floor) for name, floor in floors.items())]
     figure, grid = _figure(10.4, 1.0 + 2 * (0.72 + 0.3 * len(rows)), rows=2, columns=3, sharey=True)
@@ -214,7 +256,14 @@ def scores_beside_floors(scores: Mapping[str, Any], floors: Mapping[str, Mapping
             entry, tone = result[key], BLUE if line == 0 else "#8a96a3"
             if entry["value"] is None:
                 continue
-            axes.plot([entry["low"], entry["high"]], [line, line], color=tone, linewidth=3, solid_capstyle="butt", alpha=0.45)
+            axes.plot(
+                [entry["low"], entry["high"]],
+                [line, line],
+                color=tone,
+                linewidth=3,
+                solid_capstyle="butt",
+                alpha=0.45,
+            )
             axes.plot(entry["value"], line, "o", color=tone, markersize=7 if line == 0 else 6, zorder=4)
             axes.annotate(
                 f"{entry['value']:.3f}", (entry["value"], line), (0, 6), textcoords="offset points", ha="center",
@@ -282,10 +331,18 @@ def _accuracy_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -
     value = best["validation_accuracy"]
     axes.plot(best["epoch"], value, "o", markersize=9, markerfacecolor="none", markeredgecolor=GREEN)
     axes.yaxis.set_major_formatter(_percent())
-    _end_labels(axes, [known[-1]["validation_accuracy"]], [f"validation\nbest {value:.1%}\nat epoch {best['epoch']}"], (GREEN,), last)
+    _end_labels(
+        axes,
+        [known[-1]["validation_accuracy"]],
+        [f"validation\nbest {value:.1%}\nat epoch {best['epoch']}"],
+        (GREEN,),
+        last,
+    )
 
 
-def _end_labels(axes: Any, values: Sequence[float], names: Sequence[str], colors: Sequence[str], last: int) -> None:
+def _end_labels(
+    axes: Any, values: Sequence[float], names: Sequence[str], colors: Sequence[str], last: int
+) -> None:
     """Write each line's name right of its end, moved apart where two ends lie close together."""
     low, high = axes.get_ylim()
     heights = [(value - low) / (high - low) for value in values]
@@ -295,7 +352,13 @@ def _end_labels(axes: Any, values: Sequence[float], names: Sequence[str], colors
         heights[up], heights[1 - up] = middle + 0.06, middle - 0.06
     for height, name, color in zip(heights, names, colors, strict=False):
         axes.annotate(
-            name, (last, low + height * (high - low)), (7, 0), textcoords="offset points", va="center", size=9, color=color
+            name,
+            (last, low + height * (high - low)),
+            (7, 0),
+            textcoords="offset points",
+            va="center",
+            size=9,
+            color=color,
         )
 
 
@@ -306,7 +369,9 @@ def _figure(width: float, height: float, rows: int = 1, columns: int = 1, **opti
     ratios = options.pop("height_ratios", None)
     figure = Figure(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
-    grid = figure.subplots(rows, columns, gridspec_kw={"height_ratios": ratios} if ratios is not None else None, **options)
+    grid = figure.subplots(
+        rows, columns, gridspec_kw={"height_ratios": ratios} if ratios is not None else None, **options
+    )
     for axes in np.ravel(grid):
         axes.set_axisbelow(True)
         axes.grid(color=GRID, linewidth=0.8)
@@ -326,7 +391,14 @@ def _save(figure: Any, path: Path) -> None:
 def _title(axes: Any, title: str, subtitle: str) -> None:
     axes.set_title(f"{title}\n", loc="left", size=12, weight="bold", color=INK)
     axes.annotate(
-        subtitle, (0, 1), (0, 7), xycoords="axes fraction", textcoords="offset points", size=9, color=FAINT, va="bottom"
+        subtitle,
+        (0, 1),
+        (0, 7),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        size=9,
+        color=FAINT,
+        va="bottom",
     )
 
 
@@ -335,7 +407,9 @@ def _short(name: str) -> str:
 
 
 def _compact(count: int) -> str:
-    return f"{count}" if count < 1000 else f"{count / 1000:.1f}k" if count < 100_000 else f"{count / 1000:.0f}k"
+    return (
+        f"{count}" if count < 1000 else f"{count / 1000:.1f}k" if count < 100_000 else f"{count / 1000:.0f}k"
+    )
 
 
 def _blues() -> Any:
@@ -359,7 +433,11 @@ def _shares(power: float) -> Any:
 def _powers() -> Any:
     from matplotlib.ticker import FuncFormatter
 
-    return FuncFormatter(lambda rate, _: "0" if rate == 0 else f"{rate:g}" if rate >= 0.01 else f"{rate:.0e}".replace("e-0", "e-"))
+    return FuncFormatter(
+        lambda rate, _: (
+            "0" if rate == 0 else f"{rate:g}" if rate >= 0.01 else f"{rate:.0e}".replace("e-0", "e-")
+        )
+    )
 
 
 def _few_ticks() -> Any:
@@ -371,5 +449,7 @@ def _few_ticks() -> Any:
 def _whole_numbers(last: int) -> Any:
     from matplotlib.ticker import FixedLocator
 
-    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if last / step <= 8 or step == 1000)
+    step = next(
+        step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if last / step <= 8 or step == 1000
+    )
     return FixedLocator([1, *range(step, last + 1, step)] if step > 1 else list(range(1, last + 1)))

@@ -1,4 +1,6 @@
-"""The page of one model: its scores beside the floors, the figures and its worst mistakes, in one self-contained file."""
+"""The page of one model: its scores beside the floors, the figures and its worst mistakes, in one
+self-contained file.
+"""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -19,7 +21,9 @@ class Figure(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """One wrong test row: `input` is its text, or the PNG bytes of its image; `probability` is that of `predicted`."""
+    """One wrong test row: `input` is its text, or the PNG bytes of its image; `probability` is that of
+    `predicted`.
+    """
 
     id: str
     input: str | bytes
@@ -45,17 +49,20 @@ def to_html(
     figures: Sequence[Figure],
     mistakes: Sequence[Mistake],
 ) -> str:
-    """The page as one string: styles inline, pictures as data URIs, nothing fetched, light or dark as the reader's system.
+    """The page as one string: styles inline, pictures as data URIs, nothing fetched, light or dark as the
+    reader's system.
 
-    `scores` and each of `floors` (by name) are results of classification_scores; `facts` are lines to show under the title
-    ("task": "image classification"). Raises OSError when a figure cannot be read.
+    `scores` and each of `floors` (by name) are results of classification_scores; `facts` are lines to show
+    under the title ("task": "image classification"). Raises OSError when a figure cannot be read.
     """
     ranked = sorted(floors, key=lambda name: -floors[name]["accuracy"]["value"])
     sections = [
         _headline(scores, floors, ranked),
         _section("Scores", _scores_table(scores, floors, ranked) + _notes(scores)),
         _section("Classes", _class_table(scores["per_class"])),
-        _section("Figures", '<div class="figures">' + "".join(map(_figure, figures)) + "</div>") if figures else "",
+        _section("Figures", '<div class="figures">' + "".join(map(_figure, figures)) + "</div>")
+        if figures
+        else "",
         _section("Worst mistakes", _mistakes(mistakes)),
     ]
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
@@ -85,7 +92,9 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{title}</h2>{body}</section>"
 
 
-def _headline(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]) -> str:
+def _headline(
+    scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]
+) -> str:
     """Accuracy of the model and of each floor, as numbers and as bars with their intervals."""
     rows = [("model", "this model", scores["accuracy"])]
     rows += [("floor", _words(name), floors[name]["accuracy"]) for name in ranked]
@@ -115,7 +124,9 @@ def _headline(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]]
     )
 
 
-def _scores_table(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]) -> str:
+def _scores_table(
+    scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]
+) -> str:
     head = "".join(f"<th>{escape(_words(name))}</th>" for name in ranked)
     lines = []
     for key in SCORES:

@@ -3,19 +3,22 @@
 Definitions:
 
 - accuracy; precision, recall and F1 of each class and their unweighted (macro) means.
-- roc_auc: two classes, the area for the last class; more, the macro mean of one class against the rest. Ties count half
-  (Mann-Whitney).
+- roc_auc: two classes, the area for the last class; more, the macro mean of one class against the rest. Ties
+  count half (Mann-Whitney).
 - log_loss: mean natural logarithm of the true class, in nats; probabilities below 2.2e-16 count as 2.2e-16.
-- expected_calibration_error: Guo et al. 2017, "On calibration of modern neural networks", equation 3: 15 equal-width bins
-  (lower, upper] on the confidence, the largest probability of a row. It is biased upwards on few rows, and resampling adds
-  to that bias, so its interval can lie above its value.
+- expected_calibration_error: Guo et al. 2017, "On calibration of modern neural networks", equation 3: 15
+  equal-width bins (lower, upper] on the confidence, the largest probability of a row. It is biased upwards on
+  few rows, and resampling adds to that bias, so its interval can lie above its value.
 
 Undefined cases, in the rows themselves and in each resample alike:
 
-- A class without a row has no recall and no ROC area. It is left out of the macro means (a zero would only measure the
-  luck of the draw), and out of its own intervals; `absent_resamples` of the class says in how many resamples that was so.
-- A class that is never predicted has precision 0, as scikit-learn's zero_division=0; `unpredicted_resamples` counts these.
-- With one class only there is no ROC area: `undefined_resamples` counts the resamples left out of its interval.
+- A class without a row has no recall and no ROC area. It is left out of the macro means (a zero would only
+  measure the luck of the draw), and out of its own intervals; `absent_resamples` of the class says in how
+  many resamples that was so.
+- A class that is never predicted has precision 0, as scikit-learn's zero_division=0; `unpredicted_resamples`
+  counts these.
+- With one class only there is no ROC area: `undefined_resamples` counts the resamples left out of its
+  interval.
 - A score that is undefined on the rows themselves is None.
 """
 
@@ -48,12 +51,14 @@ def classification_scores(
     resamples: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Every score with its interval, from labels int64 [N] in 0..C-1 and probabilities [N, C] whose rows sum to 1.
+    """Every score with its interval, from labels int64 [N] in 0..C-1 and probabilities [N, C] whose rows sum
+    to 1.
 
-    `groups` [N] are resampled whole; None resamples rows. The result is plain data, numbers rounded to 6 decimals:
-    {score: {"value", "low", "high"} for score in SCORES, "per_class": {name: {"precision", "recall", "f1" (each with an
-    interval), "support", "absent_resamples", "unpredicted_resamples"}}, "undefined_resamples": {"roc_auc": n}, "rows",
-    "groups", "resamples"}. Raises ValueError when the arrays do not fit together.
+    `groups` [N] are resampled whole; None resamples rows. The result is plain data, numbers rounded to 6
+    decimals: {score: {"value", "low", "high"} for score in SCORES, "per_class": {name: {"precision",
+    "recall", "f1" (each with an interval), "support", "absent_resamples", "unpredicted_resamples"}},
+    "undefined_resamples": {"roc_auc": n}, "rows", "groups", "resamples"}. Raises ValueError when the arrays
+    do not fit together.
     """
     probabilities = _checked(labels, probabilities, class_names, resamples)
     rows, classes = probabilities.shape
@@ -62,7 +67,10 @@ def classification_scores(
     orders = _score_orders(labels, probabilities, index)
 
     value = _scores(np.ones((group_count, 1)), sums, orders, classes)
-    blocks = [_scores(counts, sums, orders, classes) for counts in resample_counts(group_count, rows, resamples, seed)]
+    blocks = [
+        _scores(counts, sums, orders, classes)
+        for counts in resample_counts(group_count, rows, resamples, seed)
+    ]
     drawn = {name: np.concatenate([block[name] for block in blocks]) for name in value}
     intervals = {name: percentile_interval(drawn[name]) for name in value}
 
@@ -92,7 +100,9 @@ def classification_scores(
 
 
 def calibration_bins(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, np.ndarray]:
-    """The bins behind the calibration error, each [15]: "count", and mean "confidence" and "accuracy" (NaN if empty)."""
+    """The bins behind the calibration error, each [15]: "count", and mean "confidence" and "accuracy" (NaN if
+    empty).
+    """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     bins = _confidence_bin(confidence)
@@ -110,11 +120,19 @@ def _checked(
 ) -> np.ndarray:
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
-        raise ValueError(f"labels {labels.shape} and probabilities {probabilities.shape} are not [N] and [N, C], N > 0")
-    if probabilities.shape[1] != len(class_names) or len(class_names) < 2 or len(set(class_names)) < len(class_names):
+        raise ValueError(
+            f"labels {labels.shape} and probabilities {probabilities.shape} are not [N] and [N, C], N > 0"
+        )
+    if (
+        probabilities.shape[1] != len(class_names)
+        or len(class_names) < 2
+        or len(set(class_names)) < len(class_names)
+    ):
         raise ValueError(f"{probabilities.shape[1]} columns need as many distinct class names, at least 2")
     if labels.min() < 0 or labels.max() >= len(class_names):
-        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, classes from 0 to {len(class_names) - 1}")
+        raise ValueError(
+            f"labels run from {labels.min()} to {labels.max()}, classes from 0 to {len(class_names) - 1}"
+        )
     if not (probabilities >= 0).all() or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-4:
         raise ValueError("probabilities are negative, not numbers, or do not sum to 1 in every row")
     if resamples < 1:
@@ -130,8 +148,8 @@ def _confidence_bin(confidence: np.ndarray) -> np.ndarray:
 def _group_sums(labels: np.ndarray, probabilities: np.ndarray, index: np.ndarray, group_count: int) -> Any:
     """Sparse [3C + 2 + 15, G]: per group, what all scores but the ROC area are sums of.
 
-    In order: right answers, predictions and rows of each class; rows; log-loss; confidence minus right answers by bin.
-    A resample is then a product with its counts, whatever the number of rows.
+    In order: right answers, predictions and rows of each class; rows; log-loss; confidence minus right
+    answers by bin. A resample is then a product with its counts, whatever the number of rows.
     """
     from scipy.sparse import coo_array
 
@@ -142,7 +160,13 @@ def _group_sums(labels: np.ndarray, probabilities: np.ndarray, index: np.ndarray
     confidence = probabilities.max(axis=1)
     loss = -np.log(np.maximum(probabilities[np.arange(rows), labels], _SMALLEST))
     bins = 3 * classes + 2 + _confidence_bin(confidence)
-    where = [labels, classes + predicted, 2 * classes + labels, np.full(rows, 3 * classes), np.full(rows, 3 * classes + 1)]
+    where = [
+        labels,
+        classes + predicted,
+        2 * classes + labels,
+        np.full(rows, 3 * classes),
+        np.full(rows, 3 * classes + 1),
+    ]
     what = [right.astype(np.float64), ones, ones, ones, loss]
     lines = np.concatenate([*where, bins])
     values = np.concatenate([*what, confidence - right])
@@ -150,9 +174,11 @@ def _group_sums(labels: np.ndarray, probabilities: np.ndarray, index: np.ndarray
     return coo_array((values, (lines, np.tile(index, 6))), shape=shape).tocsr()
 
 
-def _score_orders(labels: np.ndarray, probabilities: np.ndarray, index: np.ndarray) -> list[tuple[np.ndarray, ...]]:
-    """For each ROC area: the group of each row in ascending order of score, and per positive row (in that order) its
-    group and the bounds of its block of equal scores.
+def _score_orders(
+    labels: np.ndarray, probabilities: np.ndarray, index: np.ndarray
+) -> list[tuple[np.ndarray, ...]]:
+    """For each ROC area: the group of each row in ascending order of score, and per positive row (in that
+    order) its group and the bounds of its block of equal scores.
     """
     classes = probabilities.shape[1]
     orders = []
@@ -170,7 +196,9 @@ def _score_orders(labels: np.ndarray, probabilities: np.ndarray, index: np.ndarr
 def _scores(
     counts: np.ndarray, sums: Any, orders: list[tuple[np.ndarray, ...]], classes: int
 ) -> dict[str, np.ndarray]:
-    """Scores of each resample from the group counts [G, b]: [b], or [b, C] for those of a class; NaN where undefined."""
+    """Scores of each resample from the group counts [G, b]: [b], or [b, C] for those of a class; NaN where
+    undefined.
+    """
     totals = (sums @ counts).T
     right, predicted, support = (totals[:, part * classes : (part + 1) * classes] for part in range(3))
     rows = totals[:, 3 * classes]
@@ -198,7 +226,9 @@ def _scores(
 def _roc_area(
     counts: np.ndarray, ranked: np.ndarray, positives: np.ndarray, start: np.ndarray, end: np.ndarray
 ) -> np.ndarray:
-    """Weighted Mann-Whitney statistic: the positives' rank sum less what they score against themselves (half of all pairs)."""
+    """Weighted Mann-Whitney statistic: the positives' rank sum less what they score against themselves (half
+    of all pairs).
+    """
     below = np.empty((len(ranked) + 1, counts.shape[1]))
     below[0] = 0
     np.cumsum(counts[ranked], axis=0, out=below[1:])

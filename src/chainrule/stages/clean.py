@@ -28,11 +28,10 @@ def clean(job: Job) -> None:
     reasons = {reason: int(count) for reason, count in cleaned.rejected["reason"].value_counts().sort_index().items()}
     counts = {"raw": len(raw), "kept": len(cleaned.kept), "rejected": len(cleaned.rejected)}
     job.say(f"kept {counts['kept']:,} of {counts['raw']:,} rows, rejected {reasons or 'none'}, repaired {cleaned.repairs or 'none'}")
-    validation = validated(
-        job,
-        plugins.load(f"tasks.{job.block['task']}", "rows").after_clean(modality, cleaned.kept), cleaned.kept
-    )
-    report = {**counts, "reasons": reasons, "repairs": cleaned.repairs, **cleaned.counts, "validation": validation}
+    classes = sorted(cleaned.kept["label"].dropna().unique())
+    expectations = plugins.load(f"tasks.{job.block['task']}", "rows").expectations_after_clean(classes, settings.normalise)
+    report_of_validation = validated(job, cleaned.kept, modality, expectations)
+    report = {**counts, "reasons": reasons, "repairs": cleaned.repairs, **cleaned.counts, "validation": report_of_validation}
     write_json(job.out("reports/{recipe}/clean.json"), report)
     job.run.metrics(counts)
 

@@ -9,7 +9,7 @@ import importlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,9 +62,9 @@ class Job:
         self.outputs[final] = partial
         return partial
 
-    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
+    def track(self, items: Collection[Any], label: str) -> Iterator[Any]:
         """Yield the items, showing progress under the stage's name."""
-        return progress.track(items, f"{self.name}: {label}", total)
+        return progress.track(items, f"{self.name}: {label}")
 
     def say(self, text: str) -> None:
         """Print one line under the stage's name."""

@@ -26,11 +26,10 @@ def split(job: Job) -> None:
     write_rows(out / "excluded.parquet", result.excluded)
     leaks = splitting.leak_report(result.rows, [modality.key(value) for value in result.rows[modality.INPUT]], links)
     job.say(", ".join(f"{name} {int((result.rows['split'] == name).sum()):,}" for name in SPLITS) + f", excluded {len(result.excluded):,}")
-    validation = validated(
-        job,
-        plugins.load(f"tasks.{job.block['task']}", "rows").after_split(modality, result.rows), result.rows
-    )
-    report = {"excluded": len(result.excluded), **result.counts, "leaks": leaks, "validation": validation}
+    classes = sorted(result.rows["label"].dropna().unique())
+    expectations = plugins.load(f"tasks.{job.block['task']}", "rows").expectations_after_split(classes, settings.tolerance)
+    report_of_validation = validated(job, result.rows, modality, expectations)
+    report = {"excluded": len(result.excluded), **result.counts, "leaks": leaks, "validation": report_of_validation}
     write_json(job.out("reports/{recipe}/split.json"), report)
     job.run.metrics({f"rows_{name}": int((result.rows["split"] == name).sum()) for name in SPLITS})
 

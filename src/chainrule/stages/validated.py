@@ -1,5 +1,6 @@
 """The last act of clean and split: the rows against what is expected of them, as numbers and as a page."""
 
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import DataError
@@ -9,14 +10,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def validated(job: Job, rows: "pd.DataFrame", expectations: list[Any]) -> dict[str, Any]:
+def validated(job: Job, rows: "pd.DataFrame", modality: ModuleType, expectations: list[Any]) -> dict[str, Any]:
     """Return the validation's report and publish its page; DataError naming the rows if anything fails.
 
     A failing stage publishes nothing, so the page of a failure lies under `.chainrule/failed/`.
     """
     from chainrule.data import validation
 
-    report = validation.validate(rows, expectations, job.name)
+    column = modality.INPUT
+    view = validation.view(rows, column, modality.describe(rows[column].tolist()))
+    report = validation.validate(view, expectations, job.name)
     page = validation.to_html(report, job.name)
     if not report["success"]:
         failed = job.root / STATE / "failed" / f"{job.stage}-{job.recipe}.html"

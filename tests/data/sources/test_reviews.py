@@ -1,4 +1,4 @@
-"""The generated reviews: what the labels follow from, the planted dirt, and that nothing depends on chance."""
+"""The generated reviews: what the labels follow from, the planted dirt, and the same rows everywhere."""
 
 import hashlib
 import re
@@ -101,7 +101,7 @@ def test_near_duplicates_are_the_planted_ones(frame: pandas.DataFrame, card: dic
 
 
 def rewritten(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    """The grammar without dirt and with one change, so that what a label follows from can be seen in the text."""
+    """The grammar without dirt and with one change, so that the text shows what its label follows from."""
     grammar = yaml.safe_load(CARD.read_bytes())
     grammar["dirt"] = {"labelled": {}, "unlabelled": {}}
     grammar["review"] |= {"sentences": {1: 1}, "shapes": {"single": 1}, "margin": 0.01}

@@ -1,4 +1,4 @@
-"""One text file per class, one row per line (for example the movie review sentences of Pang and Lee, 2005)."""
+"""One text file per class, one row per line (such as the movie reviews of Pang and Lee, 2005)."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 def read(path: Path, *, files: dict[str, str]) -> "pandas.DataFrame":
     """Raw rows of the files in the directory `path`, in the order of `files` and of the lines.
 
-    `files` maps a label to the name of the file of that class. `text` holds the bytes of the line without its
-    line end (LF or CRLF), empty lines included; `id` is "<label>/<line>", counted from 1; every row is its own
-    group. Raises DataError for a missing or empty file, and for one that is not a text file.
+    `files` maps a label to the name of the file of that class. `text` holds the bytes of the line without
+    its line end (LF or CRLF), empty lines included; `id` is "<label>/<line>", counted from 1; every row is
+    its own group. Raises DataError for a missing or empty file, and for one that is not a text file.
     """
     import pandas
 
@@ -52,7 +52,7 @@ def read(path: Path, *, files: dict[str, str]) -> "pandas.DataFrame":
 
 
 def _lines(file: Path) -> list[bytes]:
-    """The lines of a text file as bytes without their ends; what follows the last line end counts if not empty."""
+    """The lines of a text file as bytes without their ends; a last line needs no end."""
     try:
         data = file.read_bytes()
     except FileNotFoundError as error:

@@ -10,7 +10,7 @@ from chainrule.errors import DataError
 if TYPE_CHECKING:
     import pandas
 
-# Bytes travel through the csv module as Latin-1 characters, which map one to one, so that they come out as found.
+# Bytes travel through the csv module as Latin-1 characters, one for one, and so come out as found.
 BYTES = "latin-1"
 
 
@@ -28,16 +28,18 @@ def read(
 ) -> "pandas.DataFrame":
     """Raw rows of the files in the directory `path`, in the order of `files` and of their lines.
 
-    `files` maps "train", "validation", "test", "unlabelled" or "all" (not split yet: `part` is None) to a file name.
-    `delimiter` is one ASCII character; with `quoting` a cell in double quotes may hold delimiters and line ends (RFC 4180),
-    without it a quote is a character like any other. `text`, `label` and `group` are column names (with `header`)
-    or numbers from 0; rows of "unlabelled" need no label column. `labels` maps values in the file to label names
-    (None: the values are the names). `text` holds the bytes of the cell as found; `id` is "<part>/<line>", where the
-    row begins, counted from 1; without a `group` column every row is its own group.
+    `files` maps "train", "validation", "test", "unlabelled" or "all" (not split yet: `part` is None) to a
+    file name. `delimiter` is one ASCII character; with `quoting` a cell in double quotes may hold delimiters
+    and line ends (RFC 4180), without it a quote is a character like any other. `text`, `label` and `group`
+    are column names (with `header`) or numbers from 0; rows of "unlabelled" need no label column. `labels`
+    maps values in the file to label names (None: the values are the names). `text` holds the bytes of the
+    cell as found; `id` is "<part>/<line>", where the row begins, counted from 1; without a `group` column
+    every row is its own group.
 
-    `problem` marks rows that cannot be read as the others: "wrong_column_count" and "broken_quoting" (text is then the
-    whole line), "unknown_label" and "undecodable_label". An empty line is a row with empty text; an empty label is None.
-    Raises DataError for a missing or empty file, a column that is not there, and a quote that is never closed.
+    `problem` marks rows that cannot be read as the others: "wrong_column_count" and "broken_quoting" (text
+    is then the whole line), "unknown_label" and "undecodable_label". An empty line is a row with empty text;
+    an empty label is None. Raises DataError for a missing or empty file, a column that is not there, and a
+    quote that is never closed.
     """
     import pandas
 
@@ -121,7 +123,8 @@ def _plain_rows(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[st
 def _quoted_rows(file: Path, lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str] | None]]:
     """(line number, cells) of every row; the cells are None where the quotes of the line do not match.
 
-    A stray quote swallows the lines up to the next one: only its own line is given up, and reading goes on after it.
+    A stray quote swallows the lines up to the next one: only its own line is given up, and reading goes on
+    after it.
     """
     at = 0
 
@@ -139,8 +142,8 @@ def _quoted_rows(file: Path, lines: list[str], delimiter: str) -> Iterator[tuple
         except csv.Error as error:
             if at == len(lines) and "end of data" in str(error):
                 raise DataError(
-                    f"{file}:{start + 1}: a quote opened here is never closed; the file is truncated or the quote is stray, "
-                    "fetch it again, mend the row, or set source.quoting to false"
+                    f"{file}:{start + 1}: a quote opened here is never closed; the file is truncated or the quote "
+                    "is stray, fetch it again, mend the row, or set source.quoting to false"
                 ) from error
             at = start + 1
             yield start + 1, None
@@ -149,7 +152,7 @@ def _quoted_rows(file: Path, lines: list[str], delimiter: str) -> Iterator[tuple
 
 
 def _usual_width(file: Path, rows: list[tuple[int, list[str] | None]]) -> int:
-    """The number of columns that most rows have; without a header nothing else says how many there should be."""
+    """The number of columns that most rows have: all there is to go by without a header."""
     from collections import Counter
 
     widths = Counter(len(cells) for _, cells in rows if cells)
@@ -173,8 +176,10 @@ def _column(file: Path, option: str, column: str | int, titles: list[str] | None
             )
         return names.index(column)
     if column >= width:
-        raise DataError(f"{file}: has {width} columns, source.{option} asks for number {column}, counted from 0; "
-                        "check source.delimiter and the number")  # fmt: skip
+        raise DataError(
+            f"{file}: has {width} columns, source.{option} asks for number {column}, counted from 0; "
+            "check source.delimiter and the number"
+        )
     return column
 
 

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
 
 
 def read(path: Path, *, block: int) -> "pandas.DataFrame":
-    """Raw rows of the digits in their original order, described by the card at `path` (data/sources/digits.yaml).
+    """Raw rows of the digits in their original order, described by the card at `path`
+    (data/sources/digits.yaml).
 
-    `image` holds PNG bytes (mode L, 8 by 8; the values 0..16 scaled to 0..255), `label` a class name of the card. The data
-    keep the images of a writer together but do not name the writers, so a group is a `block` of that many consecutive
-    images. The card's checksums tell when a scikit-learn brings other data. Raises DataError then, and for a bad card.
+    `image` holds PNG bytes (mode L, 8 by 8; the values 0..16 scaled to 0..255), `label` a class name of the
+    card. The data keep the images of a writer together but do not name the writers, so a group is a `block`
+    of that many consecutive images. The card's checksums tell when a scikit-learn brings other data. Raises
+    DataError then, and for a bad card.
     """
     import io
 
@@ -67,7 +69,8 @@ def _card(path: Path) -> dict[str, Any]:
 def _bundled(path: Path, card: dict[str, Any]) -> "tuple[numpy.ndarray, numpy.ndarray]":
     """Pixels (n, 64) and digits (n,), both uint8, from the file in the installed package.
 
-    The file is read directly: importing sklearn.datasets takes up to three seconds, this takes a fraction of one.
+    The file is read directly: importing sklearn.datasets takes up to three seconds, this takes a fraction of
+    one.
     """
     import gzip
     import hashlib

@@ -102,8 +102,8 @@ def _read_idx(directory: Path, name: str, magic: int) -> "tuple[Path, numpy.ndar
         expected = header + size if i == 0 else header + (expected - header) * size
     if len(data) != expected or 0 in shape[1:]:
         raise DataError(
-            f"{file}: {len(data)} bytes where the header ({' x '.join(map(str, shape))}) asks for {expected}; "
-            f"the file is {'truncated' if len(data) < expected else 'corrupt'}, fetch it again"
+            f"{file}: {len(data)} bytes where the header ({' x '.join(map(str, shape))}) asks for "
+            f"{expected}; the file is {'truncated' if len(data) < expected else 'corrupt'}, fetch it again"
         )
     return file, numpy.frombuffer(data, dtype=numpy.uint8, offset=header).reshape(shape)
 

@@ -25,13 +25,14 @@ LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
 def read(path: Path, *, group_pattern: str | None) -> "pandas.DataFrame":
     """Raw rows of path/<class>/* or, where all folders are named like parts, of path/<part>/<class>/*.
 
-    Parts are train, val, valid, validation and test, in any case; without them `part` is None. `label` is the name
-    of the class folder, `image` the bytes of the file, `id` its path below `path`; rows are sorted by id. A group
-    is what the one group of the regular expression `group_pattern` finds in the file name, for example the person;
-    without a pattern it is the path without its ending, so that only a.jpg and a.png of one folder belong together.
+    Parts are train, val, valid, validation and test, in any case; without them `part` is None. `label` is
+    the name of the class folder, `image` the bytes of the file, `id` its path below `path`; rows are sorted
+    by id. A group is what the one group of the regular expression `group_pattern` finds in the file name,
+    for example the person; without a pattern it is the path without its ending, so that only a.jpg and a.png
+    of one folder belong together.
 
-    Hidden files and folders, and loose files beside the class folders, are left out: `frame.attrs["hidden_files"]` and
-    `frame.attrs["loose_files"]` say how many. Any other file is a row:
+    Hidden files and folders, and loose files beside the class folders, are left out:
+    `frame.attrs["hidden_files"]` and `frame.attrs["loose_files"]` say how many. Any other file is a row:
     `problem` is "not_an_image_file" (its bytes are not read) where the ending is not one of an image, and
     "no_group" where the pattern does not match. Raises DataError for a missing or empty folder.
     """

@@ -1,7 +1,7 @@
 """Synthetic English reviews from the grammar in data/sources/reviews.yaml, with planted dirt.
 
-The label is computed from the way a review is put together, so that a model that only counts words does clearly worse
-than one that reads their order. The card says what is planted and how often.
+The label is computed from the way a review is put together, so that a model that only counts words does
+clearly worse than one that reads their order. The card says what is planted and how often.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BLOCK = 1000  # rows that are planned together; dirt is counted per block
 PER_AUTHOR = 10
+# Slots of the templates that any author fills from a list of the grammar.
+SLOTS = {"person": "people", "other": "others", "when": "times", "number": "numbers", "colour": "colours"}
 
 Row = tuple[bytes, str | None, str]  # text, label, author
 # Of all of Random, only random() is promised to give the same numbers in every version of Python.
@@ -36,12 +38,13 @@ class Author(NamedTuple):
 
 
 def read(path: Path, *, seed: int, labelled: int, unlabelled: int) -> "pandas.DataFrame":
-    """Raw rows generated from the grammar at `path`: `labelled` rows with `part` None, then `unlabelled` ones.
+    """Raw rows generated from the grammar at `path`: `labelled` rows with `part` None, then `unlabelled`
+    ones.
 
-    `text` holds bytes with the planted dirt, `label` "positive", "negative" or None, `group` the author of about ten rows
-    (a planted copy is in the group of the author whose row it replaces, as in a real collection). A row depends on the
-    seed and its number alone: with larger counts the first rows stay the same. Raises DataError for a missing or
-    damaged grammar.
+    `text` holds bytes with the planted dirt, `label` "positive", "negative" or None, `group` the author of
+    about ten rows (a planted copy is in the group of the author whose row it replaces, as in a real
+    collection). A row depends on the seed and its number alone: with larger counts the first rows stay the
+    same. Raises DataError for a missing or damaged grammar.
     """
     import pandas
 
@@ -54,7 +57,7 @@ def read(path: Path, *, seed: int, labelled: int, unlabelled: int) -> "pandas.Da
         while len(made) < count:
             block, untouched = _block(grammar, seed, kind, len(made) // BLOCK, copied)
             made += block
-            # Later parts copy from the first labelled block, so that more labelled rows change nothing in them.
+            # Always from the first labelled block, so that more labelled rows change no copy.
             copied = copied or untouched
         rows += made[:count]
         ids += [f"{kind}/{i:06d}" for i in range(count)]
@@ -84,7 +87,8 @@ def _load(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         raise DataError(
-            f"{path}{'' if line is None else f':{line + 1}'}: not valid YAML; mend it or restore it from the repository"
+            f"{path}{'' if line is None else f':{line + 1}'}: not valid YAML; "
+            "mend it or restore it from the repository"
         ) from error
     try:
         words = grammar["words"]
@@ -110,8 +114,16 @@ def _load(path: Path) -> dict[str, Any]:
         grammar["shapes"] = _weighted(grammar["review"]["shapes"])
         grammar["lengths"] = _weighted(grammar["review"]["sentences"])
         grammar["degrees"] = [item for item in grammar["degrees"].items() if item[0]]
-        for key in ("joints", "people", "others", "openers", "times", "numbers", "colours", "swaps", "contractions",
-                    "thirds", "plain_degree", "dirt"):  # fmt: skip
+        for key in (
+            *SLOTS.values(),
+            "joints",
+            "openers",
+            "swaps",
+            "contractions",
+            "thirds",
+            "plain_degree",
+            "dirt",
+        ):
             grammar[key]
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
@@ -144,7 +156,7 @@ def _pick(draw: Draw, items: Sequence[Any]) -> Any:
 def _block(
     grammar: dict[str, Any], seed: int, kind: str, number: int, copied: list[bytes]
 ) -> tuple[list[Row], list[bytes]]:
-    """The rows of one block, dirt planted, and the texts without dirt; `copied` are labelled texts to copy from."""
+    """The rows of one block with dirt, and its texts without; `copied` are labelled texts to copy from."""
     rows: list[tuple[str, int, str]] = []
     for i in range(BLOCK // PER_AUTHOR):
         name = f"{kind}/author-{number * (BLOCK // PER_AUTHOR) + i:05d}"
@@ -176,7 +188,7 @@ def _author(draw: Draw, grammar: dict[str, Any]) -> Author:
 
 
 def _review(draw: Draw, grammar: dict[str, Any], author: Author) -> tuple[str, int]:
-    """A text and its sign: +1 positive, -1 negative; written anew until the sum of its values has that sign clearly."""
+    """A text and its sign, +1 or -1; written anew until the sum of its values has that sign clearly."""
     rules = grammar["review"]
     target = 1 if draw() < author.positive else -1
     while True:
@@ -202,7 +214,7 @@ def _review(draw: Draw, grammar: dict[str, Any], author: Author) -> tuple[str, i
 def _sentence(
     draw: Draw, grammar: dict[str, Any], author: Author, sign: int, against: int
 ) -> tuple[str, float]:
-    """A sentence without its end, and its value; `sign` is that of the value, `against` that of a distractor's words."""
+    """A sentence without its end, and its value, of sign `sign`; `against` is the sign of a distractor's words."""
     shape = _pick(draw, grammar["shapes"])
     if shape == "distractor":
         return _clause(draw, grammar, author, "distractors", against)
@@ -269,9 +281,6 @@ def _fill(
     return text, size
 
 
-SLOTS = {"person": "people", "other": "others", "when": "times", "number": "numbers", "colour": "colours"}
-
-
 def _plant(
     draw: Draw,
     grammar: dict[str, Any],
@@ -328,7 +337,7 @@ def _pair(
 
 
 def _vary(text: str, turn: int, swaps: dict[str, str]) -> str:
-    """A near duplicate: one neutral word swapped (of at least 30, so that four in five triples stay), case, or punctuation."""
+    """A near duplicate: one neutral word swapped (of 30, so that four in five triples stay), case, punctuation."""
     if turn % 3 == 0:
         words = text.split(" ")
         at = next(i for i, word in enumerate(words) if word in swaps)

@@ -1,4 +1,4 @@
-"""The kinds of sources and their options, for the full check of params.yaml; reading a source does not need this file."""
+"""The kinds of sources and their options, for the full check of params.yaml."""
 
 import re
 from typing import Annotated, ClassVar, Literal
@@ -44,7 +44,7 @@ class ImageFolderOptions(SourceOptions):
     modality = "image"
 
     group_pattern: str | None = Field(
-        description="regular expression with one ( ) that finds in a file name what a split keeps together, or null"
+        description="regular expression whose one ( ) finds in a file name what a split keeps together, or null"
     )
 
     @field_validator("group_pattern")

@@ -26,11 +26,12 @@ def floors(
 ) -> dict[str, np.ndarray]:
     """Probabilities float64 [N_test, classes] of each floor: majority_class, logistic_regression.
 
-    Inputs are PNG bytes of images of one size. Each pixel is standardised by the training rows (images with a side above
-    32 are first averaged down by a whole factor to 32 or less). All training rows are fitted. `train_labels` are int in
-    0..classes-1; `groups` [N_train] stay whole in the cross-validation on the training rows that chooses the strength by
-    accuracy (above 10,000 rows, on one fold of five); where too few rows can be held out, the most cautious strength
-    stays. A class without training rows gets probability 0. Raises ValueError on inputs that do not fit together.
+    Inputs are PNG bytes of images of one size. Each pixel is standardised by the training rows (images with a
+    side above 32 are first averaged down by a whole factor to 32 or less). All training rows are fitted.
+    `train_labels` are int in 0..classes-1; `groups` [N_train] stay whole in the cross-validation on the
+    training rows that chooses the strength by accuracy (above 10,000 rows, on one fold of five); where too
+    few rows can be held out, the most cautious strength stays. A class without training rows gets probability
+    0. Raises ValueError on inputs that do not fit together.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -81,16 +82,26 @@ def _normalised(probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(exact / exact.sum(axis=1, keepdims=True))
 
 
-def _folds(labels: np.ndarray, groups: Sequence[Any] | np.ndarray | None, seed: int) -> list[tuple[np.ndarray, ...]]:
-    """Masks [N] of the rows kept and held out in each fold; a fold that keeps fewer than two classes is not used."""
-    group = np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+def _folds(
+    labels: np.ndarray, groups: Sequence[Any] | np.ndarray | None, seed: int
+) -> list[tuple[np.ndarray, ...]]:
+    """Masks [N] of the rows kept and held out in each fold; a fold that keeps fewer than two classes is not
+    used.
+    """
+    group = (
+        np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    )
     fold = np.random.default_rng(seed).permutation(group.max() + 1)[group] % FOLDS
     splits = [(fold != number, fold == number) for number in range(FOLDS)]
     return [(kept, held) for kept, held in splits if held.any() and len(np.unique(labels[kept])) > 1]
 
 
 def _best(
-    make: Callable[[float], Any], strengths: Sequence[float], inputs: Any, labels: np.ndarray, folds: list[tuple[np.ndarray, ...]]
+    make: Callable[[float], Any],
+    strengths: Sequence[float],
+    inputs: Any,
+    labels: np.ndarray,
+    folds: list[tuple[np.ndarray, ...]],
 ) -> float:
     """The strength with most right answers on the rows held out, the first of those that tie."""
 

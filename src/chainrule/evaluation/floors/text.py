@@ -1,8 +1,8 @@
 """Floors for texts: bag-of-words models that take seconds and are hard to beat on a few thousand rows.
 
-Wang and Manning 2012, "Baselines and bigrams", section 2: naive Bayes on binarised word 1- and 2-grams; logistic
-regression on tf-idf is the other usual choice. Words are runs of letters and digits, and every other sign is a word of
-its own, so that "!" counts.
+Wang and Manning 2012, "Baselines and bigrams", section 2: naive Bayes on binarised word 1- and 2-grams;
+logistic regression on tf-idf is the other usual choice. Words are runs of letters and digits, and every other
+sign is a word of its own, so that "!" counts.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,16 +25,19 @@ def floors(
     seed: int,
     groups: Sequence[Any] | np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Probabilities float64 [N_test, classes] of each floor: majority_class, naive_bayes, tfidf_logistic_regression.
+    """Probabilities float64 [N_test, classes] of each floor: majority_class, naive_bayes,
+    tfidf_logistic_regression.
 
-    `train_labels` are int in 0..classes-1; `groups` [N_train] stay whole in the cross-validation that chooses each
-    strength by accuracy on the training rows alone; where too few rows can be held out, the most cautious strength stays.
-    A class without training rows gets probability 0. Raises ValueError on inputs that do not fit together.
+    `train_labels` are int in 0..classes-1; `groups` [N_train] stay whole in the cross-validation that chooses
+    each strength by accuracy on the training rows alone; where too few rows can be held out, the most
+    cautious strength stays. A class without training rows gets probability 0. Raises ValueError on inputs
+    that do not fit together.
     """
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
     from sklearn.linear_model import LogisticRegression
     from sklearn.naive_bayes import MultinomialNB
     from sklearn.pipeline import make_pipeline
+    from threadpoolctl import threadpool_limits
 
     if len(train_inputs) != len(train_labels) or not len(train_labels):
         raise ValueError(f"{len(train_inputs)} training texts and {len(train_labels)} labels")
@@ -42,7 +45,10 @@ def floors(
     floor = {"majority_class": np.tile(frequencies, (len(test_inputs), 1))}
     if np.count_nonzero(frequencies) < 2:
         # One class in training: every model says just that.
-        return {name: floor["majority_class"] for name in ("majority_class", "naive_bayes", "tfidf_logistic_regression")}
+        return {
+            name: floor["majority_class"]
+            for name in ("majority_class", "naive_bayes", "tfidf_logistic_regression")
+        }
 
     words = CountVectorizer(token_pattern=WORD, ngram_range=(1, 2), dtype=np.float64)
     train = words.fit_transform(train_inputs)
@@ -57,28 +63,43 @@ def floors(
         return make_pipeline(weights, LogisticRegression(C=inverse_penalty, tol=1e-5, max_iter=1000))
 
     once, test_once = train.sign(), test.sign()
-    smoothing = _best(naive_bayes, SMOOTHINGS, once, train_labels, folds)
-    inverse_penalty = _best(logistic_regression, INVERSE_PENALTIES, train, train_labels, folds)
-    fitted = {
-        "naive_bayes": (naive_bayes(smoothing).fit(once, train_labels), test_once),
-        "tfidf_logistic_regression": (logistic_regression(inverse_penalty).fit(train, train_labels), test),
-    }
+    # Sparse products take one thread anyway; more would only spin over the solver's short vectors.
+    with threadpool_limits(1):
+        smoothing = _best(naive_bayes, SMOOTHINGS, once, train_labels, folds)
+        inverse_penalty = _best(logistic_regression, INVERSE_PENALTIES, train, train_labels, folds)
+        fitted = {
+            "naive_bayes": (naive_bayes(smoothing).fit(once, train_labels), test_once),
+            "tfidf_logistic_regression": (
+                logistic_regression(inverse_penalty).fit(train, train_labels),
+                test,
+            ),
+        }
     for name, (model, inputs) in fitted.items():
         floor[name] = np.zeros((len(test_inputs), classes))
         floor[name][:, model.classes_] = model.predict_proba(inputs)
     return floor
 
 
-def _folds(labels: np.ndarray, groups: Sequence[Any] | np.ndarray | None, seed: int) -> list[tuple[np.ndarray, ...]]:
-    """Masks [N] of the rows kept and held out in each fold; a fold that keeps fewer than two classes is not used."""
-    group = np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+def _folds(
+    labels: np.ndarray, groups: Sequence[Any] | np.ndarray | None, seed: int
+) -> list[tuple[np.ndarray, ...]]:
+    """Masks [N] of the rows kept and held out in each fold; a fold that keeps fewer than two classes is not
+    used.
+    """
+    group = (
+        np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    )
     fold = np.random.default_rng(seed).permutation(group.max() + 1)[group] % FOLDS
     splits = [(fold != number, fold == number) for number in range(FOLDS)]
     return [(kept, held) for kept, held in splits if held.any() and len(np.unique(labels[kept])) > 1]
 
 
 def _best(
-    make: Callable[[float], Any], strengths: Sequence[float], inputs: Any, labels: np.ndarray, folds: list[tuple[np.ndarray, ...]]
+    make: Callable[[float], Any],
+    strengths: Sequence[float],
+    inputs: Any,
+    labels: np.ndarray,
+    folds: list[tuple[np.ndarray, ...]],
 ) -> float:
     """The strength with most right answers on the rows held out, the first of those that tie."""
 

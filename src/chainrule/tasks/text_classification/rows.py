@@ -1,25 +1,25 @@
 """How the rows of text classification look: a text, one label."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from chainrule.data.validation import Expectation, after_clean, after_split
 
 INPUT = "text"
 TARGET = "label"
+MIN_ROWS_PER_CLASS = 2
 
 
-def expectations_after_clean(
-    classes: list[str], *, min_rows_per_class: int, min_characters: int, max_characters: int
-) -> list[Expectation]:
-    """Return the suite for clean rows as chainrule.data.validation.view shows them."""
+def expectations_after_clean(classes: Sequence[str], normalise: Mapping[str, Any]) -> list[Expectation]:
+    """Return the suite for clean rows as chainrule.data.validation.view shows them; `normalise` as in params.yaml."""
+    lengths = {"min_value": normalise["min_characters"], "max_value": normalise["max_characters"]}
     return [
-        *after_clean(INPUT, classes, min_rows_per_class),
-        (
-            "expect_column_values_to_be_between",
-            {"column": "characters", "min_value": min_characters, "max_value": max_characters},
-        ),
+        *after_clean(INPUT, classes, MIN_ROWS_PER_CLASS),
+        ("expect_column_values_to_be_between", {"column": "characters", **lengths}),
         ("expect_column_values_to_be_between", {"column": "words", "min_value": 1}),
     ]
 
 
-def expectations_after_split(classes: list[str], *, tolerance: float) -> list[Expectation]:
+def expectations_after_split(classes: Sequence[str], tolerance: float) -> list[Expectation]:
     """Return the suite for split rows; `tolerance` as in chainrule.data.splitting.split."""
     return after_split(INPUT, classes, tolerance)

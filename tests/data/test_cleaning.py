@@ -1,0 +1,170 @@
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chainrule.data import text
+from chainrule.data.cleaning import Cleaned, clean
+from chainrule.errors import DataError
+
+OPTIONS = {"lowercase": False, "strip_html": True, "min_characters": 1, "max_characters": 100}
+
+
+def raw(*rows: tuple[bytes | None, str | None, str | None]) -> pd.DataFrame:
+    """Rows of (text, label, part), named r0, r1, …, each a group of its own."""
+    names = [f"r{n}" for n in range(len(rows))]
+    return pd.DataFrame(
+        {
+            "id": pd.Series(names, dtype="str"),
+            "group": pd.Series([f"g{n}" for n in range(len(rows))], dtype="str"),
+            "text": pd.Series([row[0] for row in rows], dtype="object"),
+            "label": pd.Series([row[1] for row in rows], dtype="str"),
+            "part": pd.Series([row[2] for row in rows], dtype="str"),
+            "origin": pd.Series([f"file.tsv:{n + 1}" for n in range(len(rows))], dtype="str"),
+        }
+    )
+
+
+def cleaned(rows: pd.DataFrame, near_duplicates: float = 1.0) -> Cleaned:
+    return clean(rows, text, normalise=OPTIONS, near_duplicates=near_duplicates)
+
+
+def reasons(result: Cleaned) -> dict[str, str]:
+    return dict(zip(result.rejected["id"], result.rejected["reason"], strict=True))
+
+
+def test_good_rows_are_kept_normalised_with_the_columns_of_raw_rows():
+    rows = raw((b"one  text", "a", None), (b"another", "b", "test")).assign(problem=None)
+    result = cleaned(rows)
+    assert list(result.kept.columns) == ["id", "group", "text", "label", "part", "origin"]
+    assert result.kept["text"].tolist() == ["one text", "another"]
+    assert result.kept["text"].dtype == "str" and result.rejected["label"].dtype == "str"
+    assert result.repairs == {"whitespace": 1}
+    assert result.counts == {
+        "raw": 2,
+        "kept": 2,
+        "rejected": 0,
+        "repaired": 1,
+        "duplicates_within_official_parts": 0,
+        "near_duplicate_pairs": 0,
+    }
+
+
+def test_every_rejected_row_keeps_its_reason_origin_and_label():
+    rows = raw((None, "a", None), (b"\x81", "a", None), (b"fine", None, None), (b"fine too", " ", "train"), (b"x", "a", None))
+    result = cleaned(rows.assign(problem=[None, None, None, None, "wrong_column_count"]))
+    assert reasons(result) == {
+        "r0": "missing_input",
+        "r1": "undecodable_text",
+        "r2": "missing_label",
+        "r3": "missing_label",
+        "r4": "wrong_column_count",
+    }
+    assert list(result.rejected.columns) == ["id", "origin", "reason", "detail", "label"]
+    assert result.rejected["origin"].tolist() == [f"file.tsv:{n}" for n in range(1, 6)]
+    assert result.counts["rejected_missing_label"] == 2
+
+
+def test_unlabelled_rows_need_no_label():
+    assert reasons(cleaned(raw((b"fine", None, "unlabelled")))) == {}
+
+
+def test_of_exact_duplicates_the_first_stays_and_the_groups_are_linked():
+    result = cleaned(raw((b"same", "a", None), (b"Same!", "a", "train"), (b"other", "a", None)))
+    assert reasons(result) == {"r1": "exact_duplicate"}
+    assert result.rejected["detail"].tolist() == ["same input as r0"]
+    assert result.links.to_dict("records") == [{"id": "r0", "other": "r1", "other_group": "g1", "kind": "copy"}]
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+@pytest.mark.parametrize("outside", [None, "train", "unlabelled"])
+def test_an_official_row_stays_and_the_copy_outside_makes_way_whatever_its_label(part, outside):
+    result = cleaned(raw((b"same", "a", outside), (b"same", "b", part)))
+    assert reasons(result) == {"r0": f"duplicate_of_{part}_row"}
+
+
+def test_a_validation_row_makes_way_for_the_same_test_row():
+    assert reasons(cleaned(raw((b"same", "a", "validation"), (b"same", "a", "test")))) == {"r0": "duplicate_of_test_row"}
+
+
+def test_duplicates_within_an_official_part_stay_and_are_counted():
+    result = cleaned(raw((b"same", "a", "test"), (b"same", "b", "test"), (b"same", "a", "test")))
+    assert reasons(result) == {}
+    assert result.counts["duplicates_within_official_parts"] == 2
+
+
+def test_one_input_with_two_labels_is_rejected_whole():
+    result = cleaned(raw((b"same", "a", None), (b"same", "a", "train"), (b"same", "b", None), (b"same", None, "unlabelled")))
+    assert reasons(result) == dict.fromkeys(["r0", "r1", "r2"], "conflicting_labels")
+    assert result.rejected["detail"].tolist() == [
+        "r2 has the same input and label b",
+        "r2 has the same input and label b",
+        "r0 has the same input and label a",
+    ]
+
+
+def test_an_unlabelled_copy_makes_way_for_a_labelled_row_even_a_later_one():
+    result = cleaned(raw((b"same", None, "unlabelled"), (b"same", "a", None)))
+    assert reasons(result) == {"r0": "exact_duplicate"}
+    assert result.links["kind"].tolist() == ["unlabelled_copy"]
+
+
+def test_near_duplicates_stay_and_are_linked():
+    rows = raw((b"a b c d e f", "a", None), (b"something else", "a", None), (b"a b c d e f g", "b", None))
+    result = cleaned(rows, near_duplicates=0.8)
+    assert reasons(result) == {}
+    assert result.links.to_dict("records") == [{"id": "r0", "other": "r2", "other_group": "g2", "kind": "near"}]
+    assert result.counts["near_duplicate_pairs"] == 1
+
+
+def test_progress_sees_every_row():
+    seen = []
+    rows = raw((b"one", "a", None), (b"two", "a", None))
+
+    def progress(items, what):
+        for item in items:
+            seen.append(what)
+            yield item
+
+    clean(rows, text, normalise=OPTIONS, near_duplicates=1.0, progress=progress)
+    assert seen == ["normalise", "normalise"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.assign(id="r0"), r"file.tsv:2: id 'r0' is used twice"),
+        (lambda rows: rows.assign(part="dev"), r"file.tsv:1: part 'dev' is none of"),
+        (lambda rows: rows.assign(group=[None, "g"]), r"file.tsv:1: row 0 has no group"),
+        (lambda rows: rows.drop(columns="text"), r"lack the columns text"),
+    ],
+)
+def test_frames_that_are_no_raw_rows_are_refused(change, message):
+    with pytest.raises(DataError, match=message):
+        cleaned(change(raw((b"one", "a", None), (b"two", "a", None))))
+
+
+arbitrary = st.lists(
+    st.tuples(
+        st.one_of(st.none(), st.sampled_from([b"x", b"X", b"y", b"<p>", b"\x81", b"a b c d", b"a b c d e"]), st.binary(max_size=9)),
+        st.sampled_from([None, "", "a", "b"]),
+        st.sampled_from([None, "train", "validation", "test", "unlabelled"]),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(rows=arbitrary)
+def test_kept_and_rejected_make_up_the_raw_rows_and_no_input_is_kept_in_two_parts(rows):
+    frame = raw(*rows)
+    result = cleaned(frame, near_duplicates=0.5)
+    assert sorted([*result.kept["id"], *result.rejected["id"]]) == sorted(frame["id"])
+    assert result.counts["kept"] + result.counts["rejected"] == result.counts["raw"] == len(rows)
+    assert set(result.links["id"]) <= set(result.kept["id"])
+    keys = result.kept["text"].map(text.key)
+    official = result.kept["part"].isin(["test", "validation"])
+    assert keys[~official].is_unique
+    assert not set(keys[~official]) & set(keys[official])
+    again = clean(frame, text, normalise=OPTIONS, near_duplicates=0.5)
+    assert again.kept.equals(result.kept) and again.links.equals(result.links)

@@ -1,0 +1,124 @@
+import json
+import socket
+
+import pandas as pd
+import pytest
+
+from chainrule.data.validation import failure_message, to_html, validate, view
+from chainrule.errors import ParamsError
+
+FRAME = pd.DataFrame({"id": ["a", "b", "c"], "n": [1, 2, 30], "label": ["x", "y", "<z>"]})
+GOOD = ("expect_column_values_to_be_unique", {"column": "id"})
+LARGE = ("expect_column_values_to_be_between", {"column": "n", "min_value": 0, "max_value": 10})
+UNKNOWN = ("expect_column_values_to_be_in_set", {"column": "label", "value_set": ["x", "y"]})
+MEAN = ("expect_column_mean_to_be_between", {"column": "n", "min_value": 0, "max_value": 1})
+ABSENT = ("expect_column_values_to_not_be_null", {"column": "m"})
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("the network was asked for")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def test_a_report_names_each_expectation_in_order_with_what_was_found():
+    report = validate(FRAME, [MEAN, GOOD, LARGE, UNKNOWN, ABSENT], "clean")
+    assert report["name"] == "clean" and report["success"] is False and report["rows"] == 3
+    kinds = [(entry["type"], entry["kwargs"]) for entry in report["expectations"]]
+    assert kinds == [MEAN, GOOD, LARGE, UNKNOWN, ABSENT]
+    found = [(entry["success"], entry["observed"], entry["unexpected"], entry["ids"]) for entry in report["expectations"]]
+    assert found == [
+        (False, 11.0, 0, []),
+        (True, None, 0, []),
+        (False, None, 1, ["c"]),
+        (False, None, 1, ["c"]),
+        (False, None, 0, []),
+    ]
+    assert report["expectations"][4]["error"] == 'Error: The column "m" in BatchData does not exist.'
+    assert all(entry["error"] is None for entry in report["expectations"][:4])
+
+
+def test_a_report_is_json_and_the_same_on_every_run(capsys):
+    first, second = (json.dumps(validate(FRAME, [GOOD, LARGE, ABSENT], "clean")) for _ in range(2))
+    assert first == second
+    assert validate(FRAME, [GOOD], "clean")["success"] is True
+    assert "".join(capsys.readouterr()) == ""
+
+
+def test_the_first_twenty_offending_rows_are_named_in_order():
+    frame = pd.DataFrame({"id": [f"r{n}" for n in range(50)], "n": [99] * 50})
+    entry = validate(frame, [LARGE], "clean")["expectations"][0]
+    assert entry["unexpected"] == 50
+    assert entry["ids"] == [f"r{n}" for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("expectation", "message"),
+    [
+        (("expect_the_best", {}), "expect_the_best is no expectation"),
+        (("expect_column_values_to_be_unique", {"colunm": "id"}), "expect_column_values_to_be_unique colunm=id: "),
+    ],
+)
+def test_a_wrong_expectation_is_refused(expectation, message):
+    with pytest.raises(ParamsError, match=message):
+        validate(FRAME, [expectation], "clean")
+
+
+def test_the_failure_message_names_expectations_and_rows_on_one_line():
+    report = validate(FRAME, [GOOD, LARGE, MEAN, ABSENT], "clean")
+    assert failure_message(report) == (
+        "clean: 3 of 4 expectations failed: "
+        "column values to be between column=n, min_value=0, max_value=10: 1 rows, ids c; "
+        "column mean to be between column=n, min_value=0, max_value=1: found 11; "
+        'column values to not be null column=m: Error: The column "m" in BatchData does not exist.'
+    )
+
+
+def test_the_failure_message_stays_short():
+    frame = pd.DataFrame({"id": [f"r{n}" for n in range(50)], "n": [99] * 50})
+    assert failure_message(validate(frame, [LARGE], "clean")).endswith("50 rows, ids r0, r1, r2, r3, r4 and 45 more")
+
+
+def test_the_page_is_self_contained_escaped_and_marks_what_failed():
+    report = validate(FRAME, [GOOD, LARGE, ("expect_column_values_to_be_in_set", {"column": "label", "value_set": ["<i>"]})], "x")
+    page = to_html(report, "Rows of <digits>")
+    assert "<title>Rows of &lt;digits&gt;</title>" in page and "&lt;i&gt;" in page and "<i>" not in page
+    assert page.count("✓ yes") == 1 and page.count("✗ no") == 2 and page.count('<tr class="failed">') == 2
+    assert "2 failed" in page and '<td class="ids">c</td>' in page
+    for fetched in ("http", "<script", "<link", "src=", "url(", "@import"):
+        assert fetched not in page
+
+
+def rows_with_splits() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "id": list("abcdefg"),
+            "group": ["g", "g", "h", "i", "j", "k", "u"],
+            "text": ["one", "", "three", "four", "five", "six", None],
+            "label": pd.Series(["x", "x", "x", "y", "y", "x", None], dtype="str"),
+            "part": pd.Series([None, None, None, None, None, "test", "unlabelled"], dtype="str"),
+        }
+    )
+
+
+def test_the_view_shows_what_suites_need():
+    described = pd.DataFrame({"characters": [3, 0, 5, 4, 4, 3, 0]})
+    seen = view(rows_with_splits(), "text", described)
+    assert seen["text"].isna().tolist() == [False, True, False, False, False, False, True]
+    assert seen["characters"].tolist() == [3, 0, 5, 4, 4, 3, 0]
+    assert seen["rows_of_class"].tolist()[:6] == [4, 4, 4, 2, 2, 4]
+    assert "splits_of_group" not in seen
+
+
+def test_the_view_of_split_rows_shows_groups_labels_and_shares_of_carved_splits():
+    rows = rows_with_splits()
+    rows["split"] = ["train", "validation", "train", "train", "validation", "test", "unlabelled"]
+    seen = view(rows, "text", pd.DataFrame(index=range(7)))
+    assert seen["splits_of_group"].tolist() == [2, 2, 1, 1, 1, 1, 1]
+    assert seen["label_in_validation"].dropna().tolist() == ["x", "y"]
+    expected = [1 / 9, 1 / 6, 1 / 9, 1 / 6, 1 / 4]
+    assert seen["share_deviation"][:5].tolist() == pytest.approx(expected)
+    assert seen["share_deviation"][5:].isna().all()

@@ -1,0 +1,78 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chainrule.evaluation import figures
+from chainrule.evaluation.scores import classification_scores
+
+
+def simulated(classes: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, classes, 300)
+    logits = random.normal(size=(300, classes))
+    logits[np.arange(300), labels] += 2
+    powers = np.exp(logits)
+    return (
+        labels,
+        powers / powers.sum(axis=1, keepdims=True),
+        [f"$class {number}<" for number in range(classes)],
+    )
+
+
+def epoch(phase: str, number: int, accuracy: float | None) -> dict[str, Any]:
+    return {
+        "phase": phase, "epoch": number, "train_loss": 1 / number, "validation_loss": 1.2 / number,
+        "validation_accuracy": accuracy, "learning_rate": 1e-3 / number,
+    }  # fmt: skip
+
+
+def drawings(classes: int) -> dict[str, Callable[[Path], None]]:
+    labels, probabilities, names = simulated(classes)
+    scores = classification_scores(labels, probabilities, names, groups=None, resamples=5, seed=0)
+    history = [epoch("pretrain", 1, None), epoch("pretrain", 2, None), epoch("finetune", 1, 0.5)]
+    return {
+        "confusion": lambda path: figures.confusion_matrix(labels, probabilities.argmax(axis=1), names, path),
+        "roc": lambda path: figures.roc_curves(labels, probabilities, names, path),
+        "reliability": lambda path: figures.reliability_diagram(labels, probabilities, path),
+        "curves": lambda path: figures.learning_curves(history, path),
+        "floors": lambda path: figures.scores_beside_floors(scores, {"naive_bayes": scores}, path),
+    }
+
+
+@pytest.mark.parametrize("kind", ["confusion", "roc", "reliability", "curves", "floors"])
+def test_the_same_numbers_give_the_same_png_without_version_or_time(kind: str, tmp_path: Path) -> None:
+    draw = drawings(10)[kind]
+    draw(tmp_path / "one.png")
+    draw(tmp_path / "two.png")
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    with Image.open(tmp_path / "one.png") as image:
+        assert not {"Software", "Creation Time"} & set(image.info)
+        assert min(image.size) > 300
+
+
+@pytest.mark.parametrize("classes", [2, 25, 60])
+def test_few_and_many_classes_can_be_drawn(classes: int, tmp_path: Path) -> None:
+    for kind, draw in drawings(classes).items():
+        draw(tmp_path / f"{kind}.png")
+        assert (tmp_path / f"{kind}.png").stat().st_size > 3000
+
+
+def test_undefined_scores_and_single_classes_are_left_blank_not_fatal(tmp_path: Path) -> None:
+    labels, probabilities = np.zeros(5, np.int64), np.tile([0.9, 0.1], (5, 1))
+    scores = classification_scores(labels, probabilities, ["a", "b"], groups=None, resamples=5, seed=0)
+    figures.scores_beside_floors(scores, {}, tmp_path / "floors.png")
+    figures.roc_curves(labels, probabilities, ["a", "b"], tmp_path / "roc.png")
+    figures.confusion_matrix(labels, labels, ["a", "b"], tmp_path / "confusion.png")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_histories_without_validation_are_drawn_and_empty_ones_refused(tmp_path: Path) -> None:
+    bare = epoch("finetune", 1, None) | {"validation_loss": None}
+    figures.learning_curves([bare], tmp_path / "bare.png")
+    assert (tmp_path / "bare.png").exists()
+    with pytest.raises(ValueError, match="epoch"):
+        figures.learning_curves([], tmp_path / "none.png")

@@ -1,0 +1,89 @@
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainrule.evaluation.report import Figure, Mistake, to_html, worst_mistakes
+from chainrule.evaluation.scores import classification_scores
+
+PNG = b"\x89PNG\r\n\x1a\nnot really"
+
+
+class Page(HTMLParser):
+    """Collects the tags, and holds every one that must be closed against its end."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str | None]] = []
+        self.words: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag not in {"meta", "img", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def page(tmp_path: Path, mistakes: list[Mistake]) -> str:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, 200)
+    sure = np.where(random.random(200) < 0.9, labels, 1 - labels)
+    model = np.where(sure[:, None] == [0, 1], 0.9, 0.1)
+    names = ["<b>bad</b>", "good"]
+    scores = classification_scores(labels, model, names, groups=None, resamples=50, seed=0)
+    guess = classification_scores(
+        labels, np.tile([0.5, 0.5], (200, 1)), names, groups=None, resamples=50, seed=0
+    )
+    (tmp_path / "roc.png").write_bytes(PNG)
+    floors = {"majority_class": guess, "naive_bayes": scores}
+    return to_html(
+        "reviews", scores, floors, {"task": "text & more"}, [Figure(tmp_path / "roc.png", "ROC")], mistakes
+    )
+
+
+def test_the_page_is_whole_and_fetches_nothing(tmp_path: Path) -> None:
+    html = page(tmp_path, [Mistake("r<1>", "so <script>alert(1)</script> good", "good", "<b>bad</b>", 0.97)])
+    parsed = Page(html)
+    assert parsed.open == []
+    assert "http" not in html and "url(" not in html and "<script" not in html
+    sources = [value for _, name, value in parsed.attributes if name in {"src", "href"}]
+    assert sources and all(source and source.startswith("data:image/png;base64,") for source in sources)
+
+
+def test_words_of_the_data_are_shown_as_they_are(tmp_path: Path) -> None:
+    text = "so <script>alert(1)</script> good"
+    words = Page(page(tmp_path, [Mistake("r<1>", text, "good", "<b>bad</b>", 0.97)])).words
+    assert {text, "r<1>", "<b>bad</b>", "text & more"} <= set(words)
+    assert any("97.0%" in word for word in words)
+
+
+def test_image_mistakes_are_inline_and_no_mistakes_are_said_to_be_none(tmp_path: Path) -> None:
+    assert page(tmp_path, [Mistake("i", PNG, "a", "b", 0.5)]).count("data:image/png") == 2
+    assert "every test row was answered right" in page(tmp_path, [])
+
+
+def test_a_model_no_better_than_a_floor_is_told_so(tmp_path: Path) -> None:
+    words = " ".join(Page(page(tmp_path, [])).words)
+    assert "0.0 points above the best floor, naive bayes" in words and "The intervals overlap." in words
+
+
+def test_same_inputs_same_page_and_a_missing_figure_is_an_error(tmp_path: Path) -> None:
+    assert page(tmp_path, []) == page(tmp_path, [])
+    labels, probabilities = np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]])
+    scores = classification_scores(labels, probabilities, ["a", "b"], groups=None, resamples=5, seed=0)
+    with pytest.raises(OSError, match="none"):
+        to_html("r", scores, {}, {}, [Figure(tmp_path / "none.png", "none")], [])
+
+
+def test_worst_mistakes_are_wrong_and_the_surest_first() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.99, 0.01], [0.2, 0.8]])
+    assert worst_mistakes(np.array([1, 0, 0, 0, 0]), probabilities, 3).tolist() == [0, 1, 4]
+    assert worst_mistakes(np.array([0]), probabilities[:1], 3).tolist() == []
