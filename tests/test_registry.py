@@ -1,6 +1,5 @@
 """The registry against a real MLflow store."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest

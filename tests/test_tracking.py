@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chainrule import sending, tracking
-from chainrule.journal import journals, read_events, read_status, write_status
+from chainrule.journal import is_held, journals, read_events, read_status, sender_lock, write_status
 
 # A stage: `python stage.py <recipe> <stage> <what to do>`, in the repository.
 STAGE = """
-    import sys, time
+    import os, sys, time
     from pathlib import Path
     from chainrule import tracking
 
@@ -35,17 +37,21 @@ STAGE = """
     root = Path.cwd()
     with tracking.stage_run(root, recipe, stage, params) as run:
         run.metrics({"loss": 0.5, "per class/T-shirt (top)": float("nan")}, step=0)
-        if what == "train":
+        if what in ("train", "everything"):
             run.dataset("digits", rows=3, context="training", source="rows.txt")
             (root / "curve.txt").write_text("0.5")
             run.artifact(root / "curve.txt", "figures")
             (root / "curve.txt").write_text("changed afterwards")
             run.metrics({"loss": 0.25}, step=1)
-        elif what == "score":
+        if what in ("score", "everything"):
             run.headline({"test.accuracy": 0.9, "floor.majority.accuracy": 0.1})
             run.model(root / "bundle")
         elif what == "wait":
             run.headline({"half": 1.0})
+            if os.fork() == 0:  # a data loader's worker, which outlives a stage that is killed
+                os.closerange(0, 3)
+                time.sleep(20)
+                os._exit(0)
             print("half", flush=True)
             sys.stdin.readline()
             run.metrics({"loss": 0.25}, step=1)
@@ -81,6 +87,19 @@ def make_root(place: Path, store: Path | None) -> Path:
     if store:
         shutil.copy(store, place / "mlflow.db")
     return place
+
+
+def make_bundle(root: Path) -> None:
+    """The smallest thing that `export` could have written: a model that doubles four numbers."""
+    import onnx
+
+    (root / "bundle").mkdir()
+    graph = onnx.parser.parse_model(
+        '<ir_version: 10, opset_import: ["": 18]>'
+        "g (float[batch, 4] x) => (float[batch, 4] y) { y = Add(x, x) }"
+    )
+    onnx.save(graph, root / "bundle" / "model.onnx")
+    (root / "bundle" / "labels.json").write_text("[]")
 
 
 @pytest.fixture
@@ -122,7 +141,7 @@ def flush(root: Path, *words: str) -> tuple[int, str, str]:
 
 
 def query(store: Path, sql: str, *values: Any) -> list[Any]:
-    """Rows of the store itself, so that a test sees what a sender in another process wrote, with or without a server."""
+    """Rows of the store itself: what a sender in another process wrote, with or without a server."""
     with contextlib.closing(sqlite3.connect(store)) as connection:
         return connection.execute(sql, values).fetchall()
 
@@ -131,8 +150,8 @@ def statuses(store: Path) -> dict[str, str]:
     """{name of run: status}, "chain" for a chain's own run."""
     rows = query(
         store,
-        "select coalesce((select value from tags where run_uuid = r.run_uuid and key = 'chainrule.stage'), 'chain'), "
-        "status from runs r",
+        "select coalesce((select value from tags where run_uuid = r.run_uuid and key = 'chainrule.stage'), "
+        "'chain'), status from runs r",
     )
     assert len(rows) == len(dict(rows)), f"a run is there twice: {rows}"
     return dict(rows)
@@ -142,8 +161,8 @@ def tag(store: Path, stage: str, key: str) -> str | None:
     """A tag of the run of a stage, or of its chain for stage "chain"."""
     rows = query(
         store,
-        "select value from tags t where key = ? and coalesce((select value from tags where run_uuid = t.run_uuid "
-        "and key = 'chainrule.stage'), 'chain') = ?",
+        "select value from tags t where key = ? and coalesce((select value from tags where "
+        "run_uuid = t.run_uuid and key = 'chainrule.stage'), 'chain') = ?",
         key,
         stage,
     )
@@ -160,16 +179,10 @@ def losses(store: Path) -> list[tuple[int, float]]:
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[Path, Any, str]:
     """A repository in which one dvc ran two stages; a client; the id of the experiment."""
-    import onnx
     from mlflow import MlflowClient
 
     root = make_root(tmp_path_factory.mktemp("chain") / "repo with a space", empty_store)
-    (root / "bundle").mkdir()
-    graph = onnx.parser.parse_model(
-        '<ir_version: 10, opset_import: ["": 18]> g (float[batch, 4] x) => (float[batch, 4] y) { y = Add(x, x) }'
-    )
-    onnx.save(graph, root / "bundle" / "model.onnx")
-    (root / "bundle" / "labels.json").write_text("[]")
+    make_bundle(root)
     lock = {
         "stages": {
             "split@digits": {
@@ -229,7 +242,8 @@ def test_the_row_carries_what_one_compares_by(chain: tuple[Path, Any, str]) -> N
     assert row.data.tags["git_dirty"] == "false"
     hashes = {key: value for key, value in row.data.tags.items() if key.startswith("dvc.")}
     assert hashes == {"dvc.data/clean/digits": "1.dir", "dvc.data/split/digits": "2.dir"}
-    assert row.info.run_name.startswith("digits 20") and row.info.run_name.endswith(commit[:7])
+    assert row.info.run_name.startswith("digits 20")
+    assert row.info.run_name.endswith(commit[:7])
     assert [item.dataset.name for item in row.inputs.dataset_inputs] == ["digits"]
 
 
@@ -286,7 +300,7 @@ def test_the_model_of_a_chain_is_a_version_one_can_load(chain: tuple[Path, Any, 
 def test_the_sender_ends_with_its_chain(chain: tuple[Path, Any, str]) -> None:
     root = chain[0]
     deadline = time.monotonic() + 5
-    while tracking.is_held(tracking.sender_lock(root)):
+    while is_held(sender_lock(root)):
         assert time.monotonic() < deadline, "the sender outlives the dvc that it served"
     assert (root / ".chainrule" / "sender.log").read_text() == ""
 
@@ -313,8 +327,9 @@ def test_two_recipes_at_once_on_a_new_store_lose_no_row(tmp_path: Path) -> None:
     flush(root)
     rows = query(
         root / "mlflow.db",
-        "select e.name, t.value, count(*) from runs r join experiments e using (experiment_id) left join tags t "
-        "on t.run_uuid = r.run_uuid and t.key = 'chainrule.stage' where r.status = 'FINISHED' group by 1, 2",
+        "select e.name, t.value, count(*) from runs r join experiments e using (experiment_id) "
+        "left join tags t on t.run_uuid = r.run_uuid and t.key = 'chainrule.stage' "
+        "where r.status = 'FINISHED' group by 1, 2",
     )
     stages = (None, "finetune", "evaluate")
     assert sorted(rows, key=str) == sorted(
@@ -367,7 +382,8 @@ def test_a_server_that_dies_during_training_costs_one_line_and_no_row(root: Path
     port = free_port()
     with server(place, port) as uri:
         stage = start(root, "stage.py", "digits", "finetune", "wait", uri=uri)
-        assert stage.stdout is not None and stage.stdout.readline() == "half\n"
+        assert stage.stdout is not None
+        assert stage.stdout.readline() == "half\n"
         until(
             lambda: query(store, "select * from metrics where key = 'half'") != [],
             "the first half is on the server",
@@ -377,17 +393,19 @@ def test_a_server_that_dies_during_training_costs_one_line_and_no_row(root: Path
     assert stage.returncode == 0
     assert (root / "finetune.out").read_text() == "done"
     assert time.monotonic() - began < 12
-    assert (
-        err.count("\n") == 1
-        and uri in err
-        and "3 event(s) of digits/finetune wait in .chainrule/journal" in err
-    )
+    assert err.count("\n") == 1
+    assert uri in err
+    assert "3 event(s) of digits/finetune wait in .chainrule/journal" in err
     assert losses(store) == [(0, 0.5)]
     code, out, _ = flush(root)
-    assert code == 1 and "Connection refused" in out and "1 run(s) still wait" in out
+    assert code == 1
+    assert "Connection refused" in out
+    assert "1 run(s) still wait" in out
     with server(place, port):
         code, out, _ = flush(root)
-    assert code == 0 and "digits/finetune" in out and "is complete" in out
+    assert code == 0
+    assert "digits/finetune" in out
+    assert "is complete" in out
     assert losses(store) == [(0, 0.5), (1, 0.25), (2, 0.125)]
     assert statuses(store) == {"chain": "FINISHED", "finetune": "FINISHED"}
     # The store of the repository was never meant.
@@ -397,16 +415,19 @@ def test_a_server_that_dies_during_training_costs_one_line_and_no_row(root: Path
 def test_what_waits_for_one_server_can_go_to_another(root: Path) -> None:
     uri = f"http://127.0.0.1:{free_port()}"
     code, _, err = run(root, "stage.py", "digits", "finetune", "train", uri=uri)
-    assert code == 0 and "Connection refused" in err
+    assert code == 0
+    assert "Connection refused" in err
     code, out, _ = flush(root, "--to", f"sqlite:///{root / 'mlflow.db'}")
-    assert code == 0 and "is complete" in out
+    assert code == 0
+    assert "is complete" in out
     assert statuses(root / "mlflow.db") == {"chain": "FINISHED", "finetune": "FINISHED"}
     assert losses(root / "mlflow.db") == [(0, 0.5), (1, 0.25)]
 
 
 def test_a_killed_stage_is_a_killed_run(root: Path) -> None:
     stage = start(root, "stage.py", "digits", "finetune", "wait")
-    assert stage.stdout is not None and stage.stdout.readline() == "half\n"
+    assert stage.stdout is not None
+    assert stage.stdout.readline() == "half\n"
     store = root / "mlflow.db"
     until(lambda: query(store, "select * from metrics where key = 'half'") != [], "the run is there")
     assert statuses(store) == {"chain": "RUNNING", "finetune": "RUNNING"}
@@ -422,7 +443,8 @@ def test_a_failed_stage_says_why_and_a_second_attempt_mends_the_chain(root: Path
     words = [sys.executable, "stage.py", "digits", "finetune"]
     failed = subprocess.run([*words, "raise"], cwd=root, env=env, capture_output=True, text=True)
     store = root / "mlflow.db"
-    assert failed.returncode == 1 and failed.stderr.endswith("ValueError: row 3 has no label\n")
+    assert failed.returncode == 1
+    assert failed.stderr.endswith("ValueError: row 3 has no label\n")
     assert statuses(store) == {"chain": "FAILED", "finetune": "FAILED"}
     assert tag(store, "finetune", "chainrule.error") == "ValueError: row 3 has no label"
     assert tag(store, "chain", "chainrule.error") == "finetune: ValueError: row 3 has no label"
@@ -434,13 +456,17 @@ def test_a_failed_stage_says_why_and_a_second_attempt_mends_the_chain(root: Path
 
 def test_an_event_that_mlflow_refuses_is_a_gap_that_is_told(root: Path) -> None:
     code, _, err = run(root, "stage.py", "digits", "finetune", "misuse")
-    assert code == 0 and err.count("\n") == 1 and "refused 1 event(s) of digits/finetune" in err
+    assert code == 0
+    assert err.count("\n") == 1
+    assert "refused 1 event(s) of digits/finetune" in err
     assert (tag(root / "mlflow.db", "finetune", "chainrule.gap") or "").startswith("1 events refused")
     assert statuses(root / "mlflow.db") == {"chain": "FINISHED", "finetune": "FINISHED"}
 
 
 def test_sending_twice_gives_the_same_picture(root: Path) -> None:
-    run(root, "stage.py", "digits", "finetune", "train", uri=f"http://127.0.0.1:{free_port()}")
+    make_bundle(root)
+    run(root, "stage.py", "digits", "finetune", "everything", uri=f"http://127.0.0.1:{free_port()}")
+    until(lambda: not is_held(sender_lock(root)), "the sender that found no server is gone")
     [folder] = journals(root)
     uri = f"sqlite:///{root / 'mlflow.db'}"
     client = sending.connect(root, uri)
@@ -450,12 +476,79 @@ def test_sending_twice_gives_the_same_picture(root: Path) -> None:
         status = {"uri": uri, "offset": read_events(folder, 0)[1][0]}
         write_status(folder, status)
         sending.send(client, root, folder, status)
-        assert read_status(folder)["done"] and "refused" not in read_status(folder)
-        tables = ("runs", "metrics", "params", "tags", "inputs", "datasets")
+        assert read_status(folder)["done"]
+        assert "refused" not in read_status(folder)
+        tables = (
+            "runs",
+            "metrics",
+            "params",
+            "tags",
+            "inputs",
+            "datasets",
+            "logged_models",
+            "model_versions",
+        )
         pictures.append(
             [sorted(query(root / "mlflow.db", f"select * from {table}"), key=str) for table in tables]
         )
     assert pictures[0] == pictures[1]
+
+
+@given(st.text())
+def test_every_name_becomes_one_that_mlflow_takes(name: str) -> None:
+    from mlflow.utils.validation import _validate_metric, _validate_param
+
+    key = sending.key_for(name or "x")
+    _validate_metric(key, 1.0, 0, 0)
+    _validate_param(key, "1")
+
+
+@given(st.text(alphabet=st.sampled_from("abcXYZ019_-. :")).filter(lambda text: text.strip(". ") != ""))
+def test_a_name_that_mlflow_takes_stays(name: str) -> None:
+    assert sending.key_for(name) == name
+
+
+def test_two_long_values_that_begin_alike_stay_apart() -> None:
+    first, second = sending.shorten("a" * 9000 + "b"), sending.shorten("a" * 9000 + "c")
+    assert first != second
+    assert len(first) < 6000
+    assert sending.shorten("a" * 5000) == "a" * 5000
+
+
+def test_tracking_can_be_turned_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAINRULE_TRACKING", "off")
+    with tracking.stage_run(tmp_path, "digits", "finetune", {}) as run:
+        run.metrics({"loss": 1.0})
+        run.artifact(tmp_path / "missing")
+        run.dataset("digits", 1, "training", "missing")
+        run.model(tmp_path / "missing")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_relative_database_is_that_of_the_stage_not_of_the_sender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking.tracking_uri(Path("/repository")) == "sqlite:////repository/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
+    assert tracking.tracking_uri(Path("/repository")) == f"sqlite:///{tmp_path / 'mine.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://tracking.example")
+    assert tracking.tracking_uri(Path("/repository")) == "https://tracking.example"
+
+
+def test_a_change_that_decides_results_makes_the_commit_a_half_truth(tmp_path: Path) -> None:
+    assert tracking.git_state(tmp_path) == (None, None)
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "x"]):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], cwd=tmp_path, check=True)
+    commit, dirty = tracking.git_state(tmp_path)
+    assert len(commit or "") == 40
+    assert dirty is False
+    (tmp_path / "dvc.lock").write_text("written by every chain")
+    assert tracking.git_state(tmp_path) == (commit, False)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "new.py").write_text("")
+    assert tracking.git_state(tmp_path) == (commit, True)
 
 
 def until(happens: Callable[[], bool], what: str) -> None:

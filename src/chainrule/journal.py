@@ -3,11 +3,12 @@
     .chainrule/journal/<run>/owner.lock     flock held by the stage: free means that it ended or was killed
                              events.jsonl   the run, in order, each event with the time at which it happened
                              files/         artifacts, copied at the moment they were logged
-                             status.json    written by the sender: how far it came, what was refused, the last error
+                             status.json    the sender's: how far it came, what was refused, the last error
 
-One sender serves all stages under a root. It starts with the first stage, stays for the next ones of the same chain
-(one import of mlflow for a chain, not one for each stage) and ends with it. It lives in a session of its own on
-purpose: whoever kills a stage with its whole process group leaves the sender to close that run as KILLED.
+One sender serves all stages under a root. It starts with the first stage, stays for the next ones of the same
+chain (one import of mlflow for a chain, not one for each stage) and ends with it. It lives in a session of
+its own on purpose: whoever kills a stage with its whole process group leaves the sender to close that run as
+KILLED.
 """
 
 import fcntl
@@ -84,7 +85,7 @@ def owner_lock(folder: Path) -> Path:
 
 
 def hold(path: Path) -> int | None:
-    """Take the file's lock and return its descriptor, to be closed to let go; None if another process has it."""
+    """Take the file's lock and return its descriptor, to be closed to let go; None if another has it."""
     # An owner's lock that is gone went with its journal: making a new one would leave a husk.
     create = 0 if path.name == "owner.lock" and path.parent.name[0] != "." else os.O_CREAT
     descriptor = os.open(path, os.O_RDWR | create, 0o644)
@@ -110,7 +111,7 @@ def sender_lock(root: Path) -> Path:
 
 
 def start_sender(root: Path) -> None:
-    """Start the sender of this root unless one is at work. It keeps no pipe or terminal of this process open."""
+    """Start the sender of this root unless one is at work. It keeps no pipe or terminal of ours open."""
     _senders[:] = [sender for sender in _senders if sender.poll() is None]
     if is_held(sender_lock(root)):
         return
@@ -126,9 +127,9 @@ _senders: list[subprocess.Popen[bytes]] = []
 
 
 def birth(pid: int) -> str | None:
-    """Return a word that tells this process from any other that had or will have its pid; None if it is gone."""
+    """Return a word that tells this process from any other that ever has its pid; None if it is gone."""
     try:
-        # psutil adds the boot time, which clock corrections move by a second: two stages would see two chains.
+        # psutil adds the boot time, which clock corrections move: two stages would see two chains.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         if fields[0] == "Z":
             return None

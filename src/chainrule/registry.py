@@ -1,4 +1,4 @@
-"""The model registry: one model per recipe, one version per exported bundle; the only module to move aliases."""
+"""The model registry: a model per recipe, a version per exported bundle; the only module to move aliases."""
 
 import os
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Version:
 def register(
     client: "MlflowClient", recipe: str, model_id: str, run_id: str, tags: dict[str, str]
 ) -> Version:
-    """Make the logged model `model_id` a version of the registered model `recipe`; a repeated call finds it again.
+    """Make the logged model `model_id` a version of the registered model `recipe`; a second call finds it.
 
     Raises MlflowException if the registry cannot be reached or refuses.
     """
@@ -48,21 +48,31 @@ def register(
 
 def versions(client: "MlflowClient", recipe: str) -> list[Version]:
     """All versions of the recipe's model, newest first; empty if it was never registered."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        # A search gives versions without their aliases.
+        aliases = client.get_registered_model(recipe).aliases
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return []
     found: list[Version] = []
     token: str | None = None
     while token != "":
         page = client.search_model_versions(f"name = '{recipe}'", page_token=token)
         for item in page:
-            found.append(
-                Version(int(item.version), item.run_id or "", dict(item.tags), tuple(item.aliases or ()))
+            pointing = tuple(
+                sorted(name for name, number in aliases.items() if int(number) == int(item.version))
             )
+            found.append(Version(int(item.version), item.run_id or "", dict(item.tags), pointing))
         token = page.token or ""
     return sorted(found, key=lambda version: -version.number)
 
 
 @contextmanager
 def process_wide(uri: str) -> Iterator[None]:
-    """Make `uri` the tracking server of the whole process for the block: parts of MLflow look at no client's own."""
+    """Make `uri` the tracking server of the whole process: parts of MLflow do not look at a client's own."""
     import mlflow
 
     before = os.environ.get("MLFLOW_TRACKING_URI")
@@ -70,6 +80,6 @@ def process_wide(uri: str) -> Iterator[None]:
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # back to what the environment says
+        mlflow.set_tracking_uri(None)  # back to what the environment says
         if before is not None:
             os.environ["MLFLOW_TRACKING_URI"] = before

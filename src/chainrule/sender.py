@@ -1,4 +1,4 @@
-"""The sender: a process that takes journals to MLflow while stages run, and the command that completes the rest."""
+"""The sender: a process that takes journals to MLflow while stages run, and a command that does the rest."""
 
 import argparse
 import json
@@ -34,7 +34,7 @@ BATCH_SECONDS = 5.0
 LINGER_SECONDS = 10.0
 """An idle sender waits so long for the next stage of a chain that still lives."""
 MAX_PAUSE_SECONDS = 2.0
-"""Between attempts at a server that does not answer: short, because a stage that ends waits for the next attempt."""
+"""Between attempts at a server that does not answer: short, for a stage that ends waits for the next one."""
 
 
 def write_killed(folder: Path) -> None:
@@ -56,7 +56,7 @@ def write_killed(folder: Path) -> None:
 
 
 class Sender:
-    """What one sender process remembers between its rounds: its connections, and whom not to ask again yet."""
+    """What a sender remembers between its rounds: its connections, and whom not to ask again yet."""
 
     def __init__(self, root: Path, to: str | None = None):
         self.root = root
@@ -83,7 +83,7 @@ class Sender:
                 if folder.exists():
                     raise
             except ValueError as error:
-                # Half a file, after the machine went down: it must not stand in the way of the others for ever.
+                # Half a file, after the machine went down: it must not be in the way of the others.
                 aside = folder.rename(folder.with_name(f"unreadable-{folder.name}"))
                 self.sent.append(f"{aside} could not be read and was set aside ({error})")
             finally:
@@ -152,7 +152,7 @@ def is_due(events: list[Event], orphan: bool) -> bool:
 
 
 def follow(root: Path) -> None:
-    """Serve the stages under `root` until the last one has ended, and its chain too. Return if another does it."""
+    """Serve the stages under `root` until the last has ended, and its chain too. Return if another does."""
     lock = wait_for(root, 1.0)
     if lock is None:
         return
@@ -184,7 +184,7 @@ def wait_for(root: Path, seconds: float) -> int | None:
 
 
 def flush(root: Path, to: str | None = None) -> int:
-    """Send everything that waits under `root`, to `to` (if given) instead of where it was meant to go, and say so.
+    """Send everything that waits under `root`, to `to` if given, else where it was meant to go, and say so.
 
     Returns the number of journals that still wait; those of stages that run now are none of its business.
     """
@@ -202,7 +202,8 @@ def flush(root: Path, to: str | None = None) -> int:
         print(f"tracking: {line}")
     for uri, error in sender.failed.items():
         print(
-            f"tracking: {uri} took nothing more ({error}); {len(left)} run(s) still wait, --to sends them elsewhere"
+            f"tracking: {uri} took nothing more ({error}); "
+            f"{len(left)} run(s) still wait, --to sends them elsewhere"
         )
     if not sender.sent and not left:
         print("tracking: nothing waits")

@@ -1,10 +1,10 @@
 """What MLflow is told: the only module that talks to MLflow runs.
 
-The picture: a recipe is an experiment; each execution of its chain is a parent run with every parameter, the headline
-metrics, the git commit and the hashes of its data; the stages are its children. Every step can be repeated: a run is
-found by a tag with its journal's name before it is created, parameters are logged once, a point of a curve sent twice
-is one point, an artifact overwrites itself, a model is registered once. So a sender that dies, or a server that took
-an event and died before it said so, costs nothing.
+The picture: a recipe is an experiment; each execution of its chain is a parent run with every parameter, the
+headline metrics, the git commit and the hashes of its data; the stages are its children. Every step can be
+repeated: a run is found by a tag with its journal's name before it is created, parameters are logged once, a
+point of a curve sent twice is one point, an artifact overwrites itself, a model is registered once. So a
+sender that dies, or a server that took an event and died before it said so, costs nothing.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 READ_BYTES = 1 << 20
 LONGEST_VALUE = 5800  # MLflow cuts at 6000, silently
-# Answers that another attempt will not change. All else (no connection, 401, 429, 5xx, a locked database) may pass.
+# Answers that no further attempt changes; the rest (no connection, 401, 429, 5xx, a locked file) may pass.
 FINAL = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
 
 
@@ -34,11 +34,11 @@ FINAL = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "R
 
 
 def connect(root: Path, uri: str) -> "MlflowClient":
-    """A client for `uri`; a new SQLite store is created first, under a lock (two processes creating it: one dies)."""
+    """A client for `uri`; a new SQLite store is made first, under a lock (of two that make it, one dies)."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    # Repeating is the sender's own business: it looks first whether a run exists, a blind retry makes a second one.
+    # Repeating is the sender's business: it looks first whether a run exists, a blind retry makes a second.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     # Set by `mlflow run` or by hand, it would make every run of ours that one (mlflow issue 15713).
@@ -78,7 +78,7 @@ def experiment_id(client: "MlflowClient", root: Path, uri: str, recipe: str) -> 
 
 
 def flatten(params: Any, prefix: str = "") -> dict[str, str]:
-    """Join nested mappings by dots, {"finetune.learning_rate": "0.1"}; values are spelt as in JSON, strings bare."""
+    """Join nested mappings by dots, {"finetune.learning_rate": "0.1"}; values as in JSON, strings bare."""
     if isinstance(params, dict) and params:
         flat: dict[str, str] = {}
         for key, value in params.items():
@@ -97,7 +97,7 @@ def key_for(name: str) -> str:
 
 
 def shorten(value: str) -> str:
-    """A parameter's value as MLflow keeps it: a long one says its length and hash, so that two long ones stay apart."""
+    """A value as MLflow keeps it: a long one says its length and hash, so that two long ones stay apart."""
     if len(value) <= LONGEST_VALUE:
         return value
     digest = hashlib.sha256(value.encode()).hexdigest()
@@ -105,7 +105,7 @@ def shorten(value: str) -> str:
 
 
 def log_params(client: "MlflowClient", run_id: str, params: dict[str, str], stage: str) -> None:
-    """Log what is not there yet. A value that changed since (params.yaml edited during a chain) becomes a tag."""
+    """Log what is not there yet. A value that changed (params.yaml edited during a chain) becomes a tag."""
     short = {key: shorten(value) for key, value in params.items()}
     if any(short[key] != params[key] for key in params):
         client.log_dict(run_id, params, "params.json")
@@ -163,7 +163,7 @@ def log_artifact(client: "MlflowClient", run_id: str, path: Path, folder: str) -
 def log_model(
     client: "MlflowClient", start: Event, name: str, parent: str, folder: Path, event: Event
 ) -> None:
-    """Keep the bundle with the parent row and register its ONNX model, each once however often this is called."""
+    """Keep the bundle with the parent row and register its ONNX model, once however often this is called."""
     bundle = folder / "files" / event["bundle"]
     client.log_artifacts(parent, str(bundle), "bundle")
     experiment = client.get_run(parent).info.experiment_id
@@ -178,7 +178,7 @@ def log_model(
 
 
 def log_onnx(client: "MlflowClient", path: Path, run_id: str, name: str) -> str:
-    """Log an ONNX file as a model that `mlflow.onnx.load_model` and `mlflow models serve` take; return its id."""
+    """Log an ONNX file so that `mlflow.onnx.load_model` and `mlflow models serve` take it; return its id."""
     import mlflow.onnx
     import numpy
     import onnx
@@ -227,7 +227,7 @@ def onnx_signature(model: Any) -> Any:
 
 
 def git_tags(start: Event) -> dict[str, str]:
-    """Return the commit and whether code or params.yaml differed from it; nothing outside of a git repository."""
+    """The commit and whether code or params.yaml differed from it; nothing outside of a git repository."""
     if not start["commit"]:
         return {}
     return {"git_commit": start["commit"], "git_dirty": str(start["dirty"]).lower()}
@@ -235,12 +235,11 @@ def git_tags(start: Event) -> dict[str, str]:
 
 def find_run(client: "MlflowClient", experiment: str, tag: str, value: str) -> Any:
     """The run of this experiment with this tag, or None."""
-    quoted = value.replace("'", "_")
-    return next(iter(client.search_runs([experiment], f"tags.`{tag}` = '{quoted}'", max_results=1)), None)
+    return next(iter(client.search_runs([experiment], f"tags.`{tag}` = '{value}'", max_results=1)), None)
 
 
 def open_runs(client: "MlflowClient", root: Path, uri: str, name: str, start: Event) -> tuple[str, str]:
-    """(id of the stage's run, id of its chain's): found again, or created with everything known at the start."""
+    """(id of the stage's run, id of its chain's): found again, or created with all that a start knows."""
     recipe, stage = start["recipe"], start["stage"]
     experiment = experiment_id(client, root, uri, recipe)
     shared = {"mlflow.user": start["user"], "mlflow.source.type": "LOCAL", "chainrule.host": start["host"]}
@@ -250,7 +249,7 @@ def open_runs(client: "MlflowClient", root: Path, uri: str, name: str, start: Ev
     parent = find_run(client, experiment, "chainrule.chain", chain)
     if parent is None:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(start["time"] / 1000))
-        title = f"{recipe} {when} {(start['commit'] or 'without git')[: 7 if start['commit'] else None]}"
+        title = f"{recipe} {when} {start['commit'][:7] if start['commit'] else 'without git'}"
         tags = {**shared, "mlflow.source.name": recipe, "chainrule.chain": chain, "chainrule.recipe": recipe}
         parent = client.create_run(experiment, start["time"], tags, title)
     parent_id = parent.info.run_id
@@ -267,8 +266,8 @@ def open_runs(client: "MlflowClient", root: Path, uri: str, name: str, start: Ev
     return run.info.run_id, parent_id
 
 
-def close_runs(client: "MlflowClient", run_id: str, parent_id: str, start: Event, end: Event) -> None:
-    """End the stage's run, and give its chain the state that follows from its stages: the last run of each counts."""
+def close_runs(client: "MlflowClient", run_id: str, parent_id: str, end: Event) -> None:
+    """End the stage's run; its chain takes the state that follows from the last run of each of its stages."""
     if end["error"]:
         client.set_tag(run_id, "chainrule.error", end["error"][:5000])
     for path, value in end["inputs"].items():
@@ -281,8 +280,8 @@ def close_runs(client: "MlflowClient", run_id: str, parent_id: str, start: Event
         last[run.data.tags.get("chainrule.stage", "")] = run
     states = {run.info.status for run in last.values()}
     state = next((state for state in ("RUNNING", "FAILED", "KILLED") if state in states), "FINISHED")
-    errors = [f"{stage}: {run.data.tags.get('chainrule.error', '')}" for stage, run in last.items()
-              if run.info.status == "FAILED"]  # fmt: skip
+    failed = {stage: run for stage, run in last.items() if run.info.status == "FAILED"}
+    errors = [f"{stage}: {run.data.tags.get('chainrule.error', '')}" for stage, run in failed.items()]
     if errors:
         client.set_tag(parent_id, "chainrule.error", "; ".join(errors)[:5000])
     elif "chainrule.error" in client.get_run(parent_id).data.tags:
@@ -297,7 +296,7 @@ def close_runs(client: "MlflowClient", run_id: str, parent_id: str, start: Event
 
 
 def send(client: "MlflowClient", root: Path, folder: Path, status: Status) -> None:
-    """Send what is new in the journal, event by event; `status` says how far it came even when this raises."""
+    """Send what is new in the journal, event by event; `status` says how far it came, even if this raises."""
     start, _ = read_start(folder)
     if "run_id" not in status:
         status["run_id"], status["parent_id"] = open_runs(client, root, status["uri"], folder.name, start)
@@ -349,7 +348,7 @@ def send_event(
                 client.set_tag(
                     run_id, "chainrule.gap", f"{status['refused']} events refused: {status['refusal']}"
                 )
-            close_runs(client, run_id, parent_id, start, event)
+            close_runs(client, run_id, parent_id, event)
             status["done"] = True
 
 

@@ -1,14 +1,15 @@
-"""What a stage says about its own run: parameters, curves, numbers to compare, artifacts, datasets, the model.
+"""What a stage says about its own run: parameters, curves, headline numbers, artifacts, datasets, the model.
 
-A stage never speaks to MLflow. It appends events to a journal (`chainrule.journal`), which costs microseconds and
-cannot fail because a server did; a process of its own, the sender, tells MLflow. So no stage pays the seconds of
-`import mlflow`, none waits for a slow server while it works, and a change to what MLflow is told makes no stage stale:
-this module is an input of every stage, `chainrule.sender` and `chainrule.sending` are inputs of none.
+A stage never speaks to MLflow. It appends events to a journal (`chainrule.journal`), which costs microseconds
+and cannot fail because a server did; a process of its own, the sender, tells MLflow. So no stage pays the
+seconds of `import mlflow`, none waits for a slow server while it works, and a change to what MLflow is told
+makes no stage stale: this module is an input of every stage, `chainrule.sender` and `chainrule.sending` are
+inputs of none.
 
 `python -m chainrule.tracking` sends whatever still waits and says what it did.
 
-Environment: CHAINRULE_CHAIN names the chain that a stage belongs to (a flow sets it); CHAINRULE_TRACKING=off tracks
-nothing; MLFLOW_TRACKING_URI is the server, else `sqlite:///<root>/mlflow.db`.
+Environment: CHAINRULE_CHAIN names the chain that a stage belongs to (a flow sets it); CHAINRULE_TRACKING=off
+tracks nothing; MLFLOW_TRACKING_URI is the server, else `sqlite:///<root>/mlflow.db`.
 """
 
 import getpass
@@ -67,7 +68,7 @@ class Run:
         self._write("metrics", step=int(step), values={key: float(value) for key, value in values.items()})
 
     def headline(self, values: Mapping[str, float]) -> None:
-        """Numbers one compares chains by ("test.accuracy", "floor.majority.accuracy"): metrics of the parent row."""
+        """Numbers to compare chains by ("test.accuracy", "floor.majority.f1"): metrics of the parent row."""
         self._write("headline", values={key: float(value) for key, value in values.items()})
 
     def artifact(self, path: Path, folder: str = "") -> None:
@@ -76,7 +77,7 @@ class Run:
             self._write("artifact", file=self._copy(Path(path)), folder=folder)
 
     def dataset(self, name: str, rows: int, context: str, source: str, digest: str | None = None) -> None:
-        """A dataset this stage read: `context` says what for ("training"), `source` where it lies below the root.
+        """A dataset this stage read: `context` says what for ("training"), `source` where below the root.
 
         `digest` says which; without it, the sha256 of the file (of all files, if `source` is a directory).
         """
@@ -85,7 +86,7 @@ class Run:
             self._write("dataset", name=name, rows=int(rows), digest=digest, context=context, source=source)
 
     def model(self, bundle: Path, model: str = "model.onnx") -> None:
-        """A bundle directory, to be kept with the parent row and registered as a new version of the recipe's model.
+        """A bundle directory, kept with the parent row and registered as a new version of the recipe's model.
 
         `model` names the ONNX file in it; its inputs and outputs become the version's signature.
         """
@@ -134,10 +135,11 @@ def _digest(path: Path) -> str:
 def stage_run(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> Iterator[Run]:
     """Track the body as one run of `stage`, a child of the run of its chain.
 
-    `root` is the repository, `params` the recipe's whole block, nested. A body that raises is a FAILED run with the message
-    as a tag, an interrupted one KILLED; the exception passes through. At the end the run gets up to FLUSH_SECONDS to arrive.
-    What has not arrived by then stays in the journal, is sent by whatever stage runs next, and is said in one line on
-    stderr; neither the stage's outputs nor its exit code depend on it. Raises OSError if the journal cannot be written.
+    `root` is the repository, `params` the recipe's whole block, nested. A body that raises is a FAILED run
+    with the message as a tag, an interrupted one KILLED; the exception passes through. At the end the run
+    gets up to FLUSH_SECONDS to arrive. What has not arrived by then stays in the journal, is sent by
+    whatever stage runs next, and is said in one line on stderr; neither the stage's outputs nor its exit
+    code depend on it. Raises OSError if the journal cannot be written.
     """
     if os.environ.get("CHAINRULE_TRACKING") == "off":
         yield Run(None)
@@ -148,30 +150,35 @@ def stage_run(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> It
     held = (owner, run)
     _held.append(held)
     start_sender(root)
+    status, error = "FINISHED", None
     try:
-        yield run
-    except KeyboardInterrupt:
-        # Whoever presses Ctrl-C wants out now; the sender needs nobody to wait for it.
-        run._write("end", status="KILLED", error="interrupted", inputs=lock_hashes(root, recipe, stage))
-        raise
-    except BaseException as error:
-        good = isinstance(error, SystemExit) and error.code in (None, 0)
-        message = None if good else f"{type(error).__name__}: {error}"
-        status = "FINISHED" if good else "FAILED"
-        run._write("end", status=status, error=message, inputs=lock_hashes(root, recipe, stage))
-        _settle(root, folder, f"{recipe}/{stage}")
-        raise
-    else:
-        run._write("end", status="FINISHED", error=None, inputs=lock_hashes(root, recipe, stage))
-        _settle(root, folder, f"{recipe}/{stage}")
+        try:
+            yield run
+        except BaseException as caught:
+            status, error = _outcome(caught)
+            raise
+        finally:
+            run._write("end", status=status, error=error, inputs=lock_hashes(root, recipe, stage))
+            # Whoever presses Ctrl-C wants out now; the sender needs nobody to wait for it.
+            if status != "KILLED":
+                _settle(root, folder, f"{recipe}/{stage}")
     finally:
         _held.remove(held)
         run._close()
         os.close(owner)
 
 
+def _outcome(error: BaseException) -> tuple[str, str | None]:
+    """(state of a run that this exception ended, what to say about it)."""
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return "FINISHED", None
+    if isinstance(error, KeyboardInterrupt):
+        return "KILLED", "interrupted"
+    return "FAILED", f"{type(error).__name__}: {error}"
+
+
 def _begin(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> tuple[Path, int]:
-    """Write the journal's first event; the directory appears under its name only when it is whole and locked."""
+    """Write the journal's first event; the directory takes its name only when it is whole and locked."""
     place = root / ".chainrule" / "journal"
     place.mkdir(parents=True, exist_ok=True)
     (root / ".chainrule" / "locks").mkdir(exist_ok=True)
@@ -187,10 +194,19 @@ def _begin(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> tuple
     chain, anchor = chain_identity()
     commit, dirty = git_state(root)
     event = {
-        "kind": "start", "time": now, "recipe": recipe, "stage": stage, "params": params, "uri": tracking_uri(root),
-        "chain": chain, "anchor": anchor, "commit": commit, "dirty": dirty, "host": socket.gethostname(),
-        "user": _user(), "pid": os.getpid(),
-    }  # fmt: skip
+        "kind": "start",
+        "time": now,
+        "recipe": recipe,
+        "stage": stage,
+        "params": params,
+        "uri": tracking_uri(root),
+        "chain": chain,
+        "anchor": anchor,
+        "commit": commit,
+        "dirty": dirty,
+        "host": socket.gethostname(),
+        "user": _user(),
+    }
     (hidden / "events.jsonl").write_text(json.dumps(event, default=str) + "\n")
     hidden.rename(place / name)
     return place / name, owner
@@ -206,8 +222,8 @@ def _settle(root: Path, folder: Path, what: str) -> None:
         if status.get("done"):
             if status.get("refused"):
                 print(
-                    f"tracking: {status['uri']} refused {status['refused']} event(s) of {what} ({status['refusal']}); "
-                    "everything else of the run is there",
+                    f"tracking: {status['uri']} refused {status['refused']} event(s) of {what} "
+                    f"({status['refusal']}); everything else of the run is there",
                     file=sys.stderr,
                 )
             discard(folder)
@@ -229,8 +245,8 @@ def _settle(root: Path, folder: Path, what: str) -> None:
     else:
         cause = f"the sender of {uri} ended early (see {root / '.chainrule' / 'sender.log'})"
     print(
-        f"tracking: {cause}: {len(events)} event(s) of {what} wait in {folder.relative_to(root)}; the next stage that runs "
-        "or `python -m chainrule.tracking` sends them",
+        f"tracking: {cause}: {len(events)} event(s) of {what} wait in {folder.relative_to(root)}; "
+        "the next stage that runs or `python -m chainrule.tracking` sends them",
         file=sys.stderr,
     )
 
@@ -239,10 +255,10 @@ def _settle(root: Path, folder: Path, what: str) -> None:
 
 
 def chain_identity() -> tuple[str, list[Any] | None]:
-    """(name of the chain this process belongs to, [pid, birth] of the process whose life the chain has, if known).
+    """(name of this process's chain, [pid, birth] of the process that lives as long as the chain, if known).
 
-    All stages of one `dvc repro` share the nearest ancestor that is dvc; a stage run by hand is a chain of its own;
-    CHAINRULE_CHAIN overrides the name.
+    All stages of one `dvc repro` share the nearest ancestor that is dvc; a stage run by hand is a chain of
+    its own; CHAINRULE_CHAIN overrides the name.
     """
     import psutil
 
@@ -256,7 +272,7 @@ def chain_identity() -> tuple[str, list[Any] | None]:
 
 
 def git_state(root: Path) -> tuple[str | None, bool | None]:
-    """(commit, whether anything in SOURCES differs from it); (None, None) outside of a git repository or before a commit."""
+    """(commit, whether anything in SOURCES differs from it); (None, None) without git or a first commit."""
     command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=all", "--", *SOURCES]
     try:
         answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
@@ -272,15 +288,21 @@ def git_state(root: Path) -> tuple[str | None, bool | None]:
 def lock_hashes(root: Path, recipe: str, stage: str) -> dict[str, str]:
     """{path: hash} of the data that the stages before `stage` read and wrote, from dvc.lock.
 
-    DVC writes a stage's entry after its process has ended, so a stage can vouch for its predecessors only: what the last
-    stage wrote is known by the sha256 of its model instead. Code is left out, the commit stands for it.
+    DVC writes a stage's entry after its process has ended, so a stage can vouch for its predecessors only:
+    what the last stage wrote is known by the sha256 of its model instead. Code is left out, the commit
+    stands for it.
     """
     import yaml
 
     path = root / "dvc.lock"
     if not path.exists():
         return {}
-    lock = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+    text, before_that = path.read_text(), None
+    while text != before_that:
+        # Another recipe's dvc may be writing it, and does not do so in one step.
+        time.sleep(0.02)
+        text, before_that = path.read_text(), text
+    lock = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
     found: dict[str, str] = {}
     for before in CHAIN[: CHAIN.index(stage)] if stage in CHAIN else ():
         entry = lock.get("stages", {}).get(f"{before}@{recipe}", {})

@@ -38,7 +38,8 @@ def test_good_rows_are_kept_normalised_with_the_columns_of_raw_rows():
     result = cleaned(rows)
     assert list(result.kept.columns) == ["id", "group", "text", "label", "part", "origin"]
     assert result.kept["text"].tolist() == ["one text", "another"]
-    assert result.kept["text"].dtype == "str" and result.rejected["label"].dtype == "str"
+    assert result.kept["text"].dtype == "str"
+    assert result.rejected["label"].dtype == "str"
     assert result.repairs == {"whitespace": 1}
     assert result.counts == {
         "raw": 2,
@@ -51,7 +52,13 @@ def test_good_rows_are_kept_normalised_with_the_columns_of_raw_rows():
 
 
 def test_every_rejected_row_keeps_its_reason_origin_and_label():
-    rows = raw((None, "a", None), (b"\x81", "a", None), (b"fine", None, None), (b"fine too", " ", "train"), (b"x", "a", None))
+    rows = raw(
+        (None, "a", None),
+        (b"\x81", "a", None),
+        (b"fine", None, None),
+        (b"fine too", " ", "train"),
+        (b"x", "a", None),
+    )
     result = cleaned(rows.assign(problem=[None, None, None, None, "wrong_column_count"]))
     assert reasons(result) == {
         "r0": "missing_input",
@@ -84,7 +91,9 @@ def test_an_official_row_stays_and_the_copy_outside_makes_way_whatever_its_label
 
 
 def test_a_validation_row_makes_way_for_the_same_test_row():
-    assert reasons(cleaned(raw((b"same", "a", "validation"), (b"same", "a", "test")))) == {"r0": "duplicate_of_test_row"}
+    assert reasons(cleaned(raw((b"same", "a", "validation"), (b"same", "a", "test")))) == {
+        "r0": "duplicate_of_test_row"
+    }
 
 
 def test_duplicates_within_an_official_part_stay_and_are_counted():
@@ -94,7 +103,9 @@ def test_duplicates_within_an_official_part_stay_and_are_counted():
 
 
 def test_one_input_with_two_labels_is_rejected_whole():
-    result = cleaned(raw((b"same", "a", None), (b"same", "a", "train"), (b"same", "b", None), (b"same", None, "unlabelled")))
+    result = cleaned(
+        raw((b"same", "a", None), (b"same", "a", "train"), (b"same", "b", None), (b"same", None, "unlabelled"))
+    )
     assert reasons(result) == dict.fromkeys(["r0", "r1", "r2"], "conflicting_labels")
     assert result.rejected["detail"].tolist() == [
         "r2 has the same input and label b",
@@ -146,7 +157,11 @@ def test_frames_that_are_no_raw_rows_are_refused(change, message):
 
 arbitrary = st.lists(
     st.tuples(
-        st.one_of(st.none(), st.sampled_from([b"x", b"X", b"y", b"<p>", b"\x81", b"a b c d", b"a b c d e"]), st.binary(max_size=9)),
+        st.one_of(
+            st.none(),
+            st.sampled_from([b"x", b"X", b"y", b"<p>", b"\x81", b"a b c d", b"a b c d e"]),
+            st.binary(max_size=9),
+        ),
         st.sampled_from([None, "", "a", "b"]),
         st.sampled_from([None, "train", "validation", "test", "unlabelled"]),
     ),
@@ -167,4 +182,5 @@ def test_kept_and_rejected_make_up_the_raw_rows_and_no_input_is_kept_in_two_part
     assert keys[~official].is_unique
     assert not set(keys[~official]) & set(keys[official])
     again = clean(frame, text, normalise=OPTIONS, near_duplicates=0.5)
-    assert again.kept.equals(result.kept) and again.links.equals(result.links)
+    assert again.kept.equals(result.kept)
+    assert again.links.equals(result.links)

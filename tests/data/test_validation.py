@@ -26,10 +26,14 @@ def no_network(monkeypatch):
 
 def test_a_report_names_each_expectation_in_order_with_what_was_found():
     report = validate(FRAME, [MEAN, GOOD, LARGE, UNKNOWN, ABSENT], "clean")
-    assert report["name"] == "clean" and report["success"] is False and report["rows"] == 3
+    assert report["name"] == "clean"
+    assert report["success"] is False
+    assert report["rows"] == 3
     kinds = [(entry["type"], entry["kwargs"]) for entry in report["expectations"]]
     assert kinds == [MEAN, GOOD, LARGE, UNKNOWN, ABSENT]
-    found = [(entry["success"], entry["observed"], entry["unexpected"], entry["ids"]) for entry in report["expectations"]]
+    found = [
+        (entry["success"], entry["observed"], entry["unexpected"], entry["ids"]) for entry in report["expectations"]
+    ]
     assert found == [
         (False, 11.0, 0, []),
         (True, None, 0, []),
@@ -59,7 +63,10 @@ def test_the_first_twenty_offending_rows_are_named_in_order():
     ("expectation", "message"),
     [
         (("expect_the_best", {}), "expect_the_best is no expectation"),
-        (("expect_column_values_to_be_unique", {"colunm": "id"}), "expect_column_values_to_be_unique colunm=id: "),
+        (
+            ("expect_column_values_to_be_unique", {"colunm": "id"}),
+            "expect_column_values_to_be_unique colunm=id: ",
+        ),
     ],
 )
 def test_a_wrong_expectation_is_refused(expectation, message):
@@ -83,13 +90,27 @@ def test_the_failure_message_stays_short():
 
 
 def test_the_page_is_self_contained_escaped_and_marks_what_failed():
-    report = validate(FRAME, [GOOD, LARGE, ("expect_column_values_to_be_in_set", {"column": "label", "value_set": ["<i>"]})], "x")
+    report = validate(
+        FRAME,
+        [GOOD, LARGE, ("expect_column_values_to_be_in_set", {"column": "label", "value_set": ["<i>"]})],
+        "x",
+    )
     page = to_html(report, "Rows of <digits>")
-    assert "<title>Rows of &lt;digits&gt;</title>" in page and "&lt;i&gt;" in page and "<i>" not in page
-    assert page.count("✓ yes") == 1 and page.count("✗ no") == 2 and page.count('<tr class="failed">') == 2
-    assert "2 failed" in page and '<td class="ids">c</td>' in page
+    assert "<title>Rows of &lt;digits&gt;</title>" in page
+    assert "&lt;i&gt;" in page
+    assert "<i>" not in page
+    assert page.count("✓ yes") == 1
+    assert page.count("✗ no") == 2
+    assert page.count('<tr class="failed">') == 2
+    assert "2 failed" in page
+    assert '<td class="ids">c</td>' in page
     for fetched in ("http", "<script", "<link", "src=", "url(", "@import"):
         assert fetched not in page
+
+
+def test_row_ids_are_escaped_on_the_page():
+    frame = pd.DataFrame({"id": ["<a>"], "n": [99]})
+    assert '<td class="ids">&lt;a&gt;</td>' in to_html(validate(frame, [LARGE], "x"), "Rows")
 
 
 def rows_with_splits() -> pd.DataFrame:

@@ -73,7 +73,7 @@ def test_values_are_those_of_scikit_learn(rows: int, classes: int, seed: int, st
 
 
 def test_resamples_are_scored_as_if_their_rows_had_been_copied() -> None:
-    """With one group drawn G times the weights are seen from outside: repeat the rows and nothing may change."""
+    """Rows copied within their group weigh the same in every resample: no score may change."""
     labels, probabilities = simulated(50, 3, 0, steps=1)
     once, thrice = (
         scored(labels, probabilities),

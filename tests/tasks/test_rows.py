@@ -31,16 +31,18 @@ def texts(**changes: object) -> pd.DataFrame:
 
 
 def failed(report: dict) -> list[str]:
-    return [f"{entry['type']} {entry['kwargs'].get('column')}" for entry in report["expectations"] if not entry["success"]]
+    return [
+        f"{entry['type']} {entry['kwargs'].get('column')}" for entry in report["expectations"] if not entry["success"]
+    ]
 
 
-def check_pictures(rows: pd.DataFrame, described: pd.DataFrame) -> list[str]:
-    suite = image_rows.expectations_after_clean(["a", "b"], min_rows_per_class=5, min_side=4, max_side=16)
+def check_pictures(rows: pd.DataFrame, described: pd.DataFrame, size: int | None = 8) -> list[str]:
+    suite = image_rows.expectations_after_clean(["a", "b"], {"mode": "L", "size": size, "max_pixels": 99})
     return failed(validate(view(rows, "image", described), suite, "clean"))
 
 
 def check_texts(rows: pd.DataFrame, described: pd.DataFrame) -> list[str]:
-    suite = text_rows.expectations_after_clean(["a", "b"], min_rows_per_class=5, min_characters=5, max_characters=20)
+    suite = text_rows.expectations_after_clean(["a", "b"], {"min_characters": 5, "max_characters": 20})
     return failed(validate(view(rows, "text", described), suite, "clean"))
 
 
@@ -51,6 +53,7 @@ def test_both_tasks_name_their_columns():
 
 def test_good_rows_pass_after_clean():
     assert check_pictures(clean_rows("image"), pictures()) == []
+    assert check_pictures(clean_rows("image"), pictures(width=99), size=None) == []
     assert check_texts(clean_rows("text"), texts()) == []
 
 
@@ -92,7 +95,10 @@ def test_sizes_and_lengths_out_of_range_fail():
     [
         ({}, []),
         ({"group": "one"}, ["expect_column_values_to_be_between splits_of_group"]),
-        ({"split": ["train"] * 8 + ["validation"] * 4}, ["expect_column_distinct_values_to_equal_set label_in_test"]),
+        (
+            {"split": ["train"] * 8 + ["validation"] * 4},
+            ["expect_column_distinct_values_to_equal_set label_in_test"],
+        ),
         (
             {"label": ["a", "b"] * 4 + ["a", "a", "a", "b"]},
             [
@@ -109,5 +115,5 @@ def test_sizes_and_lengths_out_of_range_fail():
 def test_the_suite_after_split_finds(task, change, expected):
     rows = clean_rows(task.INPUT).assign(split=["train"] * 8 + ["validation"] * 2 + ["test"] * 2).assign(**change)
     described = pictures() if task is image_rows else texts()
-    suite = task.expectations_after_split(["a", "b"], tolerance=0.2)
+    suite = task.expectations_after_split(["a", "b"], 0.2)
     assert failed(validate(view(rows, task.INPUT, described), suite, "split")) == expected

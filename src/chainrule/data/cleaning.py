@@ -22,10 +22,10 @@ _RANK = {"test": 0, "validation": 1, "train": 2, None: 2, "unlabelled": 3}
 class Cleaned(NamedTuple):
     """What `clean` returns.
 
-    kept: the columns of raw rows less `problem`, inputs normalised. rejected: `id, origin, reason, detail, label`.
-    links: rows that belong together, `id` (kept), `other`, `other_group`, `kind`: "near" (both are kept), "copy" or
-    "unlabelled_copy" (the other is rejected as a duplicate, yet its group is now tied to the kept row's).
-    repairs: rows by kind of repair. counts: numbers for the report.
+    kept: the columns of raw rows less `problem`, inputs normalised. rejected: `id, origin, reason, detail,
+    label`. links: rows that belong together, `id` (kept), `other`, `other_group`, `kind`: "near" (both are
+    kept), "copy" or "unlabelled_copy" (the other is rejected as a duplicate, yet its group is now tied to the
+    kept row's). repairs: rows by kind of repair. counts: numbers for the report.
     """
 
     kept: pd.DataFrame
@@ -45,11 +45,12 @@ def clean(
 ) -> Cleaned:
     """Normalise inputs, turn away what cannot be used and find duplicates.
 
-    `modality` is chainrule.data.image or chainrule.data.text. Reasons, in the order in which they are looked for: what
-    the source put into `problem`; missing_input; those of the modality; missing_label (unless the part is unlabelled); then,
-    by the modality's key, duplicate_of_test_row and duplicate_of_validation_row (the copy outside of an official part makes way;
-    copies within one are published so and stay, counted), conflicting_labels (all rows of part train or none that
-    share an input but not a label), exact_duplicate (the first stays; a labelled row goes before an unlabelled one).
+    `modality` is chainrule.data.image or chainrule.data.text. Reasons, in the order in which they are looked
+    for: what the source put into `problem`; missing_input; those of the modality; missing_label (unless the
+    part is unlabelled); then, by the modality's key, duplicate_of_test_row and duplicate_of_validation_row
+    (the copy outside of an official part makes way; copies within one are published so and stay, counted),
+    conflicting_labels (all rows of part train or none that share an input but not a label), exact_duplicate
+    (the first stays; a labelled row goes before an unlabelled one).
 
     Raises DataError for a missing column, a repeated id or an unknown part.
     """
@@ -99,7 +100,7 @@ def _check(rows: pd.DataFrame, column: str) -> None:
     """Refuse frames that break the contract of raw rows: a fault of the source, not of one row."""
     missing = [name for name in ("id", "group", column, "label", "part", "origin") if name not in rows]
     if missing:
-        raise DataError(f"raw rows lack the columns {', '.join(missing)}: run ingest again with a source for {column}s")
+        raise DataError(f"raw rows lack the columns {', '.join(missing)}: ingest again from a source of {column}s")
     for name in ("id", "group"):
         if rows[name].isna().any():
             at = int(np.flatnonzero(rows[name].isna())[0])
@@ -108,14 +109,15 @@ def _check(rows: pd.DataFrame, column: str) -> None:
     if repeated.any():
         at = int(np.flatnonzero(repeated)[0])
         raise DataError(
-            f"{rows['origin'].iloc[at]}: id {rows['id'].iloc[at]!r} is used twice ({int(repeated.sum())} such rows); "
-            "ids must be unique within a recipe"
+            f"{rows['origin'].iloc[at]}: id {rows['id'].iloc[at]!r} is used twice "
+            f"({int(repeated.sum())} such rows); ids must be unique within a recipe"
         )
     unknown = rows["part"].notna() & ~rows["part"].isin(PARTS)
     if unknown.any():
         at = int(np.flatnonzero(unknown)[0])
         raise DataError(
-            f"{rows['origin'].iloc[at]}: part {rows['part'].iloc[at]!r} is none of {', '.join(PARTS)} (or empty: to be split)"
+            f"{rows['origin'].iloc[at]}: part {rows['part'].iloc[at]!r} is none of "
+            f"{', '.join(PARTS)} (or empty: to be split)"
         )
 
 
@@ -143,7 +145,7 @@ def _duplicates(
     keys: dict[int, Any],
     verdicts: dict[int, tuple[str, str]],
 ) -> tuple[list[tuple[int, int]], int]:
-    """Add the verdicts on duplicates; return (kept, rejected copy) indices and the number of copies within official parts."""
+    """Add verdicts on duplicates; return (kept, rejected) indices and how many copies official parts keep."""
     same: dict[Any, list[int]] = {}
     for index, value in keys.items():
         same.setdefault(value, []).append(index)
@@ -163,7 +165,10 @@ def _duplicates(
         elif rank == 2 and len({labels[index] for index in best}) > 1:
             for index in best:
                 rival = next(other for other in best if labels[other] != labels[index])
-                verdicts[index] = ("conflicting_labels", f"{ids[rival]} has the same input and label {labels[rival]}")
+                verdicts[index] = (
+                    "conflicting_labels",
+                    f"{ids[rival]} has the same input and label {labels[rival]}",
+                )
             best, others = others[:1], others[1:]  # the labels are in doubt, an unlabelled copy is not
             reason = "exact_duplicate"
         else:
@@ -184,9 +189,7 @@ def _rejected(rows: pd.DataFrame, verdicts: dict[int, tuple[str, str]]) -> pd.Da
     return rejected
 
 
-def _links(
-    rows: pd.DataFrame, kept: pd.DataFrame, pairs: np.ndarray, copies: list[tuple[int, int]]
-) -> pd.DataFrame:
+def _links(rows: pd.DataFrame, kept: pd.DataFrame, pairs: np.ndarray, copies: list[tuple[int, int]]) -> pd.DataFrame:
     stays, goes = [pair[0] for pair in copies], [pair[1] for pair in copies]
     unlabelled = (rows["part"].iloc[goes] == "unlabelled").to_numpy()
     links = {

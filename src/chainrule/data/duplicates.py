@@ -6,10 +6,10 @@ import numpy as np
 
 
 def unify_groups(groups: Sequence[str], pairs: np.ndarray) -> list[str]:
-    """Return the groups [N] of the rows after joining those that `pairs` (int [P, 2], indices of rows) connect.
+    """Return the groups [N] of the rows after joining those that `pairs` (int [P, 2], row indices) connect.
 
-    Rows of one group belong together from the start. A component takes the smallest name of its groups, so names
-    depend neither on the order of the rows nor on that of the pairs.
+    Rows of one group belong together from the start. A component takes the smallest name of its groups, so
+    names depend neither on the order of the rows nor on that of the pairs.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -7,7 +7,7 @@ import warnings
 import zlib
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -50,12 +50,13 @@ _CHUNK = 100_000  # pairs verified at once; 50 MB
 def normalise(raw: bytes, *, mode: Mode, size: int | None, max_pixels: int) -> tuple[bytes, list[str]]:
     """Return PNG bytes of `mode` and what had to be repaired.
 
-    EXIF orientation is applied, transparency is laid over white, 16-bit greys are scaled to 8 bit, only the first frame
-    of an animation is kept. With `size` the image is scaled until its shorter side has `size` pixels and cut to
-    the central square. A plain PNG of the right mode and size is returned as it is, so the function is idempotent.
+    EXIF orientation is applied, transparency is laid over white, 16-bit greys are scaled to 8 bit, only the
+    first frame of an animation is kept. With `size` the image is scaled until its shorter side has `size`
+    pixels and cut to the central square. A plain PNG of the right mode and size is returned as it is, so the
+    function is idempotent.
 
-    Raises Reject: unreadable_image, too_many_pixels (more than `max_pixels`, width times height, checked before
-    the pixels are unpacked), unsupported_depth.
+    Raises Reject: unreadable_image, too_many_pixels (width times height is more than `max_pixels`, or than
+    the 89,478,485 that Pillow allows; checked before the pixels are unpacked), unsupported_depth.
     """
     plain = _is_plain_png(raw, mode, size)
     try:
@@ -74,7 +75,7 @@ def normalise(raw: bytes, *, mode: Mode, size: int | None, max_pixels: int) -> t
             if getattr(image, "n_frames", 1) > 1:
                 repairs.append("first_frame")
             orientation = image.getexif().get(0x0112, 1)
-            turned = cast(Image.Image, ImageOps.exif_transpose(image)) if orientation in range(2, 9) else image
+            turned = ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
             if turned is not image:
                 repairs.append("exif_orientation")
             image = _to_mode(turned, mode, repairs)
@@ -117,10 +118,11 @@ def key(value: bytes) -> bytes:
 def near_duplicates(values: Sequence[bytes], threshold: float) -> np.ndarray:
     """Return the index pairs [P, 2] (int64, first < second, sorted) of images that look alike.
 
-    Alike means: the mean absolute difference of their 16x16 grey thumbnails is at most `threshold` of the full
-    range. No such pair is missed: with signs s, |mean(s * d)| <= mean|d|, so projections of the thumbnails on
-    sign vectors are a contraction, and a k-d tree over them (Chebyshev distance) finds a superset, which is then
-    verified. The signs are those of the leading principal components, along which the images differ most.
+    Alike means: the mean absolute difference of their 16x16 grey thumbnails is at most `threshold` of the
+    full range. No such pair is missed: with signs s, |mean(s * d)| <= mean|d|, so projections of the
+    thumbnails on sign vectors are a contraction, and a k-d tree over them (Chebyshev distance) finds a
+    superset, which is then verified. The signs are those of the leading principal components, along which the
+    images differ most.
 
     Raises DataError when more than about 20 million pairs would have to be verified.
     """
@@ -133,16 +135,17 @@ def near_duplicates(values: Sequence[bytes], threshold: float) -> np.ndarray:
     projected = thumbnails.astype(np.float32) @ signs / (255.0 * thumbnails.shape[1])
     tree = KDTree(projected, leafsize=32)
     radius = threshold + 1e-5  # room for rounding: the verification below is exact
-    # Counted on every k-th image (all of them up to 2,000): counting all takes five times as long as finding them.
+    # Counted on every k-th image (all of them up to 2,000): counting all takes five times as long as finding
+    # them.
     sample = projected[:: max(1, len(values) // 2_000)]
     found = tree.query_ball_point(sample, radius, p=np.inf, return_length=True).sum() - len(sample)
     candidates = int(found) * len(values) // len(sample) // 2
     if candidates > _MAX_CANDIDATES:
         raise DataError(
-            f"about {candidates} pairs of {len(values)} images are candidates for near duplicates at {threshold}: "
+            f"about {candidates} pairs of {len(values)} images may be near duplicates at {threshold}: "
             "lower clean.near_duplicates"
         )
-    pairs = tree.query_pairs(radius, p=np.inf, output_type="ndarray").astype(np.int64)
+    pairs: np.ndarray = tree.query_pairs(radius, p=np.inf, output_type="ndarray").astype(np.int64)
     limit = math.floor(threshold * 255 * thumbnails.shape[1] + 1e-9)
     alike = np.zeros(len(pairs), bool)
     for start in range(0, len(pairs), _CHUNK):
@@ -154,9 +157,10 @@ def near_duplicates(values: Sequence[bytes], threshold: float) -> np.ndarray:
 
 
 def augmented_copy(value: bytes, rng: np.random.Generator, *, degrees: float, shift: float, scale: float) -> bytes:
-    """Return a copy turned by up to `degrees`, moved by up to `shift` of each side and scaled by up to 1 ± `scale`.
+    """Return a copy turned, moved and scaled at random.
 
-    All three are drawn evenly. What comes into view is filled with the median colour of the border.
+    By up to `degrees` either way, up to `shift` of each side and a factor of up to 1 ± `scale`, each drawn
+    evenly. What comes into view is filled with the median colour of the border.
     """
     image = Image.open(io.BytesIO(value), formats=("PNG",))
     pixels = np.asarray(image)
@@ -198,7 +202,7 @@ def _pixels(value: bytes) -> np.ndarray:
 
 
 def _is_plain_png(raw: bytes, mode: Mode, size: int | None) -> bool:
-    """Whether `raw` is an 8-bit PNG of `mode` and size with no chunk beside the pixels and nothing after them."""
+    """Whether `raw` is an 8-bit PNG of `mode` and size with no chunk beside the pixels' and no tail."""
     if len(raw) < 57 or raw[:16] != b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR":
         return False
     width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", raw, 16)

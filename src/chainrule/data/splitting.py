@@ -18,8 +18,9 @@ SPLITS = ("train", "validation", "test", "unlabelled")
 class Split(NamedTuple):
     """What `split` returns.
 
-    rows: the columns of clean rows with `group` unified over duplicates, and `split`. excluded: `id, origin, reason,
-    detail, label` of rows that would leak. counts: numbers for the report. rows + excluded = clean rows.
+    rows: the columns of clean rows with `group` unified over duplicates, and `split`. excluded: `id, origin,
+    reason, detail, label` of rows that would leak. counts: numbers for the report. rows + excluded = clean
+    rows.
     """
 
     rows: pd.DataFrame
@@ -38,18 +39,19 @@ def split(
 ) -> Split:
     """Give every clean row a split; `rows` and `links` are `kept` and `links` of cleaning.
 
-    Rows of an official test or validation part keep it, and then no more of that split is carved out. Other labelled
-    rows go by group: groups that duplicates link form one component, whose position is the smallest of its
-    groups' positions; below `test` it is test, below `test + validation` validation, else train. New rows can only
-    join components or make new ones, so a component's position never grows: a row that was once tested is never
-    trained on, at the price that a component of many groups is likelier to be tested than a single group.
+    Rows of an official test or validation part keep it, and then no more of that split is carved out. Other
+    labelled rows go by group: groups that duplicates link form one component, whose position is the smallest
+    of its groups' positions; below `test` it is test, below `test + validation` validation, else train. New
+    rows can only join components or make new ones, so a component's position never grows: a row that was once
+    tested is never trained on, at the price that a component of many groups is likelier to be tested than a
+    single group.
 
     Excluded and counted: rows to be split that share a group or a near duplicate with an official test or
-    validation row (official training rows stay as published; the leak report counts them); and unlabelled rows whose group
-    holds a row of the test or validation split, or one that looks or reads like such a row.
+    validation row (official training rows stay as published; the leak report counts them); and unlabelled
+    rows whose group holds a row of the test or validation split, or one that looks or reads like such a row.
 
-    `tolerance` is relative: the size of each carved split, and the share each class has in it, may differ by this
-    fraction from what is asked and from the class's overall share.
+    `tolerance` is relative: the size of each carved split, and the share each class has in it, may differ by
+    this fraction from what is asked and from the class's overall share.
 
     Raises DataError when nothing is to be trained on or a share is outside its tolerance.
     """
@@ -101,10 +103,10 @@ def split(
 
 
 def check_shares(rows: pd.DataFrame, asked: dict[str, float], tolerance: float) -> None:
-    """Raise DataError naming the first carved split, or class in it, whose share is outside `tolerance` (relative).
+    """Raise DataError naming the first carved split, or class in it, whose share is outside `tolerance`.
 
-    Only rows that were carved are looked at: labelled rows whose official part is none or train. `asked` holds the
-    shares of test and validation, 0 for those that are official.
+    The tolerance is relative. Only rows that were carved are looked at: labelled rows whose official part is
+    none or train. `asked` holds the shares of test and validation, 0 for those that are official.
     """
     carved = rows[~rows["part"].isin(["test", "validation", "unlabelled"])]
     wanted = {name: share for name, share in asked.items() if share > 0}
@@ -130,19 +132,19 @@ def check_shares(rows: pd.DataFrame, asked: dict[str, float], tolerance: float) 
 def leak_report(rows: pd.DataFrame, keys: Sequence[bytes | str], links: pd.DataFrame) -> dict[str, Any]:
     """Return what `rows` (as `split` returns them) share across splits, in numbers.
 
-    `keys` [N] are the modality's exact-duplicate keys of the rows. For each pair of splits: `groups`, `exact_duplicates`
-    (inputs) and `near_duplicates` (pairs of rows), of which those between two official parts are as published and all others 0.
-    Besides: `rows` and `class_shares` per split, and which splits are `official`.
+    `keys` [N] are the modality's exact-duplicate keys of the rows. For each pair of splits: `groups`,
+    `exact_duplicates` (inputs) and `near_duplicates` (pairs of rows), of which those between two official
+    parts are as published and all others 0. Besides: `rows` and `class_shares` per split, and which splits
+    are `official`.
     """
     splits = [name for name in SPLITS if (rows["split"] == name).any()]
     group_sets = {name: set(rows["group"][rows["split"] == name]) for name in splits}
     key_column = pd.Series(list(keys), index=rows.index, dtype="object")
     key_sets = {name: set(key_column[rows["split"] == name]) for name in splits}
     where = dict(zip(rows["id"], rows["split"], strict=True))
-    near = links[links["kind"] == "near"]
-    across = Counter(
+    across = Counter(  # of near duplicates: a rejected copy is in no split
         frozenset((where[one], where[other]))
-        for one, other in zip(near["id"], near["other"], strict=True)
+        for one, other in zip(links["id"], links["other"], strict=True)
         if one in where and other in where and where[one] != where[other]
     )
     report: dict[str, Any] = {
@@ -165,7 +167,7 @@ def leak_report(rows: pd.DataFrame, keys: Sequence[bytes | str], links: pd.DataF
 
 
 class _Edges(NamedTuple):
-    """Links by what they tie: names of pool groups, pool groups to official parts, groups of unlabelled rows to row ids."""
+    """What links tie: two pool groups, a pool group and an official row, an unlabelled group and a row."""
 
     pool: list[tuple[str, str]]
     official: list[tuple[str, int]]
@@ -198,7 +200,7 @@ def _edges(rows: pd.DataFrame, kind: pd.Series, links: pd.DataFrame) -> _Edges:
 
 
 def _unified(pool_groups: pd.Series, edges: _Edges) -> dict[str, str]:
-    """Return group name -> name of its component, for pool groups and those of rejected copies linked to them."""
+    """Return group -> name of its component, for pool groups and those of rejected copies of pool rows."""
     names = sorted({*pool_groups, *(name for edge in edges.pool for name in edge), *(g for g, _ in edges.official)})
     number = {name: index for index, name in enumerate(names)}
     pairs = np.array([(number[one], number[other]) for one, other in edges.pool], np.int64).reshape(-1, 2)
@@ -208,9 +210,10 @@ def _unified(pool_groups: pd.Series, edges: _Edges) -> dict[str, str]:
 def _tainted_pool(
     part: pd.Series, kind: pd.Series, group: pd.Series, edges: _Edges, unified: dict[str, str]
 ) -> dict[Any, str]:
-    """Return index -> reason of the rows to be split whose component touches an official test or validation row."""
-    ties = [(name, str(part[index])) for index, name in group[kind == "fixed"].items()]
-    ties += [(unified[name], str(part[index])) for name, index in edges.official]
+    """Return index -> reason of the rows to be split whose component touches an official held-out row."""
+    fixed = kind == "fixed"
+    ties = list(zip(group[fixed], part[fixed], strict=True))
+    ties += [(unified[name], part[index]) for name, index in edges.official]
     touched = _strictest(ties)
     to_split = group[(kind == "pool") & part.isna()]
     return {index: f"shares_group_with_{touched[name]}" for index, name in to_split.items() if name in touched}
@@ -219,10 +222,10 @@ def _tainted_pool(
 def _tainted_free(
     kind: pd.Series, group: pd.Series, in_split: pd.Series, edges: _Edges, unified: dict[str, str]
 ) -> dict[Any, str]:
-    """Return index -> reason of the unlabelled rows whose group holds, or resembles, a test or validation row."""
+    """Return index -> reason of the unlabelled rows whose group holds, or resembles, a held-out row."""
     held = in_split.isin(["test", "validation"])
-    ties = [(name, str(in_split[index])) for index, name in group[held].items()]
-    ties += [(unified.get(name, name), str(in_split[index])) for name, index in edges.free if held[index]]
+    ties = list(zip(group[held], in_split[held], strict=True))
+    ties += [(unified.get(name, name), in_split[index]) for name, index in edges.free if held[index]]
     touched = _strictest(ties)
     free = group[kind == "free"]
     return {index: f"shares_group_with_{touched[name]}" for index, name in free.items() if name in touched}

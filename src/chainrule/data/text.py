@@ -21,17 +21,88 @@ _MAX_CANDIDATES = 20_000_000  # pairs to verify; 320 MB of indices
 _CHUNK = 100_000  # pairs verified at once
 _MAX_PASSES = 10
 
-# Controls other than whitespace, soft hyphens, zero-width and direction marks. The zero-width joiners stay: Persian
-# and emoji need them.
+# Controls other than whitespace, soft hyphens, zero-width and direction marks. The zero-width joiners stay:
+# Persian and emoji need them.
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]")
 
-_INLINE = "a abbr b big cite code del em font i ins kbd mark q s small span strike strong sub sup tt u var".split()
-_BLOCK = (
-    "article aside blockquote body br center dd div dl dt footer form h1 h2 h3 h4 h5 h6 head header hr html iframe img "
-    "input label li link main meta nav ol option p pre section select table tbody td textarea tfoot th thead title tr ul "
-    "video wbr"
-).split()
+_INLINE = [
+    "a",
+    "abbr",
+    "b",
+    "big",
+    "cite",
+    "code",
+    "del",
+    "em",
+    "font",
+    "i",
+    "ins",
+    "kbd",
+    "mark",
+    "q",
+    "s",
+    "small",
+    "span",
+    "strike",
+    "strong",
+    "sub",
+    "sup",
+    "tt",
+    "u",
+    "var",
+]
+_BLOCK = [
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "br",
+    "center",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hr",
+    "html",
+    "iframe",
+    "img",
+    "input",
+    "label",
+    "li",
+    "link",
+    "main",
+    "meta",
+    "nav",
+    "ol",
+    "option",
+    "p",
+    "pre",
+    "section",
+    "select",
+    "table",
+    "tbody",
+    "td",
+    "textarea",
+    "tfoot",
+    "th",
+    "thead",
+    "title",
+    "tr",
+    "ul",
+    "video",
+    "wbr",
+]
 # Only names that HTML knows, and only attributes with values: "<unk>", "a <b" and "<i think>" are text.
 _ATTRIBUTES = r"""(?:\s+[\w:-]+=(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))*\s*/?>"""
 _HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
@@ -49,11 +120,12 @@ def normalise(
 ) -> tuple[str, list[str]]:
     """Return the text and what had to be repaired.
 
-    Read as UTF-8 (or UTF-16 where a byte order mark says so), else as cp1252. Then HTML is stripped and unescaped,
-    mojibake undone (ftfy, R. Speer 2019), Unicode brought to NFC, control characters removed, whitespace collapsed to single
-    blanks; over again until nothing changes, so the function is idempotent.
+    Read as UTF-8 (or UTF-16 where a byte order mark says so), else as cp1252. Then HTML is stripped and
+    unescaped, mojibake undone (ftfy, R. Speer 2019), Unicode brought to NFC, control characters removed,
+    whitespace collapsed to single blanks; over again until nothing changes, so the function is idempotent.
 
-    Raises Reject: undecodable_text, empty_text, too_short (under `min_characters`), too_long (over `max_characters`).
+    Raises Reject: undecodable_text, empty_text, too_short (under `min_characters`), too_long (over
+    `max_characters`).
     """
     text, repairs = _decoded(raw)
     for _ in range(_MAX_PASSES):
@@ -77,7 +149,8 @@ def normalise(
 def key(value: str) -> str:
     """Return what two texts share that differ in case, blanks and punctuation only.
 
-    Points and commas within numbers count, as do symbols such as emoji. A text of nothing but punctuation is its own key.
+    Points and commas within numbers count, as do symbols such as emoji. A text of nothing but punctuation is
+    its own key.
     """
     folded = value.casefold()
     marked = _NUMBER_MARK.sub(lambda mark: "\ue000" if mark[0] == "." else "\ue001", folded)
@@ -87,11 +160,11 @@ def key(value: str) -> str:
 def near_duplicates(values: Sequence[str], threshold: float) -> np.ndarray:
     """Return the index pairs [P, 2] (int64, first < second, sorted) of texts that say nearly the same.
 
-    Alike means: the Jaccard similarity of their sets of word 3-shingles (case and punctuation aside; a text of fewer
-    words is one shingle) is at least `threshold`, and they share a shingle. The search is exact: of two sets that are so
-    alike, each with its n shingles in one common order, the first n - ceil(threshold * n) + 1 must overlap (prefix
-    filter: Bayardo, Ma and Srikant 2007, Scaling up all pairs similarity search). The order is rarest first, so a common
-    phrase makes no candidates.
+    Alike means: the Jaccard similarity of their sets of word 3-shingles (case and punctuation aside; a text
+    of fewer words is one shingle) is at least `threshold`, and they share a shingle. The search is exact: of
+    two sets that are so alike, each with its n shingles in one common order, the first n - ceil(threshold *
+    n) + 1 must overlap (prefix filter: Bayardo, Ma and Srikant 2007, Scaling up all pairs similarity search).
+    The order is rarest first, so a common phrase makes no candidates.
 
     Raises DataError when more than 20 million pairs would have to be verified.
     """
@@ -110,9 +183,10 @@ def near_duplicates(values: Sequence[str], threshold: float) -> np.ndarray:
 
 
 def augmented_copy(value: str, rng: np.random.Generator, *, delete: float, swap: float) -> str:
-    """Return a copy with each word deleted with probability `delete` and swapped with the next with probability `swap`.
+    """Return a copy with words left out and neighbours swapped.
 
-    Random deletion and swap of EDA (Wei and Zou 2019, arXiv:1901.11196). At least one word is left.
+    Each word is deleted with probability `delete`, each left swapped with the next with probability `swap`:
+    random deletion and swap of EDA (Wei and Zou 2019, arXiv:1901.11196). At least one word is left.
     """
     words = value.split()
     if not words:
@@ -208,7 +282,7 @@ _DROP = _Dropping()
 
 
 def _shingles(values: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return (document, shingle) of every distinct shingle of every text: int64 [S] and uint64 [S], by document."""
+    """Return (document, shingle), int64 and uint64 [S]: the distinct shingles of every text, in order."""
     numbers: dict[str, int] = {}
     flat: list[int] = []
     lengths = np.zeros(len(values), np.int64)
@@ -222,7 +296,8 @@ def _shingles(values: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     document = np.repeat(np.arange(len(values)), lengths)
     if not len(word):
         return document, word
-    # Three odd 64-bit constants; sums wrap around, and a chance meeting of two shingles needs billions of them.
+    # Three odd 64-bit constants; sums wrap around, and a chance meeting of two shingles needs billions of
+    # them.
     mixed = word[:-2] * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= (word[1:-1] * np.uint64(0xC2B2AE3D27D4EB4F)) << np.uint64(1)
     mixed += word[2:] * np.uint64(0x165667B19E3779F9)
@@ -235,10 +310,8 @@ def _shingles(values: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return document[new], mixed[new]
 
 
-def _sharing(
-    document: np.ndarray, shingle: np.ndarray, size: np.ndarray, threshold: float, count: int
-) -> np.ndarray:
-    """Return the distinct pairs [P, 2] of documents that share a shingle and whose sizes allow the similarity."""
+def _sharing(document: np.ndarray, shingle: np.ndarray, size: np.ndarray, threshold: float, count: int) -> np.ndarray:
+    """Return the pairs [P, 2] of documents that share a shingle and whose sizes allow the similarity."""
     order = np.lexsort((document, shingle))
     document, shingle = document[order], shingle[order]
     ends = np.searchsorted(shingle, shingle, side="right")

@@ -13,17 +13,19 @@ import pandas as pd
 from chainrule.errors import ParamsError
 
 Expectation = tuple[str, dict[str, Any]]
-"""An expectation's type as Great Expectations names it (expect_column_values_to_be_unique) and its arguments."""
+"""An expectation's type, as in expect_column_values_to_be_unique, and its arguments."""
 
 SHOWN = 20
 
 
 def validate(frame: pd.DataFrame, expectations: Sequence[Expectation], name: str) -> dict[str, Any]:
-    """Check every expectation on `frame`, which has a column `id`; return what was found, JSON-able and the same each time.
+    """Check every expectation on `frame`, which has a column `id`; return what was found.
 
-    {"name", "success", "rows", "expectations": [{"type", "kwargs", "success", "observed" (a number, a list or None),
-    "unexpected" (a count), "ids" (of the first 20 offending rows, in the order of the frame), "error" (None, or why it could
-    not be checked; that counts as failed)}]}, in the order of `expectations`.
+    JSON-able, and the same on every run:
+
+    {"name", "success", "rows", "expectations": [{"type", "kwargs", "success", "observed" (a number, a list or
+    None), "unexpected" (a count), "ids" (of the first 20 offending rows, in the order of the frame), "error"
+    (None, or why it could not be checked; that counts as failed)}]}, in the order of `expectations`.
 
     Raises ParamsError for an expectation that Great Expectations does not know or whose arguments it refuses.
     """
@@ -55,15 +57,16 @@ def validate(frame: pd.DataFrame, expectations: Sequence[Expectation], name: str
 
 
 def view(rows: pd.DataFrame, column: str, described: pd.DataFrame) -> pd.DataFrame:
-    """Return what the suites of the tasks look at: the columns of `rows` and `described`, and some derived from them.
+    """Return what the tasks' suites look at: the columns of `rows` and `described`, and some derived.
 
-    `column` is the input's; `described` [N] is what the modality's `describe` returns. Derived: `rows_of_class` (labelled
-    rows with this label); after splitting also `splits_of_group` (splits that hold rows of this group), `label_in_<split>`
-    and `share_deviation`: how far the share of the label in the row's carved split is from its share in all carved
-    rows, relative to that (0.1: a tenth more or less); empty in splits that are official parts.
+    `column` is the input's; `described` [N] is what the modality's `describe` returns. Derived:
+    `rows_of_class` (labelled rows with this label); after splitting also `splits_of_group` (splits that hold
+    rows of this group), `label_in_<split>` and `share_deviation`: how far the share of the label in the row's
+    carved split is from its share in all carved rows, relative to that (0.1: a tenth more or less); empty in
+    splits that are official parts.
     """
     frame = pd.concat([rows.reset_index(drop=True), described.reset_index(drop=True)], axis=1)
-    frame[column] = frame[column].map(lambda value: None if value is None or len(value) == 0 else "present")
+    frame[column] = ["present" if isinstance(value, str | bytes) and value else None for value in frame[column]]
     labelled = frame["part"].ne("unlabelled").fillna(True).astype(bool) & frame["label"].notna()
     frame["rows_of_class"] = frame["label"].where(labelled).map(frame["label"][labelled].value_counts())
     if "split" not in frame:
@@ -101,9 +104,12 @@ def after_clean(column: str, classes: Sequence[str], min_rows_per_class: int) ->
 
 
 def after_split(column: str, classes: Sequence[str], tolerance: float) -> list[Expectation]:
-    """Return what split rows of any labelled task must fulfil: every class in every split, no group in two."""
+    """Return what split rows of any labelled task must fulfil: all classes in each split, no group in two."""
     present: list[Expectation] = [
-        ("expect_column_distinct_values_to_equal_set", {"column": f"label_in_{name}", "value_set": list(classes)})
+        (
+            "expect_column_distinct_values_to_equal_set",
+            {"column": f"label_in_{name}", "value_set": list(classes)},
+        )
         for name in ("train", "validation", "test")
     ]
     return [
@@ -131,15 +137,17 @@ def failure_message(report: Mapping[str, Any]) -> str:
             text += f": {entry['error']}"
         elif entry["ids"]:
             more = entry["unexpected"] - len(entry["ids"][:5])
-            text += f": {entry['unexpected']} rows, ids {', '.join(entry['ids'][:5])}{f' and {more} more' if more > 0 else ''}"
+            text += f": {entry['unexpected']} rows, ids {', '.join(entry['ids'][:5])}"
+            text += f" and {more} more" if more > 0 else ""
         else:
             text += f": found {_short(entry['observed'])}"
         parts.append(text)
-    return f"{report['name']}: {len(failed)} of {len(report['expectations'])} expectations failed: {'; '.join(parts)}"
+    total = len(report["expectations"])
+    return f"{report['name']}: {len(failed)} of {total} expectations failed: {'; '.join(parts)}"
 
 
 def to_html(report: Mapping[str, Any], title: str) -> str:
-    """Return a report of `validate` as one self-contained page: no script, nothing fetched, light and dark."""
+    """Return a report of `validate` as one self-contained page: no script, nothing fetched."""
     rows = "\n".join(_row(entry) for entry in report["expectations"])
     failed = sum(not entry["success"] for entry in report["expectations"])
     verdict = "All hold" if report["success"] else f"{failed} failed"
@@ -170,8 +178,8 @@ def to_html(report: Mapping[str, Any], title: str) -> str:
 
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #d0d4da; --soft: #5b6472; --ok: #146c2e; --bad: #b3261e; --tint: #fdecea; }
-@media (prefers-color-scheme: dark) {
+:root { color-scheme: light dark; --line: #d0d4da; --soft: #5b6472; --ok: #146c2e; --bad: #b3261e; --tint:
+#fdecea; } @media (prefers-color-scheme: dark) {
   :root { --line: #3c424b; --soft: #a3abb8; --ok: #7fd795; --bad: #ff9a8f; --tint: #3a1f1d; }
 }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0; }
@@ -198,7 +206,7 @@ def _row(entry: Mapping[str, Any]) -> str:
     more = entry["unexpected"] - len(entry["ids"])
     ids = ", ".join(entry["ids"]) + (f" and {more:,} more" if more > 0 else "")
     return (
-        f'<tr{"" if entry["success"] else " class=" + chr(34) + "failed" + chr(34)}><td>{mark}</td>'
+        f"<tr{'' if entry['success'] else ' class=' + chr(34) + 'failed' + chr(34)}><td>{mark}</td>"
         f"<td>{html.escape(_sentence(entry['type']))}"
         f'<div class="arguments">{html.escape(_arguments(entry["kwargs"]))}</div></td>'
         f'<td>{html.escape(found)}</td><td class="ids">{html.escape(ids)}</td></tr>'
@@ -206,7 +214,7 @@ def _row(entry: Mapping[str, Any]) -> str:
 
 
 def _expectation(gx: Any, kind: str, arguments: Mapping[str, Any], position: int) -> Any:
-    """Return Great Expectations' object; results come in another order than asked, so each carries its position."""
+    """Return Great Expectations' object; results come back in another order, so each carries its position."""
     name = "".join(word.capitalize() for word in kind.split("_"))
     known = getattr(gx.expectations, name, None)
     if known is None:

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.evaluation import style
 from chainrule.evaluation.scores import CALIBRATION_BINS, calibration_bins
 
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
-INK, FAINT, GRID = "#1f2933", "#6b7785", "#e4e8ec"
 _LABELLED_CELLS = 20
 _LABELLED_CURVES = 10
 _LABELLED_CLASSES = 40
@@ -32,15 +31,17 @@ def confusion_matrix(
     counts = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = float(np.clip(2.2 + 0.52 * classes, 4.2, 9))
-    figure, axes = _figure(side + 1.2, side)
+    figure, axes = style.house_figure(side + 1.2, side)
     numbered = classes <= _LABELLED_CELLS
-    image = axes.imshow(share, cmap=_blues(), norm=_shares(1 if numbered else 0.4), interpolation="nearest")
+    image = axes.imshow(
+        share, cmap=style.blues(), norm=style.shares(1 if numbered else 0.4), interpolation="nearest"
+    )
     if numbered:
         size = 12 if classes <= 4 else 9 if classes <= 12 else 6.5
         for row in range(classes):
             for column in range(classes):
                 if counts[row, column]:
-                    tone = "white" if share[row, column] > 0.5 else INK
+                    tone = "white" if share[row, column] > 0.5 else style.INK
                     axes.text(
                         column,
                         row,
@@ -55,8 +56,8 @@ def confusion_matrix(
         axes.grid(which="minor", color="white", linewidth=1.5)
     axes.grid(visible=False, which="major")
     step = 1 if classes <= _LABELLED_CLASSES else -(-classes // 25)
-    shown = np.arange(0, classes, step)
-    names = [_short(class_names[number]) for number in shown]
+    shown = range(0, classes, step)
+    names = [style.short(class_names[number]) for number in shown]
     upright = classes > 4 and max(len(name) for name in names) > 3
     slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if upright else {}
     axes.set_xticks(shown, names, **slant)
@@ -67,17 +68,19 @@ def confusion_matrix(
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     right = int(np.trace(counts))
-    _title(
+    style.title(
         axes,
         "Confusion matrix",
         f"{right:,} of {len(labels):,} rows right; a row of the matrix is a true class",
     )
     marks = [0, 0.25, 0.5, 0.75, 1] if numbered else [0, 0.01, 0.05, 0.2, 0.5, 1]
-    bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, aspect=22, ticks=marks, format=_percent())
+    bar = figure.colorbar(
+        image, ax=axes, shrink=0.6, pad=0.03, aspect=22, ticks=marks, format=style.percents()
+    )
     bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, labelcolor=FAINT)
-    bar.set_label("share of the true class", color=FAINT)
-    _save(figure, path)
+    bar.ax.tick_params(length=0, labelcolor=style.FAINT)
+    bar.set_label("share of the true class", color=style.FAINT)
+    style.save(figure, path)
 
 
 def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str], path: Path) -> None:
@@ -97,50 +100,52 @@ def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Seque
             false, true, _ = roc_curve(positive, probabilities[:, number], drop_intermediate=True)
             curves.append((float(auc(false, true)), class_names[number], false, true))
     curves.sort(key=lambda curve: curve[0])
-    figure, axes = _figure(6.4, 5.4)
+    figure, axes = style.house_figure(6.4, 5.4)
     edge, bottom = _corner(curves)
     if edge == 1:
-        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (4, 4)))
-        axes.text(0.3, 0.28, "guessing", rotation=45, rotation_mode="anchor", va="top", color=FAINT, size=9)
+        axes.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1, linestyle=(0, (4, 4)))
+        axes.text(
+            0.3, 0.28, "guessing", rotation=45, rotation_mode="anchor", va="top", color=style.FAINT, size=9
+        )
     many = len(curves) > _LABELLED_CURVES
     for place, (area, name, false, true) in enumerate(curves):
         if many:
             named = place < 5
-            style: dict[str, Any] = {
-                "color": _PALETTE[place] if named else "#b8c2cc",
+            look: dict[str, Any] = {
+                "color": style.PALETTE[place] if named else "#b8c2cc",
                 "linewidth": 1.8 if named else 0.7,
                 "alpha": 1.0 if named else 0.6,
                 "zorder": 4 if named else 2,
             }
         else:
-            named, style = (
+            named, look = (
                 True,
                 {
-                    "color": _PALETTE[place % len(_PALETTE)],
-                    "linestyle": "-" if place < len(_PALETTE) else (0, (5, 1.5)),
+                    "color": style.PALETTE[place % len(style.PALETTE)],
+                    "linestyle": "-" if place < len(style.PALETTE) else (0, (5, 1.5)),
                     "linewidth": 1.8,
                     "zorder": 10 - place / 10,
                 },
             )
-        axes.plot(false, true, label=f"{area:.4f}  {_short(name)}" if named else None, **style)
+        axes.plot(false, true, label=f"{area:.4f}  {style.short(name)}" if named else None, **look)
     if curves:
         heading = "lowest five areas" if many else "area under the curve"
         axes.legend(title=heading, loc="lower right", frameon=False, alignment="left", handlelength=1.6)
     axes.set(xlim=(-0.01 * edge, edge), ylim=(bottom, 1 + 0.01 * (1 - bottom)))
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
-    axes.xaxis.set_major_formatter(_percent())
-    axes.yaxis.set_major_formatter(_percent())
-    axes.xaxis.set_major_locator(_few_ticks())
+    axes.xaxis.set_major_formatter(style.percents())
+    axes.yaxis.set_major_formatter(style.percents())
+    axes.xaxis.set_major_locator(style.few_ticks())
     what = (
-        f"{_short(class_names[-1])} against {_short(class_names[0])}"
+        f"{style.short(class_names[-1])} against {style.short(class_names[0])}"
         if classes == 2
         else "each class against the rest"
     )
     areas = [curve[0] for curve in curves]
     mean = f"; mean area {np.mean(areas):.4f}" if len(areas) > 1 else ""
     part = f"; the corner up to {edge:.0%} false positives" if edge < 1 else ""
-    _title(axes, "ROC curves" if classes > 2 else "ROC curve", what + mean + part)
-    _save(figure, path)
+    style.title(axes, "ROC curves" if classes > 2 else "ROC curve", what + mean + part)
+    style.save(figure, path)
 
 
 def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Path) -> None:
@@ -153,11 +158,11 @@ def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Pat
     count, confidence, accuracy = bins["count"], bins["confidence"], bins["accuracy"]
     error = float(np.nansum(count * np.abs(accuracy - confidence)) / count.sum())
     left, width = np.arange(CALIBRATION_BINS) / CALIBRATION_BINS, 1 / CALIBRATION_BINS
-    figure, (above, below) = _figure(6.4, 6.2, rows=2, height_ratios=(3.2, 1), sharex=True)
+    figure, (above, below) = style.house_figure(6.4, 6.2, rows=2, height_ratios=(3.2, 1), sharex=True)
     some = count > 0
-    above.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (4, 4)), zorder=3)
+    above.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1, linestyle=(0, (4, 4)), zorder=3)
     common = np.fmin(accuracy, confidence)
-    above.bar(left, np.nan_to_num(common), width * 0.92, align="edge", color=BLUE, zorder=2)
+    above.bar(left, np.nan_to_num(common), width * 0.92, align="edge", color=style.BLUE, zorder=2)
     for more, tone, name in (
         (confidence - common, "#f3c27a", "more confident than right"),
         (accuracy - common, "#a9d3ee", "more right than confident"),
@@ -165,9 +170,9 @@ def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Pat
         height, base = np.nan_to_num(more), np.nan_to_num(common)
         above.bar(left, height, width * 0.92, bottom=base, align="edge", color=tone, label=name, zorder=2)
     above.set(ylim=(0, 1.02), ylabel="accuracy in the bin")
-    above.yaxis.set_major_formatter(_percent())
+    above.yaxis.set_major_formatter(style.percents())
     above.legend(loc="upper left", edgecolor="none", framealpha=0.9)
-    _title(
+    style.title(
         above,
         "Reliability",
         f"expected calibration error {error:.3f} over {CALIBRATION_BINS} bins, {count.sum():,} rows",
@@ -175,16 +180,16 @@ def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Pat
     below.bar(left, count, width * 0.92, align="edge", color="#9aa7b4", zorder=2)
     for place in np.flatnonzero(some):
         below.annotate(
-            _compact(count[place]), (left[place] + width / 2, count[place]), (0, 2), textcoords="offset points",
-            ha="center", size=7.5, color=FAINT,
+            style.compact(count[place]), (left[place] + width / 2, count[place]), (0, 2),
+            textcoords="offset points", ha="center", size=7.5, color=style.FAINT,
         )  # fmt: skip
     below.set(
         xlim=(0, 1), ylim=(0, count.max() * 1.22), ylabel="rows", xlabel="confidence (largest probability)"
     )
-    below.xaxis.set_major_formatter(_percent())
+    below.xaxis.set_major_formatter(style.percents())
     below.set_yticks([])
     below.grid(visible=False)
-    _save(figure, path)
+    style.save(figure, path)
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -201,7 +206,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     accuracies = any(epoch.get("validation_accuracy") is not None for epoch in history)
     keys = ("loss", "accuracy", "rate") if accuracies else ("loss", "rate")
     ratios = {"loss": 2.2, "accuracy": 1.6, "rate": 0.8}
-    figure, grid = _figure(
+    figure, grid = style.house_figure(
         4.6 * len(phases) + 1.8,
         1.6 + 1.15 * sum(ratios[key] for key in keys),
         rows=len(keys),
@@ -214,31 +219,31 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
         epochs = [epoch for epoch in history if epoch["phase"] == phase]
         panels = dict(zip(keys, grid[:, column], strict=True))
         last = max(epoch["epoch"] for epoch in epochs)
-        _title(panels["loss"], title, f"{last} epoch{'s' if last > 1 else ''}")
+        style.title(panels["loss"], title, f"{last} epoch{'s' if last > 1 else ''}")
         lines = [
-            _curve(panels["loss"], epochs, "train_loss", BLUE),
-            _curve(panels["loss"], epochs, "validation_loss", RED),
+            _curve(panels["loss"], epochs, "train_loss", style.BLUE),
+            _curve(panels["loss"], epochs, "validation_loss", style.RED),
         ]
         names = [
             f"{name} {value:.3g}"
             for name, value in zip(("training", "validation"), lines, strict=True)
             if value
         ]
-        _end_labels(panels["loss"], [value for value in lines if value], names, (BLUE, RED), last)
-        _curve(panels["rate"], epochs, "learning_rate", FAINT)
+        _end_labels(panels["loss"], [value for value in lines if value], names, (style.BLUE, style.RED), last)
+        _curve(panels["rate"], epochs, "learning_rate", style.FAINT)
         panels["rate"].set_ylim(bottom=0)
-        panels["rate"].yaxis.set_major_locator(_few_ticks())
-        panels["rate"].yaxis.set_major_formatter(_powers())
+        panels["rate"].yaxis.set_major_locator(style.few_ticks())
+        panels["rate"].yaxis.set_major_formatter(style.powers())
         if accuracies:
             _accuracy_panel(panels["accuracy"], epochs, last)
         panels["rate"].set_xlabel("epoch")
         panels["rate"].set_xlim(0.5, last + 0.5 + 0.3 * last)
-        panels["rate"].xaxis.set_major_locator(_whole_numbers(last))
+        panels["rate"].xaxis.set_major_locator(style.whole_numbers(last))
     for panel, label in zip(
         grid[:, 0], [{"rate": "learning rate"}.get(key, key) for key in keys], strict=True
     ):
         panel.set_ylabel(label)
-    _save(figure, path)
+    style.save(figure, path)
 
 
 def scores_beside_floors(
@@ -250,10 +255,12 @@ def scores_beside_floors(
     left blank.
     """
     rows = [("model", scores), *((name.replace("_", " "), floor) for name, floor in floors.items())]
-    figure, grid = _figure(10.4, 1.0 + 2 * (0.72 + 0.3 * len(rows)), rows=2, columns=3, sharey=True)
+    figure, grid = style.house_figure(
+        10.4, 1.0 + 2 * (0.72 + 0.3 * len(rows)), rows=2, columns=3, sharey=True
+    )
     for place, (axes, (key, title, better)) in enumerate(zip(grid.ravel(), _SHOWN_SCORES, strict=True)):
         for line, (_, result) in enumerate(rows):
-            entry, tone = result[key], BLUE if line == 0 else "#8a96a3"
+            entry, tone = result[key], style.BLUE if line == 0 else "#8a96a3"
             if entry["value"] is None:
                 continue
             axes.plot(
@@ -266,8 +273,10 @@ def scores_beside_floors(
             )
             axes.plot(entry["value"], line, "o", color=tone, markersize=7 if line == 0 else 6, zorder=4)
             axes.annotate(
-                f"{entry['value']:.3f}", (entry["value"], line), (0, 6), textcoords="offset points", ha="center",
-                size=8.5, color=INK if line == 0 else FAINT, weight="bold" if line == 0 else "normal",
+                f"{entry['value']:.3f}", (entry["value"], line), (0, 6),
+                textcoords="offset points", ha="center",
+                size=8.5, color=style.INK if line == 0 else style.FAINT,
+                weight="bold" if line == 0 else "normal",
             )  # fmt: skip
         axes.set(ylim=(len(rows) - 0.5, -0.75))
         axes.set_yticks(range(len(rows)), [name for name, _ in rows])
@@ -275,19 +284,18 @@ def scores_beside_floors(
         axes.margins(x=0.17)
         axes.spines["left"].set_visible(False)
         axes.grid(visible=False, axis="y")
-        axes.xaxis.set_major_locator(_few_ticks())
-        axes.set_title(f"{title}  ({better} is better)", loc="left", size=10, color=INK)
+        axes.xaxis.set_major_locator(style.few_ticks())
+        axes.set_title(f"{title}  ({better} is better)", loc="left", size=10, color=style.INK)
         if place % 3 == 0:
-            axes.get_yticklabels()[0].set(weight="bold", color=BLUE)
+            axes.get_yticklabels()[0].set(weight="bold", color=style.BLUE)
     sizes = f"{scores['rows']:,} test rows"
     if scores["groups"] < scores["rows"]:
         sizes += f" in {scores['groups']:,} groups"
     title = f"Model beside its floors: value and 95% interval, {sizes}"
-    figure.suptitle(title, x=0.012, ha="left", size=12, weight="bold", color=INK)
-    _save(figure, path)
+    figure.suptitle(title, x=0.012, ha="left", size=12, weight="bold", color=style.INK)
+    style.save(figure, path)
 
 
-_PALETTE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, "#8a6d00", "#5b5b5b")
 _PHASES = (("pretrain", "Pretraining"), ("finetune", "Fine-tuning"))
 _SHOWN_SCORES = (
     ("accuracy", "Accuracy", "higher"),
@@ -300,7 +308,7 @@ _SHOWN_SCORES = (
 
 
 def _corner(curves: Sequence[tuple[Any, ...]]) -> tuple[float, float]:
-    """How far right and from how low to show the ROC curves: (1, 0) unless all have risen to 97% by a fifth."""
+    """How far right and from how low to show the ROC curves: (1, 0) unless all rise to 97% by a fifth."""
     for edge in (0.01, 0.02, 0.05, 0.1, 0.2):
         if curves and all(np.interp(edge, false, true) >= 0.97 for *_, false, true in curves):
             start = min(float(np.interp(edge / 50, false, true)) for *_, false, true in curves)
@@ -319,8 +327,10 @@ def _curve(axes: Any, epochs: Sequence[Mapping[str, Any]], key: str, color: str)
 
 
 def _accuracy_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -> None:
-    if _curve(axes, epochs, "validation_accuracy", GREEN) is None:
-        axes.text(0.5, 0.5, "no accuracy in this phase", transform=axes.transAxes, ha="center", color=FAINT)
+    if _curve(axes, epochs, "validation_accuracy", style.GREEN) is None:
+        axes.text(
+            0.5, 0.5, "no accuracy in this phase", transform=axes.transAxes, ha="center", color=style.FAINT
+        )
         axes.set_yticks([])
         axes.grid(visible=False)
         axes.tick_params(length=0)
@@ -329,13 +339,13 @@ def _accuracy_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -
     known = [epoch for epoch in epochs if epoch.get("validation_accuracy") is not None]
     best = max(known, key=lambda epoch: epoch["validation_accuracy"])
     value = best["validation_accuracy"]
-    axes.plot(best["epoch"], value, "o", markersize=9, markerfacecolor="none", markeredgecolor=GREEN)
-    axes.yaxis.set_major_formatter(_percent())
+    axes.plot(best["epoch"], value, "o", markersize=9, markerfacecolor="none", markeredgecolor=style.GREEN)
+    axes.yaxis.set_major_formatter(style.percents())
     _end_labels(
         axes,
         [known[-1]["validation_accuracy"]],
         [f"validation\nbest {value:.1%}\nat epoch {best['epoch']}"],
-        (GREEN,),
+        (style.GREEN,),
         last,
     )
 
@@ -360,96 +370,3 @@ def _end_labels(
             size=9,
             color=color,
         )
-
-
-def _figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
-    """A figure in inches with its axes in the house style."""
-    from matplotlib.figure import Figure
-
-    ratios = options.pop("height_ratios", None)
-    figure = Figure(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
-    grid = figure.subplots(
-        rows, columns, gridspec_kw={"height_ratios": ratios} if ratios is not None else None, **options
-    )
-    for axes in np.ravel(grid):
-        axes.set_axisbelow(True)
-        axes.grid(color=GRID, linewidth=0.8)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color("#b8c2cc")
-        axes.tick_params(colors=FAINT, labelcolor=INK, labelsize=9, length=3)
-        axes.xaxis.label.set_color(FAINT)
-        axes.yaxis.label.set_color(FAINT)
-    return figure, grid
-
-
-def _save(figure: Any, path: Path) -> None:
-    # matplotlib would write its version into the file.
-    figure.savefig(path, format="png", metadata={"Software": None})
-
-
-def _title(axes: Any, title: str, subtitle: str) -> None:
-    axes.set_title(f"{title}\n", loc="left", size=12, weight="bold", color=INK)
-    axes.annotate(
-        subtitle,
-        (0, 1),
-        (0, 7),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        size=9,
-        color=FAINT,
-        va="bottom",
-    )
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 18 else name[:17] + "…"
-
-
-def _compact(count: int) -> str:
-    return (
-        f"{count}" if count < 1000 else f"{count / 1000:.1f}k" if count < 100_000 else f"{count / 1000:.0f}k"
-    )
-
-
-def _blues() -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("share", ["#f3f6f9", "#b9d6ea", "#4f9bc9", BLUE, "#00395c"])
-
-
-def _percent() -> Any:
-    from matplotlib.ticker import PercentFormatter
-
-    return PercentFormatter(xmax=1, decimals=0)
-
-
-def _shares(power: float) -> Any:
-    from matplotlib.colors import PowerNorm
-
-    return PowerNorm(power, vmin=0, vmax=1)
-
-
-def _powers() -> Any:
-    from matplotlib.ticker import FuncFormatter
-
-    return FuncFormatter(
-        lambda rate, _: (
-            "0" if rate == 0 else f"{rate:g}" if rate >= 0.01 else f"{rate:.0e}".replace("e-0", "e-")
-        )
-    )
-
-
-def _few_ticks() -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(nbins=5, steps=[1, 2, 5, 10])
-
-
-def _whole_numbers(last: int) -> Any:
-    from matplotlib.ticker import FixedLocator
-
-    step = next(
-        step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if last / step <= 8 or step == 1000
-    )
-    return FixedLocator([1, *range(step, last + 1, step)] if step > 1 else list(range(1, last + 1)))

@@ -14,10 +14,13 @@ from chainrule.evaluation.scores import SCORES
 
 
 class Figure(NamedTuple):
-    """A PNG file to show; the caption also stands in for it where it cannot be seen."""
+    """A PNG file to show; the caption also stands in for it where it cannot be seen, `wide` gives it
+    the full width of the page.
+    """
 
     path: Path
     caption: str
+    wide: bool = False
 
 
 class Mistake(NamedTuple):
@@ -70,7 +73,8 @@ def to_html(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(recipe)} · Chainrule</title><style>{_STYLE}</style></head>\n<body><main>"
-        f'<header><p class="over">Chainrule report</p><h1>{escape(recipe)}</h1><dl class="facts">{lines}</dl></header>\n'
+        f'<header><p class="over">Chainrule report</p><h1>{escape(recipe)}</h1>'
+        f'<dl class="facts">{lines}</dl></header>\n'
         + "\n".join(section for section in sections if section)
         + "\n</main></body></html>\n"
     )
@@ -133,7 +137,8 @@ def _scores_table(
         better = "lower" if key in _LOWER_IS_BETTER else "higher"
         cells = "".join(_cell(floors[name][key]) for name in ranked)
         lines.append(
-            f"<tr><th>{_NAMES[key]} <small>{better} is better</small></th>{_cell(scores[key], 'own')}{cells}</tr>"
+            f"<tr><th>{_NAMES[key]} <small>{better} is better</small></th>"
+            f"{_cell(scores[key], 'own')}{cells}</tr>"
         )
     return (
         f'<div class="scroll"><table><thead><tr><th></th><th class="own">this model</th>{head}</tr></thead>'
@@ -144,9 +149,9 @@ def _scores_table(
 def _notes(scores: Mapping[str, Any]) -> str:
     drawn = "rows" if scores["groups"] == scores["rows"] else f"the {scores['groups']:,} groups of rows"
     note = (
-        f"{scores['rows']:,} test rows. Intervals: 2.5th to 97.5th percentile of {scores['resamples']:,} bootstrap "
-        f"resamples of {drawn}. The calibration error has 15 equal-width bins; resampling inflates it, so its interval can "
-        "lie above its value."
+        f"{scores['rows']:,} test rows. Intervals: 2.5th to 97.5th percentile of {scores['resamples']:,} "
+        f"bootstrap resamples of {drawn}. The calibration error has 15 equal-width bins; resampling inflates "
+        "it, so its interval can lie above its value."
     )
     undefined = scores["undefined_resamples"]["roc_auc"]
     if undefined:
@@ -176,7 +181,9 @@ def _class_table(per_class: Mapping[str, Mapping[str, Any]]) -> str:
 def _figure(figure: Figure) -> str:
     caption = escape(figure.caption)
     source = _data_uri(figure.path.read_bytes())
-    return f'<figure><img src="{source}" alt="{caption}" loading="lazy"><figcaption>{caption}</figcaption></figure>'
+    kind = ' class="wide"' if figure.wide else ""
+    image = f'<img src="{source}" alt="{caption}" loading="lazy">'
+    return f"<figure{kind}>{image}<figcaption>{caption}</figcaption></figure>"
 
 
 def _mistakes(mistakes: Sequence[Mistake]) -> str:
@@ -185,15 +192,18 @@ def _mistakes(mistakes: Sequence[Mistake]) -> str:
     cards = []
     for mistake in mistakes:
         if isinstance(mistake.input, bytes):
-            shown = f'<img src="{_data_uri(mistake.input)}" alt="test row {escape(mistake.id)}">'
+            kind, shown = (
+                "picture",
+                f'<img src="{_data_uri(mistake.input)}" alt="test row {escape(mistake.id)}">',
+            )
         else:
-            shown = f"<blockquote>{escape(mistake.input)}</blockquote>"
+            kind, shown = "words", f"<blockquote>{escape(mistake.input)}</blockquote>"
         cards.append(
-            f'<li class="{"picture" if isinstance(mistake.input, bytes) else "words"}">{shown}<p><b>{escape(mistake.predicted)}</b> '
-            f"{mistake.probability:.1%}<br>in truth <b>{escape(mistake.true)}</b><br><small>{escape(mistake.id)}</small></p></li>"
+            f'<li class="{kind}">{shown}<p><b>{escape(mistake.predicted)}</b> {mistake.probability:.1%}<br>'
+            f"in truth <b>{escape(mistake.true)}</b><br><small>{escape(mistake.id)}</small></p></li>"
         )
     return (
-        '<p class="note">The wrong test rows that the model was surest of: look here first for wrong labels.</p>'
+        '<p class="note">The wrong test rows the model was surest of: look here first for wrong labels.</p>'
         f'<ol class="mistakes">{"".join(cards)}</ol>'
     )
 
@@ -219,18 +229,23 @@ def _data_uri(png: bytes) -> str:
 
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1f2933;--faint:#5f6b78;--page:#f5f7f9;--card:#fff;--line:#dfe4e9;--own:#0072b2;
+:root{color-scheme:light dark;--ink:#1f2933;--faint:#5f6b78;--page:#f5f7f9;--card:#fff;--line:#dfe4e9;
+--own:#0072b2;
 --other:#b4bec8;--soft:#eaf3f9}
-@media(prefers-color-scheme:dark){:root{--ink:#e6eaee;--faint:#9aa7b4;--page:#12171c;--card:#1b2229;--line:#313b45;
+@media(prefers-color-scheme:dark){:root{--ink:#e6eaee;--faint:#9aa7b4;--page:#12171c;--card:#1b2229;
+--line:#313b45;
 --own:#56b4e9;--other:#566370;--soft:#1d2d38}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+body{margin:0;background:var(--page);color:var(--ink);
+font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:68rem;margin:0 auto;padding:2rem 1rem 4rem}
-h1{font-size:2rem;line-height:1.15;margin:0 0 .6rem;overflow-wrap:anywhere}h2{font-size:1.15rem;margin:0 0 .8rem}
+h1{font-size:2rem;line-height:1.15;margin:0 0 .6rem;overflow-wrap:anywhere}h2{font-size:1.15rem;
+margin:0 0 .8rem}
 .over{margin:0;color:var(--faint);font-size:.85rem}
 .facts{display:flex;flex-wrap:wrap;gap:.2rem 1.6rem;margin:0 0 1.4rem;font-size:.9rem}
 .facts dt{color:var(--faint);margin-right:-1.2rem}.facts dd{margin:0;overflow-wrap:anywhere}
-section{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1.25rem;margin-bottom:1rem}
+section{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1.25rem;
+margin-bottom:1rem}
 small,.note,figcaption{color:var(--faint);font-size:.82rem}.note{margin:.8rem 0 0}
 .headline{display:grid;grid-template-columns:minmax(13rem,1fr) 2fr;gap:1.5rem;align-items:center}
 .headline p{margin:0}.score{font-size:3.4rem;font-weight:700;line-height:1.1;color:var(--own)}
@@ -239,17 +254,22 @@ small,.note,figcaption{color:var(--faint);font-size:.82rem}.note{margin:.8rem 0 
 .bar .name{text-align:right;font-size:.92rem}.bar .number{font-variant-numeric:tabular-nums}
 .bar.model .name,.bar.model .number{font-weight:700}
 .track{position:relative;height:1.1rem;background:var(--page);border-radius:.2rem}
-.track i{position:absolute;top:0;bottom:0;display:block}.fill{left:0;border-radius:.2rem;background:var(--other)}
-.model .fill{background:var(--own)}.track .span{top:50%;bottom:auto;height:2px;margin-top:-1px;background:var(--ink)}
+.track i{position:absolute;top:0;bottom:0;display:block}.fill{left:0;border-radius:.2rem;
+background:var(--other)}
+.model .fill{background:var(--own)}.track .span{top:50%;bottom:auto;height:2px;margin-top:-1px;
+background:var(--ink)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
-th,td{padding:.4rem .7rem;text-align:right;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums;
+th,td{padding:.4rem .7rem;text-align:right;border-bottom:1px solid var(--line);
+font-variant-numeric:tabular-nums;
 vertical-align:baseline}
 td small{display:block;white-space:nowrap}th small{font-weight:400;display:block}
 th{font-weight:600}tbody th,th:first-child{text-align:left}thead th{color:var(--faint);font-weight:600}
 tbody tr:last-child>*{border-bottom:0}td.own,th.own{background:var(--soft);font-weight:600;color:var(--ink)}
 td.own small{font-weight:400}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem;align-items:start}
-figure{margin:0}figure img{width:100%;height:auto;background:#fff;border-radius:.4rem;border:1px solid var(--line)}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem;
+align-items:start}
+figure{margin:0}figure.wide{grid-column:1/-1}figure img{width:100%;height:auto;background:#fff;
+border-radius:.4rem;border:1px solid var(--line)}
 .mistakes{list-style:none;padding:0;margin:1rem 0 0;display:grid;gap:.8rem;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}
 .mistakes li{border:1px solid var(--line);border-radius:.5rem;padding:.7rem}
@@ -257,6 +277,8 @@ grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}
 .picture{display:flex;gap:.8rem;align-items:center}.picture img{width:5.5rem;height:5.5rem;object-fit:contain;
 image-rendering:pixelated;background:#888;border-radius:.3rem;flex:none}
 .words blockquote{margin:0 0 .5rem;max-height:9rem;overflow:auto;overflow-wrap:anywhere;white-space:pre-wrap}
-@media(max-width:44rem){.headline{grid-template-columns:1fr}.bar{grid-template-columns:1fr 3.6rem;gap:.1rem .7rem}
-.bar .name{grid-column:1/3;text-align:left}main{padding:1.2rem .7rem}section{padding:1rem}th,td{padding:.35rem .4rem}}
+@media(max-width:44rem){.headline{grid-template-columns:1fr}.bar{grid-template-columns:1fr 3.6rem;
+gap:.1rem .7rem}
+.bar .name{grid-column:1/3;text-align:left}main{padding:1.2rem .7rem}section{padding:1rem}
+th,td{padding:.35rem .4rem}}
 """.replace("\n", "")

@@ -142,7 +142,7 @@ def _checked(
 
 def _confidence_bin(confidence: np.ndarray) -> np.ndarray:
     upper = np.ceil(confidence * CALIBRATION_BINS).astype(np.int64)
-    return np.clip(upper, 1, CALIBRATION_BINS) - 1
+    return np.asarray(np.clip(upper, 1, CALIBRATION_BINS) - 1)
 
 
 def _group_sums(labels: np.ndarray, probabilities: np.ndarray, index: np.ndarray, group_count: int) -> Any:
@@ -181,7 +181,7 @@ def _score_orders(
     order) its group and the bounds of its block of equal scores.
     """
     classes = probabilities.shape[1]
-    orders = []
+    orders: list[tuple[np.ndarray, ...]] = []
     for positive in [1] if classes == 2 else range(classes):
         order = np.argsort(probabilities[:, positive], kind="stable")
         ranked = probabilities[order, positive]

@@ -113,7 +113,7 @@ def _page(job: Job, card: dict[str, Any], test: Any, labels: Any, probabilities:
     ]
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
     facts = {"task": card["task"], "net": card["net"]["name"], "data": source["name"], **({"about": source["description"]} if "description" in source else {})}
-    figures = [page.Figure(plots / f"{name}.png", caption) for name, caption in FIGURES.items()]
+    figures = [page.Figure(plots / f"{name}.png", caption, wide=name in ("scores", "learning_curves")) for name, caption in FIGURES.items()]
     html = page.to_html(job.recipe, report["test"], report["floor"], facts, figures, mistakes)
     path = job.out("reports/{recipe}/report.html")
     path.write_text(html, encoding="utf-8")

@@ -19,7 +19,7 @@ def ingest(job: Job) -> None:
     write_rows(out / "rows.parquet", rows)
     write_json(out / "source.json", {"source": kind, **_card(path)})
     parts = rows["part"].fillna("to be split").value_counts().sort_index()
-    report = {"rows": len(rows), "parts": {part: int(count) for part, count in parts.items()}}
+    report = {"rows": len(rows), "parts": {part: int(count) for part, count in parts.items()}, "left_out": rows.attrs}
     write_json(job.out("reports/{recipe}/ingest.json"), report)
     job.run.metrics({"rows": len(rows)})
     job.say(f"{len(rows):,} rows from {kind} ({', '.join(f'{part} {count:,}' for part, count in parts.items())})")

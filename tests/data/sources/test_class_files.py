@@ -24,13 +24,12 @@ def test_rows_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
     assert frame["text"].tolist() == [b"fine", b"nice", b"poor"]
     assert frame["label"].tolist() == ["positive", "positive", "negative"]
     assert frame["origin"].tolist() == ["good.txt:1", "good.txt:2", "bad.txt:1"]
-    assert frame["part"].isna().all() and frame["problem"].isna().all()
+    assert frame["part"].isna().all()
+    assert frame["problem"].isna().all()
 
 
 def test_bytes_stay_as_found_but_for_line_ends_and_byte_order_mark(tmp_path: Path) -> None:
-    frame = class_files.read(
-        write(tmp_path, good=b"\xef\xbb\xbfa \x93b\x94\t\r\n\r\n \xff last"), files=FILES
-    )
+    frame = class_files.read(write(tmp_path, good=b"\xef\xbb\xbfa \x93b\x94\t\r\n\r\n \xff last"), files=FILES)
     assert frame["text"].tolist()[:3] == [b"a \x93b\x94\t", b"", b" \xff last"]
 
 

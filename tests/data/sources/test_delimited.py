@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pandas
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,15 +35,15 @@ CSV: dict[str, Any] = TSV | {
 }
 
 
-def read(folder: Path, content: bytes, options: dict[str, Any], **changes: Any) -> pandas.DataFrame:
+def read(folder: Path, content: bytes, options: dict[str, Any], **changes: Any) -> pd.DataFrame:
     options = options | changes
     for name in options["files"].values():
         (folder / name).write_bytes(content)
     return delimited.read(folder, **options)
 
 
-def values(frame: pandas.DataFrame, column: str) -> list[Any]:
-    return [None if pandas.isna(value) else value for value in frame[column]]
+def values(frame: pd.DataFrame, column: str) -> list[Any]:
+    return [None if pd.isna(value) else value for value in frame[column]]
 
 
 def test_quotes_are_characters_without_quoting(tmp_path: Path) -> None:
@@ -67,14 +67,8 @@ def test_bytes_of_the_text_stay_as_found(tmp_path: Path) -> None:
     assert frame["text"][1] == body
 
 
-@given(
-    st.lists(
-        st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1), min_size=1, max_size=5
-    )
-)
-def test_what_a_csv_writer_wrote_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[str]
-) -> None:
+@given(st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1), min_size=1, max_size=5))
+def test_what_a_csv_writer_wrote_is_read_back(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(["label", "text"])

@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 
-import numpy
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -18,11 +18,13 @@ def test_pixels_and_labels_are_those_of_scikit_learn() -> None:
 
     frame = digits.read(CARD, block=20)
     bundled = load_digits()
-    assert len(frame) == 1797 and frame["id"].is_unique
+    assert len(frame) == 1797
+    assert frame["id"].is_unique
     assert frame["label"].tolist() == [str(digit) for digit in bundled.target]
-    decoded = numpy.stack([numpy.asarray(Image.open(io.BytesIO(png))) for png in frame["image"]])
-    assert decoded.dtype == numpy.uint8 and decoded.shape == (1797, 8, 8)
-    assert numpy.abs(decoded - bundled.images * 255 / 16).max() <= 0.5
+    decoded = np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in frame["image"]])
+    assert decoded.dtype == np.uint8
+    assert decoded.shape == (1797, 8, 8)
+    assert np.abs(decoded - bundled.images * 255 / 16).max() <= 0.5
 
 
 @pytest.mark.parametrize("block", [1, 20, 1797])

@@ -6,7 +6,7 @@ import os
 import struct
 from pathlib import Path
 
-import numpy
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -17,7 +17,7 @@ CLASSES = ["zero", "one", "two"]
 
 
 def images(count: int, height: int = 4, width: int = 3) -> bytes:
-    pixels = numpy.random.default_rng(count).integers(0, 256, (count, height, width), dtype=numpy.uint8)
+    pixels = np.random.default_rng(count).integers(0, 256, (count, height, width), dtype=np.uint8)
     return struct.pack(">4I", 2051, count, height, width) + pixels.tobytes()
 
 
@@ -37,15 +37,16 @@ def folder(tmp_path: Path) -> Path:
 def test_rows_hold_the_pixels_in_file_order(folder: Path) -> None:
     frame = idx.read(folder, classes=CLASSES)
     assert frame["id"].tolist()[:2] == ["train/000000", "train/000001"]
-    assert frame["id"].is_unique and frame["group"].tolist() == frame["id"].tolist()
+    assert frame["id"].is_unique
+    assert frame["group"].tolist() == frame["id"].tolist()
     assert frame["part"].tolist() == ["train"] * 5 + ["test"] * 2
     assert frame["origin"][6] == "t10k-images-idx3-ubyte:1"
-    expected = numpy.frombuffer(images(5)[16:], dtype=numpy.uint8).reshape(5, 4, 3)
+    expected = np.frombuffer(images(5)[16:], dtype=np.uint8).reshape(5, 4, 3)
     for png, pixels in zip(frame["image"], expected, strict=False):
         image = Image.open(io.BytesIO(png))
         image.load()
         assert (image.format, image.mode, image.size) == ("PNG", "L", (3, 4))
-        assert (numpy.asarray(image) == pixels).all()
+        assert (np.asarray(image) == pixels).all()
 
 
 def test_a_label_without_a_name_passes_with_its_problem(folder: Path) -> None:
@@ -87,7 +88,8 @@ def test_damaged_files_are_named(folder: Path, name: str, content: bytes | None,
         (folder / name).write_bytes(content)
     with pytest.raises(DataError, match=message) as error:
         idx.read(folder, classes=CLASSES)
-    assert "\n" not in str(error.value) and str(folder) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert str(folder) in str(error.value)
 
 
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
@@ -101,8 +103,6 @@ def test_fashion_mnist_is_complete() -> None:
     frame = idx.read(path, classes=[f"class {i}" for i in range(10)])
     assert frame.groupby(["part", "label"]).size().unique().tolist() == [1000, 6000]
     assert frame["part"].value_counts().to_dict() == {"train": 60_000, "test": 10_000}
-    raw = numpy.frombuffer(
-        gzip.decompress((path / "t10k-images-idx3-ubyte.gz").read_bytes())[16:], numpy.uint8
-    )
-    last = numpy.asarray(Image.open(io.BytesIO(frame["image"].iloc[-1])))
+    raw = np.frombuffer(gzip.decompress((path / "t10k-images-idx3-ubyte.gz").read_bytes())[16:], np.uint8)
+    last = np.asarray(Image.open(io.BytesIO(frame["image"].iloc[-1])))
     assert (last == raw.reshape(-1, 28, 28)[-1]).all()

@@ -23,24 +23,25 @@ def test_folders_are_labels_and_rows_are_sorted(tmp_path: Path) -> None:
     assert frame["group"].tolist() == ["cat/a", "cat/z", "dog/b"]
     assert frame["image"].tolist() == [b"cat/a.JPEG", b"cat/z.jpg", b"dog/b.PNG"]
     assert frame["origin"].tolist() == frame["id"].tolist()
-    assert frame["part"].isna().all() and frame["problem"].isna().all()
+    assert frame["part"].isna().all()
+    assert frame["problem"].isna().all()
 
 
 def test_part_folders_give_parts(tmp_path: Path) -> None:
-    frame = image_folder.read(
-        write(tmp_path, "Train/cat/a.png", "val/cat/a.png", "TEST/cat/a.png"), group_pattern=None
-    )
+    frame = image_folder.read(write(tmp_path, "Train/cat/a.png", "val/cat/a.png", "TEST/cat/a.png"), group_pattern=None)
     assert dict(zip(frame["id"], frame["part"], strict=True)) == {
         "TEST/cat/a.png": "test",
         "Train/cat/a.png": "train",
         "val/cat/a.png": "validation",
     }
-    assert set(frame["label"]) == {"cat"} and frame["group"].is_unique
+    assert set(frame["label"]) == {"cat"}
+    assert frame["group"].is_unique
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     frame = image_folder.read(write(tmp_path, "train/a.png", "bus/b.png"), group_pattern=None)
-    assert frame["label"].tolist() == ["bus", "train"] and frame["part"].isna().all()
+    assert frame["label"].tolist() == ["bus", "train"]
+    assert frame["part"].isna().all()
 
 
 def test_hidden_and_loose_files_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -59,9 +60,7 @@ def test_hidden_and_loose_files_are_left_out_and_counted(tmp_path: Path) -> None
 
 
 def test_other_files_pass_with_their_problem(tmp_path: Path) -> None:
-    frame = image_folder.read(
-        write(tmp_path, "cat/a.png", "cat/notes.txt", "cat/broken.jpg"), group_pattern=None
-    )
+    frame = image_folder.read(write(tmp_path, "cat/a.png", "cat/notes.txt", "cat/broken.jpg"), group_pattern=None)
     assert frame["problem"].dropna().to_dict() == {2: "not_an_image_file"}
     assert frame["image"].tolist() == [b"cat/a.png", b"cat/broken.jpg", b""]
 
@@ -82,9 +81,7 @@ def test_a_pattern_finds_the_group_in_the_file_name(tmp_path: Path) -> None:
         (("cat/a.png", "dog/.hidden"), "dog: class folder without files"),
     ],
 )
-def test_folders_without_classes_or_files_are_named(
-    tmp_path: Path, names: tuple[str, ...], message: str
-) -> None:
+def test_folders_without_classes_or_files_are_named(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
     with pytest.raises(DataError, match=message):
         image_folder.read(write(tmp_path, *names), group_pattern=None)
 

@@ -32,7 +32,8 @@ def test_options_are_the_arguments_of_the_reader(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(SOURCES))
 def test_every_option_is_explicit_and_described(kind: str) -> None:
     for field in SOURCES[kind].model_fields.values():
-        assert field.is_required() and field.description
+        assert field.is_required()
+        assert field.description
 
 
 @pytest.mark.parametrize(
@@ -51,9 +52,7 @@ def test_every_option_is_explicit_and_described(kind: str) -> None:
         ("reviews", {"path": "x", "seed": 1, "labelled": 0, "unlabelled": 0}, "greater than or equal to 1"),
     ],
 )
-def test_options_that_a_reader_could_not_use_are_refused(
-    kind: str, options: dict[str, Any], message: str
-) -> None:
+def test_options_that_a_reader_could_not_use_are_refused(kind: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         SOURCES[kind].model_validate(options)
 

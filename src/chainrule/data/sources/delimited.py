@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 # Bytes travel through the csv module as Latin-1 characters, one for one, and so come out as found.
 BYTES = "latin-1"
@@ -25,7 +25,7 @@ def read(
     label: str | int,
     labels: dict[str, str] | None,
     group: str | int | None,
-) -> "pandas.DataFrame":
+) -> "pd.DataFrame":
     """Raw rows of the files in the directory `path`, in the order of `files` and of their lines.
 
     `files` maps "train", "validation", "test", "unlabelled" or "all" (not split yet: `part` is None) to a
@@ -41,7 +41,7 @@ def read(
     an empty label is None. Raises DataError for a missing or empty file, a column that is not there, and a
     quote that is never closed.
     """
-    import pandas
+    import pandas as pd
 
     path = Path(path)
     if not path.is_dir():
@@ -84,30 +84,23 @@ def read(
             columns["part"].append(None if part == "all" else part)
             columns["origin"].append(f"{name}:{line}")
             columns["problem"].append(problem)
-    return pandas.DataFrame(
-        {
-            name: pandas.Series(values, dtype=object if name == "text" else "str")
-            for name, values in columns.items()
-        }
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype=object if name == "text" else "str") for name, values in columns.items()}
     )
 
 
 def _lines(file: Path) -> list[str]:
-    """The lines of the file with their ends, every byte as the Latin-1 character of its number."""
+    """Return the lines of the file with their ends, every byte as the Latin-1 character of its number."""
     try:
         data = file.read_bytes()
     except FileNotFoundError as error:
         raise DataError(f"{file}: missing; put it there or correct source.files") from error
     except OSError as error:
-        raise DataError(
-            f"{file}: cannot be read ({error.strerror}); source.files must name readable files"
-        ) from error
+        raise DataError(f"{file}: cannot be read ({error.strerror}); source.files must name readable files") from error
     if not data.strip():
         raise DataError(f"{file}: empty; fetch the file again or take it out of source.files")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(
-            f"{file}: UTF-16, where columns cannot be told apart as bytes; save the file as UTF-8"
-        )
+        raise DataError(f"{file}: UTF-16, where columns cannot be told apart as bytes; save the file as UTF-8")
     if data.startswith((b"\x1f\x8b", b"PK\x03\x04")):
         raise DataError(f"{file}: a compressed archive, not a delimited file; unpack it")
     lines = data.removeprefix(b"\xef\xbb\xbf").decode(BYTES).split("\n")
@@ -142,8 +135,8 @@ def _quoted_rows(file: Path, lines: list[str], delimiter: str) -> Iterator[tuple
         except csv.Error as error:
             if at == len(lines) and "end of data" in str(error):
                 raise DataError(
-                    f"{file}:{start + 1}: a quote opened here is never closed; the file is truncated or the quote "
-                    "is stray, fetch it again, mend the row, or set source.quoting to false"
+                    f"{file}:{start + 1}: a quote opened here is never closed; the file is truncated "
+                    "or the quote is stray, fetch it again, mend the row, or set source.quoting to false"
                 ) from error
             at = start + 1
             yield start + 1, None
@@ -152,7 +145,7 @@ def _quoted_rows(file: Path, lines: list[str], delimiter: str) -> Iterator[tuple
 
 
 def _usual_width(file: Path, rows: list[tuple[int, list[str] | None]]) -> int:
-    """The number of columns that most rows have: all there is to go by without a header."""
+    """Find the number of columns that most rows have: all there is to go by without a header."""
     from collections import Counter
 
     widths = Counter(len(cells) for _, cells in rows if cells)
@@ -168,11 +161,7 @@ def _column(file: Path, option: str, column: str | int, titles: list[str] | None
         if column not in names:
             raise DataError(
                 f"{file}: has no column {column!r} for source.{option}; "
-                + (
-                    f"its header names {', '.join(names)}"
-                    if titles
-                    else "without a header give its number, from 0"
-                )
+                + (f"its header names {', '.join(names)}" if titles else "without a header give its number, from 0")
             )
         return names.index(column)
     if column >= width:

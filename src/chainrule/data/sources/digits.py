@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
-    import numpy
-    import pandas
+    import numpy as np
+    import pandas as pd
 
 
-def read(path: Path, *, block: int) -> "pandas.DataFrame":
-    """Raw rows of the digits in their original order, described by the card at `path`
-    (data/sources/digits.yaml).
+def read(path: Path, *, block: int) -> "pd.DataFrame":
+    """Raw rows of the digits in their original order; `path` is their card (data/sources/digits.yaml).
 
     `image` holds PNG bytes (mode L, 8 by 8; the values 0..16 scaled to 0..255), `label` a class name of the
     card. The data keep the images of a writer together but do not name the writers, so a group is a `block`
@@ -21,7 +20,7 @@ def read(path: Path, *, block: int) -> "pandas.DataFrame":
     """
     import io
 
-    import pandas
+    import pandas as pd
     from PIL import Image
 
     card = _card(Path(path))
@@ -33,15 +32,15 @@ def read(path: Path, *, block: int) -> "pandas.DataFrame":
         Image.fromarray(array).save(buffer, format="PNG", compress_level=1)
         images.append(buffer.getvalue())
     count = range(len(images))
-    return pandas.DataFrame(
+    return pd.DataFrame(
         {
-            "id": pandas.Series([f"digits/{i:06d}" for i in count], dtype="str"),
-            "group": pandas.Series([f"block/{i // block:06d}" for i in count], dtype="str"),
-            "image": pandas.Series(images, dtype=object),
-            "label": pandas.Series([card["classes"][digit] for digit in digits], dtype="str"),
-            "part": pandas.Series([None] * len(images), dtype="str"),
-            "origin": pandas.Series([f"digits.csv.gz:{i + 1}" for i in count], dtype="str"),
-            "problem": pandas.Series([None] * len(images), dtype="str"),
+            "id": pd.Series([f"digits/{i:06d}" for i in count], dtype="str"),
+            "group": pd.Series([f"block/{i // block:06d}" for i in count], dtype="str"),
+            "image": pd.Series(images, dtype=object),
+            "label": pd.Series([card["classes"][digit] for digit in digits], dtype="str"),
+            "part": pd.Series([None] * len(images), dtype="str"),
+            "origin": pd.Series([f"digits.csv.gz:{i + 1}" for i in count], dtype="str"),
+            "problem": pd.Series([None] * len(images), dtype="str"),
         }
     )
 
@@ -53,9 +52,7 @@ def _card(path: Path) -> dict[str, Any]:
     try:
         card = yaml.safe_load(path.read_bytes())
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); source.path must name the digits card"
-        ) from error
+        raise DataError(f"{path}: cannot be read ({error.strerror}); source.path must name the digits card") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not valid YAML; restore the card from the repository") from error
     for key in ("classes", "sha256"):
@@ -66,7 +63,7 @@ def _card(path: Path) -> dict[str, Any]:
     return card
 
 
-def _bundled(path: Path, card: dict[str, Any]) -> "tuple[numpy.ndarray, numpy.ndarray]":
+def _bundled(path: Path, card: dict[str, Any]) -> "tuple[np.ndarray, np.ndarray]":
     """Pixels (n, 64) and digits (n,), both uint8, from the file in the installed package.
 
     The file is read directly: importing sklearn.datasets takes up to three seconds, this takes a fraction of
@@ -77,7 +74,7 @@ def _bundled(path: Path, card: dict[str, Any]) -> "tuple[numpy.ndarray, numpy.nd
     import zlib
     from importlib.util import find_spec
 
-    import numpy
+    import numpy as np
 
     spec = find_spec("sklearn")
     if spec is None or not spec.submodule_search_locations:
@@ -85,12 +82,10 @@ def _bundled(path: Path, card: dict[str, Any]) -> "tuple[numpy.ndarray, numpy.nd
     file = Path(spec.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
     try:
         content = gzip.decompress(file.read_bytes())
-        table = numpy.array(content.replace(b"\n", b",").rstrip(b",").split(b","), dtype="float64")
+        table = np.array(content.replace(b"\n", b",").rstrip(b",").split(b","), dtype="float64")
         table = table.reshape(-1, 65).astype("uint8")
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise DataError(
-            f"{file}: cannot be read as scikit-learn's digits; install scikit-learn again"
-        ) from error
+        raise DataError(f"{file}: cannot be read as scikit-learn's digits; install scikit-learn again") from error
     if hashlib.sha256(table.tobytes()).hexdigest() != card["sha256"]:
         raise DataError(
             f"{file}: other data than the card {path} describes (sha256); "

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
-    import numpy
-    import pandas
+    import numpy as np
+    import pandas as pd
 
 # The official names: (part of the split, file of images, file of labels).
 FILES = (
@@ -20,20 +20,20 @@ IMAGES_MAGIC = 2051  # 0x00000803: unsigned bytes, three dimensions
 LABELS_MAGIC = 2049  # 0x00000801: unsigned bytes, one dimension
 
 
-def read(path: Path, *, classes: list[str]) -> "pandas.DataFrame":
+def read(path: Path, *, classes: list[str]) -> "pd.DataFrame":
     """Raw rows of the four official files in the directory `path`, training part first, in file order.
 
     `classes` names the labels 0, 1, … A label beyond them goes through with `problem` "unknown_label".
     `image` holds PNG bytes (mode L), `id` is "train/000000" with the 0-based index in the file, and every
     image is its own group. Raises DataError for a missing, truncated or inconsistent file.
     """
-    import numpy
-    import pandas
+    import numpy as np
+    import pandas as pd
 
     path = Path(path)
     if not path.is_dir():
         raise DataError(f"{path}: no such directory; source.path must name the directory of the IDX files")
-    names = numpy.array([*classes, None], dtype=object)
+    names = np.array([*classes, None], dtype=object)
     frames = []
     for part, image_name, label_name in FILES:
         image_file, images = _read_idx(path, image_name, IMAGES_MAGIC)
@@ -48,26 +48,26 @@ def read(path: Path, *, classes: list[str]) -> "pandas.DataFrame":
         known = labels < len(classes)
         ids = [f"{part}/{i:06d}" for i in range(len(images))]
         frames.append(
-            pandas.DataFrame(
+            pd.DataFrame(
                 {
-                    "id": pandas.Series(ids, dtype="str"),
-                    "group": pandas.Series(ids, dtype="str"),
-                    "image": pandas.Series(_encode_png(images), dtype=object),
-                    "label": pandas.Series(names[numpy.minimum(labels, len(classes))], dtype="str"),
-                    "part": pandas.Series([part] * len(ids), dtype="str"),
-                    "origin": pandas.Series([f"{image_file.name}:{i}" for i in range(len(ids))], dtype="str"),
-                    "problem": pandas.Series([None if ok else "unknown_label" for ok in known], dtype="str"),
+                    "id": pd.Series(ids, dtype="str"),
+                    "group": pd.Series(ids, dtype="str"),
+                    "image": pd.Series(_encode_png(images), dtype=object),
+                    "label": pd.Series(names[np.minimum(labels, len(classes))], dtype="str"),
+                    "part": pd.Series([part] * len(ids), dtype="str"),
+                    "origin": pd.Series([f"{image_file.name}:{i}" for i in range(len(ids))], dtype="str"),
+                    "problem": pd.Series([None if ok else "unknown_label" for ok in known], dtype="str"),
                 }
             )
         )
-    return pandas.concat(frames, ignore_index=True)
+    return pd.concat(frames, ignore_index=True)
 
 
-def _read_idx(directory: Path, name: str, magic: int) -> "tuple[Path, numpy.ndarray]":
+def _read_idx(directory: Path, name: str, magic: int) -> "tuple[Path, np.ndarray]":
     """One IDX file as a uint8 array of the shape its header gives, and the file that was read."""
     import gzip
 
-    import numpy
+    import numpy as np
 
     found = [file for file in (directory / name, directory / f"{name}.gz") if file.is_file()]
     if not found:
@@ -105,20 +105,20 @@ def _read_idx(directory: Path, name: str, magic: int) -> "tuple[Path, numpy.ndar
             f"{file}: {len(data)} bytes where the header ({' x '.join(map(str, shape))}) asks for "
             f"{expected}; the file is {'truncated' if len(data) < expected else 'corrupt'}, fetch it again"
         )
-    return file, numpy.frombuffer(data, dtype=numpy.uint8, offset=header).reshape(shape)
+    return file, np.frombuffer(data, dtype=np.uint8, offset=header).reshape(shape)
 
 
-def _encode_png(images: "numpy.ndarray") -> list[bytes]:
+def _encode_png(images: "np.ndarray") -> list[bytes]:
     """PNG bytes (8 bit, mode L, filter 0) of uint8 images (n, height, width).
 
     Written by hand after the PNG specification (https://www.w3.org/TR/png/): three chunks, two of them the
     same for all images, which takes a tenth of the time of an image library for 70,000 small images.
     """
-    import numpy
+    import numpy as np
 
     count, height, width = images.shape
     # Every row of pixels is preceded by the number of its filter: 0, none.
-    rows = numpy.zeros((count, height, width + 1), dtype=numpy.uint8)
+    rows = np.zeros((count, height, width + 1), dtype=np.uint8)
     rows[:, :, 1:] = images
     size = height * (width + 1)
     pixels = rows.tobytes()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
 PARTS = {
@@ -22,7 +22,7 @@ PARTS = {
 LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
-def read(path: Path, *, group_pattern: str | None) -> "pandas.DataFrame":
+def read(path: Path, *, group_pattern: str | None) -> "pd.DataFrame":
     """Raw rows of path/<class>/* or, where all folders are named like parts, of path/<part>/<class>/*.
 
     Parts are train, val, valid, validation and test, in any case; without them `part` is None. `label` is
@@ -36,13 +36,11 @@ def read(path: Path, *, group_pattern: str | None) -> "pandas.DataFrame":
     `problem` is "not_an_image_file" (its bytes are not read) where the ending is not one of an image, and
     "no_group" where the pattern does not match. Raises DataError for a missing or empty folder.
     """
-    import pandas
+    import pandas as pd
 
     path = Path(path)
     if not path.is_dir():
-        raise DataError(
-            f"{path}: no such directory; source.path must name the folder of the class folders (unpacked)"
-        )
+        raise DataError(f"{path}: no such directory; source.path must name the folder of the class folders (unpacked)")
     pattern = None if group_pattern is None else _compile(group_pattern)
     folders, hidden, loose = _folders(path)
     parts = {folder: PARTS[folder.lower()] for folder in folders if folder.lower() in PARTS}
@@ -52,9 +50,7 @@ def read(path: Path, *, group_pattern: str | None) -> "pandas.DataFrame":
             below, more_hidden, more_loose = _folders(path / folder)
             hidden, loose = hidden + more_hidden, loose + more_loose
             if not below:
-                raise DataError(
-                    f"{path / folder}: holds no class folders; expected {path / folder}/<class>/<image>"
-                )
+                raise DataError(f"{path / folder}: holds no class folders; expected {path / folder}/<class>/<image>")
             classes += [(parts[folder], name, path / folder / name) for name in below]
     else:
         classes = [(None, name, path / name) for name in folders]
@@ -82,11 +78,8 @@ def read(path: Path, *, group_pattern: str | None) -> "pandas.DataFrame":
             columns["problem"].append(
                 "not_an_image_file" if not known else "no_group" if pattern and not match else None
             )
-    frame = pandas.DataFrame(
-        {
-            name: pandas.Series(values, dtype=object if name == "image" else "str")
-            for name, values in columns.items()
-        }
+    frame = pd.DataFrame(
+        {name: pd.Series(values, dtype=object if name == "image" else "str") for name, values in columns.items()}
     ).sort_values("id", ignore_index=True)
     frame.attrs |= {"hidden_files": hidden, "loose_files": loose}
     return frame
@@ -95,9 +88,7 @@ def read(path: Path, *, group_pattern: str | None) -> "pandas.DataFrame":
 def _compile(group_pattern: str) -> re.Pattern[str]:
     pattern = re.compile(group_pattern)
     if pattern.groups != 1:
-        raise DataError(
-            f"source.group_pattern {group_pattern!r}: has {pattern.groups} groups; put ( ) around one part"
-        )
+        raise DataError(f"source.group_pattern {group_pattern!r}: has {pattern.groups} groups; put ( ) around one part")
     return pattern
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 BLOCK = 1000  # rows that are planned together; dirt is counted per block
 PER_AUTHOR = 10
@@ -37,16 +37,15 @@ class Author(NamedTuple):
     exclaims: bool
 
 
-def read(path: Path, *, seed: int, labelled: int, unlabelled: int) -> "pandas.DataFrame":
-    """Raw rows generated from the grammar at `path`: `labelled` rows with `part` None, then `unlabelled`
-    ones.
+def read(path: Path, *, seed: int, labelled: int, unlabelled: int) -> "pd.DataFrame":
+    """Raw rows generated from the grammar at `path`: `labelled` ones with `part` None, then `unlabelled` ones.
 
     `text` holds bytes with the planted dirt, `label` "positive", "negative" or None, `group` the author of
     about ten rows (a planted copy is in the group of the author whose row it replaces, as in a real
     collection). A row depends on the seed and its number alone: with larger counts the first rows stay the
     same. Raises DataError for a missing or damaged grammar.
     """
-    import pandas
+    import pandas as pd
 
     grammar = _load(Path(path))
     rows: list[Row] = []
@@ -61,25 +60,25 @@ def read(path: Path, *, seed: int, labelled: int, unlabelled: int) -> "pandas.Da
             copied = copied or untouched
         rows += made[:count]
         ids += [f"{kind}/{i:06d}" for i in range(count)]
-    return pandas.DataFrame(
+    return pd.DataFrame(
         {
-            "id": pandas.Series(ids, dtype="str"),
-            "group": pandas.Series([author for _, _, author in rows], dtype="str"),
-            "text": pandas.Series([text for text, _, _ in rows], dtype=object),
-            "label": pandas.Series([label for _, label, _ in rows], dtype="str"),
-            "part": pandas.Series([None] * labelled + ["unlabelled"] * unlabelled, dtype="str"),
-            "origin": pandas.Series([f"{Path(path).name}:{name}" for name in ids], dtype="str"),
-            "problem": pandas.Series([None] * len(rows), dtype="str"),
+            "id": pd.Series(ids, dtype="str"),
+            "group": pd.Series([author for _, _, author in rows], dtype="str"),
+            "text": pd.Series([text for text, _, _ in rows], dtype=object),
+            "label": pd.Series([label for _, label, _ in rows], dtype="str"),
+            "part": pd.Series([None] * labelled + ["unlabelled"] * unlabelled, dtype="str"),
+            "origin": pd.Series([f"{Path(path).name}:{name}" for name in ids], dtype="str"),
+            "problem": pd.Series([None] * len(rows), dtype="str"),
         }
     )
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """The grammar with its templates cut into pieces and its weights summed up."""
+    """Return the grammar with its templates cut into pieces and its weights summed up."""
     import yaml
 
     try:
-        grammar = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        grammar = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); source.path must name the grammar of the reviews"
@@ -87,8 +86,7 @@ def _load(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         raise DataError(
-            f"{path}{'' if line is None else f':{line + 1}'}: not valid YAML; "
-            "mend it or restore it from the repository"
+            f"{path}{'' if line is None else f':{line + 1}'}: not valid YAML; mend it or restore it from the repository"
         ) from error
     try:
         words = grammar["words"]
@@ -107,9 +105,7 @@ def _load(path: Path) -> dict[str, Any]:
         for domain in grammar["domains"].values():
             domain["facts"] = [_pieces(text) for text in domain["facts"]]
         kinds = grammar["constructions"]
-        grammar["opinions"] = _weighted(
-            {kind: kinds[kind]["weight"] for kind in ("asserted", "denied", "ironic")}
-        )
+        grammar["opinions"] = _weighted({kind: kinds[kind]["weight"] for kind in ("asserted", "denied", "ironic")})
         grammar["distractors"] = _weighted({kind: kinds[kind]["weight"] for kind in ("others", "elsewhere")})
         grammar["shapes"] = _weighted(grammar["review"]["shapes"])
         grammar["lengths"] = _weighted(grammar["review"]["sentences"])
@@ -138,14 +134,11 @@ def _pieces(text: str) -> list[tuple[str, str]]:
     for part in text.split("{"):
         slot, brace, literal = part.partition("}")
         pieces.append((slot, literal) if brace else ("", part))
-    return [
-        (literal, following)
-        for (_, literal), (following, _) in zip(pieces, [*pieces[1:], ("", "")], strict=True)
-    ]
+    return [(literal, following) for (_, literal), (following, _) in zip(pieces, [*pieces[1:], ("", "")], strict=True)]
 
 
 def _weighted(weights: dict[Any, float]) -> list[Any]:
-    """A list to draw from evenly, in which every name stands as often as its whole weight says."""
+    """Make a list to draw from evenly, in which every name stands as often as its whole weight says."""
     return [name for name, weight in weights.items() for _ in range(round(weight))]
 
 
@@ -156,7 +149,7 @@ def _pick(draw: Draw, items: Sequence[Any]) -> Any:
 def _block(
     grammar: dict[str, Any], seed: int, kind: str, number: int, copied: list[bytes]
 ) -> tuple[list[Row], list[bytes]]:
-    """The rows of one block with dirt, and its texts without; `copied` are labelled texts to copy from."""
+    """Write the rows of one block with dirt, and its texts without; `copied` are labelled texts to copy from."""
     rows: list[tuple[str, int, str]] = []
     for i in range(BLOCK // PER_AUTHOR):
         name = f"{kind}/author-{number * (BLOCK // PER_AUTHOR) + i:05d}"
@@ -188,7 +181,7 @@ def _author(draw: Draw, grammar: dict[str, Any]) -> Author:
 
 
 def _review(draw: Draw, grammar: dict[str, Any], author: Author) -> tuple[str, int]:
-    """A text and its sign, +1 or -1; written anew until the sum of its values has that sign clearly."""
+    """Write a text and its sign, +1 or -1; written anew until the sum of its values has that sign clearly."""
     rules = grammar["review"]
     target = 1 if draw() < author.positive else -1
     while True:
@@ -211,10 +204,8 @@ def _review(draw: Draw, grammar: dict[str, Any], author: Author) -> tuple[str, i
     return text, target
 
 
-def _sentence(
-    draw: Draw, grammar: dict[str, Any], author: Author, sign: int, against: int
-) -> tuple[str, float]:
-    """A sentence without its end, and its value, of sign `sign`; `against` is the sign of a distractor's words."""
+def _sentence(draw: Draw, grammar: dict[str, Any], author: Author, sign: int, against: int) -> tuple[str, float]:
+    """Write a sentence without its end, and its value, of sign `sign`; `against` is a distractor's."""
     shape = _pick(draw, grammar["shapes"])
     if shape == "distractor":
         return _clause(draw, grammar, author, "distractors", against)
@@ -240,7 +231,7 @@ def _sentence(
 
 
 def _clause(draw: Draw, grammar: dict[str, Any], author: Author, kind: str, sign: int) -> tuple[str, float]:
-    """A clause and its value, which has the sign asked for, or is 0 where the clause does not count."""
+    """Write a clause and its value, which has the sign asked for, or is 0 where the clause does not count."""
     construction = grammar["constructions"][_pick(draw, grammar[kind])]
     factor = construction["factor"]
     polarity = -sign if factor < 0 else sign
@@ -253,7 +244,7 @@ def _clause(draw: Draw, grammar: dict[str, Any], author: Author, kind: str, sign
 def _fill(
     draw: Draw, grammar: dict[str, Any], author: Author, pieces: list[tuple[str, str]], polarity: int
 ) -> tuple[str, float]:
-    """The template with its slots filled by words of the polarity, and the strength of these words."""
+    """Return the template with its slots filled by words of the polarity, and the strength of these words."""
     size = 1.0
     text = ""
     for literal, slot in pieces:
@@ -289,12 +280,10 @@ def _plant(
     number: int,
     copied: list[bytes],
 ) -> list[Row]:
-    """The rows of a block as bytes, with the dirt of the card in places drawn without overlap."""
+    """Return the rows of a block as bytes, with the dirt of the card in places drawn without overlap."""
     names = {1: "positive", -1: "negative"}
     labels = [names[sign] if kind == "labelled" else None for _, sign, _ in clean]
-    rows: list[Row] = [
-        (text.encode(), label, author) for (text, _, author), label in zip(clean, labels, strict=True)
-    ]
+    rows: list[Row] = [(text.encode(), label, author) for (text, _, author), label in zip(clean, labels, strict=True)]
     free = sorted(range(len(rows)), key=lambda _: draw())
     for name, count in grammar["dirt"][kind].items():
         for turn in range(count):
@@ -320,10 +309,8 @@ def _plant(
     return rows
 
 
-def _pair(
-    free: list[int], clean: list[tuple[str, int, str]], swaps: dict[str, str] | None
-) -> tuple[int, int]:
-    """A row and a later one of another author to become its copy, both taken out of `free`."""
+def _pair(free: list[int], clean: list[tuple[str, int, str]], swaps: dict[str, str] | None) -> tuple[int, int]:
+    """Find a row and a later one of another author to become its copy, both taken out of `free`."""
     for source in free:
         text, _, author = clean[source]
         if swaps is not None and (len(text.split()) < 30 or not swaps.keys() & set(text.split())):
@@ -337,7 +324,7 @@ def _pair(
 
 
 def _vary(text: str, turn: int, swaps: dict[str, str]) -> str:
-    """A near duplicate: one neutral word swapped (of 30, so that four in five triples stay), case, punctuation."""
+    """Make a near duplicate: one neutral word swapped (of 30: four in five triples stay), case, punctuation."""
     if turn % 3 == 0:
         words = text.split(" ")
         at = next(i for i, word in enumerate(words) if word in swaps)
@@ -349,7 +336,7 @@ def _vary(text: str, turn: int, swaps: dict[str, str]) -> str:
 
 
 def _spoil(text: str, name: str, turn: int) -> bytes:
-    """The text with one kind of dirt of format, encoding or absence; `turn` chooses among its forms."""
+    """Return the text with one kind of dirt of format, encoding or absence; `turn` chooses among its forms."""
     # A typographic sign: the apostrophe where there is one, else an ellipsis at the end.
     typographic = text.replace("'", "\u2019") if "'" in text else f"{text[:-1]}\u2026"
     if name == "cp1252":

@@ -20,6 +20,8 @@ class SourceOptions(BaseModel):
 
 
 class DigitsOptions(SourceOptions):
+    """The digits bundled with scikit-learn."""
+
     modality = "image"
 
     block: int = Field(
@@ -28,6 +30,8 @@ class DigitsOptions(SourceOptions):
 
 
 class IdxOptions(SourceOptions):
+    """IDX files of images and labels."""
+
     modality = "image"
 
     classes: list[Name] = Field(min_length=2, max_length=256, description="names of the labels 0, 1, …")
@@ -41,10 +45,12 @@ class IdxOptions(SourceOptions):
 
 
 class ImageFolderOptions(SourceOptions):
+    """Folders of image files, one per class."""
+
     modality = "image"
 
     group_pattern: str | None = Field(
-        description="regular expression whose one ( ) finds in a file name what a split keeps together, or null"
+        description="regular expression whose one ( ) finds in a file name what a split keeps whole, or null"
     )
 
     @field_validator("group_pattern")
@@ -61,30 +67,26 @@ class ImageFolderOptions(SourceOptions):
 
 
 class ClassFilesOptions(SourceOptions):
+    """Text files, one per class."""
+
     modality = "text"
 
     files: dict[Name, Name] = Field(min_length=2, description="label: file name, one text file per class")
 
 
 class DelimitedOptions(SourceOptions):
+    """CSV and TSV files."""
+
     modality = "text"
 
     files: dict[Part, Name] = Field(min_length=1, description="part of the split, or all: file name")
-    delimiter: str = Field(
-        min_length=1, max_length=1, description="one character between columns, such as a tab"
-    )
-    quoting: bool = Field(
-        description="whether double quotes enclose cells (CSV) or are characters like others"
-    )
+    delimiter: str = Field(min_length=1, max_length=1, description="one character between columns, such as a tab")
+    quoting: bool = Field(description="whether double quotes enclose cells (CSV) or are characters like others")
     header: bool = Field(description="whether the first line names the columns")
     text: Column = Field(description="column of the text: its name, or its number from 0")
     label: Column = Field(description="column of the label: its name, or its number from 0")
-    labels: dict[str, Name] | None = Field(
-        description="value in the file: label name, or null to take the values"
-    )
-    group: Column | None = Field(
-        description="column of what a split keeps together, or null: every row by itself"
-    )
+    labels: dict[str, Name] | None = Field(description="value in the file: label name, or null to take the values")
+    group: Column | None = Field(description="column of what a split keeps together, or null: every row by itself")
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "DelimitedOptions":
@@ -97,6 +99,8 @@ class DelimitedOptions(SourceOptions):
 
 
 class ReviewsOptions(SourceOptions):
+    """Synthetic reviews."""
+
     modality = "text"
 
     seed: int = Field(ge=0, description="seed of the generator; the same seed gives the same rows everywhere")

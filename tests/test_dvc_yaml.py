@@ -1,0 +1,158 @@
+"""dvc.yaml: code deps equal the import closure of the stages, for every plug-in a recipe may name."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from code_closure import NAMED_BY, closure, docstring_only, imports, module_path
+
+from chainrule.data.sources.table import SOURCES
+from chainrule.nets.table import NETS
+from chainrule.tasks.table import TASKS
+from chainrule.training.objectives.table import OBJECTIVES
+from chainrule.training.strategies.table import STRATEGIES
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src"
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]
+
+
+def recipes() -> Iterator[dict[str, Any]]:
+    """Yield a block for every combination of plug-ins that fit together."""
+    for task, entry in TASKS.items():
+        for modality in entry.modalities:
+            fitting = [
+                [name for name, found in SOURCES.items() if found.modality == modality],
+                [name for name, found in NETS.items() if found.modality == modality],
+                [name for name, found in OBJECTIVES.items() if found.modality in (None, modality)],
+                list(STRATEGIES),
+            ]
+            # Each plug-in once is enough: what one imports does not depend on the others.
+            for turn in range(max(map(len, fitting))):
+                source, net, objective, strategy = (names[turn % len(names)] for names in fitting)
+                yield {
+                    "task": task,
+                    "modality": modality,
+                    "source": {"kind": source},
+                    "net": {"name": net},
+                    "pretrain": {"objective": {"name": objective}},
+                    "finetune": {"strategy": {"name": strategy}},
+                }
+
+
+def declared(stage: str, recipe: dict[str, Any]) -> set[str]:
+    found = set()
+    for dep in STAGES[stage]["do"]["deps"]:
+        if dep.startswith("src/"):
+            path = dep.replace("${item.task}", recipe["task"])
+            for keys in NAMED_BY.values():
+                value: Any = recipe
+                for key in keys:
+                    value = value[key]
+                path = path.replace(f"${{item.{'.'.join(keys)}}}", value)
+            found.add(path)
+    return found
+
+
+@pytest.mark.parametrize("stage", list(STAGES))
+def test_code_deps_equal_the_import_closure(stage: str) -> None:
+    for recipe in recipes():
+        expected, found = closure(SOURCE, stage, recipe), declared(stage, recipe)
+        assert found == expected, f"{stage}: add {sorted(expected - found)}, remove {sorted(found - expected)} ({recipe})"
+
+
+def test_every_file_of_a_plug_in_package_stands_in_its_table() -> None:
+    tables = {"data/sources": SOURCES, "nets": NETS, "training/objectives": OBJECTIVES, "training/strategies": STRATEGIES}
+    # Fine-tuning's own objective: a task names it, not a recipe.
+    named_by_tasks = {"classification"}
+    for package, table in tables.items():
+        files = {path.stem for path in (SOURCE / "chainrule" / package).glob("*.py")} - {"__init__", "table"}
+        assert files - named_by_tasks == set(table), package
+
+
+def test_no_package_init_has_code() -> None:
+    assert [path for path in (SOURCE / "chainrule").rglob("__init__.py") if not docstring_only(path)] == []
+
+
+def test_only_evaluate_depends_on_test_rows() -> None:
+    readers = [name for name, stage in STAGES.items() if any("test.parquet" in dep for dep in stage["do"]["deps"])]
+    whole = [name for name, stage in STAGES.items() if "data/split/${key}" in stage["do"]["deps"]]
+    assert (readers, whole) == (["evaluate"], [])
+
+
+@pytest.mark.parametrize("stage", list(STAGES))
+def test_a_stage_reads_and_writes_what_dvc_yaml_declares(stage: str) -> None:
+    """Paths and sections in the stage's module against deps, outs and params; whole folders cover what is in them."""
+    tree = ast.parse((SOURCE / "chainrule" / "stages" / f"{stage}.py").read_text())
+    entry = STAGES[stage]["do"]
+    outs = {out.replace("${key}", "{recipe}") for out in entry["outs"] + entry.get("plots", [])}
+    outs |= {path.replace("${key}", "{recipe}") for metric in entry["metrics"] for path in metric}
+    written = {call_text(node) for node in ast.walk(tree) if is_call(node, "job.out")}
+    assert written | ({f"reports/{{recipe}}/{stage}.html"} if stage in ("clean", "split") else set()) == outs
+    deps = {dep.replace("${key}", "{recipe}") for dep in entry["deps"]}
+    read = {call_text(node) for node in ast.walk(tree) if is_call(node, "job.dep")}
+    for path in read - {"data/split/{recipe}"}:
+        assert any(path == dep or path.startswith(f"{dep}/") for dep in deps), (path, deps)
+    sections = {param.removeprefix("recipes.${key}.").split(".")[0] for param in entry["params"]}
+    used = {node.args[0].value for node in ast.walk(tree) if is_call(node, "job.section")}  # type: ignore[attr-defined]
+    assert used <= sections
+
+
+def is_call(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == name
+
+
+def call_text(node: ast.AST) -> str:
+    assert isinstance(node, ast.Call)
+    assert isinstance(node.args[0], ast.Constant)
+    return str(node.args[0].value)
+
+
+HEAVY = {"torch", "transformers", "accelerate", "torchvision", "safetensors"}
+
+
+def outside_imports(path: Path) -> set[str]:
+    """Return the top-level names of everything a file imports anywhere, types included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_nothing_below_imports_stages() -> None:
+    for path in (SOURCE / "chainrule").rglob("*.py"):
+        if path.parent.name != "stages":
+            modules = [name for name in imports(SOURCE, path) if isinstance(name, str)]
+            assert not [name for name in modules if name.startswith("chainrule.stages")], path
+
+
+@pytest.mark.parametrize("stage", ["ingest", "clean", "split", "augment"])
+def test_data_stages_never_import_torch(stage: str) -> None:
+    for recipe in recipes():
+        for name in closure(SOURCE, stage, recipe):
+            assert not outside_imports(ROOT / name) & HEAVY, name
+
+
+def test_only_the_params_package_reads_params_yaml() -> None:
+    readers = {path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if "read_params" in path.read_text()}
+    assert {Path(reader).parent.name for reader in readers} == {"params"}
+
+
+def test_only_tracking_and_its_sender_and_the_registry_import_mlflow() -> None:
+    users = {path.stem for path in SOURCE.rglob("*.py") if "mlflow" in outside_imports(path)}
+    assert users <= {"tracking", "sender", "sending", "registry"}
+
+
+def test_plug_ins_import_nothing_of_the_project_but_errors() -> None:
+    for package in ("data/sources", "nets", "training/objectives", "training/strategies", "evaluation/floors"):
+        for path in (SOURCE / "chainrule" / package).glob("*.py"):
+            if path.stem not in ("__init__", "table"):
+                found = {name for name in imports(SOURCE, path) if not docstring_only(module_path(SOURCE, str(name)))}
+                assert found <= {"chainrule.errors"}, path
