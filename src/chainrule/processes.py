@@ -21,7 +21,7 @@ def is_dvc(process: psutil.Process) -> bool:
         words = process.cmdline()[:3]
     except psutil.Error:
         return False
-    return any(Path(word).stem == "dvc" for word in words) or words[1:3] == ["-m", "dvc"]
+    return any(Path(word).name in ("dvc", "dvc.exe") for word in words) or words[1:3] == ["-m", "dvc"]
 
 
 def starters() -> list[psutil.Process]:

@@ -164,20 +164,22 @@ def log_model(
     client: "MlflowClient", start: Event, name: str, parent: str, folder: Path, event: Event
 ) -> None:
     """Keep the bundle with the parent row and register its ONNX model, once however often this is called."""
+    from mlflow.entities import LoggedModelStatus
+
     bundle = folder / "files" / event["bundle"]
     client.log_artifacts(parent, str(bundle), "bundle")
     experiment = client.get_run(parent).info.experiment_id
     mine = [m for m in client.search_logged_models([experiment]) if m.tags.get("chainrule.run") == name]
-    ready = [model.model_id for model in mine if str(model.status) == "READY"]
+    ready = [model.model_id for model in mine if model.status == LoggedModelStatus.READY]
     for half_made in mine:
         if half_made.model_id not in ready:
             client.delete_logged_model(half_made.model_id)
-    model_id = ready[0] if ready else log_onnx(client, bundle / event["model"], parent, name)
+    model_id = ready[0] if ready else log_onnx(client, experiment, parent, name, bundle / event["model"])
     tags = {"sha256": event["sha256"], "bundle": f"runs:/{parent}/bundle", "chainrule.run": name}
     registry.register(client, start["recipe"], model_id, parent, tags | git_tags(start))
 
 
-def log_onnx(client: "MlflowClient", path: Path, run_id: str, name: str) -> str:
+def log_onnx(client: "MlflowClient", experiment: str, run_id: str, name: str, path: Path) -> str:
     """Log an ONNX file so that `mlflow.onnx.load_model` and `mlflow models serve` take it; return its id."""
     import mlflow.onnx
     import numpy
@@ -186,10 +188,13 @@ def log_onnx(client: "MlflowClient", path: Path, run_id: str, name: str) -> str:
 
     modules = {"onnx": onnx, "onnxruntime": onnxruntime, "numpy": numpy}
     model = onnx.load(path)
+    # Made here, because log_model would put it into the experiment "Default".
+    made = client.create_logged_model(experiment, "model", run_id, tags={"chainrule.run": name})
     with registry.process_wide(client.tracking_uri):
-        info = mlflow.onnx.log_model(
+        mlflow.onnx.log_model(
             model,
             name="model",
+            model_id=made.model_id,
             run_id=run_id,
             signature=onnx_signature(model),
             save_as_external_data=False,
@@ -197,9 +202,8 @@ def log_onnx(client: "MlflowClient", path: Path, run_id: str, name: str) -> str:
             pip_requirements=[f"{module}=={modules[module].__version__}" for module in modules],
             # mlflow asks for CUDA on any machine otherwise, which prints errors where there is none.
             onnx_execution_providers=["CPUExecutionProvider"],
-            tags={"chainrule.run": name},
         )
-    return str(info.model_id)
+    return str(made.model_id)
 
 
 def onnx_signature(model: Any) -> Any:

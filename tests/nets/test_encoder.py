@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from chainrule.errors import ParamsError
 from chainrule.nets import encoder
 

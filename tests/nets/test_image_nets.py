@@ -1,15 +1,17 @@
 """Every image net keeps the same contract; what makes each of them what it is, is checked below it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
+
 from chainrule.errors import ParamsError
 from chainrule.nets import cnn, dsdnet, resnet9
 from chainrule.nets import torchvision as torchvision_net
-from torch import nn
 
-DSD = {
+DSD: dict[str, Any] = {
     "width": 4,
     "depth": 2,
     "stages": 3,
@@ -19,14 +21,23 @@ DSD = {
     "expansion": 2,
     "dropout": 0.0,
 }
+
+
+def _dsdnet(channels: int, **changes: Any) -> nn.Module:
+    """A small DSDNet whose blocks do something: fresh ones are the identity."""
+    net = dsdnet.build(channels, **DSD | changes)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+    return net
+
+
 MAPPED: dict[str, Callable[[int], nn.Module]] = {
     "cnn": lambda channels: cnn.build(channels, width=4, depth=4, dropout=0.0),
-    "dsdnet": lambda channels: dsdnet.build(channels, **DSD),
+    "dsdnet": _dsdnet,
     "resnet9": lambda channels: resnet9.build(channels, width=4, dropout=0.0),
 }
-BUILDERS = MAPPED | {
-    "torchvision": lambda channels: torchvision_net.build(channels, arch="mobilenet_v3_small")
-}
+BUILDERS = MAPPED | {"torchvision": lambda channels: torchvision_net.build(channels, arch="mobilenet_v3_small")}
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +108,7 @@ def test_dsdnet_blocks_are_depthwise_and_take_the_dilations_in_turn() -> None:
 
 def _reach(dilations: list[int]) -> int:
     """How many pixels from the middle the middle of the feature map still feels, by its gradient."""
-    net = dsdnet.build(1, **DSD | {"depth": len(dilations), "stages": 1, "dilations": dilations}).eval()
+    net = _dsdnet(1, depth=len(dilations), stages=1, dilations=dilations).eval()
     images = torch.randn(1, 1, 65, 65).requires_grad_()
     net.feature_map(images)[0, :, 32, 32].sum().backward()
     assert images.grad is not None
@@ -107,9 +118,30 @@ def _reach(dilations: list[int]) -> int:
 
 @pytest.mark.parametrize("dilations", [[1, 1, 1], [1, 2, 4], [1, 2, 8]])
 def test_dsdnet_sees_as_far_as_its_dilations_add_up(dilations: list[int]) -> None:
-    assert _reach(dilations) == 1 + sum(
-        dilations
-    )  # the stem is a 3×3 convolution, and so is each depthwise one
+    assert _reach(dilations) == 1 + sum(dilations)  # the stem is a 3×3 convolution, and so is each depthwise one
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("dilation", [2, 3, 4])
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (7, 7), (3, 14)])
+def test_dsdnet_convolves_in_training_as_in_use(kernel: int, dilation: int, height: int, width: int) -> None:
+    depthwise = dsdnet.Depthwise(6, kernel, dilation)
+    maps = torch.randn(2, 6, height, width).requires_grad_()
+    outside = torch.randn(2, 6, height, width)
+    results = []
+    for training in (True, False):
+        maps.grad = depthwise.convolution.weight.grad = None
+        result = depthwise.train(training)(maps)
+        (result * outside).sum().backward()
+        results.append((result, maps.grad, depthwise.convolution.weight.grad))
+    for trained, used in zip(*results, strict=True):
+        torch.testing.assert_close(trained, used, rtol=1e-4, atol=1e-5)
+
+
+def test_dsdnet_blocks_begin_as_the_identity() -> None:
+    block = dsdnet.Block(6, 3, 2, 2)
+    maps = torch.randn(2, 6, 8, 8)
+    assert torch.equal(block(maps), maps)
 
 
 @pytest.mark.parametrize("name", ["cnn", "dsdnet", "resnet9"])
@@ -145,7 +177,7 @@ def test_torchvision_shows_grey_images_three_times() -> None:
 
 
 def test_torchvision_names_the_nearest_arch() -> None:
-    with pytest.raises(ParamsError, match="'resnet81'.*resnet18"):
+    with pytest.raises(ParamsError, match=r"'resnet81'.*resnet18"):
         torchvision_net.build(3, arch="resnet81")
 
 

@@ -3,9 +3,10 @@ import inspect
 import pkgutil
 
 import pytest
+from pydantic import ValidationError
+
 from chainrule import nets
 from chainrule.nets.table import NETS
-from pydantic import ValidationError
 
 
 def test_names_are_the_files_beside_it() -> None:
@@ -14,18 +15,14 @@ def test_names_are_the_files_beside_it() -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_options_are_the_arguments_of_build(name: str) -> None:
-    parameters = inspect.signature(
-        importlib.import_module(f"chainrule.nets.{name}").build
-    ).parameters.values()
+    parameters = inspect.signature(importlib.import_module(f"chainrule.nets.{name}").build).parameters.values()
     assert list(NETS[name].options.model_fields) == [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_every_option_is_asked_for_explained_and_no_other_is_taken(name: str) -> None:
     options = NETS[name].options
-    assert [
-        n for n, field in options.model_fields.items() if not field.is_required() or not field.description
-    ] == []
+    assert [n for n, field in options.model_fields.items() if not field.is_required() or not field.description] == []
     with pytest.raises(ValidationError, match="Extra inputs"):
         options.model_validate({"no_such_option": 1})
 

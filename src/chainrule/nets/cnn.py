@@ -1,12 +1,17 @@
-"""A plain small convolutional network: the yardstick that a better one must beat (after LeCun et al. 1998, with batch
-normalisation, Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167)."""
+"""A plain small convolutional network: the yardstick that a better one must beat.
+
+After LeCun et al. 1998, with batch normalisation (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167).
+"""
 
 import torch
 from torch import nn
 
 
 class CNN(nn.Module):
-    """`depth` times a 3×3 convolution, normalisation, ReLU; between them the map is halved and the width doubled, twice at most."""
+    """`depth` times a 3×3 convolution, normalisation, ReLU.
+
+    After the first and the second the map is halved, rounding up, and the width doubled, as long as another follows.
+    """
 
     gains_from_bf16 = True
     channels_last = True
@@ -39,5 +44,5 @@ class CNN(nn.Module):
 
 
 def build(channels: int, *, width: int, depth: int, dropout: float) -> CNN:
-    """A CNN of `depth` convolutions, the first of them `width` wide; `dropout` acts on the embedding."""
+    """Build a CNN of `depth` convolutions, the first of them `width` wide; `dropout` acts on the embedding."""
     return CNN(channels, width, depth, dropout)

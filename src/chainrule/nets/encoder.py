@@ -1,9 +1,9 @@
 """A transformer encoder of any kind that transformers can pretrain with a masked language objective.
 
-The architecture is transformers' own (BERT: Devlin et al. 2019, https://arxiv.org/abs/1810.04805; RoBERTa: Liu et al. 2019,
-https://arxiv.org/abs/1907.11692; DistilBERT: Sanh et al. 2019, https://arxiv.org/abs/1910.01108; ELECTRA's discriminator:
-Clark et al. 2020, https://arxiv.org/abs/2003.10555; and so on), built from a configuration with fresh weights: nothing is
-downloaded.
+The architecture is transformers' own, built from a configuration with fresh weights; nothing is downloaded.
+BERT: Devlin et al. 2019, https://arxiv.org/abs/1810.04805. RoBERTa: Liu et al. 2019,
+https://arxiv.org/abs/1907.11692. DistilBERT: Sanh et al. 2019, https://arxiv.org/abs/1910.01108.
+ELECTRA, of which this is the discriminator: Clark et al. 2020, https://arxiv.org/abs/2003.10555.
 """
 
 import difflib
@@ -71,11 +71,11 @@ def build(
     max_length: int,
     dropout: float,
 ) -> Encoder:
-    """An encoder of `layers` layers, `width` features and `heads` heads, with fresh weights.
+    """Build an encoder of `layers` layers, `width` features and `heads` heads, with fresh weights.
 
     `vocabulary` counts the token ids, `pad_id` is the one that fills a row up; `arch` is a model type of transformers
-    ("bert", "roberta", "distilbert", "electra", "modernbert", …); `feed_forward` is the width of the inner layer, `max_length`
-    the most tokens in a row, `dropout` the probability used wherever the architecture drops anything.
+    ("bert", "roberta", "distilbert", "electra", "modernbert", …); `feed_forward` is the width of the inner layer,
+    `max_length` the most tokens in a row, `dropout` the probability used wherever the architecture drops anything.
     Raises ParamsError for an arch that is no encoder or cannot be set up so.
     """
     from transformers import AutoConfig, AutoModel
@@ -91,9 +91,7 @@ def build(
             f"net encoder: arch {arch!r} is no encoder that transformers knows; did you mean {' or '.join(near)}?"
         )
     if width % heads:
-        raise ParamsError(
-            f"net encoder: width {width} must be a multiple of heads {heads}; take heads that divide it"
-        )
+        raise ParamsError(f"net encoder: width {width} must be a multiple of heads {heads}; take heads that divide it")
 
     default = AutoConfig.for_model(arch)
     if default.is_encoder_decoder:
@@ -103,9 +101,7 @@ def build(
     wanted: dict[str, Any] = {"width": width, "layers": layers, "heads": heads, "feed_forward": feed_forward,
                               "positions": positions, "dropout": dropout}  # fmt: skip
     settings = {name: value for what, value in wanted.items() for name in _names(default, arch, what)}
-    if hasattr(
-        default, "embedding_size"
-    ):  # ELECTRA and ALBERT may embed narrower; tied decoding needs the full width
+    if hasattr(default, "embedding_size"):  # ELECTRA and ALBERT may embed narrower; tied decoding needs the full width
         settings["embedding_size"] = width
     for name in ("bos_token_id", "cls_token_id", "sep_token_id", "eos_token_id", "mask_token_id"):
         if (
@@ -132,7 +128,7 @@ def build(
 
 
 def _names(config: "PreTrainedConfig", arch: str, what: str) -> list[str]:
-    """The real names under which `config` keeps `what`; ParamsError when it has none."""
+    """List the real names under which `config` keeps `what`; ParamsError when it has none."""
     found = [config.attribute_map.get(name, name) for name in _NAMES[what] if hasattr(config, name)]
     if not found:
         raise ParamsError(

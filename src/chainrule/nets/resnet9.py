@@ -1,5 +1,8 @@
-"""ResNet-9, the small residual network of DAWNBench (Page 2018, "How to train your ResNet", https://myrtle.ai/learn/how-to-train-your-resnet/;
-Coleman et al. 2017): eight 3×3 convolutions, two of the four stages with a residual branch, and a head outside this module."""
+"""ResNet-9, the small residual network of DAWNBench: eight 3×3 convolutions, and a head outside this module.
+
+Page 2018, "How to train your ResNet", https://myrtle.ai/learn/how-to-train-your-resnet/; two of the four stages have
+a residual branch (He et al. 2016, https://arxiv.org/abs/1512.03385).
+"""
 
 import torch
 from torch import nn
@@ -19,6 +22,7 @@ class Residual(nn.Module):
         self.branch = nn.Sequential(_conv(features, features), _conv(features, features))
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Turn maps [B, C, H, W] into maps of the same shape."""
         result: torch.Tensor = maps + self.branch(maps)
         return result
 
@@ -47,11 +51,11 @@ class ResNet9(nn.Module):
         return maps
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Embeddings [B, out_features] of normalised float32 images [B, C, H, W]: the largest value of each last map."""
+        """Embeddings [B, out_features] of normalised float32 images [B, C, H, W]: the maximum over the last map."""
         embeddings: torch.Tensor = self.dropout(self.feature_map(images).amax((2, 3)))
         return embeddings
 
 
 def build(channels: int, *, width: int, dropout: float) -> ResNet9:
-    """A ResNet-9 that starts with `width` channels (64 in the original); `dropout` acts on the embedding."""
+    """Build a ResNet-9 that starts with `width` channels (64 in the original); `dropout` acts on the embedding."""
     return ResNet9(channels, width, dropout)

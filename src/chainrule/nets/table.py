@@ -15,22 +15,16 @@ def _odd(value: int) -> int:
     return value
 
 
-Dropout = Annotated[
-    float, Field(description="probability of dropping a feature of the embedding", ge=0, lt=1)
-]
+Dropout = Annotated[float, Field(description="probability of dropping a feature of the embedding", ge=0, lt=1)]
 
 
 class DSDNetOptions(_Options):
     """Depthwise-separable dilated convolutions."""
 
-    width: int = Field(
-        description="channels of the first stage; each later stage doubles them", ge=1, le=4096
-    )
+    width: int = Field(description="channels of the first stage; each later stage doubles them", ge=1, le=4096)
     depth: int = Field(description="blocks in each stage", ge=1, le=100)
     stages: int = Field(description="resolutions; each after the first halves height and width", ge=1, le=6)
-    stem: int = Field(
-        description="stride of the first convolution: 1 for small images, 4 for 224×224", ge=1, le=16
-    )
+    stem: int = Field(description="stride of the first convolution: 1 for small images, 4 for 224×224", ge=1, le=16)
     kernel: Annotated[int, AfterValidator(_odd)] = Field(
         description="odd size of the depthwise convolutions", ge=3, le=31
     )
@@ -65,9 +59,7 @@ class TorchvisionOptions(_Options):
 class EncoderOptions(_Options):
     """A transformer encoder of transformers."""
 
-    arch: str = Field(
-        description="a model type of transformers: bert, roberta, distilbert, electra, …", min_length=1
-    )
+    arch: str = Field(description="a model type of transformers: bert, roberta, distilbert, electra, …", min_length=1)
     layers: int = Field(description="encoder layers", ge=1, le=100)
     width: int = Field(description="features of a token, a multiple of heads", ge=1, le=8192)
     heads: int = Field(description="attention heads", ge=1, le=128)

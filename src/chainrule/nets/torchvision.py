@@ -35,7 +35,7 @@ class TorchvisionNet(nn.Module):
 
 
 def build(channels: int, *, arch: str) -> TorchvisionNet:
-    """The classifier that torchvision calls `arch`, for images of 1 or 3 `channels`. Raises ParamsError for other ones."""
+    """Build the classifier that torchvision calls `arch`, for images of 1 or 3 `channels`; ParamsError for others."""
     from torchvision import models  # 3 s
 
     known = models.list_models(module=models)
@@ -45,13 +45,9 @@ def build(channels: int, *, arch: str) -> TorchvisionNet:
             "mobilenet_v3_small",
             "convnext_tiny",
         ]
-        raise ParamsError(
-            f"net torchvision: torchvision has no classifier {arch!r}; did you mean {' or '.join(near)}?"
-        )
+        raise ParamsError(f"net torchvision: torchvision has no classifier {arch!r}; did you mean {' or '.join(near)}?")
     if channels not in (1, 3):
-        raise ParamsError(
-            f"net torchvision: images of {channels} channels; torchvision's classifiers take 1 or 3"
-        )
+        raise ParamsError(f"net torchvision: images of {channels} channels; torchvision's classifiers take 1 or 3")
     # These two train against extra heads, which would be part of the result.
     extra = {"aux_logits": False, "init_weights": True} if arch in ("googlenet", "inception_v3") else {}
     net = models.get_model(arch, weights=None, **extra)
@@ -70,6 +66,4 @@ def _behead(net: nn.Module, arch: str) -> int:
         parent, _, attribute = name.rpartition(".")
         setattr(net.get_submodule(parent), attribute, nn.Identity())
         return features
-    raise ParamsError(
-        f"net torchvision: {arch} has no last layer of {_CLASSES} classes to remove; take another arch"
-    )
+    raise ParamsError(f"net torchvision: {arch} has no last layer of {_CLASSES} classes to remove; take another arch")

@@ -102,8 +102,9 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
     lock = root / STATE / "locks" / f"{stage}@{recipe}.lock"
     with ExitStack() as around:
         around.enter_context(processes.hold(lock, f"{stage}@{recipe}: waits for another run of this stage to end"))
-        cores = around.enter_context(processes.lent_cores(f"{stage}@{recipe}")) if trains else 1
+        # Outside the cores: while the run's last events are sent, the next stage may already compute.
         stage_run = around.enter_context(tracking.stage_run(root, recipe, stage, block))
+        cores = around.enter_context(processes.lent_cores(f"{stage}@{recipe}")) if trains else 1
         job = Job(stage, recipe, root, block, stage_run, cores)
         work(job)
         _publish(job.outputs)
