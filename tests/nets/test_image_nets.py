@@ -83,13 +83,12 @@ def test_an_image_is_embedded_the_same_whatever_stands_beside_it(name: str) -> N
 
 
 @pytest.mark.parametrize("stem", [1, 2, 4])
-def test_dsdnet_stride_follows_stem_and_stages(stem: int) -> None:
+@pytest.mark.parametrize(("height", "width"), [(30, 45), (28, 32)])
+def test_dsdnet_stride_follows_stem_and_stages(stem: int, height: int, width: int) -> None:
     net = dsdnet.build(3, **DSD | {"stem": stem, "stages": 2})
     assert net.stride == 2 * stem
-    assert net.feature_map(torch.randn(1, 3, 30, 45)).shape[2:] == (
-        -(-30 // net.stride),
-        -(-45 // net.stride),
-    )
+    maps = net.feature_map(torch.randn(1, 3, height, width))
+    assert maps.shape[2:] == (-(-height // net.stride), -(-width // net.stride))
 
 
 def _depthwise(net: nn.Module) -> list[nn.Conv2d]:

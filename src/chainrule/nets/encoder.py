@@ -117,9 +117,12 @@ def build(
 
     # A pooler would be weights that no loss reaches.
     poolable = "add_pooling_layer" in inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters
-    encoder = Encoder(
-        AutoModel.from_config(config, **({"add_pooling_layer": False} if poolable else {})), width, max_length
-    )
+    arguments: dict[str, Any] = {"add_pooling_layer": False} if poolable else {}
+    if not torch.cuda.is_available():
+        # On a CPU the fused attention spends half of a training step in its backward pass; plain products of
+        # matrices are 1.7 times faster over all (4 layers, 128 wide, rows of 32 tokens, bf16).
+        arguments["attn_implementation"] = "eager"
+    encoder = Encoder(AutoModel.from_config(config, **arguments), width, max_length)
     if encoder.embeddings.shape != (vocabulary, width):
         raise ParamsError(
             f"net encoder: arch {arch!r} embeds {tuple(encoder.embeddings.shape)}, not {vocabulary, width}; take bert"
