@@ -30,8 +30,9 @@ def clean(job: Job) -> None:
     job.say(f"kept {counts['kept']:,} of {counts['raw']:,} rows, rejected {reasons or 'none'}, repaired {cleaned.repairs or 'none'}")
     classes = sorted(cleaned.kept["label"].dropna().unique())
     expectations = plugins.load(f"tasks.{job.block['task']}", "rows").expectations_after_clean(classes, settings.normalise)
-    report_of_validation = validated(job, cleaned.kept, modality, expectations)
-    report = {**counts, "reasons": reasons, "repairs": cleaned.repairs, **cleaned.counts, "validation": report_of_validation}
+    validation = validated(job, cleaned.kept, modality, expectations)
+    details = {name: count for name, count in cleaned.counts.items() if not name.startswith("rejected_")}
+    report = {**details, **counts, "reasons": reasons, "repairs": cleaned.repairs, "validation": validation}
     write_json(job.out("reports/{recipe}/clean.json"), report)
     job.run.metrics(counts)
 

@@ -43,7 +43,7 @@ def evaluate(job: Job) -> None:
     job.say(f"scores the model and its floors on {len(test):,} test rows")
     floors = _floors(job, card, test)
     report = {"test": score(probabilities), "floor": {name: score(predicted) for name, predicted in floors.items()}}
-    write_json(job.out("reports/{recipe}/metrics.json"), report)
+    write_json(job.out("reports/{recipe}/metrics.json"), _compact(report))
     plots = job.out("reports/{recipe}/plots")
     plots.mkdir()
     history = read_json(folder / "history.json")
@@ -83,6 +83,12 @@ def _draw(folder: Path, labels: Any, probabilities: Any, classes: list[str], his
     figures.reliability_diagram(labels, probabilities, folder / "reliability.png")
     figures.learning_curves(history, folder / "learning_curves.png")
     figures.scores_beside_floors(report["test"], report["floor"], folder / "scores.png")
+
+
+def _compact(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the report without the floors' scores per class: `dvc metrics show` prints a column for each number."""
+    floors = report["floor"].items()
+    return {**report, "floor": {name: {key: score[key] for key in score if key != "per_class"} for name, score in floors}}
 
 
 def _headline(report: dict[str, Any]) -> dict[str, float]:

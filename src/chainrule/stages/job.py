@@ -20,6 +20,7 @@ from chainrule.errors import ChainruleError
 from chainrule.params.file import AnySection, recipe_block, section
 
 STATE = ".chainrule"
+PARTIAL = ".partial"
 
 
 @dataclass
@@ -54,11 +55,11 @@ class Job:
         return self.root / template.format(recipe=self.recipe)
 
     def out(self, template: str) -> Path:
-        """Return the temporary sibling of an output; it takes the real name when the stage ends well."""
+        """Return where to write an output: beside its real place, which it takes when the stage ends well."""
         final = self.root / template.format(recipe=self.recipe)
-        partial = final.with_name(f".{final.name}.partial")
-        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial = final.parent / PARTIAL / final.name
         _remove(partial)  # what a killed run of this stage left
+        partial.parent.mkdir(parents=True, exist_ok=True)
         self.outputs[final] = partial
         return partial
 

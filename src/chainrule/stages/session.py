@@ -1,5 +1,6 @@
 """One training of a stage: the loop with the stage's checkpoint, its MLflow run and its precision."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from torch import nn
 from chainrule.params.training import Training
 from chainrule.stages.job import STATE, Job
 from chainrule.training import checkpoints, loop, precision
+
+# How often a checkpoint is written; it changes nothing but how much a killed training has to do again.
+SAVE_SECONDS = "CHAINRULE_CHECKPOINT_SECONDS"
 
 
 def fit(
@@ -49,6 +53,7 @@ def fit(
         precision=resolved,
         seed=job.seed,
         checkpoint=checkpoint,
+        save_seconds=float(os.environ.get(SAVE_SECONDS, loop.SAVE_SECONDS)),
         on_epoch=lambda record: _log_epoch(job, record),
         on_update=lambda record: job.run.metrics(
             {name: value for name, value in record.items() if name != "update"}, step=record["update"]

@@ -28,8 +28,8 @@ def split(job: Job) -> None:
     job.say(", ".join(f"{name} {int((result.rows['split'] == name).sum()):,}" for name in SPLITS) + f", excluded {len(result.excluded):,}")
     classes = sorted(result.rows["label"].dropna().unique())
     expectations = plugins.load(f"tasks.{job.block['task']}", "rows").expectations_after_split(classes, settings.tolerance)
-    report_of_validation = validated(job, result.rows, modality, expectations)
-    report = {"excluded": len(result.excluded), **result.counts, "leaks": leaks, "validation": report_of_validation}
+    validation = validated(job, result.rows, modality, expectations)
+    report = {"excluded": len(result.excluded), **result.counts, "leaks": leaks, "validation": validation}
     write_json(job.out("reports/{recipe}/split.json"), report)
     job.run.metrics({f"rows_{name}": int((result.rows["split"] == name).sum()) for name in SPLITS})
 

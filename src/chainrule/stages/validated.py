@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def validated(job: Job, rows: "pd.DataFrame", modality: ModuleType, expectations: list[Any]) -> dict[str, Any]:
-    """Return the validation's report and publish its page; DataError naming the rows if anything fails.
+    """Publish the validation's page and return its numbers; DataError naming the rows if anything fails.
 
     A failing stage publishes nothing, so the page of a failure lies under `.chainrule/failed/`.
     """
@@ -30,4 +30,5 @@ def validated(job: Job, rows: "pd.DataFrame", modality: ModuleType, expectations
     published = job.out(f"reports/{{recipe}}/{job.stage}.html")
     published.write_text(page, encoding="utf-8")
     job.run.artifact(published)
-    return report
+    found = report["expectations"]
+    return {"success": report["success"], "expectations": len(found), "rows": report["rows"]}

@@ -70,9 +70,13 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tupl
             group, name = key.split("/", 1)
             groups[group][name] = file.get_tensor(key)
     model.load_state_dict(groups["model"])
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     slots: dict[int, dict[str, Any]] = {}
     for key, value in {**groups["optimizer"], **header["optimizer"]}.items():
         index, slot = key.split("/")
+        if isinstance(value, Tensor) and value.shape == parameters[int(index)].shape:
+            # Fused optimizers walk weights and moments side by side in memory: channels-last weights need theirs so too.
+            value = torch.empty_like(parameters[int(index)], dtype=value.dtype).copy_(value)
         slots.setdefault(int(index), {})[slot] = value
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
     return header["state"], groups["best"]

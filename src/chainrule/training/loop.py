@@ -112,6 +112,8 @@ def fit(
             if checkpoint is not None and time.monotonic() - saved >= save_seconds and closes:
                 _save(accelerator, checkpoint, state, objective, optim, best)
                 saved = time.monotonic()
+        # A training that was killed during validation comes here without a step of its own, so nothing of one is used.
+        rate = learning_rate * schedules.factor(schedule, state["update"] - 1, updates, warm_up)
         record: Record = {"epoch": epoch + 1, "train_loss": state["loss_sum"] / max(state["count"], 1), "learning_rate": rate}
         record |= evaluate(wrapped, validation, batch_size, accelerator.device, seed)
         record["best"] = record["validation_loss"] <= min((r["validation_loss"] for r in state["history"]), default=math.inf)

@@ -12,8 +12,9 @@ def factor(schedule: str, update: int, updates: int, warm_up: float) -> float:
     """
     rising = warm_up * updates
     if update < rising:
-        progress = (update + 1) / max(rising, 1)
-        return _cosine(1 / 25, 1.0, min(progress, 1.0)) if schedule == "one_cycle" else min(progress, 1.0)
+        if schedule == "one_cycle":
+            return _cosine(1 / 25, 1.0, update / rising)
+        return min((update + 1) / max(rising, 1), 1.0)  # not from 0: an update at rate 0 would be wasted
     progress = (update - rising) / max(updates - rising, 1)
     if schedule == "one_cycle":
         return _cosine(1.0, 1e-4 / 25, progress)

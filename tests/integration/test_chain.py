@@ -1,0 +1,193 @@
+"""The real chain through `dvc repro` in a clone: what it leaves, what a second run does, what it makes of mistakes."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+import yaml
+
+Dvc = Callable[..., subprocess.CompletedProcess[str]]
+STAGES = ("ingest", "clean", "split", "augment", "pretrain", "finetune", "evaluate", "export")
+RECIPES = ("digits", "reviews", "mine")
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def runs(clone: Path) -> pd.DataFrame:
+    """Return every run in the clone's MLflow store."""
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{clone / 'mlflow.db'}")
+    found = []
+    for experiment in client.search_experiments():
+        for run in client.search_runs([experiment.experiment_id], max_results=1000):
+            found.append(
+                {
+                    "recipe": experiment.name,
+                    "name": run.info.run_name,
+                    "status": run.info.status,
+                    "parent": run.data.tags.get("mlflow.parentRunId"),
+                    "id": run.info.run_id,
+                    "metrics": run.data.metrics,
+                    "params": run.data.params,
+                    "tags": run.data.tags,
+                }
+            )
+    return pd.DataFrame(found)
+
+
+def test_one_command_builds_every_recipe(built: Path) -> None:
+    for recipe in RECIPES:
+        metrics = read(built / "reports" / recipe / "metrics.json")
+        accuracy = metrics["test"]["accuracy"]
+        assert 0 <= accuracy["low"] <= accuracy["value"] <= accuracy["high"] <= 1
+        assert metrics["floor"]["majority_class"]["accuracy"]["value"] <= 1
+        assert (built / "models" / "onnx" / recipe / "model.onnx").is_file()
+    assert not [path for folder in built.rglob(".partial") for path in folder.iterdir()]
+    assert not list((built / ".chainrule" / "checkpoints").rglob("*.safetensors"))
+
+
+def test_kept_and_rejected_rows_make_up_the_raw_ones_each_with_a_reason(built: Path) -> None:
+    for recipe in RECIPES:
+        raw = pd.read_parquet(built / "data" / "raw" / recipe / "rows.parquet")
+        kept = pd.read_parquet(built / "data" / "clean" / recipe / "rows.parquet")
+        rejected = pd.read_parquet(built / "data" / "clean" / recipe / "rejected.parquet")
+        assert sorted([*kept["id"], *rejected["id"]]) == sorted(raw["id"])
+        assert rejected["reason"].notna().all()
+    reasons = read(built / "reports" / "mine" / "clean.json")["reasons"]
+    assert reasons == {"exact_duplicate": 1, "unreadable_image": 1}
+
+
+def test_no_group_is_in_two_splits_and_copies_are_of_training_rows_only(built: Path) -> None:
+    for recipe in RECIPES:
+        splits = {name: pd.read_parquet(built / f"data/split/{recipe}/{name}.parquet") for name in ("train", "validation", "test")}
+        groups = [set(rows["group"]) for rows in splits.values()]
+        assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
+        augmented = pd.read_parquet(built / f"data/augmented/{recipe}/train.parquet")
+        assert set(augmented["id"].str.split("+").str[0]) == set(splits["train"]["id"])
+
+
+def test_the_bundle_answers_in_onnx_runtime_alone(built: Path) -> None:
+    folder = built / "models" / "onnx" / "digits"
+    signature = read(folder / "signature.json")
+    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    for batch in (1, 5):
+        images = np.zeros((batch, *signature["inputs"][0]["shape"][1:]), np.uint8)
+        (logits,) = session.run(None, {"image": images})
+        assert logits.shape == (batch, len(signature["labels"]))
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+    assert not [path for path in folder.iterdir() if path.suffix in (".pkl", ".bin", ".pt", ".py")]
+
+
+def test_nothing_cached_holds_a_path_of_the_machine(built: Path) -> None:
+    here = str(built).encode()
+    found = [path for folder in ("data", "models", "reports") for path in (built / folder).rglob("*") if path.is_file()]
+    assert [path for path in found if here in path.read_bytes()] == []
+
+
+def test_mlflow_has_one_row_per_chain_with_the_stages_below_it(built: Path) -> None:
+    found = runs(built)
+    assert set(found["status"]) == {"FINISHED"}
+    for recipe in RECIPES:
+        mine = found[found["recipe"] == recipe]
+        (parent,) = mine[mine["parent"].isna()].to_dict("records")
+        assert sorted(mine[mine["parent"] == parent["id"]]["name"]) == sorted(STAGES)
+        metrics = read(built / "reports" / recipe / "metrics.json")
+        assert parent["metrics"]["test.accuracy"] == metrics["test"]["accuracy"]["value"]
+        assert parent["metrics"]["floor.majority_class.accuracy"] == metrics["floor"]["majority_class"]["accuracy"]["value"]
+        assert parent["params"]["finetune.learning_rate"] == str(
+            yaml.safe_load((built / "params.yaml").read_text())["recipes"][recipe]["finetune"]["learning_rate"]
+        )
+        assert re.fullmatch("[0-9a-f]{40}", parent["tags"]["git_commit"])
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{built / 'mlflow.db'}")
+    assert {model.name for model in client.search_registered_models()} == set(RECIPES)
+
+
+def test_a_second_run_does_nothing_and_logs_nothing(built: Path, dvc: Dvc) -> None:
+    before = len(runs(built))
+    answer = dvc(built, "repro")
+    assert "Data and pipelines are up to date" in answer.stdout
+    assert "Running stage" not in answer.stdout
+    assert len(runs(built)) == before
+
+
+def test_twice_from_scratch_gives_the_same_bytes(built: Path, make_clone: Callable[[], Path], dvc: Dvc) -> None:
+    other = make_clone()
+    dvc(other, "repro", "export@digits", "export@reviews", CHAINRULE_TRACKING="off")
+    locks = [yaml.safe_load((clone / "dvc.lock").read_text())["stages"] for clone in (built, other)]
+    for name, stage in locks[1].items():
+        assert stage == locks[0][name], name
+    for recipe in ("digits", "reviews"):
+        first, second = ((clone / "reports" / recipe / "metrics.json").read_bytes() for clone in (built, other))
+        assert first == second
+
+
+def test_metrics_plots_params_and_experiments_work_as_a_user_of_dvc_expects(built: Path, dvc: Dvc) -> None:
+    assert "test.accuracy.value" in dvc(built, "metrics", "show", "reports/digits/metrics.json").stdout
+    page = dvc(built, "plots", "show").stdout.strip().splitlines()[-1]
+    html = Path(page.removeprefix("file://")).read_text()
+    assert "confusion_matrix.png" in html
+    dvc(built, "exp", "run", "-S", "recipes.digits.finetune.learning_rate=0.01", "evaluate@digits")
+    difference = dvc(built, "params", "diff").stdout
+    assert re.search(r"recipes\.digits\.finetune\.learning_rate\s.*0\.01", difference)
+    reran = runs(built)
+    latest = reran[(reran["recipe"] == "digits") & reran["parent"].isna()]
+    assert len(latest) == 2
+    children = reran[reran["parent"] == latest[latest["params"].map(lambda p: p["finetune.learning_rate"]) == "0.01"]["id"].item()]
+    assert sorted(children["name"]) == ["evaluate", "finetune"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / "train-images-idx3-ubyte.gz").unlink(), "train-images-idx3-ubyte"),
+        (lambda folder: (folder / "train-images-idx3-ubyte.gz").write_bytes(b""), "train-images-idx3-ubyte.gz"),
+        (lambda folder: cut(folder / "train-images-idx3-ubyte.gz"), "train-images-idx3-ubyte.gz"),
+        (lambda folder: (folder / "train-labels-idx1-ubyte.gz").write_bytes(b"no gzip"), "train-labels-idx1-ubyte.gz"),
+    ],
+)
+def test_a_broken_source_stops_the_stage_with_one_line_naming_the_file(
+    make_clone: Callable[[], Path], dvc: Dvc, damage: Callable[[Path], None], said: str
+) -> None:
+    clone = make_clone()
+    folder = clone / "data" / "idx"
+    write_idx(folder)
+    damage(folder)
+    params = yaml.safe_load((clone / "params.yaml").read_text())
+    params["recipes"]["mine"]["source"] = {"kind": "idx", "path": "data/idx", "classes": ["a", "b"]}
+    (clone / "params.yaml").write_text(yaml.safe_dump(params))
+    answer = dvc(clone, "repro", "ingest@mine", check=False, CHAINRULE_TRACKING="off")
+    assert answer.returncode != 0
+    (line,) = [line for line in answer.stderr.splitlines() if line.startswith("ingest@mine: ")]
+    assert said in line
+    assert "Traceback" not in answer.stderr + answer.stdout
+    assert not (clone / "data" / "raw" / "mine").exists()
+
+
+def write_idx(folder: Path) -> None:
+    """Write a small data set as MNIST's files are."""
+    import gzip
+    import struct
+
+    folder.mkdir()
+    for part, rows in (("train", 20), ("t10k", 10)):
+        pixels = np.random.default_rng(rows).integers(0, 256, (rows, 6, 6), dtype=np.uint8)
+        images = struct.pack(">4i", 2051, rows, 6, 6) + pixels.tobytes()
+        labels = struct.pack(">2i", 2049, rows) + bytes(number % 2 for number in range(rows))
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-30])

@@ -1,0 +1,163 @@
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from chainrule.training import checkpoints
+from chainrule.training.loop import make_optimizer
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[int]:
+    number = torch.get_num_threads()
+    yield number
+    torch.set_num_threads(number)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "train.parquet"
+    path.write_bytes(b"rows")
+    return path
+
+
+def trained(optimizer: str, steps: int, seed: int = 0) -> tuple[nn.Module, torch.optim.Optimizer]:
+    torch.manual_seed(seed)
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2))
+    model = layers.to(memory_format=torch.channels_last)
+    optim = make_optimizer(model, optimizer, 0.1, 0.01)
+    learn(model, optim, steps)
+    return model, optim
+
+
+def learn(model: nn.Module, optim: torch.optim.Optimizer, steps: int) -> None:
+    images = torch.linspace(-1, 1, 5 * 3 * 16).view(5, 3, 4, 4)
+    for _ in range(steps):
+        model(images).square().mean().backward()
+        optim.step()
+        optim.zero_grad()
+
+
+def state_of(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_loaded_checkpoint_goes_on_as_if_nothing_had_happened(optimizer: str, tmp_path: Path) -> None:
+    model, optim = trained(optimizer, 3)
+    state: dict[str, Any] = {"epoch": 1, "loss_sum": 0.1 + 0.2, "history": [{"best": True, "loss": 1 / 3}]}
+    best = state_of(trained(optimizer, 1)[0])
+    checkpoints.save(tmp_path / "it.safetensors", state, model, optim, best)
+    learn(model, optim, 2)
+    other, other_optim = trained(optimizer, 0, seed=9)
+    loaded_state, loaded_best = checkpoints.load(tmp_path / "it.safetensors", other, other_optim)
+    assert loaded_state == state
+    assert same(loaded_best, best)
+    learn(other, other_optim, 2)
+    assert same(state_of(other), state_of(model))
+
+
+def test_moments_of_channels_last_weights_come_back_channels_last(tmp_path: Path) -> None:
+    model, optim = trained("adamw", 2)
+    checkpoints.save(tmp_path / "it.safetensors", {}, model, optim, {})
+    other, other_optim = trained("adamw", 0)
+    checkpoints.load(tmp_path / "it.safetensors", other, other_optim)
+    for parameter in other.parameters():
+        assert other_optim.state[parameter]["exp_avg"].stride() == parameter.stride()
+
+
+def test_a_checkpoint_is_safetensors_with_json_and_no_pickle(tmp_path: Path) -> None:
+    path = tmp_path / "it.safetensors"
+    model, optim = trained("adamw", 1)
+    checkpoints.save(path, {"epoch": 2}, model, optim, state_of(model))
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    assert {name.split("/")[0] for name in tensors} == {"model", "best", "optimizer"}
+    assert all(set(entry) == {"dtype", "shape", "data_offsets"} for entry in tensors.values())
+    assert len(content) == 8 + length + max(entry["data_offsets"][1] for entry in tensors.values())
+    assert json.loads(header["__metadata__"]["json"])["state"] == {"epoch": 2}
+    assert not zipfile.is_zipfile(path)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_write_that_fails_half_way_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "it.safetensors"
+    model, optim = trained("sgd", 1)
+    checkpoints.save(path, {"epoch": 1}, model, optim, {})
+    good = path.read_bytes()
+    write = checkpoints.save_file
+
+    def dies_half_way(tensors: dict[str, Tensor], target: Path, metadata: dict[str, str]) -> None:
+        write(tensors, target, metadata)
+        target.write_bytes(target.read_bytes()[:100])
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(checkpoints, "save_file", dies_half_way)
+    with pytest.raises(OSError, match="no space"):
+        checkpoints.save(path, {"epoch": 2}, model, optim, {})
+    assert path.read_bytes() == good
+    monkeypatch.undo()
+    assert checkpoints.load(path, model, optim)[0] == {"epoch": 1}
+    checkpoints.save(path, {"epoch": 3}, model, optim, {})
+    assert checkpoints.load(path, model, optim)[0] == {"epoch": 3}
+
+
+def test_the_same_training_finds_its_checkpoint_again(tmp_path: Path, rows: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    path = checkpoints.checkpoint_path(folder, {"seed": 1, "epochs": 2}, [rows])
+    assert not path.exists()
+    path.write_bytes(b"mine")
+    assert checkpoints.checkpoint_path(folder, {"epochs": 2, "seed": 1}, [rows]) == path
+    assert path.read_bytes() == b"mine"
+
+
+def test_whatever_shapes_the_weights_changes_the_key(
+    tmp_path: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "checkpoints"
+    settings = {"seed": 1, "finetune": {"learning_rate": 0.1}}
+    torch.set_num_threads(1)
+    paths = [
+        checkpoints.checkpoint_path(folder, settings, [rows]),
+        checkpoints.checkpoint_path(folder, {**settings, "finetune": {"learning_rate": 0.2}}, [rows]),
+        checkpoints.checkpoint_path(folder, settings, [rows, rows]),
+        checkpoints.checkpoint_path(folder, settings, []),
+    ]
+    torch.set_num_threads(2)
+    paths.append(checkpoints.checkpoint_path(folder, settings, [rows]))
+    torch.set_num_threads(1)
+    other_name = tmp_path / "validation.parquet"
+    other_name.write_bytes(rows.read_bytes())
+    paths.append(checkpoints.checkpoint_path(folder, settings, [other_name]))
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "__version__", "0.0")
+        paths.append(checkpoints.checkpoint_path(folder, settings, [rows]))
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "__file__", str(other_name))  # the code that trains, edited
+        paths.append(checkpoints.checkpoint_path(folder, settings, [rows]))
+    rows.write_bytes(b"rows!")
+    paths.append(checkpoints.checkpoint_path(folder, settings, [rows]))
+    assert len(set(paths)) == len(paths)
+
+
+def test_checkpoints_of_other_keys_are_removed(tmp_path: Path, rows: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    old = checkpoints.checkpoint_path(folder, {"seed": 1}, [rows])
+    old.write_bytes(b"old")
+    old.with_suffix(".partial").write_bytes(b"half")
+    new = checkpoints.checkpoint_path(folder, {"seed": 2}, [rows])
+    assert new != old
+    assert list(folder.iterdir()) == []

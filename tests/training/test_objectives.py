@@ -1,0 +1,242 @@
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from chainrule.nets import cnn
+from chainrule.training.objectives import masked_image, masked_language, none
+from chainrule.training.objectives.classification import Classification
+
+
+class Wide(nn.Module):
+    """Stands for an encoder: ids to vectors through a table, remembering what it was shown."""
+
+    def __init__(self, vocabulary: int, width: int = 8) -> None:
+        super().__init__()
+        self.table = nn.Embedding(vocabulary, width)
+        self.out_features = width
+        self.shown = torch.tensor([])
+
+    @property
+    def embeddings(self) -> Tensor:
+        return self.table.weight
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        self.shown = ids
+        states: Tensor = self.table(ids)
+        return states
+
+
+class Table(nn.Module):
+    """A classifier that answers with given logits."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(logits)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.logits[rows]
+
+
+# masked_image
+
+
+def image_objective(mask_ratio: float, patch: int, channels: int = 1) -> masked_image.MaskedImage:
+    torch.manual_seed(0)
+    facts: dict[str, Any] = {"mean": [0.4] * channels, "std": [0.2] * channels}
+    net = cnn.build(channels, width=4, depth=2, dropout=0.0)
+    return masked_image.build(net, facts, mask_ratio=mask_ratio, patch=patch)
+
+
+def pictures(rows: int, height: int, width: int, channels: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (rows, channels, height, width), dtype=torch.uint8, generator=generator)
+
+
+@pytest.mark.parametrize(("side", "patch"), [(8, 2), (12, 4), (9, 3)])
+@pytest.mark.parametrize("mask_ratio", [0.25, 0.5, 0.6])
+def test_exactly_the_asked_share_of_patches_is_hidden_in_every_image(side: int, patch: int, mask_ratio: float) -> None:
+    mask = image_objective(mask_ratio, patch)({"image": pictures(20, side, side)})["mask"]
+    assert mask.shape == (20, 1, side, side)
+    patches = mask.view(20, side // patch, patch, side // patch, patch).permute(0, 1, 3, 2, 4).flatten(3)
+    assert torch.equal(patches.all(dim=3), patches.any(dim=3))  # whole patches only
+    assert set(patches.all(dim=3).sum(dim=(1, 2)).tolist()) == {round(mask_ratio * (side // patch) ** 2)}
+    assert len({tuple(image.flatten().tolist()) for image in mask}) > 15  # each image its own
+
+
+def test_at_least_one_patch_is_hidden() -> None:
+    mask = image_objective(0.001, 4)({"image": pictures(3, 8, 8)})["mask"]
+    assert mask.sum(dim=(1, 2, 3)).tolist() == [16, 16, 16]
+
+
+def test_images_that_no_patch_divides_are_rebuilt_in_full_size() -> None:
+    result = image_objective(0.5, 4, channels=3)({"image": pictures(4, 7, 10, 3)})
+    assert result["logits"].shape == (4, 3, 7, 10)
+    assert result["mask"].shape == (4, 1, 7, 10)
+    assert result["loss"].isfinite()
+
+
+def test_the_loss_counts_masked_pixels_alone_in_standard_deviations() -> None:
+    objective = image_objective(0.5, 2, channels=3).eval()
+    images = pictures(5, 8, 8, 3)
+    torch.manual_seed(3)
+    result = objective({"image": images})
+    normalised = (images.float() / 255 - 0.4) / 0.2
+    errors = (result["logits"] - normalised).abs()[result["mask"].expand(-1, 3, -1, -1)]
+    assert float(result["loss"]) == pytest.approx(float(errors.mean()), rel=1e-5)
+    assert int(result["count"]) == 5
+
+
+def test_the_net_never_sees_a_masked_pixel() -> None:
+    objective = image_objective(0.5, 2).eval()
+    images = pictures(5, 8, 8)
+    torch.manual_seed(3)
+    first = objective({"image": images})
+    torch.manual_seed(3)
+    second = objective({"image": torch.where(first["mask"], 255 - images, images)})
+    assert torch.equal(first["mask"], second["mask"])
+    torch.testing.assert_close(first["logits"], second["logits"])
+    assert float(first["loss"].detach()) != float(second["loss"].detach())
+
+
+def test_everything_in_masked_image_learns() -> None:
+    objective = image_objective(0.5, 2)
+    objective({"image": pictures(5, 8, 8)})["loss"].backward()
+    assert all(parameter.grad is not None and bool(parameter.grad.any()) for parameter in objective.parameters())
+
+
+# masked_language
+
+SPECIAL = [0, 1, 2, 3, 4]  # pad, unknown, start, end, mask
+MASK = 4
+
+
+def language_objective(mask_ratio: float, vocabulary: int = 500) -> tuple[masked_language.MaskedLanguage, Wide]:
+    torch.manual_seed(0)
+    net = Wide(vocabulary)
+    facts: dict[str, Any] = {"vocabulary": vocabulary, "mask_id": MASK, "special_ids": SPECIAL}
+    return masked_language.build(net, facts, mask_ratio=mask_ratio), net
+
+
+def sentences(rows: int, length: int = 40, vocabulary: int = 500) -> dict[str, Tensor]:
+    ids = torch.randint(5, vocabulary, (rows, length), generator=torch.Generator().manual_seed(1))
+    ids[:, 0], ids[:, -11], ids[:, 3] = 2, 3, 1
+    ids[:, -10:] = 0
+    return {"input_ids": ids, "attention_mask": (ids != 0).long()}
+
+
+def test_special_and_padding_tokens_are_never_hidden() -> None:
+    objective, net = language_objective(0.9)
+    batch = sentences(50)
+    batch["input_ids"][:, -5:] = 77  # padding is what the mask says, whatever stands there
+    result = objective(batch)
+    special = torch.isin(batch["input_ids"], torch.tensor(SPECIAL))
+    kept = special | ~batch["attention_mask"].bool()
+    assert torch.equal(net.shown[kept], batch["input_ids"][kept])
+    assert not bool(torch.isin(result["targets"], torch.tensor(SPECIAL)).any())
+    assert int(result["count"]) <= int((~kept).sum())
+
+
+@pytest.mark.parametrize("mask_ratio", [0.15, 0.4])
+def test_about_the_asked_share_is_predicted_of_it_80_10_10(mask_ratio: float) -> None:
+    objective, net = language_objective(mask_ratio)
+    batch = sentences(1000)
+    before = batch["input_ids"]
+    result = objective(batch)
+    allowed = int((batch["attention_mask"].bool() & ~torch.isin(before, torch.tensor(SPECIAL))).sum())
+    chosen = int(result["count"])
+    masked = int(((net.shown == MASK) & (before != MASK)).sum())
+    randomised = int(((net.shown != before) & (net.shown != MASK)).sum())
+    assert chosen / allowed == pytest.approx(mask_ratio, abs=0.01)
+    assert masked / chosen == pytest.approx(0.8, abs=0.02)
+    assert randomised / chosen == pytest.approx(0.1, abs=0.02)
+
+
+def test_the_loss_is_the_cross_entropy_of_the_hidden_tokens() -> None:
+    objective, _ = language_objective(0.3)
+    result = objective(sentences(20))
+    count = int(result["count"])
+    assert result["logits"].shape == (count, 500)
+    expected = -result["logits"].log_softmax(dim=1)[torch.arange(count), result["targets"]].mean()
+    torch.testing.assert_close(result["loss"], expected)
+
+
+def test_masks_follow_the_random_state() -> None:
+    objective, net = language_objective(0.3)
+    shown = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        objective(sentences(5))
+        shown.append(net.shown)
+    assert torch.equal(shown[0], shown[1])
+    assert not torch.equal(shown[0], shown[2])
+
+
+def test_the_loss_is_defined_when_chance_chose_nothing() -> None:
+    objective, net = language_objective(1e-9)
+    batch = sentences(2)
+    result = objective(batch)
+    assert int(result["count"]) >= 1
+    assert result["loss"].isfinite()
+    assert not bool(torch.isin(result["targets"], torch.tensor(SPECIAL)).any())
+
+
+def test_the_loss_is_defined_when_there_is_nothing_to_hide() -> None:
+    objective, net = language_objective(0.5)
+    ids = torch.tensor([[2, 1, 3, 0], [2, 3, 0, 0]])
+    result = objective({"input_ids": ids, "attention_mask": (ids != 0).long()})
+    assert torch.equal(net.shown, ids)
+    assert int(result["count"]) == 0
+    assert float(result["loss"].detach()) == 0
+    result["loss"].backward()
+    assert all(not bool(parameter.grad.any()) for parameter in objective.parameters() if parameter.grad is not None)
+
+
+def test_the_decoder_shares_the_embeddings() -> None:
+    objective, net = language_objective(0.3)
+    assert [name for name, _ in objective.named_parameters() if "embedding" in name or "decoder" in name] == []
+    before = objective(sentences(3))["logits"].shape[1]
+    assert before == len(net.table.weight)
+    objective(sentences(3))["loss"].backward()
+    assert all(parameter.grad is not None for parameter in objective.parameters())
+
+
+# classification and none
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_loss_of_an_evaluation_is_the_plain_log_loss(smoothing: float) -> None:
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    objective = Classification(Table(logits), ("rows",), smoothing).eval()
+    result = objective({"rows": torch.arange(6), "label": labels})
+    probabilities = logits.double().softmax(dim=1)
+    assert float(result["loss"]) == pytest.approx(float(-probabilities[torch.arange(6), labels].log().mean()), rel=1e-6)
+    assert torch.equal(result["logits"], logits)
+    assert int(result["count"]) == 6
+
+
+def test_smoothing_acts_in_training_mode_only() -> None:
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    batch = {"rows": torch.arange(6), "label": labels}
+    objective = Classification(Table(logits), ("rows",), 0.3)
+    target = 0.7 * nn.functional.one_hot(labels, 3) + 0.1
+    smoothed = float(-(target * logits.log_softmax(dim=1)).sum(dim=1).mean())
+    assert float(objective.train()(batch)["loss"]) == pytest.approx(smoothed, rel=1e-6)
+    assert float(objective.eval()(batch)["loss"]) != pytest.approx(smoothed, rel=1e-3)
+
+
+def test_the_model_gets_the_named_inputs_in_order() -> None:
+    class Difference(nn.Module):
+        def forward(self, one: Tensor, other: Tensor) -> Tensor:
+            return torch.stack([one - other, other - one], dim=1)
+
+    objective = Classification(Difference(), ("b", "a"), 0.0).eval()
+    batch = {"a": torch.tensor([1.0]), "b": torch.tensor([3.0]), "label": torch.tensor([0])}
+    assert objective(batch)["logits"].tolist() == [[2.0, -2.0]]
+
+
+def test_no_pretraining_trains_nothing() -> None:
+    assert none.build(nn.Identity(), {}) is None

@@ -1,0 +1,43 @@
+import pytest
+
+from chainrule.training import precision
+
+
+@pytest.mark.parametrize("wish", ["fp32", "bf16"])
+@pytest.mark.parametrize("gains", [True, False])
+@pytest.mark.parametrize("hardware", [True, False])
+def test_an_explicit_wish_is_obeyed(wish: str, gains: bool, hardware: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "multiplies_bf16", lambda: hardware)
+    assert precision.resolve(wish, gains) == wish
+
+
+@pytest.mark.parametrize(
+    ("gains", "hardware", "expected"),
+    [(True, True, "bf16"), (True, False, "fp32"), (False, True, "fp32"), (False, False, "fp32")],
+)
+def test_auto_needs_both_the_nets_gain_and_the_hardware(
+    gains: bool, hardware: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "multiplies_bf16", lambda: hardware)
+    assert precision.resolve("auto", gains) == expected
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_a_gpu_multiplies_bf16_from_capability_8_on(
+    capability: tuple[int, int], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(precision.torch.cuda, "get_device_capability", lambda: capability)
+    assert precision.multiplies_bf16() is expected
+
+
+@pytest.mark.parametrize(("amx", "avx512"), [(True, False), (False, True), (False, False)])
+def test_a_cpu_multiplies_bf16_with_amx_or_avx512(amx: bool, avx512: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(precision.torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(precision.torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    assert precision.multiplies_bf16() is (amx or avx512)
+
+
+def test_the_machine_at_hand_gives_the_same_answer_each_time() -> None:
+    assert precision.multiplies_bf16() is precision.multiplies_bf16()
