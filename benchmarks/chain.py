@@ -42,9 +42,7 @@ def main() -> None:
             differing = different(first, second)
     figures = {
         "from_scratch_seconds": common.spread([run.seconds for run in runs], 1),
-        "stage_seconds": {
-            stage: common.spread([run.stages[stage] for run in runs], 2) for stage in runs[0].stages
-        },
+        "stage_seconds": {stage: common.spread([run.stages[stage] for run in runs], 2) for stage in runs[0].stages},
         "nothing_stale_seconds": common.spread([noop.seconds for noop in noops], 3),
     }
     for stage, seconds in figures["stage_seconds"].items():

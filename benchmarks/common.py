@@ -39,7 +39,17 @@ NOT_A_USERS = (
     "MLFLOW_TRACKING_URI",
     "PYTHONDONTWRITEBYTECODE",
 )
-PACKAGES = ("accelerate", "dvc", "mlflow", "numpy", "onnxruntime-gpu", "pandas", "scikit-learn", "torch", "transformers")
+PACKAGES = (
+    "accelerate",
+    "dvc",
+    "mlflow",
+    "numpy",
+    "onnxruntime-gpu",
+    "pandas",
+    "scikit-learn",
+    "torch",
+    "transformers",
+)
 FLAGS = ("amx_tile", "amx_bf16", "avx512_bf16", "avx512f", "avx2")
 STAGE = re.compile(r"Running stage '([^']+)'")
 # Lines that explain seconds: MLflow's store is slow, or another process has the cores.
@@ -199,7 +209,9 @@ def training_seconds(root: Path, recipe: str, stage: str) -> float | None:
         stop(f"the MLflow store of the clone has no experiment {recipe}")
     query = f"tags.`chainrule.stage` = '{stage}'"
     runs = client.search_runs([experiment.experiment_id], query, order_by=["attributes.start_time DESC"], max_results=1)
-    return float(runs[0].data.metrics["training_seconds"]) if runs and "training_seconds" in runs[0].data.metrics else None
+    return (
+        float(runs[0].data.metrics["training_seconds"]) if runs and "training_seconds" in runs[0].data.metrics else None
+    )
 
 
 def read_json(path: Path) -> Any:

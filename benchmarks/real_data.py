@@ -14,7 +14,11 @@ def main(name: str, description: str | None, recipes: dict[str, str], targets: d
     parser = common.arguments(description)
     parser.add_argument("--recipes", nargs="*", choices=list(recipes), default=list(recipes), help="these alone")
     parser.add_argument(
-        "--set", nargs="*", default=[], metavar="SETTING=VALUE", help="settings changed in every recipe, like finetune.epochs=1"
+        "--set",
+        nargs="*",
+        default=[],
+        metavar="SETTING=VALUE",
+        help="settings changed in every recipe, like finetune.epochs=1",
     )
     parser.add_argument("--keep", action="store_true", help="keep the clone")
     options = parser.parse_args()
@@ -32,7 +36,9 @@ def main(name: str, description: str | None, recipes: dict[str, str], targets: d
             if recipe in targets:
                 value = figures[recipe]["test_accuracy"]["value"]
                 figures[recipe]["target"] = common.target(f"{recipe}: test accuracy", value, ">=", targets[recipe])
-    settings = {recipe: block | {"source": block["source"] | {"path": recipes[recipe]}} for recipe, block in blocks.items()}
+    settings = {
+        recipe: block | {"source": block["source"] | {"path": recipes[recipe]}} for recipe, block in blocks.items()
+    }
     common.write_result(options.results, name, at_start, {"set": options.set, "recipes": settings}, figures)
 
 

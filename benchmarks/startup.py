@@ -80,9 +80,7 @@ def started(root: Path, stage: str, recipe: str) -> dict[str, float]:
     wait_for_sender(root)
     command = [sys.executable, WRAPPER, stage, recipe]
     began = time.time()
-    ended = subprocess.run(
-        command, cwd=root, env=common.environment(root), capture_output=True, text=True, check=False
-    )
+    ended = subprocess.run(command, cwd=root, env=common.environment(root), capture_output=True, text=True, check=False)
     lines = [line.split() for line in ended.stdout.splitlines() if line.startswith(MARK)]
     if ended.returncode != 0 or "first_input" not in [name for _, name, _ in lines]:
         common.stop(f"{stage}@{recipe} did not get to its first input:\n{ended.stdout[-500:]}{ended.stderr[-2000:]}")

@@ -118,9 +118,7 @@ def start_sender(root: Path) -> None:
     with open(root / ".chainrule" / "sender.log", "ab") as log:
         command = [sys.executable, "-m", "chainrule.tracking", "--follow", str(root)]
         quiet = subprocess.DEVNULL
-        _senders.append(
-            subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=log, start_new_session=True)
-        )
+        _senders.append(subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=log, start_new_session=True))
 
 
 _senders: list[subprocess.Popen[bytes]] = []

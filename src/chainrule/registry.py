@@ -21,9 +21,7 @@ class Version:
     aliases: tuple[str, ...]
 
 
-def register(
-    client: "MlflowClient", recipe: str, model_id: str, run_id: str, tags: dict[str, str]
-) -> Version:
+def register(client: "MlflowClient", recipe: str, model_id: str, run_id: str, tags: dict[str, str]) -> Version:
     """Make the logged model `model_id` a version of the registered model `recipe`; a second call finds it.
 
     Raises MlflowException if the registry cannot be reached or refuses.
@@ -40,9 +38,7 @@ def register(
             return version
     tags = {**tags, "chainrule.model_id": model_id}
     with process_wide(client.tracking_uri):
-        made = client.create_model_version(
-            recipe, f"models:/{model_id}", run_id=run_id, tags=tags, model_id=model_id
-        )
+        made = client.create_model_version(recipe, f"models:/{model_id}", run_id=run_id, tags=tags, model_id=model_id)
     return Version(int(made.version), run_id, tags, ())
 
 
@@ -62,9 +58,7 @@ def versions(client: "MlflowClient", recipe: str) -> list[Version]:
     while token != "":
         page = client.search_model_versions(f"name = '{recipe}'", page_token=token)
         for item in page:
-            pointing = tuple(
-                sorted(name for name, number in aliases.items() if int(number) == int(item.version))
-            )
+            pointing = tuple(sorted(name for name, number in aliases.items() if int(number) == int(item.version)))
             found.append(Version(int(item.version), item.run_id or "", dict(item.tags), pointing))
         token = page.token or ""
     return sorted(found, key=lambda version: -version.number)

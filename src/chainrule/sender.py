@@ -62,9 +62,7 @@ class Sender:
         self.root = root
         self.to = to
         self.clients: dict[str, MlflowClient] = {}
-        self.rest: dict[
-            str, tuple[float, float]
-        ] = {}  # uri -> (time of the next attempt, seconds waited before it)
+        self.rest: dict[str, tuple[float, float]] = {}  # uri -> (time of the next attempt, seconds waited before it)
         self.anchors: set[tuple[int, str] | None] = set()
         self.sent: list[str] = []
         self.failed: dict[str, str] = {}
@@ -123,9 +121,7 @@ class Sender:
         self.failed.pop(uri, None)
         if status.get("done"):
             refused = f", {status['refused']} refused ({status['refusal']})" if status.get("refused") else ""
-            self.sent.append(
-                f"{start['recipe']}/{start['stage']} of {folder.name[:13]} is complete at {uri}{refused}"
-            )
+            self.sent.append(f"{start['recipe']}/{start['stage']} of {folder.name[:13]} is complete at {uri}{refused}")
             return True
         status.pop("error", None)
         write_status(folder, status)
@@ -201,10 +197,7 @@ def flush(root: Path, to: str | None = None) -> int:
     for line in sender.sent:
         print(f"tracking: {line}")
     for uri, error in sender.failed.items():
-        print(
-            f"tracking: {uri} took nothing more ({error}); "
-            f"{len(left)} run(s) still wait, --to sends them elsewhere"
-        )
+        print(f"tracking: {uri} took nothing more ({error}); {len(left)} run(s) still wait, --to sends them elsewhere")
     if not sender.sent and not left:
         print("tracking: nothing waits")
     return len(left)
@@ -212,12 +205,8 @@ def flush(root: Path, to: str | None = None) -> int:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        "python -m chainrule.tracking", description="Send to MLflow what still waits."
-    )
-    parser.add_argument(
-        "root", nargs="?", type=Path, default=Path("."), help="the repository (default: here)"
-    )
+    parser = argparse.ArgumentParser("python -m chainrule.tracking", description="Send to MLflow what still waits.")
+    parser.add_argument("root", nargs="?", type=Path, default=Path("."), help="the repository (default: here)")
     parser.add_argument(
         "--to", metavar="URI", help="send it to this tracking server instead of the one it was meant for"
     )

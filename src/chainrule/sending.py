@@ -115,9 +115,7 @@ def log_params(client: "MlflowClient", run_id: str, params: dict[str, str], stag
     fresh = [Param(key, value) for key, value in short.items() if key not in there]
     for start in range(0, len(fresh), 100):
         client.log_batch(run_id, params=fresh[start : start + 100])
-    changed = [
-        f"{key}: {there[key]} → {short[key]}" for key in short if key in there and there[key] != short[key]
-    ]
+    changed = [f"{key}: {there[key]} → {short[key]}" for key in short if key in there and there[key] != short[key]]
     if changed:
         client.set_tag(run_id, "chainrule.params_changed", f"at {stage}: {'; '.join(changed)}"[:5000])
 
@@ -147,9 +145,7 @@ def log_dataset(client: "MlflowClient", run_ids: list[str], event: Event) -> Non
         profile=json.dumps({"num_rows": event["rows"], "digest": event["digest"]}),
     )
     for run_id in run_ids:
-        client.log_inputs(
-            run_id, datasets=[DatasetInput(data, [InputTag("mlflow.data.context", event["context"])])]
-        )
+        client.log_inputs(run_id, datasets=[DatasetInput(data, [InputTag("mlflow.data.context", event["context"])])])
 
 
 def log_artifact(client: "MlflowClient", run_id: str, path: Path, folder: str) -> None:
@@ -160,9 +156,7 @@ def log_artifact(client: "MlflowClient", run_id: str, path: Path, folder: str) -
         client.log_artifact(run_id, str(path), folder or None)
 
 
-def log_model(
-    client: "MlflowClient", start: Event, name: str, parent: str, folder: Path, event: Event
-) -> None:
+def log_model(client: "MlflowClient", start: Event, name: str, parent: str, folder: Path, event: Event) -> None:
     """Keep the bundle with the parent row and register its ONNX model, once however often this is called."""
     from mlflow.entities import LoggedModelStatus
 
@@ -217,9 +211,7 @@ def onnx_signature(model: Any) -> Any:
         for value in values:
             tensor = value.type.tensor_type
             shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim)
-            found.append(
-                TensorSpec(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type), shape, value.name)
-            )
+            found.append(TensorSpec(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type), shape, value.name))
         return Schema(found)
 
     initial = {tensor.name for tensor in model.graph.initializer}
@@ -331,9 +323,7 @@ def send(client: "MlflowClient", root: Path, folder: Path, status: Status) -> No
             write_status(folder, status)
 
 
-def send_event(
-    client: "MlflowClient", folder: Path, status: Status, start: Event, group: list[Event]
-) -> None:
+def send_event(client: "MlflowClient", folder: Path, status: Status, start: Event, group: list[Event]) -> None:
     """Send one event, or a run of metric events together."""
     event, run_id, parent_id = group[0], status["run_id"], status["parent_id"]
     match event["kind"]:
@@ -349,9 +339,7 @@ def send_event(
             log_model(client, start, folder.name, parent_id, folder, event)
         case "end":
             if status.get("refused"):
-                client.set_tag(
-                    run_id, "chainrule.gap", f"{status['refused']} events refused: {status['refusal']}"
-                )
+                client.set_tag(run_id, "chainrule.gap", f"{status['refused']} events refused: {status['refusal']}")
             close_runs(client, run_id, parent_id, event)
             status["done"] = True
 
@@ -369,7 +357,5 @@ def is_final(error: Exception) -> bool:
 def one_line(error: Exception) -> str:
     """The heart of an error: connection errors come wrapped in several layers of other people's words."""
     text = " ".join(str(error).split()) or type(error).__name__
-    found = re.findall(
-        r"Connection refused|timed out|Name or service not known|Connection reset by peer", text
-    )
+    found = re.findall(r"Connection refused|timed out|Name or service not known|Connection reset by peer", text)
     return found[-1] if found else text[:200]

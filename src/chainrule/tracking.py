@@ -92,9 +92,7 @@ class Run:
         """
         if self._folder is None:
             return
-        self._write(
-            "model", bundle=self._copy(Path(bundle)), model=model, sha256=_digest(Path(bundle) / model)
-        )
+        self._write("model", bundle=self._copy(Path(bundle)), model=model, sha256=_digest(Path(bundle) / model))
 
     def _copy(self, path: Path) -> str:
         assert self._folder is not None
@@ -302,7 +300,7 @@ def lock_hashes(root: Path, recipe: str, stage: str) -> dict[str, str]:
         # Another recipe's dvc may be writing it, and does not do so in one step.
         time.sleep(0.02)
         text, before_that = path.read_text(), text
-    lock = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+    lock = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - both are safe
     found: dict[str, str] = {}
     for before in CHAIN[: CHAIN.index(stage)] if stage in CHAIN else ():
         entry = lock.get("stages", {}).get(f"{before}@{recipe}", {})

@@ -1,7 +1,7 @@
 """From raw rows to kept and rejected ones. Nothing is dropped: kept + rejected = raw."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import pandas as pd
 from chainrule.data.reject import Reject
 from chainrule.errors import DataError
 
-Progress = Callable[[Iterable[Any], str], Iterable[Any]]
+Progress = Callable[[Collection[Any], str], Iterable[Any]]
 
 PARTS = ("train", "validation", "test", "unlabelled")
 

@@ -11,7 +11,9 @@ class NormaliseImage(Section):
     """Every kept image gets one mode, and one size where one is given."""
 
     mode: Literal["L", "RGB"] = Field(description="L: one grey channel; RGB: three")
-    size: int | None = Field(ge=1, le=4096, description="side in pixels: shorter side scaled, centre cut out; null: as found")
+    size: int | None = Field(
+        ge=1, le=4096, description="side in pixels: shorter side scaled, centre cut out; null: as found"
+    )
     max_pixels: int = Field(ge=1, description="larger images are rejected before they are decoded")
 
 

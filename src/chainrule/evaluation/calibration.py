@@ -46,7 +46,5 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         inverse = np.exp(-log_temperature)
         return float(np.mean(np.log1p(np.exp(others * inverse).sum(axis=1)) - true * inverse))
 
-    found = minimize_scalar(
-        loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded", options={"xatol": 1e-6}
-    )
+    found = minimize_scalar(loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))

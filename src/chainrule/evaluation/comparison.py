@@ -29,9 +29,7 @@ def paired_comparison(
     from scipy.stats import binomtest
 
     if not (labels.ndim == 1 and labels.shape == challenger.shape == champion.shape) or not len(labels):
-        raise ValueError(
-            f"labels {labels.shape}, {challenger.shape} and {champion.shape} are not all [N], N > 0"
-        )
+        raise ValueError(f"labels {labels.shape}, {challenger.shape} and {champion.shape} are not all [N], N > 0")
     if resamples < 1:
         raise ValueError("an interval needs at least 1 resample")
     rows = len(labels)
@@ -39,9 +37,7 @@ def paired_comparison(
     ours, theirs = challenger == labels, champion == labels
     gain = np.bincount(index, ours.astype(np.float64) - theirs, group_count)
     size = np.bincount(index, minlength=group_count).astype(np.float64)
-    drawn = [
-        (gain @ counts) / (size @ counts) for counts in resample_counts(group_count, rows, resamples, seed)
-    ]
+    drawn = [(gain @ counts) / (size @ counts) for counts in resample_counts(group_count, rows, resamples, seed)]
     low, high = percentile_interval(np.concatenate(drawn))
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     discordant = only_ours + only_theirs

@@ -18,9 +18,7 @@ _LABELLED_CURVES = 10
 _LABELLED_CLASSES = 40
 
 
-def confusion_matrix(
-    labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], path: Path
-) -> None:
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], path: Path) -> None:
     """Counts of true (rows) against predicted classes (columns), int [N] each, coloured by the share of the
     true class.
 
@@ -33,9 +31,7 @@ def confusion_matrix(
     side = float(np.clip(2.2 + 0.52 * classes, 4.2, 9))
     figure, axes = style.house_figure(side + 1.2, side)
     numbered = classes <= _LABELLED_CELLS
-    image = axes.imshow(
-        share, cmap=style.blues(), norm=style.shares(1 if numbered else 0.4), interpolation="nearest"
-    )
+    image = axes.imshow(share, cmap=style.blues(), norm=style.shares(1 if numbered else 0.4), interpolation="nearest")
     if numbered:
         size = 12 if classes <= 4 else 9 if classes <= 12 else 6.5
         for row in range(classes):
@@ -74,9 +70,7 @@ def confusion_matrix(
         f"{right:,} of {len(labels):,} rows right; a row of the matrix is a true class",
     )
     marks = [0, 0.25, 0.5, 0.75, 1] if numbered else [0, 0.01, 0.05, 0.2, 0.5, 1]
-    bar = figure.colorbar(
-        image, ax=axes, shrink=0.6, pad=0.03, aspect=22, ticks=marks, format=style.percents()
-    )
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, aspect=22, ticks=marks, format=style.percents())
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, labelcolor=style.FAINT)
     bar.set_label("share of the true class", color=style.FAINT)
@@ -104,9 +98,7 @@ def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Seque
     edge, bottom = _corner(curves)
     if edge == 1:
         axes.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1, linestyle=(0, (4, 4)))
-        axes.text(
-            0.3, 0.28, "guessing", rotation=45, rotation_mode="anchor", va="top", color=style.FAINT, size=9
-        )
+        axes.text(0.3, 0.28, "guessing", rotation=45, rotation_mode="anchor", va="top", color=style.FAINT, size=9)
     many = len(curves) > _LABELLED_CURVES
     for place, (area, name, false, true) in enumerate(curves):
         if many:
@@ -183,9 +175,7 @@ def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Pat
             style.compact(count[place]), (left[place] + width / 2, count[place]), (0, 2),
             textcoords="offset points", ha="center", size=7.5, color=style.FAINT,
         )  # fmt: skip
-    below.set(
-        xlim=(0, 1), ylim=(0, count.max() * 1.22), ylabel="rows", xlabel="confidence (largest probability)"
-    )
+    below.set(xlim=(0, 1), ylim=(0, count.max() * 1.22), ylabel="rows", xlabel="confidence (largest probability)")
     below.xaxis.set_major_formatter(style.percents())
     below.set_yticks([])
     below.grid(visible=False)
@@ -224,11 +214,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
             _curve(panels["loss"], epochs, "train_loss", style.BLUE),
             _curve(panels["loss"], epochs, "validation_loss", style.RED),
         ]
-        names = [
-            f"{name} {value:.3g}"
-            for name, value in zip(("training", "validation"), lines, strict=True)
-            if value
-        ]
+        names = [f"{name} {value:.3g}" for name, value in zip(("training", "validation"), lines, strict=True) if value]
         _end_labels(panels["loss"], [value for value in lines if value], names, (style.BLUE, style.RED), last)
         _curve(panels["rate"], epochs, "learning_rate", style.FAINT)
         panels["rate"].set_ylim(bottom=0)
@@ -239,25 +225,19 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
         panels["rate"].set_xlabel("epoch")
         panels["rate"].set_xlim(0.5, last + 0.5 + 0.3 * last)
         panels["rate"].xaxis.set_major_locator(style.whole_numbers(last))
-    for panel, label in zip(
-        grid[:, 0], [{"rate": "learning rate"}.get(key, key) for key in keys], strict=True
-    ):
+    for panel, label in zip(grid[:, 0], [{"rate": "learning rate"}.get(key, key) for key in keys], strict=True):
         panel.set_ylabel(label)
     style.save(figure, path)
 
 
-def scores_beside_floors(
-    scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], path: Path
-) -> None:
+def scores_beside_floors(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     """Value and 95% interval of each score, the model's beside every floor's, one panel per score.
 
     `scores` and each of `floors` (by name) are results of classification_scores; a score that is undefined is
     left blank.
     """
     rows = [("model", scores), *((name.replace("_", " "), floor) for name, floor in floors.items())]
-    figure, grid = style.house_figure(
-        10.4, 1.0 + 2 * (0.72 + 0.3 * len(rows)), rows=2, columns=3, sharey=True
-    )
+    figure, grid = style.house_figure(10.4, 1.0 + 2 * (0.72 + 0.3 * len(rows)), rows=2, columns=3, sharey=True)
     for place, (axes, (key, title, better)) in enumerate(zip(grid.ravel(), _SHOWN_SCORES, strict=True)):
         for line, (_, result) in enumerate(rows):
             entry, tone = result[key], style.BLUE if line == 0 else "#8a96a3"
@@ -328,9 +308,7 @@ def _curve(axes: Any, epochs: Sequence[Mapping[str, Any]], key: str, color: str)
 
 def _accuracy_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -> None:
     if _curve(axes, epochs, "validation_accuracy", style.GREEN) is None:
-        axes.text(
-            0.5, 0.5, "no accuracy in this phase", transform=axes.transAxes, ha="center", color=style.FAINT
-        )
+        axes.text(0.5, 0.5, "no accuracy in this phase", transform=axes.transAxes, ha="center", color=style.FAINT)
         axes.set_yticks([])
         axes.grid(visible=False)
         axes.tick_params(length=0)
@@ -350,9 +328,7 @@ def _accuracy_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -
     )
 
 
-def _end_labels(
-    axes: Any, values: Sequence[float], names: Sequence[str], colors: Sequence[str], last: int
-) -> None:
+def _end_labels(axes: Any, values: Sequence[float], names: Sequence[str], colors: Sequence[str], last: int) -> None:
     """Write each line's name right of its end, moved apart where two ends lie close together."""
     low, high = axes.get_ylim()
     heights = [(value - low) / (high - low) for value in values]

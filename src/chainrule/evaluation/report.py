@@ -63,9 +63,7 @@ def to_html(
         _headline(scores, floors, ranked),
         _section("Scores", _scores_table(scores, floors, ranked) + _notes(scores)),
         _section("Classes", _class_table(scores["per_class"])),
-        _section("Figures", '<div class="figures">' + "".join(map(_figure, figures)) + "</div>")
-        if figures
-        else "",
+        _section("Figures", '<div class="figures">' + "".join(map(_figure, figures)) + "</div>") if figures else "",
         _section("Worst mistakes", _mistakes(mistakes)),
     ]
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
@@ -96,9 +94,7 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{title}</h2>{body}</section>"
 
 
-def _headline(
-    scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]
-) -> str:
+def _headline(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]) -> str:
     """Accuracy of the model and of each floor, as numbers and as bars with their intervals."""
     rows = [("model", "this model", scores["accuracy"])]
     rows += [("floor", _words(name), floors[name]["accuracy"]) for name in ranked]
@@ -128,17 +124,14 @@ def _headline(
     )
 
 
-def _scores_table(
-    scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]
-) -> str:
+def _scores_table(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]) -> str:
     head = "".join(f"<th>{escape(_words(name))}</th>" for name in ranked)
     lines = []
     for key in SCORES:
         better = "lower" if key in _LOWER_IS_BETTER else "higher"
         cells = "".join(_cell(floors[name][key]) for name in ranked)
         lines.append(
-            f"<tr><th>{_NAMES[key]} <small>{better} is better</small></th>"
-            f"{_cell(scores[key], 'own')}{cells}</tr>"
+            f"<tr><th>{_NAMES[key]} <small>{better} is better</small></th>{_cell(scores[key], 'own')}{cells}</tr>"
         )
     return (
         f'<div class="scroll"><table><thead><tr><th></th><th class="own">this model</th>{head}</tr></thead>'

@@ -67,10 +67,7 @@ def classification_scores(
     orders = _score_orders(labels, probabilities, index)
 
     value = _scores(np.ones((group_count, 1)), sums, orders, classes)
-    blocks = [
-        _scores(counts, sums, orders, classes)
-        for counts in resample_counts(group_count, rows, resamples, seed)
-    ]
+    blocks = [_scores(counts, sums, orders, classes) for counts in resample_counts(group_count, rows, resamples, seed)]
     drawn = {name: np.concatenate([block[name] for block in blocks]) for name in value}
     intervals = {name: percentile_interval(drawn[name]) for name in value}
 
@@ -115,24 +112,14 @@ def calibration_bins(labels: np.ndarray, probabilities: np.ndarray) -> dict[str,
     }
 
 
-def _checked(
-    labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str], resamples: int
-) -> np.ndarray:
+def _checked(labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str], resamples: int) -> np.ndarray:
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
-        raise ValueError(
-            f"labels {labels.shape} and probabilities {probabilities.shape} are not [N] and [N, C], N > 0"
-        )
-    if (
-        probabilities.shape[1] != len(class_names)
-        or len(class_names) < 2
-        or len(set(class_names)) < len(class_names)
-    ):
+        raise ValueError(f"labels {labels.shape} and probabilities {probabilities.shape} are not [N] and [N, C], N > 0")
+    if probabilities.shape[1] != len(class_names) or len(class_names) < 2 or len(set(class_names)) < len(class_names):
         raise ValueError(f"{probabilities.shape[1]} columns need as many distinct class names, at least 2")
     if labels.min() < 0 or labels.max() >= len(class_names):
-        raise ValueError(
-            f"labels run from {labels.min()} to {labels.max()}, classes from 0 to {len(class_names) - 1}"
-        )
+        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, classes from 0 to {len(class_names) - 1}")
     if not (probabilities >= 0).all() or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-4:
         raise ValueError("probabilities are negative, not numbers, or do not sum to 1 in every row")
     if resamples < 1:
@@ -174,9 +161,7 @@ def _group_sums(labels: np.ndarray, probabilities: np.ndarray, index: np.ndarray
     return coo_array((values, (lines, np.tile(index, 6))), shape=shape).tocsr()
 
 
-def _score_orders(
-    labels: np.ndarray, probabilities: np.ndarray, index: np.ndarray
-) -> list[tuple[np.ndarray, ...]]:
+def _score_orders(labels: np.ndarray, probabilities: np.ndarray, index: np.ndarray) -> list[tuple[np.ndarray, ...]]:
     """For each ROC area: the group of each row in ascending order of score, and per positive row (in that
     order) its group and the bounds of its block of equal scores.
     """
@@ -193,9 +178,7 @@ def _score_orders(
     return orders
 
 
-def _scores(
-    counts: np.ndarray, sums: Any, orders: list[tuple[np.ndarray, ...]], classes: int
-) -> dict[str, np.ndarray]:
+def _scores(counts: np.ndarray, sums: Any, orders: list[tuple[np.ndarray, ...]], classes: int) -> dict[str, np.ndarray]:
     """Scores of each resample from the group counts [G, b]: [b], or [b, C] for those of a class; NaN where
     undefined.
     """

@@ -27,9 +27,10 @@ def model_card(recipe: str, signature: dict[str, Any], source: dict[str, Any], r
     source: what ingest knows of the data; report: content of reports/<recipe>/metrics.json.
     """
     test = report["test"]
-    floors = "".join(
-        f"| {name} (floor) | {_interval(scores['accuracy'])} | {_interval(scores['macro_f1'])} | {_interval(scores['log_loss'])} |\n"
-        for name, scores in report["floor"].items()
+    named = {"this model": test, **{f"{name} (floor)": scores for name, scores in report["floor"].items()}}
+    table = "\n".join(
+        " | ".join([f"| {name}", *(_interval(scores[score]) for score in ("accuracy", "macro_f1", "log_loss"))]) + " |"
+        for name, scores in named.items()
     )
     labels = ", ".join(signature["labels"])
     about = "".join(f"- {key}: {' '.join(str(value).split())}\n" for key, value in source.items())
@@ -42,13 +43,13 @@ Task: {signature["task"]}. Net: {signature["net"]["name"]}. Labels: {labels}.
 {about}
 ## Scores
 
-On {test["rows"]:,} test rows in {test["groups"]:,} groups, with 95% intervals from a bootstrap over groups. The floors are simple
-models trained on the same training rows.
+On {test["rows"]:,} test rows in {test["groups"]:,} groups, with 95% intervals from a bootstrap over groups.
+The floors are simple models trained on the same training rows.
 
 | model | accuracy | macro F1 | log-loss |
 |---|---|---|---|
-| this model | {_interval(test["accuracy"])} | {_interval(test["macro_f1"])} | {_interval(test["log_loss"])} |
-{floors}
+{table}
+
 ## Limits
 
 The scores hold for rows like those of the test split. Probabilities are calibrated on the validation split by one

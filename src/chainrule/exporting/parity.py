@@ -23,7 +23,9 @@ def session(graph: bytes, threads: int) -> "onnxruntime.InferenceSession":
 
 
 @torch.no_grad()
-def at_shapes(model: nn.Module, runtime: "onnxruntime.InferenceSession", task: Any, facts: dict[str, Any]) -> list[dict[str, Any]]:
+def at_shapes(
+    model: nn.Module, runtime: "onnxruntime.InferenceSession", task: Any, facts: dict[str, Any]
+) -> list[dict[str, Any]]:
     """Return, for each shape the task asks for, the largest absolute difference of a logit on random inputs."""
     generator = torch.Generator().manual_seed(0)
     names = [value.name for value in runtime.get_inputs()]

@@ -140,7 +140,7 @@ def _plug_in(block: dict[str, Any], plug_ins: PlugIns, path: str) -> Iterator[Mi
     if not isinstance(chosen, dict):
         return  # reported with the section it belongs to
     path = ".".join((path, *plug_ins.path))
-    name = chosen.get(plug_ins.key)
+    name: Any = chosen.get(plug_ins.key)
     if plug_ins.key not in chosen:
         yield Mistake(f"{path}.{plug_ins.key}", "nothing", f"one of {', '.join(plug_ins.options)} is needed")
     elif name not in plug_ins.options:
@@ -176,14 +176,20 @@ def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
     if task in TASKS and modality not in TASKS[task].modalities:
         yield Mistake(f"{path}.modality", repr(modality), f"task {task} takes {' or '.join(TASKS[task].modalities)}")
     if kind in SOURCES and SOURCES[kind].modality != modality:
-        yield Mistake(f"{path}.source.kind", repr(kind), f"a source of modality {modality} is needed: {_of(SOURCES, modality)}")
+        yield Mistake(
+            f"{path}.source.kind", repr(kind), f"a source of modality {modality} is needed: {_of(SOURCES, modality)}"
+        )
     if net in NETS and NETS[net].modality != modality:
         yield Mistake(f"{path}.net.name", repr(net), f"a net of modality {modality} is needed: {_of(NETS, modality)}")
     if objective in OBJECTIVES and OBJECTIVES[objective].modality not in (None, modality):
-        yield Mistake(f"{path}.pretrain.objective.name", repr(objective), f"an objective of modality {modality} or none is needed")
+        yield Mistake(
+            f"{path}.pretrain.objective.name", repr(objective), f"an objective of modality {modality} or none is needed"
+        )
     if objective == "masked_image" and net in NETS and NETS[net].modality == "image" and not NETS[net].masked_image:
         able = [name for name, entry in NETS.items() if entry.masked_image]
-        yield Mistake(f"{path}.pretrain.objective.name", repr(objective), f"net {net} gives no feature map; {', '.join(able)} do")
+        yield Mistake(
+            f"{path}.pretrain.objective.name", repr(objective), f"net {net} gives no feature map; {', '.join(able)} do"
+        )
     training = _at(block, ("pretrain", "training"))
     if objective in OBJECTIVES and (objective == "none") != (training is None):
         needed = "null goes with the objective none" if objective == "none" else f"objective {objective} needs it"
@@ -200,10 +206,14 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
         yield Mistake(f"{path}.net.width", f"{width:g}", f"a multiple of heads ({heads:g}) is needed")
     kept, most = _number(block, "pretrain", "tokenizer", "max_length"), _number(block, "net", "max_length")
     if kept and most and kept > most:
-        yield Mistake(f"{path}.pretrain.tokenizer.max_length", f"{kept:g}", f"at most net.max_length ({most:g}) fit the net")
+        yield Mistake(
+            f"{path}.pretrain.tokenizer.max_length", f"{kept:g}", f"at most net.max_length ({most:g}) fit the net"
+        )
     shortest, longest = (_number(block, "clean", "normalise", f"{bound}_characters") for bound in ("min", "max"))
     if shortest and longest and shortest > longest:
-        yield Mistake(f"{path}.clean.normalise.min_characters", f"{shortest:g}", f"at most max_characters ({longest:g})")
+        yield Mistake(
+            f"{path}.clean.normalise.min_characters", f"{shortest:g}", f"at most max_characters ({longest:g})"
+        )
 
 
 def _typed(model: type[BaseModel], value: Any, path: str) -> Iterator[Mistake]:
@@ -228,7 +238,9 @@ def _mistake(model: type[BaseModel], finding: Any, path: str) -> Mistake:
         return Mistake(place, repr(finding["input"]), allowed, _nearest(str(finding["loc"][-1]), known))
     if finding["type"] == "missing":
         field = model.model_fields.get(str(finding["loc"][-1]))
-        return Mistake(place, "nothing", f"is needed: {field.description if field and field.description else 'a block'}")
+        return Mistake(
+            place, "nothing", f"is needed: {field.description if field and field.description else 'a block'}"
+        )
     return Mistake(place, repr(finding["input"]), finding["msg"][:1].lower() + finding["msg"][1:])
 
 
@@ -286,7 +298,12 @@ def json_schema() -> dict[str, Any]:
     training["properties"]["distort"] = distort
     properties["pretrain"]["properties"]["training"] = {"anyOf": [training, {"type": "null"}]}
     properties["finetune"]["properties"]["distort"] = distort
-    recipe = {"type": "object", "additionalProperties": False, "required": list(Recipe.model_fields), "properties": properties}
+    recipe = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(Recipe.model_fields),
+        "properties": properties,
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Chainrule params.yaml",

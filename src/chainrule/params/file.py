@@ -30,12 +30,12 @@ class UniqueKeyLoader(yaml.SafeLoader):
 
 
 def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
     for position, key in enumerate(keys):
         if key in keys[:position]:
             line = node.value[position][0].start_mark.line + 1
             raise ParamsError(f"{PARAMS}: line {line}: key {key!r} is given twice in one block; keep one of them")
-    return dict(zip(keys, [loader.construct_object(value, deep=True) for _, value in node.value], strict=True))  # type: ignore[no-untyped-call]
+    return dict(zip(keys, [loader.construct_object(value, deep=True) for _, value in node.value], strict=True))
 
 
 UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)

@@ -15,7 +15,9 @@ def augment(job: Job) -> None:
     settings = job.section("augment", Augment)
     rows = read_rows(job.dep("data/split/{recipe}/train.parquet"))
     modality = plugins.load("data", job.block["modality"])
-    copies = altered_copies(rows, modality, copies=settings.copies, seed=job.seed, options=settings.options, progress=job.track)
+    copies = altered_copies(
+        rows, modality, copies=settings.copies, seed=job.seed, options=settings.options, progress=job.track
+    )
     augmented = pd.concat([rows, copies], ignore_index=True)
     write_rows(job.out("data/augmented/{recipe}") / "train.parquet", augmented)
     report = {"rows": len(augmented), "originals": len(rows), "copies": len(copies)}

@@ -75,7 +75,9 @@ def _floors(job: Job, card: dict[str, Any], test: Any) -> dict[str, Any]:
     return found
 
 
-def _draw(folder: Path, labels: Any, probabilities: Any, classes: list[str], history: Any, report: dict[str, Any]) -> None:
+def _draw(
+    folder: Path, labels: Any, probabilities: Any, classes: list[str], history: Any, report: dict[str, Any]
+) -> None:
     from chainrule.evaluation import figures
 
     figures.confusion_matrix(labels, probabilities.argmax(axis=1), classes, folder / "confusion_matrix.png")
@@ -88,13 +90,19 @@ def _draw(folder: Path, labels: Any, probabilities: Any, classes: list[str], his
 def _compact(report: dict[str, Any]) -> dict[str, Any]:
     """Return the report without the floors' scores per class: `dvc metrics show` prints a column for each number."""
     floors = report["floor"].items()
-    return {**report, "floor": {name: {key: score[key] for key in score if key != "per_class"} for name, score in floors}}
+    return {
+        **report,
+        "floor": {name: {key: score[key] for key in score if key != "per_class"} for name, score in floors},
+    }
 
 
 def _headline(report: dict[str, Any]) -> dict[str, float]:
     """Return what one compares chains by: the test scores with their bounds, and every floor's scores."""
     found = {}
-    for prefix, scores in (("test", report["test"]), *((f"floor.{name}", scores) for name, scores in report["floor"].items())):
+    for prefix, scores in (
+        ("test", report["test"]),
+        *((f"floor.{name}", scores) for name, scores in report["floor"].items()),
+    ):
         for name, score in scores.items():
             if isinstance(score, dict) and score.get("value") is not None:
                 found[f"{prefix}.{name}"] = score["value"]
@@ -103,7 +111,9 @@ def _headline(report: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def _page(job: Job, card: dict[str, Any], test: Any, labels: Any, probabilities: Any, report: dict[str, Any], plots: Path) -> None:
+def _page(
+    job: Job, card: dict[str, Any], test: Any, labels: Any, probabilities: Any, report: dict[str, Any], plots: Path
+) -> None:
     """Write the recipe's report as one page that needs nothing else."""
     from chainrule.evaluation import report as page
 
@@ -118,8 +128,16 @@ def _page(job: Job, card: dict[str, Any], test: Any, labels: Any, probabilities:
         for row in page.worst_mistakes(labels, probabilities, most=WORST)
     ]
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
-    facts = {"task": card["task"], "net": card["net"]["name"], "data": source["name"], **({"about": source["description"]} if "description" in source else {})}
-    figures = [page.Figure(plots / f"{name}.png", caption, wide=name in ("scores", "learning_curves")) for name, caption in FIGURES.items()]
+    facts = {
+        "task": card["task"],
+        "net": card["net"]["name"],
+        "data": source["name"],
+        **({"about": source["description"]} if "description" in source else {}),
+    }
+    figures = [
+        page.Figure(plots / f"{name}.png", caption, wide=name in ("scores", "learning_curves"))
+        for name, caption in FIGURES.items()
+    ]
     html = page.to_html(job.recipe, report["test"], report["floor"], facts, figures, mistakes)
     path = job.out("reports/{recipe}/report.html")
     path.write_text(html, encoding="utf-8")

@@ -29,7 +29,7 @@ def export(job: Job) -> None:
     runtime = parity.session(content, job.cores)
     validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
     validation = rows.to_inputs(validation_rows, card["modality"], facts, None)
-    report = {
+    report: dict[str, Any] = {
         "shapes": parity.at_shapes(model, runtime, task, facts),
         "validation": parity.on_rows(model, runtime, validation, model.inputs, BATCH_SIZE),
         "bytes": len(content),
@@ -39,12 +39,15 @@ def export(job: Job) -> None:
     signature = _signature(job, onnx_model, card, facts, metrics)
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
     out = job.out("models/onnx/{recipe}")
-    bundle.write(out, content, signature, bundle.model_card(job.recipe, signature, source, metrics), facts.get("tokenizer"))
+    bundle.write(
+        out, content, signature, bundle.model_card(job.recipe, signature, source, metrics), facts.get("tokenizer")
+    )
     write_json(job.out("reports/{recipe}/export.json"), report)
     job.run.headline({"export.agreement": report["validation"]["agreement"], "export.bytes": len(content)})
     job.run.model(out, bundle.GRAPH)
     largest = max(shape["max_difference"] for shape in report["shapes"])
-    job.say(f"{len(content):,} bytes; logits differ by at most {largest:.1e}, validation agreement {report['validation']['agreement']:.4f}")
+    agreement = report["validation"]["agreement"]
+    job.say(f"{len(content):,} bytes; logits differ by at most {largest:.1e}, validation agreement {agreement:.4f}")
 
 
 def _refuse_difference(report: dict[str, Any], settings: Export) -> None:
@@ -61,7 +64,9 @@ def _refuse_difference(report: dict[str, Any], settings: Export) -> None:
         )
 
 
-def _signature(job: Job, model: Any, card: dict[str, Any], facts: dict[str, Any], metrics: dict[str, Any]) -> dict[str, Any]:
+def _signature(
+    job: Job, model: Any, card: dict[str, Any], facts: dict[str, Any], metrics: dict[str, Any]
+) -> dict[str, Any]:
     """Return what a server must know to answer: inputs, outputs, labels, what to do before and after."""
     import onnx
     import torch
@@ -73,7 +78,9 @@ def _signature(job: Job, model: Any, card: dict[str, Any], facts: dict[str, Any]
         axes = value.type.tensor_type.shape.dim
         return {"name": value.name, "type": kind, "shape": [axis.dim_param or axis.dim_value for axis in axes]}
 
-    preprocessing = plugins.load("training.inputs", card["modality"]).preprocessing(facts, job.block["clean"]["normalise"])
+    preprocessing = plugins.load("training.inputs", card["modality"]).preprocessing(
+        facts, job.block["clean"]["normalise"]
+    )
     return {
         "recipe": job.recipe,
         **{key: card[key] for key in ("task", "modality", "net")},

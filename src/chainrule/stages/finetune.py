@@ -31,8 +31,18 @@ def finetune(job: Job) -> None:
     strategy, options = plug_in(settings.strategy, "name")
     validation = rows.to_inputs(validation_rows, modality, facts, classes)
     job.say(f"{strategy} on {len(training_rows):,} rows, {len(classes)} classes ({machine})")
-    job.run.dataset(name=job.recipe, rows=len(training_rows), source=f"data/augmented/{job.recipe}/train.parquet", context="training")
-    job.run.dataset(name=job.recipe, rows=len(validation_rows), source=f"data/split/{job.recipe}/validation.parquet", context="validation")
+    job.run.dataset(
+        name=job.recipe,
+        rows=len(training_rows),
+        source=f"data/augmented/{job.recipe}/train.parquet",
+        context="training",
+    )
+    job.run.dataset(
+        name=job.recipe,
+        rows=len(validation_rows),
+        source=f"data/split/{job.recipe}/validation.parquet",
+        context="validation",
+    )
     history = session.fit(
         job,
         settings,

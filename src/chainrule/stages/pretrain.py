@@ -34,13 +34,19 @@ def pretrain(job: Job) -> None:
         history = _fit(job, settings.training, objective, net, facts, training_rows)
         weights.save_weights(net, out / weights.WEIGHTS)
         best = next(record for record in reversed(history) if record["best"])
-        report |= {"epochs": len(history), "best_epoch": best["epoch"], "validation_loss": round(best["validation_loss"], 6)}
+        report |= {
+            "epochs": len(history),
+            "best_epoch": best["epoch"],
+            "validation_loss": round(best["validation_loss"], 6),
+        }
     write_json(out / "history.json", history)
     write_json(job.out("reports/{recipe}/pretrain.json"), report)
     job.run.headline({f"pretrain.{key}": value for key, value in report.items() if key == "validation_loss"})
 
 
-def _fit(job: Job, settings: Training, objective: Any, net: Any, facts: Any, training_rows: Any) -> list[dict[str, Any]]:
+def _fit(
+    job: Job, settings: Training, objective: Any, net: Any, facts: Any, training_rows: Any
+) -> list[dict[str, Any]]:
     from chainrule.stages import session
     from chainrule.training import rows
 

@@ -10,6 +10,7 @@ from torch import nn
 from chainrule.params.training import Training
 from chainrule.stages.job import STATE, Job
 from chainrule.training import checkpoints, loop, precision
+from chainrule.training.prediction import Inputs
 
 # How often a checkpoint is written; it changes nothing but how much a killed training has to do again.
 SAVE_SECONDS = "CHAINRULE_CHECKPOINT_SECONDS"
@@ -19,8 +20,8 @@ def fit(
     job: Job,
     settings: Training,
     objective: nn.Module,
-    inputs: loop.Inputs,
-    validation: loop.Inputs,
+    inputs: Inputs,
+    validation: Inputs,
     *,
     gains_from_bf16: bool,
     files: list[Path],
@@ -63,7 +64,10 @@ def fit(
     )
     job.run.metrics({"training_seconds": time.monotonic() - started})
     return [
-        {name: round(value, 6) if isinstance(value, float) and "loss" in name else value for name, value in record.items()}
+        {
+            name: round(value, 6) if isinstance(value, float) and "loss" in name else value
+            for name, value in record.items()
+        }
         for record in history
     ]
 
@@ -73,4 +77,5 @@ def _log_epoch(job: Job, record: loop.Record) -> None:
     job.run.metrics(numbers, step=record["epoch"])
     accuracy = f", accuracy {record['validation_accuracy']:.4f}" if "validation_accuracy" in record else ""
     best = " (best)" if record["best"] else ""
-    job.say(f"epoch {record['epoch']}: loss {record['train_loss']:.4f}, validation {record['validation_loss']:.4f}{accuracy}{best}")
+    losses = f"loss {record['train_loss']:.4f}, validation {record['validation_loss']:.4f}"
+    job.say(f"epoch {record['epoch']}: {losses}{accuracy}{best}")

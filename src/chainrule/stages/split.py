@@ -25,9 +25,14 @@ def split(job: Job) -> None:
         write_rows(out / f"{name}.parquet", result.rows[result.rows["split"] == name])
     write_rows(out / "excluded.parquet", result.excluded)
     leaks = splitting.leak_report(result.rows, [modality.key(value) for value in result.rows[modality.INPUT]], links)
-    job.say(", ".join(f"{name} {int((result.rows['split'] == name).sum()):,}" for name in SPLITS) + f", excluded {len(result.excluded):,}")
+    job.say(
+        ", ".join(f"{name} {int((result.rows['split'] == name).sum()):,}" for name in SPLITS)
+        + f", excluded {len(result.excluded):,}"
+    )
     classes = sorted(result.rows["label"].dropna().unique())
-    expectations = plugins.load(f"tasks.{job.block['task']}", "rows").expectations_after_split(classes, settings.tolerance)
+    expectations = plugins.load(f"tasks.{job.block['task']}", "rows").expectations_after_split(
+        classes, settings.tolerance
+    )
     validation = validated(job, result.rows, modality, expectations)
     report = {"excluded": len(result.excluded), **result.counts, "leaks": leaks, "validation": validation}
     write_json(job.out("reports/{recipe}/split.json"), report)

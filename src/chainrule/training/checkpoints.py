@@ -17,7 +17,6 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 
-
 def checkpoint_path(folder: Path, settings: Any, inputs: list[Path]) -> Path:
     """Return where the training of these settings on these inputs keeps its checkpoint; remove all others in `folder`.
 
@@ -44,7 +43,9 @@ def _sha256(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def save(path: Path, state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor]) -> None:
+def save(
+    path: Path, state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor]
+) -> None:
     """Write a checkpoint: to a sibling first, so that the one before survives a kill in between."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
@@ -57,7 +58,9 @@ def save(path: Path, state: dict[str, Any], model: nn.Module, optimizer: torch.o
                 numbers[f"{index}/{slot}"] = value
     header = json.dumps({"state": state, "optimizer": numbers})
     sibling = path.with_suffix(".partial")
-    save_file({name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}, sibling, {"json": header})
+    save_file(
+        {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}, sibling, {"json": header}
+    )
     os.replace(sibling, path)
 
 
@@ -75,7 +78,7 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tupl
     for key, value in {**groups["optimizer"], **header["optimizer"]}.items():
         index, slot = key.split("/")
         if isinstance(value, Tensor) and value.shape == parameters[int(index)].shape:
-            # Fused optimizers walk weights and moments side by side in memory: channels-last weights need theirs so too.
+            # Fused optimizers walk weights and moments side by side in memory: both must be laid out alike.
             value = torch.empty_like(parameters[int(index)], dtype=value.dtype).copy_(value)
         slots.setdefault(int(index), {})[slot] = value
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -14,7 +14,7 @@ def prepare(threads: int) -> str:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Filling fresh memory guards against reading it unset; nothing here does, and it costs time at every operation.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()

@@ -42,6 +42,10 @@ def mix(*parts: int) -> int:
     return state % 2**63
 
 
+def _nothing(argument: Any) -> None:
+    """Do nothing: what happens where no other function is given."""
+
+
 def fit(
     objective: nn.Module,
     inputs: Inputs,
@@ -59,11 +63,11 @@ def fit(
     precision: str,
     seed: int,
     patience: int | None = None,
-    freeze: Callable[[nn.Module], None] = lambda model: None,
+    freeze: Callable[[nn.Module], None] = _nothing,
     checkpoint: Path | None = None,
     save_seconds: float = SAVE_SECONDS,
-    on_epoch: Callable[[Record], None] = lambda record: None,
-    on_update: Callable[[Record], None] = lambda record: None,
+    on_epoch: Callable[[Record], None] = _nothing,
+    on_update: Callable[[Record], None] = _nothing,
     label: str = "training",
 ) -> list[Record]:
     """Train `objective` in place and leave it with the weights of the epoch with the best validation loss.
@@ -86,7 +90,9 @@ def fit(
         state, best = checkpoints.load(checkpoint, objective, optim.optimizer)
         print(f"{label}: resumes in epoch {state['epoch'] + 1} of {epochs}, batch {state['batch'] + 1}", flush=True)
     saved = time.monotonic()
-    progress = Progress(label, epochs * batches_per_epoch, "batches", state["epoch"] * batches_per_epoch + state["batch"])
+    progress = Progress(
+        label, epochs * batches_per_epoch, "batches", state["epoch"] * batches_per_epoch + state["batch"]
+    )
     while state["epoch"] < epochs and not _stopped(state["history"], patience):
         epoch = state["epoch"]
         wrapped.train()
@@ -114,9 +120,15 @@ def fit(
                 saved = time.monotonic()
         # A training that was killed during validation comes here without a step of its own, so nothing of one is used.
         rate = learning_rate * schedules.factor(schedule, state["update"] - 1, updates, warm_up)
-        record: Record = {"epoch": epoch + 1, "train_loss": state["loss_sum"] / max(state["count"], 1), "learning_rate": rate}
+        record: Record = {
+            "epoch": epoch + 1,
+            "train_loss": state["loss_sum"] / max(state["count"], 1),
+            "learning_rate": rate,
+        }
         record |= evaluate(wrapped, validation, batch_size, accelerator.device, seed)
-        record["best"] = record["validation_loss"] <= min((r["validation_loss"] for r in state["history"]), default=math.inf)
+        record["best"] = record["validation_loss"] <= min(
+            (r["validation_loss"] for r in state["history"]), default=math.inf
+        )
         if record["best"]:
             best = copy.deepcopy(objective.state_dict())
         state |= {"epoch": epoch + 1, "batch": 0, "loss_sum": 0.0, "count": 0.0, "history": [*state["history"], record]}
@@ -170,7 +182,7 @@ def _step(
 
 @torch.no_grad()
 def evaluate(objective: nn.Module, inputs: Inputs, batch_size: int, device: torch.device, seed: int) -> Record:
-    """Return validation_loss (mean over examples or predicted tokens), and validation_accuracy where rows have labels."""
+    """Return validation_loss (mean over examples or tokens), and validation_accuracy where rows have labels."""
     objective.eval()
     loss_sum = count_sum = correct = 0.0
     rows = 0
@@ -210,5 +222,3 @@ def _save(
 ) -> None:
     if accelerator.is_main_process:
         checkpoints.save(path, state, model, optimizer.optimizer, best)
-
-

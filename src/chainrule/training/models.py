@@ -12,7 +12,9 @@ from chainrule.training.weights import WEIGHTS, build_net, load_weights, save_we
 CARD = "model.json"
 
 
-def save_model(folder: Path, model: nn.Module, block: dict[str, Any], facts: dict[str, Any], classes: list[str]) -> None:
+def save_model(
+    folder: Path, model: nn.Module, block: dict[str, Any], facts: dict[str, Any], classes: list[str]
+) -> None:
     """Write a fine-tuned model so that `load_model` can build it again without params.yaml."""
     save_weights(model, folder / WEIGHTS)
     plugins.load("training.inputs", block["modality"]).save_facts(facts, folder)
@@ -20,7 +22,7 @@ def save_model(folder: Path, model: nn.Module, block: dict[str, Any], facts: dic
     write_json(folder / CARD, shape)
 
 
-def load_model(folder: Path) -> tuple[nn.Module, dict[str, Any], dict[str, Any]]:
+def load_model(folder: Path) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """Return a fine-tuned model in evaluation mode, its card (task, modality, net, classes) and its facts."""
     card = read_json(folder / CARD)
     facts = plugins.load("training.inputs", card["modality"]).load_facts(folder)

@@ -13,13 +13,15 @@ from chainrule.params.file import plug_in
 WEIGHTS = "model.safetensors"
 
 
-def build_net(block: dict[str, Any], facts: dict[str, Any], seed: int) -> nn.Module:
+def build_net(block: dict[str, Any], facts: dict[str, Any], seed: int) -> Any:
     """Return the recipe's net with random weights drawn from the seed."""
     name, options = plug_in(block["net"], "name")
     torch.manual_seed(seed)
     arguments = plugins.load("training.inputs", block["modality"]).net_arguments(facts)
     net: nn.Module = plugins.load("nets", name).build(**arguments, **options)
-    return net.to(memory_format=torch.channels_last) if getattr(net, "channels_last", False) else net
+    if getattr(net, "channels_last", False):
+        net.to(memory_format=torch.channels_last)
+    return net
 
 
 def save_weights(module: nn.Module, path: Path) -> None:

@@ -80,15 +80,11 @@ def _normalised(probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(exact / exact.sum(axis=1, keepdims=True))
 
 
-def _folds(
-    labels: np.ndarray, groups: Sequence[Any] | np.ndarray | None, seed: int
-) -> list[tuple[np.ndarray, ...]]:
+def _folds(labels: np.ndarray, groups: Sequence[Any] | np.ndarray | None, seed: int) -> list[tuple[np.ndarray, ...]]:
     """Masks [N] of the rows kept and held out in each fold; a fold that keeps fewer than two classes is not
     used.
     """
-    group = (
-        np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    )
+    group = np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     fold = np.random.default_rng(seed).permutation(group.max() + 1)[group] % FOLDS
     splits = [(fold != number, fold == number) for number in range(FOLDS)]
     return [(kept, held) for kept, held in splits if held.any() and len(np.unique(labels[kept])) > 1]

@@ -45,10 +45,7 @@ def floors(
     floor = {"majority_class": np.tile(frequencies, (len(test_inputs), 1))}
     if np.count_nonzero(frequencies) < 2:
         # One class in training: every model says just that.
-        return {
-            name: floor["majority_class"]
-            for name in ("majority_class", "naive_bayes", "tfidf_logistic_regression")
-        }
+        return dict.fromkeys(("majority_class", "naive_bayes", "tfidf_logistic_regression"), floor["majority_class"])
 
     words = CountVectorizer(token_pattern=WORD, ngram_range=(1, 2), dtype=np.float64)
     train = words.fit_transform(train_inputs)
@@ -80,15 +77,11 @@ def floors(
     return floor
 
 
-def _folds(
-    labels: np.ndarray, groups: Sequence[Any] | np.ndarray | None, seed: int
-) -> list[tuple[np.ndarray, ...]]:
+def _folds(labels: np.ndarray, groups: Sequence[Any] | np.ndarray | None, seed: int) -> list[tuple[np.ndarray, ...]]:
     """Masks [N] of the rows kept and held out in each fold; a fold that keeps fewer than two classes is not
     used.
     """
-    group = (
-        np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    )
+    group = np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     fold = np.random.default_rng(seed).permutation(group.max() + 1)[group] % FOLDS
     splits = [(fold != number, fold == number) for number in range(FOLDS)]
     return [(kept, held) for kept, held in splits if held.any() and len(np.unique(labels[kept])) > 1]

@@ -12,6 +12,9 @@ class ImageClassifier(nn.Module):
     """Pixels in, logits out: normalisation is part of the model, so that whoever serves it cannot forget it."""
 
     inputs = ("image",)
+    mean: Tensor
+    std: Tensor
+    temperature: Tensor
 
     def __init__(self, net: nn.Module, classes: int, mean: Tensor, std: Tensor) -> None:
         """Put a linear classifier on a net that maps normalised images to [B, out_features].

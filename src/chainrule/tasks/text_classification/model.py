@@ -12,6 +12,7 @@ class TextClassifier(nn.Module):
     """Token ids in, logits out: mean over the tokens, then a linear classifier."""
 
     inputs = ("input_ids", "attention_mask")
+    temperature: Tensor
 
     def __init__(self, net: nn.Module, classes: int) -> None:
         """Put a linear classifier on an encoder that maps ids and mask [B, T] to [B, T, out_features]."""

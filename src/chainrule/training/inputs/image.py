@@ -20,7 +20,7 @@ class Inputs:
         self,
         images: Tensor,
         labels: Tensor | None,
-        facts: dict[str, Any],
+        facts: dict[str, Any],  # noqa: ARG002 - all modalities take the same arguments
         *,
         shift: int = 0,
         flip: bool = False,
@@ -46,8 +46,8 @@ class Inputs:
         noisy batch statistics. Other rows are left out in every pass.
         """
         if generator is None:
-            return list(torch.arange(len(self)).split(batch_size))
-        batches = list(torch.randperm(len(self), generator=generator).split(batch_size))
+            return list(torch.split(torch.arange(len(self)), batch_size))
+        batches = list(torch.split(torch.randperm(len(self), generator=generator), batch_size))
         return batches[:-1] if len(batches) > 1 and len(batches[-1]) < batch_size / 2 else batches
 
     def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
@@ -90,7 +90,8 @@ def fit_facts(images: np.ndarray, tokenizer: dict[str, Any] | None) -> dict[str,
     values = torch.arange(256, dtype=torch.float64) / 255
     means = [float((count * values).sum() / count.sum()) for count in counts]
     spreads = [
-        float(((count * (values - mean) ** 2).sum() / count.sum()).sqrt()) for count, mean in zip(counts, means, strict=True)
+        float(((count * (values - mean) ** 2).sum() / count.sum()).sqrt())
+        for count, mean in zip(counts, means, strict=True)
     ]
     return {
         "channels": images.shape[-1],

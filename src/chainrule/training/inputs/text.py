@@ -30,6 +30,7 @@ class Inputs:
         self.starts = torch.cat([torch.zeros(1, dtype=torch.int64), self.lengths.cumsum(0)[:-1]])
         self.flat = torch.tensor([token for ids in texts for token in ids], dtype=torch.int32)
         self.labels, self.pad_id, self.unknown_id, self.drop = labels, facts["pad_id"], facts["unknown_id"], drop
+        self.max_length = facts["max_length"]
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -38,17 +39,21 @@ class Inputs:
     def order(self, batch_size: int, generator: torch.Generator | None) -> list[Tensor]:
         """Return the batches of one pass as row indices, of similar length each; shuffled by the generator."""
         if generator is None:
-            return list(self.lengths.argsort(stable=True).split(batch_size))
+            return list(torch.split(self.lengths.argsort(stable=True), batch_size))
         batches: list[Tensor] = []
-        for pool in torch.randperm(len(self), generator=generator).split(batch_size * POOL_BATCHES):
-            batches += pool[self.lengths[pool].argsort(stable=True)].split(batch_size)
+        for pool in torch.split(torch.randperm(len(self), generator=generator), batch_size * POOL_BATCHES):
+            batches += torch.split(pool[self.lengths[pool].argsort(stable=True)], batch_size)
         return [batches[position] for position in torch.randperm(len(batches), generator=generator).tolist()]
 
     def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """Return input_ids and attention_mask int64 [B, T], T the longest row rounded up to eight, and label [B]."""
+        """Return input_ids and attention_mask int64 [B, T] and label [B].
+
+        T is the longest row rounded up to eight, at most max_length.
+        """
         lengths = self.lengths[index]
         longest = int(lengths.max())
-        positions = torch.arange(longest + -longest % PAD_MULTIPLE)
+        # No further than max_length, which no row exceeds: a net may have no positions beyond it.
+        positions = torch.arange(min(longest + -longest % PAD_MULTIPLE, self.max_length))
         mask = positions < lengths[:, None]
         places = (self.starts[index][:, None] + positions).clamp(max=len(self.flat) - 1)
         ids = torch.where(mask, self.flat[places].long(), self.pad_id)
@@ -67,12 +72,13 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     """
     from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN, end_of_word_suffix="</w>"))
+    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=list(SPECIAL), end_of_word_suffix="</w>", show_progress=False
-    )
+    # A word's start is a character of its own. The trainer's way to mark an end, `end_of_word_suffix`, numbers the
+    # marked characters in the order of a hash table, another one at every run.
+    marked = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), marked])
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{START} $A {END}",
@@ -124,4 +130,9 @@ def load_facts(folder: Path) -> dict[str, Any]:
 
 def preprocessing(facts: dict[str, Any], normalise: dict[str, Any]) -> dict[str, Any]:
     """Return what a server does to a text before the graph: the rows' normalisation, then the tokenizer."""
-    return {"normalise": normalise, "tokenizer": TOKENIZER, "max_length": facts["max_length"], "pad_id": facts["pad_id"]}
+    return {
+        "normalise": normalise,
+        "tokenizer": TOKENIZER,
+        "max_length": facts["max_length"],
+        "pad_id": facts["pad_id"],
+    }

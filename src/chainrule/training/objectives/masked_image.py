@@ -13,6 +13,9 @@ from torch import Tensor, nn
 class MaskedImage(nn.Module):
     """Reconstruct masked patches from the net's feature map through a 1×1 convolution and a pixel shuffle."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self, net: nn.Module, channels: int, mean: Tensor, std: Tensor, *, mask_ratio: float, patch: int
     ) -> None:

@@ -9,7 +9,11 @@ from torch import Tensor, nn
 class MaskedLanguage(nn.Module):
     """Predict the tokens hidden from an encoder; the decoder shares the input embeddings' weights."""
 
-    def __init__(self, net: nn.Module, vocabulary: int, mask_id: int, special_ids: Tensor, *, mask_ratio: float) -> None:
+    special_ids: Tensor
+
+    def __init__(
+        self, net: nn.Module, vocabulary: int, mask_id: int, special_ids: Tensor, *, mask_ratio: float
+    ) -> None:
         """Wrap an encoder that maps ids and mask [B, T] to hidden states [B, T, D].
 
         special_ids: tokens that are never hidden. mask_ratio: share of the other tokens that are predicted; of those
@@ -43,15 +47,16 @@ class MaskedLanguage(nn.Module):
         states = self.net(hidden_ids, attention)[chosen]
         logits = nn.functional.linear(self.transform(states), self._embeddings(), self.bias).float()
         targets = ids[chosen]
-        loss = nn.functional.cross_entropy(logits, targets)
+        # The mean of nothing would be NaN; the sum of nothing is 0 and still has a gradient.
+        loss = nn.functional.cross_entropy(logits, targets) if len(targets) else logits.sum()
         return {"loss": loss, "logits": logits, "targets": targets, "count": torch.tensor(len(targets))}
 
     def _chosen(self, ids: Tensor, attention: Tensor) -> Tensor:
-        """Return which tokens are predicted, bool [B, T]: at least one in a batch, so that the loss is defined."""
+        """Return which tokens are predicted, bool [B, T]: at least one in a batch that has any that may be hidden."""
         allowed = attention.bool() & ~torch.isin(ids, self.special_ids)
         score = torch.rand(ids.shape, device=ids.device).masked_fill(~allowed, 2.0)
         chosen = score < self.mask_ratio
-        return chosen | (score == score.min()) if not bool(chosen.any()) else chosen
+        return chosen if bool(chosen.any()) else allowed & (score == score.min())
 
 
 def build(net: nn.Module, facts: dict[str, Any], *, mask_ratio: float) -> MaskedLanguage:
