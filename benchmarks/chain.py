@@ -1,12 +1,12 @@
 """The whole chain from nothing, then with nothing to do, then once more from nothing for the same bytes.
 
-Measured: wall-clock seconds of `dvc repro` in an empty clone of the commit that is checked out (changes that are
-not committed do not count), with MLflow's SQLite store as a user has it, for every recipe of params.yaml; the
-seconds of each stage, from DVC's announcement of it to that of the next; and `dvc repro` again in the same clone, three
-times, where nothing is stale. The packages are this interpreter's: installing them is not part of the time, compiling
-the clone's own modules is. With --twice the chain is run in a second clone, and dvc.lock and every
-reports/*/metrics.json are compared byte by byte. Before the run the clone loses the reports and the dvc.lock that
-git brought, so that nothing of an earlier run can pass for this one's.
+Measured: wall-clock seconds of `dvc repro` in an empty clone of the commit that is checked out (changes that
+are not committed do not count), with MLflow's SQLite store as a user has it, for every recipe of params.yaml;
+the seconds of each stage, from DVC's announcement of it to that of the next; and `dvc repro` again in the same
+clone, three times, where nothing is stale. The packages are this interpreter's: installing them is not part of
+the time, compiling the clone's own modules is. With --twice the chain is run in a second clone, and dvc.lock
+and every reports/*/metrics.json are compared byte by byte. Before the run the clone loses the reports and the
+dvc.lock that git brought, so that nothing of an earlier run can pass for this one's.
 
 Targets: at most 240 s from nothing, at most 2 s with nothing to do, identical bytes.
 """

@@ -1,12 +1,14 @@
 """The flattering number: the digits split image by image, beside the digits split with their writers apart.
 
-Measured: the test accuracy of the digits recipe of params.yaml, run by `dvc repro evaluate@…` in a clone of the commit that is
-checked out, once as it is (source.block 45: blocks of consecutive images, roughly a writer's, stay whole, so that
-nobody's hand is in both training and test) and once with source.block 1 (every image by itself, which puts the same hands on
-both sides, as a shuffled split does). Everything else is the same. Each for the same --seeds, which choose the split as well
-as the weights; given are the accuracies, their means, and the floors on the same rows.
+Measured: the test accuracy of the digits recipe of params.yaml, run by `dvc repro evaluate@…` in a clone of the
+commit that is checked out, once as it is (source.block 45: blocks of consecutive images, roughly a writer's,
+stay whole, so that nobody's hand is in both training and test) and once with source.block 1 (every image by
+itself, which puts the same hands on both sides, as a shuffled split does). Everything else is the same. Each
+for the same --seeds, which choose the split as well as the weights; given are the accuracies, their means, and
+the floors on the same rows.
 
-Published for comparison: scikit-learn's SVC 0.990 in shuffled five-fold cross-validation, 0.972 with the file's order kept.
+Published for comparison: scikit-learn's SVC 0.990 in shuffled five-fold cross-validation, 0.972 with the file's
+order kept.
 """
 
 import copy
@@ -52,8 +54,8 @@ def main() -> None:
             figures[name] = {"rows": rows, "accuracy": scores}
     means = {}
     for kind in BLOCKS:
-        found = [figures[f"{kind}_{seed}"]["accuracy"] for seed in options.seeds]
-        means[kind] = {who: common.spread([each[who]["value"] for each in found]) for who in found[0]}
+        scored = [figures[f"{kind}_{seed}"]["accuracy"] for seed in options.seeds]
+        means[kind] = {who: common.spread([each[who]["value"] for each in scored]) for who in scored[0]}
         words = ", ".join(f"{who} {score['mean']:.4f}" for who, score in means[kind].items())
         print(f"{kind} (block {BLOCKS[kind]}), mean of {len(options.seeds)} seeds: {words}")
     flattery = means["shuffled"]["model"]["mean"] - means["grouped"]["model"]["mean"]

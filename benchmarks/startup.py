@@ -1,20 +1,23 @@
 """How long each stage takes until it does something useful.
 
-Measured, for every recipe and stage of a folder where the chain has run (--folder, by default this repository as it is,
-uncommitted changes included): seconds from just before the process is started to
+Measured, for every recipe and stage of a folder where the chain has run (--folder, by default this repository
+as it is, uncommitted changes included): seconds from just before the process is started to
 
-- first input: the stage's work has read its first input (`chainrule.files.read_rows` returns; for ingest the source's
-  `read` returns, which for a generated source is the generating, so the moment it is entered is given beside it);
+- first input: the stage's work has read its first input (`chainrule.files.read_rows` returns; for ingest the
+  source's `read` returns, which for a generated source is the generating, so the moment it is entered is given
+  beside it);
 - first batch: for pretrain and finetune, the training loop takes its first batch (with every net, tokenizer and
   optimizer built). Pretraining a text recipe trains its tokenizer before, which is work, not start-up.
 
-How: in a copy of the folder, each stage module runs as `python -m chainrule.stages.<stage> <recipe>` does, inside a small
-wrapper (startup_stage.py) that notes these moments and ends the process at the last of them. Everything else is as for a user: the check of
-params.yaml, the stage's lock, tracking to an MLflow SQLite store. Each run begins with no sender of tracked events alive,
-which is the slowest case: the sender then starts beside the stage. One run before the measured ones warms
-the file cache and compiles; then the median of --repeats.
+How: in a copy of the folder, each stage module runs as `python -m chainrule.stages.<stage> <recipe>` does,
+inside a small wrapper (startup_stage.py) that notes these moments and ends the process at the last of them.
+Everything else is as for a user: the check of params.yaml, the stage's lock, tracking to an MLflow SQLite
+store. Each run begins with no sender of tracked events alive, which is the slowest case: the sender then starts
+beside the stage. One run before the measured ones warms the file cache and compiles; then the median of
+--repeats.
 
-Targets for the first input: at most 1.5 s for ingest, clean, split and augment, at most 4 s for the stages with a model.
+Targets for the first input: at most 1.5 s for ingest, clean, split and augment, at most 4 s for the stages with
+a model.
 """
 
 import shutil
@@ -78,7 +81,7 @@ def main() -> None:
 def started(root: Path, stage: str, recipe: str) -> dict[str, float]:
     """Run a stage up to its last moment of interest and return the seconds to each of them."""
     wait_for_sender(root)
-    command = [sys.executable, WRAPPER, stage, recipe]
+    command = [sys.executable, str(WRAPPER), stage, recipe]
     began = time.time()
     ended = subprocess.run(command, cwd=root, env=common.environment(root), capture_output=True, text=True, check=False)
     lines = [line.split() for line in ended.stdout.splitlines() if line.startswith(MARK)]

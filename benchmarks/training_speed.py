@@ -1,20 +1,24 @@
 """Samples per second of one training, three ways: transformers' defaults, Chainrule's loop, a bare PyTorch loop.
 
-The training is BERT-mini (4 layers, 256 wide, 4 heads, 1,024 inside, dropout 0.1) on training sentences of SST-2 for one
-epoch, AdamW at 5e-5 falling linearly, gradients clipped at 1. Vocabulary, token ids, rows and the encoder's first
-weights are the same for all:
+The training is BERT-mini (4 layers, 256 wide, 4 heads, 1,024 inside, dropout 0.1) on training sentences of
+SST-2 for one epoch, AdamW at 5e-5 falling linearly, gradients clipped at 1. Vocabulary, token ids, rows and the
+encoder's first weights are the same for all:
 
-(a) trainer: transformers' Trainer and BertForSequenceClassification as the defaults of its example run_glue.py have
-    them: fp32, every row padded to max_seq_length 128, batches of 8 drawn at random. The rows are tokenised and padded
-    beforehand, in memory. Its classifier sits on BERT's pooler (a 256 × 256 layer more than ours).
-(b) chainrule: `chainrule.training.loop.fit` with the project's text inputs, encoder and `precision: auto`, batches grouped
-    by length, under the settings of a stage (`device.prepare`); no checkpoint is due within so short a run.
+(a) trainer: transformers' Trainer and BertForSequenceClassification as the defaults of its example run_glue.py
+    have them: fp32, every row padded to max_seq_length 128, batches of 8 drawn at random. The rows are
+    tokenised and padded beforehand, in memory. Its classifier sits on BERT's pooler (a 256 × 256 layer more
+    than ours).
+(b) chainrule: `chainrule.training.loop.fit` with the project's text inputs, encoder and `precision: auto`,
+    batches grouped by length, under the settings of a stage (`device.prepare`); no checkpoint is due within so
+    short a run.
 (c) bare: for batch in batches: forward, backward, clip, step. The batches of (b), in the same order, are made
-    beforehand; same objective, optimizer, learning rates and precision, no accelerate.
+    beforehand; same objective, optimizer, learning rates and precision, no accelerate. That both end with the
+    same training loss, which the file of figures shows, says that they did the same work.
 
-At batch size 8 for all, and again at --large (32) for all. Every run is a process of its own with the same number of threads
-(--threads), runs alternate a b c a b c … for --rounds rounds, and a ratio is one of medians. The clock of each starts
-when batch number --warm-up is asked for and stops after the last update; validation is not in it.
+At batch size 8 for all, and again at --large (32) for all. Every run is a process of its own with the same
+number of threads (--threads), runs alternate a b c a b c … for --rounds rounds, and a ratio is one of medians.
+The clock of each starts when batch number --warm-up is asked for and stops after the last update; validation is
+not in it.
 
 SST-2 is in $CHAINRULE_REAL_DATA/sst2. Targets at batch size 8: b/a at least 8, b/c at least 0.9.
 """
@@ -93,9 +97,7 @@ def one(way: str, size: int, folder: Path, options: argparse.Namespace) -> dict[
     """Do one run in a process of its own and return what it measured."""
     threads = str(options.threads)
     quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "true"}
-    env = (
-        os.environ | quiet | {name: threads for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    )
+    env = os.environ | quiet | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     command = [sys.executable, __file__, "--one", way, str(size), str(folder)]
     command += ["--warm-up", str(options.warm_up), "--threads", threads]
     ended = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
@@ -221,11 +223,11 @@ def run_trainer(folder: Path, batch_size: int, warm_up: int, threads: int) -> di
     moments: dict[str, float] = {}
 
     class Clock(TrainerCallback):  # type: ignore[misc]
-        def on_step_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        def on_step_begin(self, _args: Any, state: Any, _control: Any, **_more: Any) -> None:
             if state.global_step == warm_up:
                 moments["start"] = time.perf_counter()
 
-        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        def on_step_end(self, _args: Any, state: Any, _control: Any, **_more: Any) -> None:
             if state.global_step == state.max_steps:
                 moments["end"] = time.perf_counter()
 
@@ -307,6 +309,7 @@ def run_bare(folder: Path, batch_size: int, warm_up: int, threads: int) -> dict[
     for step, batch in enumerate(batches):
         if step == warm_up:
             start = time.perf_counter()
+        torch.manual_seed(loop.mix(SEED, step, 0))  # dropout as in (b): equal losses show equal work
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             loss = objective(batch)["loss"]
         loss.backward()

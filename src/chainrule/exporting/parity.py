@@ -42,12 +42,16 @@ def at_shapes(
 def on_rows(
     model: nn.Module, runtime: "onnxruntime.InferenceSession", inputs: "Inputs", names: tuple[str, ...], batch_size: int
 ) -> dict[str, Any]:
-    """Return, over all rows, the share with the same prediction and the largest difference of a logit."""
+    """Return, over all rows, the share with the same prediction and the largest difference of a logit.
+
+    A row with a NaN is no agreement, and the largest difference is then a NaN too.
+    """
     same, largest = 0, 0.0
     for index in inputs.order(batch_size, None):
         batch = inputs.take(index, None)
         expected = model(*(batch[name] for name in names)).numpy()
         (found,) = runtime.run(None, {name: batch[name].numpy() for name in names})
-        same += int((found.argmax(axis=1) == expected.argmax(axis=1)).sum())
-        largest = max(largest, float(np.abs(found - expected).max()))
+        differences = np.abs(found - expected).max(axis=1)
+        same += int(((found.argmax(axis=1) == expected.argmax(axis=1)) & ~np.isnan(differences)).sum())
+        largest = float(np.maximum(largest, differences.max()))  # max() would pass over a NaN
     return {"rows": len(inputs), "agreement": same / len(inputs), "max_difference": largest}

@@ -41,7 +41,11 @@ def objective(model: nn.Module, label_smoothing: float) -> nn.Module:
 
 
 def example(facts: dict[str, Any], batch: int, generator: torch.Generator, length: int = 16) -> tuple[Tensor, ...]:
-    """Return random inputs of the model: input_ids and attention_mask, int64 [batch, length], the first row padded."""
+    """Return random inputs of the model: input_ids and attention_mask, int64 [batch, length], the first row padded.
+
+    A length beyond max_length is cut to it.
+    """
+    length = min(length, facts["max_length"])
     ids = torch.randint(0, facts["vocabulary"], (batch, length), generator=generator)
     mask = torch.ones_like(ids)
     mask[0, length // 2 :] = 0

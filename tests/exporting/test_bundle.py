@@ -1,0 +1,100 @@
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chainrule.exporting import bundle
+
+SIGNATURE: dict[str, Any] = {
+    "task": "image_classification",
+    "net": {"name": "cnn", "width": 4},
+    "labels": ["cat", "café"],
+}
+
+
+def score(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 0.0123, "high": value + 0.0234}
+
+
+REPORT: dict[str, Any] = {
+    "test": {
+        "rows": 1234, "groups": 321,
+        "accuracy": score(0.9001), "macro_f1": score(0.8002), "log_loss": score(0.3003),
+    },
+    "floor": {
+        "majority": {"accuracy": score(0.5004), "macro_f1": score(0.3305), "log_loss": score(0.6906)},
+        "logistic": {"accuracy": score(0.8507), "macro_f1": score(0.7508), "log_loss": score(0.4009)},
+    },
+}  # fmt: skip
+
+
+def written(folder: Path, tokenizer: str | None = None) -> Path:
+    card = bundle.model_card("pets", SIGNATURE, {"kind": "image_folder"}, REPORT)
+    bundle.write(folder, b"graph", SIGNATURE, card, tokenizer)
+    return folder
+
+
+@pytest.mark.parametrize("tokenizer", [None, '{"a": "ä"}'])
+def test_sha256sums_verify_every_file(tokenizer: str | None, tmp_path: Path) -> None:
+    folder = written(tmp_path / "bundle", tokenizer)
+    if shutil.which("sha256sum") is None:
+        pytest.skip("sha256sum is not installed")
+    checked = subprocess.run(["sha256sum", "-c", bundle.SUMS], cwd=folder, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stderr == ""  # no line that it could not read
+    named = {line.removesuffix(": OK") for line in checked.stdout.splitlines()}
+    assert named == {path.name for path in folder.iterdir()} - {bundle.SUMS}
+    (folder / bundle.GRAPH).write_bytes(b"grapf")
+    assert subprocess.run(["sha256sum", "-c", bundle.SUMS], cwd=folder, capture_output=True).returncode != 0
+
+
+def test_a_bundle_holds_its_files_and_no_more(tmp_path: Path) -> None:
+    images = written(tmp_path / "images")
+    assert {path.name for path in images.iterdir()} == {"model.onnx", "signature.json", "MODEL_CARD.md", "SHA256SUMS"}
+    texts = written(tmp_path / "texts", tokenizer='{"a": "ä"}')
+    assert json.loads((texts / "tokenizer.json").read_text(encoding="utf-8")) == {"a": "ä"}
+    assert (texts / "model.onnx").read_bytes() == b"graph"
+    assert json.loads((texts / "signature.json").read_text(encoding="utf-8")) == SIGNATURE
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    one, other = written(tmp_path / "one", "{}"), written(tmp_path / "other", "{}")
+    for path in one.iterdir():
+        assert path.read_bytes() == (other / path.name).read_bytes()
+
+
+def test_a_bundle_is_never_written_over_another(tmp_path: Path) -> None:
+    written(tmp_path / "bundle")
+    with pytest.raises(FileExistsError):
+        written(tmp_path / "bundle")
+
+
+def table(card: str) -> dict[str, list[str]]:
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in card.splitlines() if line[:1] == "|"]
+    assert len({len(row) for row in cells}) == 1
+    return {row[0]: row[1:] for row in cells}
+
+
+def test_the_model_card_shows_scores_and_floors_with_their_intervals() -> None:
+    card = bundle.model_card("pets", SIGNATURE, {}, REPORT)
+    rows = table(card)
+    assert rows["model"] == ["accuracy", "macro F1", "log-loss"]
+    assert rows["this model"] == [
+        "0.9001 (0.8878 to 0.9235)",
+        "0.8002 (0.7879 to 0.8236)",
+        "0.3003 (0.2880 to 0.3237)",
+    ]
+    assert rows["majority (floor)"][0] == "0.5004 (0.4881 to 0.5238)"
+    assert rows["logistic (floor)"][2] == "0.4009 (0.3886 to 0.4243)"
+    assert "1,234 test rows in 321 groups" in card
+
+
+def test_the_model_card_says_what_the_model_is_and_where_its_rows_come_from() -> None:
+    source = {"kind": "image_folder", "note": "two\nlines"}
+    card = bundle.model_card("pets", SIGNATURE, source, REPORT)
+    assert card.startswith("# pets\n")
+    assert "image_classification. Net: cnn. Labels: cat, café." in card
+    assert "- kind: image_folder\n- note: two lines\n" in card

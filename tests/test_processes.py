@@ -1,0 +1,270 @@
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from chainrule import processes
+
+DEADLINE = 20.0  # seconds for what takes a fraction of one; only a failure waits so long
+
+HOLDER = """
+import sys
+from chainrule import processes
+with processes.hold(processes.Path(sys.argv[1]), sys.argv[2] + " waits"):
+    print("holds", flush=True)
+    sys.stdin.readline()
+print("released", flush=True)
+"""
+
+BORROWER = """
+import os, sys
+from chainrule import processes
+processes.available_cores = lambda: int(sys.argv[1])
+with processes.lent_cores("finetune@" + sys.argv[2]) as cores:
+    print("holds", cores, os.environ["OMP_NUM_THREADS"], flush=True)
+    sys.stdin.readline()
+print("released", flush=True)
+"""
+
+CHILD = """
+import os, threading
+from chainrule import processes
+processes.die_with_starters()
+print("child", os.getpid(), os.getppid(), flush=True)
+threading.Event().wait()
+"""
+
+
+class Process:
+    """A Python program, its printed lines as they come, and a way to let it go on."""
+
+    def __init__(self, *command: str, **environment: str) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, **environment}, start_new_session=True,
+        )  # fmt: skip
+        self.lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.popen.stdout is not None
+        for line in self.popen.stdout:
+            self.lines.put(line.rstrip("\n"))
+
+    def line(self) -> str:
+        """Wait for the next line."""
+        return self.lines.get(timeout=DEADLINE)
+
+    def silent(self) -> bool:
+        return self.lines.empty()
+
+    def go_on(self) -> None:
+        assert self.popen.stdin is not None
+        self.popen.stdin.write("\n")
+        self.popen.stdin.flush()
+
+    def end(self) -> None:
+        try:
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.popen.wait()
+        for stream in (self.popen.stdin, self.popen.stdout):
+            assert stream is not None
+            stream.close()
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[Process] = []
+
+    def begin(*command: str, **environment: str) -> Process:
+        started.append(Process(*command, **environment))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.end()
+
+
+def until(condition: Callable[[], bool], seconds: float = DEADLINE) -> float:
+    """Poll until the condition holds; return the seconds it took, or fail at the deadline."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "nothing happened before the deadline"
+        threading.Event().wait(0.02)
+    return time.monotonic() - began
+
+
+def gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+# hold
+
+
+def test_a_second_holder_waits_and_says_so(start: Start, tmp_path: Path) -> None:
+    lock = tmp_path / "locks" / "stage.lock"
+    first = start("-c", HOLDER, str(lock), "first")
+    assert first.line() == "holds"
+    second = start("-c", HOLDER, str(lock), "second")
+    assert second.line() == "second waits"
+    assert second.silent()
+    first.go_on()
+    assert first.line() == "released"
+    assert second.line() == "holds"
+
+
+def test_the_lock_of_a_killed_holder_is_free(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = tmp_path / "stage.lock"
+    first = start("-c", HOLDER, str(lock), "first")
+    assert first.line() == "holds"
+    first.popen.kill()
+    first.popen.wait()
+    with processes.hold(lock, "waits"):
+        assert capsys.readouterr().out == ""
+
+
+def test_a_lock_is_free_after_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        with processes.hold(tmp_path / "stage.lock", "waits"):
+            raise KeyError
+
+    pytest.raises(KeyError, fail)
+    with processes.hold(tmp_path / "stage.lock", "waits"):
+        assert capsys.readouterr().out == ""
+
+
+# cores
+
+
+def test_there_is_at_least_one_core() -> None:
+    assert 1 <= processes.available_cores() <= (os.cpu_count() or 1)
+
+
+def test_the_wanted_cores_are_those_asked_for_but_no_more_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "available_cores", lambda: 4)
+    monkeypatch.delenv(processes.CORES, raising=False)
+    assert processes.wanted_cores() == 4
+    for asked, given in (("3", 3), ("4", 4), ("99", 4)):
+        monkeypatch.setenv(processes.CORES, asked)
+        assert processes.wanted_cores() == given
+
+
+def test_no_more_cores_are_lent_than_there_are_and_who_waits_says_so(start: Start, tmp_path: Path) -> None:
+    def borrower(name: str) -> Process:
+        return start("-c", BORROWER, "2", name, CHAINRULE_CORES="1", TMPDIR=str(tmp_path))
+
+    first, second = borrower("first"), borrower("second")
+    assert first.line() == second.line() == "holds 1 1"  # side by side
+    third = borrower("third")
+    assert third.line() == "finetune@third: waits for 1 of 2 cores; set CHAINRULE_CORES lower to run side by side"
+    fourth = borrower("fourth")
+    assert fourth.line().startswith("finetune@fourth: waits for 1 of 2 cores")
+    assert third.silent()
+    second.go_on()
+    assert second.line() == "released"
+    assert third.line() == "holds 1 1"
+    assert fourth.silent()
+    first.popen.kill()  # a killed borrower gives back as well
+    assert fourth.line() == "holds 1 1"
+
+
+def test_two_that_want_every_core_follow_one_another(start: Start, tmp_path: Path) -> None:
+    first = start("-c", BORROWER, "2", "first", CHAINRULE_CORES="2", TMPDIR=str(tmp_path))
+    assert first.line() == "holds 2 2"
+    others = [start("-c", BORROWER, "2", name, CHAINRULE_CORES="2", TMPDIR=str(tmp_path)) for name in ("b", "c")]
+    assert all("waits for 2 of 2 cores" in other.line() for other in others)
+    assert all(other.silent() for other in others)
+    first.go_on()
+    ahead = others[0]
+    until(lambda: not all(other.silent() for other in others))
+    ahead, behind = others if not others[0].silent() else others[::-1]
+    assert ahead.line() == "holds 2 2"
+    ahead.go_on()
+    assert ahead.line() == "released"
+    # The one behind waited for the queue first, and then perhaps for the cores.
+    last = behind.line()
+    assert (behind.line() if "waits" in last else last) == "holds 2 2"
+
+
+# dying with the starters
+
+
+def family(start: Start, tmp_path: Path, script: str, watched: str = "dvc") -> tuple[Process, int, int]:
+    """Start a program named dvc, which starts a shell, which starts the child and lives on; return all three."""
+    child = tmp_path / "child.py"
+    child.write_text(CHILD)
+    fake = tmp_path / watched
+    command = f"{sys.executable} {child}; read forever"
+    fake.write_text(f"import subprocess\nsubprocess.call(['sh', '-c', {command!r}])\n")
+    parent = start(*([str(fake)] if script == "file" else ["-m", "dvc"]), PYTHONPATH=str(tmp_path))
+    word, child_pid, shell_pid = parent.line().split()
+    assert word == "child"
+    return parent, int(shell_pid), int(child_pid)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell that outlives its starter")
+@pytest.mark.parametrize(("script", "name"), [("file", "dvc"), ("module", "dvc.py")])
+def test_a_stage_dies_with_its_dvc_though_the_shell_between_lives(
+    script: str, name: str, start: Start, tmp_path: Path
+) -> None:
+    parent, shell, child = family(start, tmp_path, script, name)
+    assert not gone(child)
+    parent.popen.kill()
+    took = until(lambda: gone(child))
+    assert not gone(shell)
+    assert took < 5  # four times a second it looks; the rest is for a busy machine
+
+
+def test_a_stage_dies_with_its_parent_when_there_is_no_dvc(start: Start, tmp_path: Path) -> None:
+    child = tmp_path / "child.py"
+    child.write_text(CHILD)
+    parent = start("-c", f"import subprocess, sys\nsubprocess.call([sys.executable, {str(child)!r}])")
+    pid = int(parent.line().split()[1])
+    parent.popen.kill()
+    assert until(lambda: gone(pid)) < 5
+
+
+def test_a_stage_lives_as_long_as_its_starters(start: Start, tmp_path: Path) -> None:
+    _, _, child = family(start, tmp_path, "file")
+    looks = 3 * processes.POLL_SECONDS
+    began = time.monotonic()
+    until(lambda: time.monotonic() - began > looks)
+    assert not gone(child)
+
+
+def test_dvc_is_known_however_it_was_started() -> None:
+    class Started:
+        def __init__(self, *words: str) -> None:
+            self.words = list(words)
+
+        def cmdline(self) -> list[str]:
+            return self.words
+
+    for words in (
+        ("dvc", "repro"),
+        ("/usr/bin/python3", "/home/me/.venv/bin/dvc", "repro"),
+        ("python", "-m", "dvc", "repro"),
+        ("dvc.exe", "repro"),
+    ):
+        assert processes.is_dvc(Started(*words)), words  # type: ignore[arg-type]
+    for words in (("sh", "-c", "python train.py"), ("python", "train.py", "dvc.yaml"), ("python", "-m", "pytest"), ()):
+        assert not processes.is_dvc(Started(*words)), words  # type: ignore[arg-type]
