@@ -13,7 +13,7 @@ encoder's first weights are the same for all:
     short a run.
 (c) bare: for batch in batches: forward, backward, clip, step. The batches of (b), in the same order, are made
     beforehand; same objective, optimizer, learning rates and precision, no accelerate. That both end with the
-    same training loss, which the file of figures shows, says that they did the same work.
+    same training loss on a CPU, which the file of figures shows, says that they did the same work.
 
 At batch size 8 for all, and again at --large (32) for all. Every run is a process of its own with the same
 number of threads (--threads), runs alternate a b c a b c … for --rounds rounds, and a ratio is one of medians.
@@ -309,7 +309,7 @@ def run_bare(folder: Path, batch_size: int, warm_up: int, threads: int) -> dict[
     for step, batch in enumerate(batches):
         if step == warm_up:
             start = time.perf_counter()
-        torch.manual_seed(loop.mix(SEED, step, 0))  # dropout as in (b): equal losses show equal work
+        torch.default_generator.manual_seed(loop.mix(SEED, step, 0))  # dropout as in (b): equal losses, equal work
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             loss = objective(batch)["loss"]
         loss.backward()

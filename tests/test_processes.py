@@ -1,3 +1,4 @@
+import contextlib
 import os
 import queue
 import signal
@@ -73,10 +74,8 @@ class Process:
         self.popen.stdin.flush()
 
     def end(self) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.popen.wait()
         for stream in (self.popen.stdin, self.popen.stdout):
             assert stream is not None
@@ -130,9 +129,7 @@ def test_a_second_holder_waits_and_says_so(start: Start, tmp_path: Path) -> None
     assert second.line() == "holds"
 
 
-def test_the_lock_of_a_killed_holder_is_free(
-    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_lock_of_a_killed_holder_is_free(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lock = tmp_path / "stage.lock"
     first = start("-c", HOLDER, str(lock), "first")
     assert first.line() == "holds"
@@ -143,11 +140,8 @@ def test_the_lock_of_a_killed_holder_is_free(
 
 
 def test_a_lock_is_free_after_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def fail() -> None:
-        with processes.hold(tmp_path / "stage.lock", "waits"):
-            raise KeyError
-
-    pytest.raises(KeyError, fail)
+    with pytest.raises(KeyError), processes.hold(tmp_path / "stage.lock", "waits"):
+        raise KeyError
     with processes.hold(tmp_path / "stage.lock", "waits"):
         assert capsys.readouterr().out == ""
 
@@ -194,7 +188,6 @@ def test_two_that_want_every_core_follow_one_another(start: Start, tmp_path: Pat
     assert all("waits for 2 of 2 cores" in other.line() for other in others)
     assert all(other.silent() for other in others)
     first.go_on()
-    ahead = others[0]
     until(lambda: not all(other.silent() for other in others))
     ahead, behind = others if not others[0].silent() else others[::-1]
     assert ahead.line() == "holds 2 2"

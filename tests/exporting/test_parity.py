@@ -60,9 +60,7 @@ def test_a_planted_difference_is_measured(model: torch.nn.Module, exported: onnx
     assert parity.on_rows(model, runtime, rows, ("image",), 4)["max_difference"] == pytest.approx(0.01, rel=1e-3)
 
 
-def test_another_prediction_is_no_agreement(
-    model: torch.nn.Module, exported: onnx.ModelProto, rows: Inputs
-) -> None:
+def test_another_prediction_is_no_agreement(model: torch.nn.Module, exported: onnx.ModelProto, rows: Inputs) -> None:
     with torch.no_grad():
         predicted = model(rows.take(torch.arange(10), None)["image"]).argmax(dim=1)
     runtime = biased(exported, [100.0, 0.0, 0.0])  # every row becomes class 0
@@ -82,9 +80,7 @@ def test_a_nan_is_no_agreement(place: int, model: torch.nn.Module, rows: Inputs)
     assert found["agreement"] == 0.9
 
 
-def test_a_nan_on_both_sides_is_no_agreement(
-    model: torch.nn.Module, exported: onnx.ModelProto, rows: Inputs
-) -> None:
+def test_a_nan_on_both_sides_is_no_agreement(model: torch.nn.Module, exported: onnx.ModelProto, rows: Inputs) -> None:
     broken = copy.deepcopy(model)
     broken.head.bias.data.fill_(float("nan"))
     runtime = biased(exported, [float("nan")] * 3)

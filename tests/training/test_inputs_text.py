@@ -17,10 +17,15 @@ from chainrule.training.inputs.text import Inputs, encode, fit_facts, train_toke
 FACTS: dict[str, Any] = {"pad_id": 0, "unknown_id": 1, "max_length": 64}
 CORPUS = """
 import random
-words = random.Random(0).choices("the a film plot actors was were dull brilliant long and not, but! really naïve".split(), k=4000)
+words = "the a film plot actors was were dull brilliant long and not, but! really naïve".split()
+words = random.Random(0).choices(words, k=4000)
 texts = [" ".join(words[start : start + 20]) for start in range(0, 4000, 20)]
 """
-TRAIN = CORPUS + "\nfrom chainrule.training.inputs.text import train_tokenizer\nprint(train_tokenizer(texts, 150).to_str())"
+TRAIN = f"""
+from chainrule.training.inputs.text import train_tokenizer
+{CORPUS}
+print(train_tokenizer(texts, 150).to_str())
+"""
 
 
 def corpus() -> list[str]:

@@ -28,7 +28,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for a kill signal: nothing in the loop catches it."""
 
 
@@ -93,7 +93,7 @@ def dying(takes: int) -> Callable[[Inputs], Inputs]:
         def counted(index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
             nonlocal taken
             if taken == takes:
-                raise Killed
+                raise KilledError
             taken += 1
             return take(index, generator)
 
@@ -127,7 +127,7 @@ def test_killed_at_any_batch_and_called_again_ends_the_same_to_the_last_bit(
     batches = 2 * (4 + 2)  # two epochs of four batches and two of validation
     for takes in range(batches):
         checkpoint = tmp_path / f"{takes}.safetensors"
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             fit(small_objective(), *data(dying(takes)), checkpoint=checkpoint, save_seconds=0, **changes)
         resumed = small_objective(seed=99)  # its weights must all come from the checkpoint, once there is one
         if not checkpoint.exists():
@@ -141,12 +141,12 @@ def test_killed_at_any_batch_and_called_again_ends_the_same_to_the_last_bit(
 def test_killed_at_the_end_of_an_epoch_it_ends_the_same(tmp_path: Path) -> None:
     def die(record: loop.Record) -> None:
         if record["epoch"] == 1:
-            raise Killed
+            raise KilledError
 
     whole, resumed = small_objective(), small_objective()
     history = fit(whole, images(24), images(8, seed=1))
     checkpoint = tmp_path / "checkpoint.safetensors"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit(small_objective(), images(24), images(8, seed=1), checkpoint=checkpoint, save_seconds=0, on_epoch=die)
     assert fit(resumed, images(24), images(8, seed=1), checkpoint=checkpoint, save_seconds=0) == history
     assert same(weights(resumed), weights(whole))
@@ -156,7 +156,7 @@ def test_killed_after_every_update_it_ends_the_same(tmp_path: Path) -> None:
     def die_at_the_second(record: loop.Record) -> None:
         points.append(record["update"])
         if len(points) == 2:
-            raise Killed
+            raise KilledError
 
     whole = small_objective()
     history = fit(whole, images(24), images(8, seed=1))
@@ -171,7 +171,7 @@ def test_killed_after_every_update_it_ends_the_same(tmp_path: Path) -> None:
                 checkpoint=checkpoint, save_seconds=0, on_update=die_at_the_second,
             )  # fmt: skip
             break
-        except Killed:
+        except KilledError:
             deaths += 1
     assert deaths == 2 * 4 - 1
     assert again == history
@@ -180,7 +180,7 @@ def test_killed_after_every_update_it_ends_the_same(tmp_path: Path) -> None:
 
 def test_says_where_it_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit(small_objective(), dying(5)(images(24)), images(4), checkpoint=checkpoint, save_seconds=0)
     assert capsys.readouterr().out == ""
     fit(small_objective(), images(24), images(4), checkpoint=checkpoint, save_seconds=0, label="finetune@mine")
@@ -275,7 +275,7 @@ def test_the_best_epoch_survives_a_kill(tmp_path: Path) -> None:
     whole, resumed = small_objective(), small_objective()
     checkpoint = tmp_path / "checkpoint.safetensors"
     history = fit(whole, images(24), contrary, **settings)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit(small_objective(), dying(13)(images(24)), contrary, checkpoint=checkpoint, save_seconds=0, **settings)
     assert fit(resumed, images(24), contrary, checkpoint=checkpoint, save_seconds=0, **settings) == history
     assert same(weights(resumed), weights(whole))
@@ -309,9 +309,7 @@ def test_small_batches_accumulated_equal_one_large_batch() -> None:
 @pytest.mark.parametrize("schedule", ["one_cycle", "warmup_linear", "warmup_cosine", "constant"])
 def test_the_learning_rate_follows_the_schedule(schedule: str) -> None:
     points: list[loop.Record] = []
-    history = fit(
-        Linear(), images(30), images(8), epochs=3, accumulation=2, schedule=schedule, on_update=points.append
-    )
+    history = fit(Linear(), images(30), images(8), epochs=3, accumulation=2, schedule=schedule, on_update=points.append)
     updates = 3 * 3  # five batches make two updates of two and one of the one that is left
     expected = [0.01 * schedules.factor(schedule, update, updates, 0.3) for update in range(updates)]
     assert [point["update"] for point in points] == list(range(updates))
@@ -350,7 +348,9 @@ def test_a_gradient_is_clipped_only_where_a_limit_is_given() -> None:
 
 def test_norms_and_biases_do_not_decay() -> None:
     optimizer = loop.make_optimizer(small_objective(), "adamw", 0.1, 0.5)
-    decays = {parameter.ndim: group["weight_decay"] for group in optimizer.param_groups for parameter in group["params"]}
+    decays = {
+        parameter.ndim: group["weight_decay"] for group in optimizer.param_groups for parameter in group["params"]
+    }
     assert decays == {4: 0.5, 2: 0.5, 1: 0.0}
 
 

@@ -174,7 +174,7 @@ def test_masks_follow_the_random_state() -> None:
 
 
 def test_the_loss_is_defined_when_chance_chose_nothing() -> None:
-    objective, net = language_objective(1e-9)
+    objective, _ = language_objective(1e-9)
     batch = sentences(2)
     result = objective(batch)
     assert int(result["count"]) >= 1

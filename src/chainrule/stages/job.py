@@ -5,6 +5,7 @@ real names together at the end, so that a stage that was killed leaves nothing h
 """
 
 import argparse
+import gc
 import importlib
 import os
 import shutil
@@ -81,6 +82,8 @@ def main(stage: str, work: Callable[[Job], None], trains: bool = False) -> None:
     parser = argparse.ArgumentParser(prog=f"python -m chainrule.stages.{stage}", description=work.__doc__)
     parser.add_argument("recipe", help="name of a block under `recipes:` in params.yaml")
     recipe = parser.parse_args().recipe
+    # Importing torch and transformers makes millions of objects that stay: collecting garbage among them costs a second.
+    gc.set_threshold(100_000, 50, 50)
     try:
         run(Path.cwd(), stage, recipe, work, trains)
     except ChainruleError as error:
