@@ -7,6 +7,9 @@ itself, which puts the same hands on both sides, as a shuffled split does). Ever
 for the same --seeds, which choose the split as well as the weights; given are the accuracies, their means, and
 the floors on the same rows.
 
+The seeds are the first three from 7 on whose grouped split is within split.tolerance: with 8 the test part
+would get 0.3005 of the rows, with 10 the validation part 0.0501, and the stage refuses both.
+
 Published for comparison: scikit-learn's SVC 0.990 in shuffled five-fold cross-validation, 0.972 with the file's
 order kept.
 """
@@ -23,7 +26,7 @@ BLOCKS = {"grouped": 45, "shuffled": 1}
 def main() -> None:
     """Run the benchmark."""
     parser = common.arguments(__doc__)
-    parser.add_argument("--seeds", nargs="*", type=int, default=[7, 8, 9], help="of the split and of the weights")
+    parser.add_argument("--seeds", nargs="*", type=int, default=[7, 9, 11], help="of the split and of the weights")
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="SETTING=VALUE", help="settings changed in both, like finetune.epochs=1"
     )

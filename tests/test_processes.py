@@ -208,7 +208,8 @@ def family(start: Start, tmp_path: Path, script: str, watched: str = "dvc") -> t
     fake = tmp_path / watched
     command = f"{sys.executable} {child}; read forever"
     fake.write_text(f"import subprocess\nsubprocess.call(['sh', '-c', {command!r}])\n")
-    parent = start(*([str(fake)] if script == "file" else ["-m", "dvc"]), PYTHONPATH=str(tmp_path))
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    parent = start(*([str(fake)] if script == "file" else ["-m", "dvc"]), PYTHONPATH=path)
     word, child_pid, shell_pid = parent.line().split()
     assert word == "child"
     return parent, int(shell_pid), int(child_pid)

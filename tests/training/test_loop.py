@@ -10,6 +10,7 @@ from chainrule.nets import cnn
 from chainrule.tasks.image_classification import model as task
 from chainrule.training import loop, schedules
 from chainrule.training.inputs.image import Inputs
+from chainrule.training.objectives import masked_image
 from chainrule.training.strategies import full, head_only
 
 FACTS: dict[str, Any] = {"channels": 1, "height": 6, "width": 6, "mean": [0.5], "std": [0.3]}
@@ -317,17 +318,17 @@ def test_the_learning_rate_follows_the_schedule(schedule: str) -> None:
     assert [record["learning_rate"] for record in history] == expected[2::3]
 
 
-def test_the_learning_rate_is_the_one_that_weights_move_by() -> None:
-    start, once, twice = Linear(), Linear(), Linear()
+def test_the_weights_move_by_the_scheduled_learning_rate() -> None:
     settings: dict[str, Any] = {
-        "optimizer": "sgd", "schedule": "constant", "warm_up": 0.0,
-        "gradient_clip": None, "weight_decay": 0.0, "epochs": 1, "batch_size": 24,
+        "optimizer": "sgd", "gradient_clip": None, "weight_decay": 0.0,
+        "epochs": 1, "batch_size": 24, "learning_rate": 1.0,
     }  # fmt: skip
-    fit(once, images(24), images(8), learning_rate=0.1, **settings)
-    fit(twice, images(24), images(8), learning_rate=0.2, **settings)
-    moved = once.layer.weight - start.layer.weight
-    torch.testing.assert_close(twice.layer.weight - start.layer.weight, 2 * moved, rtol=1e-3, atol=1e-6)
-    assert moved.abs().max() > 1e-4
+    start, level, rising = Linear(), Linear(), Linear()
+    fit(level, images(24), images(8), schedule="constant", warm_up=0.0, **settings)
+    fit(rising, images(24), images(8), schedule="one_cycle", warm_up=0.9, **settings)
+    moved = level.layer.weight - start.layer.weight
+    assert moved.abs().max() > 1e-3
+    torch.testing.assert_close(25 * (rising.layer.weight - start.layer.weight), moved, rtol=1e-3, atol=1e-5)
 
 
 def test_a_gradient_is_clipped_only_where_a_limit_is_given() -> None:
@@ -377,6 +378,19 @@ def test_validation_loss_is_the_mean_over_rows_whatever_the_batches() -> None:
     in_parts = loop.evaluate(objective, rows, 7, device, seed=0)
     assert in_parts["validation_loss"] == pytest.approx(at_once["validation_loss"], rel=1e-5)
     assert in_parts["validation_accuracy"] == at_once["validation_accuracy"]
+
+
+def test_a_validation_hides_the_same_places_every_time() -> None:
+    torch.manual_seed(0)
+    net = cnn.build(1, width=3, depth=2, dropout=0.0)
+    rows = images(20)
+    rows.labels = None
+    objective = masked_image.build(net, FACTS, mask_ratio=0.5, patch=2)
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        found.append(loop.evaluate(objective, rows, 8, torch.device("cpu"), seed=3)["validation_loss"])
+    assert found[0] == found[1]
 
 
 def test_rows_without_labels_have_no_accuracy() -> None:

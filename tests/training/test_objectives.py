@@ -84,7 +84,7 @@ def test_the_loss_counts_masked_pixels_alone_in_standard_deviations() -> None:
     result = objective({"image": images})
     normalised = (images.float() / 255 - 0.4) / 0.2
     errors = (result["logits"] - normalised).abs()[result["mask"].expand(-1, 3, -1, -1)]
-    assert float(result["loss"]) == pytest.approx(float(errors.mean()), rel=1e-5)
+    assert result["loss"].item() == pytest.approx(errors.mean().item(), rel=1e-5)
     assert int(result["count"]) == 5
 
 
@@ -212,7 +212,7 @@ def test_the_loss_of_an_evaluation_is_the_plain_log_loss(smoothing: float) -> No
     objective = Classification(Table(logits), ("rows",), smoothing).eval()
     result = objective({"rows": torch.arange(6), "label": labels})
     probabilities = logits.double().softmax(dim=1)
-    assert float(result["loss"]) == pytest.approx(float(-probabilities[torch.arange(6), labels].log().mean()), rel=1e-6)
+    assert result["loss"].item() == pytest.approx(float(-probabilities[torch.arange(6), labels].log().mean()), rel=1e-6)
     assert torch.equal(result["logits"], logits)
     assert int(result["count"]) == 6
 
@@ -224,8 +224,8 @@ def test_smoothing_acts_in_training_mode_only() -> None:
     objective = Classification(Table(logits), ("rows",), 0.3)
     target = 0.7 * nn.functional.one_hot(labels, 3) + 0.1
     smoothed = float(-(target * logits.log_softmax(dim=1)).sum(dim=1).mean())
-    assert float(objective.train()(batch)["loss"]) == pytest.approx(smoothed, rel=1e-6)
-    assert float(objective.eval()(batch)["loss"]) != pytest.approx(smoothed, rel=1e-3)
+    assert objective.train()(batch)["loss"].item() == pytest.approx(smoothed, rel=1e-6)
+    assert objective.eval()(batch)["loss"].item() != pytest.approx(smoothed, rel=1e-3)
 
 
 def test_the_model_gets_the_named_inputs_in_order() -> None:
