@@ -86,4 +86,6 @@ def _plug_in(call: ast.Call) -> tuple[str, ...]:
 
 def docstring_only(path: Path) -> bool:
     """Return whether a file holds nothing but its docstring."""
-    return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in ast.parse(path.read_text()).body)
+    return all(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in ast.parse(path.read_text()).body
+    )

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from code_closure import NAMED_BY, closure, docstring_only, imports, module_path
 
 from chainrule.data.sources.table import SOURCES
 from chainrule.nets.table import NETS
 from chainrule.tasks.table import TASKS
 from chainrule.training.objectives.table import OBJECTIVES
 from chainrule.training.strategies.table import STRATEGIES
+from code_closure import NAMED_BY, closure, docstring_only, imports, module_path
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
@@ -62,11 +62,18 @@ def declared(stage: str, recipe: dict[str, Any]) -> set[str]:
 def test_code_deps_equal_the_import_closure(stage: str) -> None:
     for recipe in recipes():
         expected, found = closure(SOURCE, stage, recipe), declared(stage, recipe)
-        assert found == expected, f"{stage}: add {sorted(expected - found)}, remove {sorted(found - expected)} ({recipe})"
+        assert found == expected, (
+            f"{stage}: add {sorted(expected - found)}, remove {sorted(found - expected)} ({recipe})"
+        )
 
 
 def test_every_file_of_a_plug_in_package_stands_in_its_table() -> None:
-    tables = {"data/sources": SOURCES, "nets": NETS, "training/objectives": OBJECTIVES, "training/strategies": STRATEGIES}
+    tables = {
+        "data/sources": SOURCES,
+        "nets": NETS,
+        "training/objectives": OBJECTIVES,
+        "training/strategies": STRATEGIES,
+    }
     # Fine-tuning's own objective: a task names it, not a recipe.
     named_by_tasks = {"classification"}
     for package, table in tables.items():
@@ -141,7 +148,9 @@ def test_data_stages_never_import_torch(stage: str) -> None:
 
 
 def test_only_the_params_package_reads_params_yaml() -> None:
-    readers = {path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if "read_params" in path.read_text()}
+    readers = {
+        path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if "read_params" in path.read_text()
+    }
     assert {Path(reader).parent.name for reader in readers} == {"params"}
 
 

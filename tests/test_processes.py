@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from chainrule import processes
+from chainrule.errors import ChainruleError
 
 DEADLINE = 20.0  # seconds for what takes a fraction of one; only a failure waits so long
 
@@ -269,3 +270,10 @@ def test_dvc_is_known_however_it_was_started() -> None:
         assert processes.is_dvc(Started(*words)), words  # type: ignore[arg-type]
     for words in (("sh", "-c", "python train.py"), ("python", "train.py", "dvc.yaml"), ("python", "-m", "pytest"), ()):
         assert not processes.is_dvc(Started(*words)), words  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wish", ["0", "two", "-1", "1.5", ""])
+def test_a_wish_that_is_no_number_of_cores_is_refused(monkeypatch: pytest.MonkeyPatch, wish: str) -> None:
+    monkeypatch.setenv("CHAINRULE_CORES", wish)
+    with pytest.raises(ChainruleError, match="CHAINRULE_CORES"):
+        processes.wanted_cores()

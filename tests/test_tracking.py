@@ -95,8 +95,7 @@ def make_bundle(root: Path) -> None:
 
     (root / "bundle").mkdir()
     graph = onnx.parser.parse_model(
-        '<ir_version: 10, opset_import: ["": 18]>'
-        "g (float[batch, 4] x) => (float[batch, 4] y) { y = Add(x, x) }"
+        '<ir_version: 10, opset_import: ["": 18]>g (float[batch, 4] x) => (float[batch, 4] y) { y = Add(x, x) }'
     )
     onnx.save(graph, root / "bundle" / "model.onnx")
     (root / "bundle" / "labels.json").write_text("[]")
@@ -226,9 +225,7 @@ def test_a_chain_is_one_row_with_its_stages_below(chain: tuple[Path, Any, str]) 
 def test_the_row_carries_what_one_compares_by(chain: tuple[Path, Any, str]) -> None:
     root, client, experiment = chain
     row = client.search_runs([experiment], "tags.`chainrule.recipe` = 'digits'")[0]
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True
-    ).stdout.strip()
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True).stdout.strip()
     words = {
         "seed": "1",
         "finetune.learning_rate": "0.1",
@@ -256,9 +253,7 @@ def test_a_stage_has_its_curves_plots_and_data(chain: tuple[Path, Any, str]) -> 
         (1, 0.25),
     ]  # two stages, one of them with two points
     assert set(row.data.metrics) == {"loss", "per class/T-shirt _top_"}
-    assert set(row.data.params) == {
-        f"finetune.{key}" for key in ("learning_rate", "layers", "schedule", "words")
-    }
+    assert set(row.data.params) == {f"finetune.{key}" for key in ("learning_rate", "layers", "schedule", "words")}
     artifacts = root / "mlruns" / "digits" / row.info.run_id / "artifacts"
     assert (artifacts / "figures" / "curve.txt").read_text() == "0.5"
     data = row.inputs.dataset_inputs[0]
@@ -319,10 +314,7 @@ def test_nothing_is_logged_when_nothing_ran(tmp_path: Path) -> None:
 
 def test_two_recipes_at_once_on_a_new_store_lose_no_row(tmp_path: Path) -> None:
     root = make_root(tmp_path / "repository", None)
-    both = [
-        start(root, "dvc", recipe, "finetune", "train", "evaluate", "plain")
-        for recipe in ("digits", "reviews")
-    ]
+    both = [start(root, "dvc", recipe, "finetune", "train", "evaluate", "plain") for recipe in ("digits", "reviews")]
     for process in both:
         process.communicate(timeout=60)
         assert process.returncode == 0
@@ -490,9 +482,7 @@ def test_sending_twice_gives_the_same_picture(root: Path) -> None:
             "logged_models",
             "model_versions",
         )
-        pictures.append(
-            [sorted(query(root / "mlflow.db", f"select * from {table}"), key=str) for table in tables]
-        )
+        pictures.append([sorted(query(root / "mlflow.db", f"select * from {table}"), key=str) for table in tables])
     assert pictures[0] == pictures[1]
 
 

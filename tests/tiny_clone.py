@@ -49,6 +49,8 @@ def write_images(folder: Path) -> None:
 
 def environment(**variables: str) -> dict[str, str]:
     """Return the environment of a user of the clone: this interpreter first on the path, MLflow's default store."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_TRACKING", "CHAINRULE_"))}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_TRACKING", "CHAINRULE_"))
+    }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {**inherited, "PATH": path, "NO_COLOR": "1", **variables}

@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from chainrule.errors import ChainruleError
+
 POLL_SECONDS = 0.25
 CORES = "CHAINRULE_CORES"
 
@@ -87,7 +89,12 @@ def available_cores() -> int:
 
 def wanted_cores() -> int:
     """Return CHAINRULE_CORES if it is set (at most what is there), else every core this process may use."""
-    return min(int(os.environ.get(CORES, available_cores())), available_cores())
+    wish = os.environ.get(CORES)
+    if wish is None:
+        return available_cores()
+    if not wish.isdecimal() or int(wish) < 1:
+        raise ChainruleError(f"{CORES}={wish!r}: a whole number of cores, at least 1, is needed")
+    return min(int(wish), available_cores())
 
 
 @contextmanager

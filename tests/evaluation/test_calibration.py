@@ -32,9 +32,7 @@ def test_no_nearby_temperature_has_less_loss() -> None:
 
 
 def test_rows_that_are_all_right_end_at_the_bound() -> None:
-    assert fit_temperature(np.array([[5.0, 0.0], [0.0, 5.0]]), np.array([0, 1])) == pytest.approx(
-        0.05, rel=0.01
-    )
+    assert fit_temperature(np.array([[5.0, 0.0], [0.0, 5.0]]), np.array([0, 1])) == pytest.approx(0.05, rel=0.01)
 
 
 def test_scaling_changes_no_answer_and_large_logits_do_not_overflow() -> None:

@@ -39,14 +39,10 @@ def page(tmp_path: Path, mistakes: list[Mistake]) -> str:
     model = np.where(sure[:, None] == [0, 1], 0.9, 0.1)
     names = ["<b>bad</b>", "good"]
     scores = classification_scores(labels, model, names, groups=None, resamples=50, seed=0)
-    guess = classification_scores(
-        labels, np.tile([0.5, 0.5], (200, 1)), names, groups=None, resamples=50, seed=0
-    )
+    guess = classification_scores(labels, np.tile([0.5, 0.5], (200, 1)), names, groups=None, resamples=50, seed=0)
     (tmp_path / "roc.png").write_bytes(PNG)
     floors = {"majority_class": guess, "naive_bayes": scores}
-    return to_html(
-        "reviews", scores, floors, {"task": "text & more"}, [Figure(tmp_path / "roc.png", "ROC")], mistakes
-    )
+    return to_html("reviews", scores, floors, {"task": "text & more"}, [Figure(tmp_path / "roc.png", "ROC")], mistakes)
 
 
 def test_the_page_is_whole_and_fetches_nothing(tmp_path: Path) -> None:

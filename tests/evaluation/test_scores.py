@@ -50,9 +50,7 @@ def test_values_are_those_of_scikit_learn(rows: int, classes: int, seed: int, st
         labels, predicted, labels=present, average="macro", zero_division=0
     )
     areas = [
-        metrics.roc_auc_score(labels == number, probabilities[:, number])
-        for number in present
-        if len(present) > 1
+        metrics.roc_auc_score(labels == number, probabilities[:, number]) for number in present if len(present) > 1
     ]
     area = areas[-1] if classes == 2 and areas else np.mean(areas) if areas else None
     expected = {
@@ -88,9 +86,7 @@ def test_calibration_error_by_hand() -> None:
     labels = np.array([0, 1, 1, 1])
     # bins (.8667, .9333]: 2 rows, .5 right; (.6667, .7333] and (.6, .6667]: 1 row each, right
     expected = (2 * abs(0.5 - 0.9) + abs(1 - 0.7) + abs(1 - 0.65)) / 4
-    assert scored(labels, probabilities)["expected_calibration_error"]["value"] == pytest.approx(
-        expected, abs=1e-6
-    )
+    assert scored(labels, probabilities)["expected_calibration_error"]["value"] == pytest.approx(expected, abs=1e-6)
     assert calibration_bins(labels, probabilities)["count"].tolist() == [0] * 9 + [1, 1, 0, 0, 2, 0]
 
 
@@ -176,9 +172,7 @@ def test_a_class_that_misses_from_resamples_is_counted_and_left_out_of_its_inter
     scores = scored(labels, probabilities, resamples=400)
     rare = scores["per_class"]["class 1"]
     assert 0.25 < rare["absent_resamples"] / 400 < 0.45  # (1 - 1/10)^10 is 0.35
-    assert (
-        rare["absent_resamples"] == scores["undefined_resamples"]["roc_auc"] == rare["unpredicted_resamples"]
-    )
+    assert rare["absent_resamples"] == scores["undefined_resamples"]["roc_auc"] == rare["unpredicted_resamples"]
     assert rare["recall"] == {"value": 1.0, "low": 1.0, "high": 1.0}
     assert scores["macro_recall"] == {"value": 1.0, "low": 1.0, "high": 1.0}
 
@@ -213,12 +207,8 @@ def test_certainty_in_the_wrong_class_costs_a_finite_log_loss() -> None:
         ([0], [[0.2, 0.3, 0.5]], "class names"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(
-    labels: list[int], probabilities: list[list[float]], message: str
-) -> None:
+def test_arrays_that_do_not_fit_are_refused(labels: list[int], probabilities: list[list[float]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        classification_scores(
-            np.array(labels), np.array(probabilities), names(2), groups=None, resamples=2, seed=0
-        )
+        classification_scores(np.array(labels), np.array(probabilities), names(2), groups=None, resamples=2, seed=0)
     with pytest.raises(ValueError, match="groups"):
         scored(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]]), np.array([1]))

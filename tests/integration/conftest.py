@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tiny_clone import environment, tiny, write_images
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -34,7 +36,9 @@ def make_clone(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
         params = tiny(yaml.safe_load((clone / "params.yaml").read_text()))
         (clone / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
         for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "clone"]):
-            subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *command], cwd=clone, check=True)
+            subprocess.run(
+                ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *command], cwd=clone, check=True
+            )
         return clone
 
     return make

@@ -27,21 +27,21 @@ def runs(clone: Path) -> pd.DataFrame:
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(f"sqlite:///{clone / 'mlflow.db'}")
-    found = []
+    found: list[dict[str, Any]] = []
     for experiment in client.search_experiments():
-        for run in client.search_runs([experiment.experiment_id], max_results=1000):
-            found.append(
-                {
-                    "recipe": experiment.name,
-                    "name": run.info.run_name,
-                    "status": run.info.status,
-                    "parent": run.data.tags.get("mlflow.parentRunId"),
-                    "id": run.info.run_id,
-                    "metrics": run.data.metrics,
-                    "params": run.data.params,
-                    "tags": run.data.tags,
-                }
-            )
+        found += [
+            {
+                "recipe": experiment.name,
+                "name": run.info.run_name,
+                "status": run.info.status,
+                "parent": run.data.tags.get("mlflow.parentRunId"),
+                "id": run.info.run_id,
+                "metrics": run.data.metrics,
+                "params": run.data.params,
+                "tags": run.data.tags,
+            }
+            for run in client.search_runs([experiment.experiment_id], max_results=1000)
+        ]
     return pd.DataFrame(found)
 
 
@@ -69,7 +69,10 @@ def test_kept_and_rejected_rows_make_up_the_raw_ones_each_with_a_reason(built: P
 
 def test_no_group_is_in_two_splits_and_copies_are_of_training_rows_only(built: Path) -> None:
     for recipe in RECIPES:
-        splits = {name: pd.read_parquet(built / f"data/split/{recipe}/{name}.parquet") for name in ("train", "validation", "test")}
+        splits = {
+            name: pd.read_parquet(built / f"data/split/{recipe}/{name}.parquet")
+            for name in ("train", "validation", "test")
+        }
         groups = [set(rows["group"]) for rows in splits.values()]
         assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
         augmented = pd.read_parquet(built / f"data/augmented/{recipe}/train.parquet")
@@ -103,7 +106,10 @@ def test_mlflow_has_one_row_per_chain_with_the_stages_below_it(built: Path) -> N
         assert sorted(mine[mine["parent"] == parent["id"]]["name"]) == sorted(STAGES)
         metrics = read(built / "reports" / recipe / "metrics.json")
         assert parent["metrics"]["test.accuracy"] == metrics["test"]["accuracy"]["value"]
-        assert parent["metrics"]["floor.majority_class.accuracy"] == metrics["floor"]["majority_class"]["accuracy"]["value"]
+        assert (
+            parent["metrics"]["floor.majority_class.accuracy"]
+            == metrics["floor"]["majority_class"]["accuracy"]["value"]
+        )
         assert parent["params"]["finetune.learning_rate"] == str(
             yaml.safe_load((built / "params.yaml").read_text())["recipes"][recipe]["finetune"]["learning_rate"]
         )
@@ -144,7 +150,9 @@ def test_metrics_plots_params_and_experiments_work_as_a_user_of_dvc_expects(buil
     reran = runs(built)
     latest = reran[(reran["recipe"] == "digits") & reran["parent"].isna()]
     assert len(latest) == 2
-    children = reran[reran["parent"] == latest[latest["params"].map(lambda p: p["finetune.learning_rate"]) == "0.01"]["id"].item()]
+    children = reran[
+        reran["parent"] == latest[latest["params"].map(lambda p: p["finetune.learning_rate"]) == "0.01"]["id"].item()
+    ]
     assert sorted(children["name"]) == ["evaluate", "finetune"]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+
 from tiny_clone import environment
 
 Dvc = Callable[..., subprocess.CompletedProcess[str]]

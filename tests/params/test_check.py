@@ -15,6 +15,15 @@ from chainrule.params.check import check, find_mistakes, json_schema
 from chainrule.params.file import read_params, recipe_block
 
 ROOT = Path(__file__).parents[2]
+ENCODER = {
+    "name": "encoder",
+    "arch": "bert",
+    "layers": 1,
+    "width": 8,
+    "heads": 2,
+    "feed_forward": 8,
+    "max_length": 8,
+} | {"dropout": 0.0}
 
 
 @pytest.fixture
@@ -61,7 +70,7 @@ def test_all_mistakes_of_all_recipes_are_reported_at_once(params: dict[str, Any]
 @pytest.mark.parametrize(
     ("place", "value", "path"),
     [
-        (("net",), {"name": "encoder", "arch": "bert", "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "max_length": 8, "dropout": 0.0}, "net.name"),
+        (("net",), {**ENCODER}, "net.name"),
         (("pretrain", "objective"), {"name": "masked_language", "mask_ratio": 0.1}, "pretrain.objective.name"),
         (("pretrain", "objective"), {"name": "none"}, "pretrain.training"),
         (("net",), {"name": "torchvision", "arch": "resnet18"}, "pretrain.objective.name"),
@@ -71,7 +80,9 @@ def test_all_mistakes_of_all_recipes_are_reported_at_once(params: dict[str, Any]
         (("source", "kind"), "reviews", "source.kind"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_together_is_refused(params: dict[str, Any], place: tuple[str, ...], value: Any, path: str) -> None:
+def test_what_does_not_fit_together_is_refused(
+    params: dict[str, Any], place: tuple[str, ...], value: Any, path: str
+) -> None:
     block = params["recipes"]["digits"]
     for key in place[:-1]:
         block = block[key]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from chainrule.errors import ChainruleError
 from chainrule.nets import cnn
 from chainrule.tasks.image_classification import model as task
 from chainrule.training import loop, schedules
@@ -407,3 +408,8 @@ def test_rows_without_labels_have_no_accuracy() -> None:
     rows.labels = None
     history = fit(Brightness(), rows, rows, learning_rate=0.1)
     assert set(history[0]) == {"epoch", "train_loss", "learning_rate", "validation_loss", "best"}
+
+
+def test_a_training_that_diverges_says_what_to_lower() -> None:
+    with pytest.raises(ChainruleError, match="lower learning_rate"):
+        fit(Linear(), images(24), images(8), optimizer="sgd", learning_rate=1e38, gradient_clip=None)

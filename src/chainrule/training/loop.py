@@ -18,6 +18,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from chainrule.errors import ChainruleError
 from chainrule.progress import Progress
 from chainrule.training import checkpoints, schedules
 from chainrule.training.prediction import Inputs, to_device
@@ -126,6 +127,11 @@ def fit(
             "learning_rate": rate,
         }
         record |= evaluate(wrapped, validation, batch_size, accelerator.device, seed)
+        if not math.isfinite(record["validation_loss"]):
+            raise ChainruleError(
+                f"the validation loss is {record['validation_loss']} after epoch {epoch + 1}: training diverged; "
+                f"lower learning_rate (now {learning_rate:g}) or set gradient_clip"
+            )
         record["best"] = record["validation_loss"] <= min(
             (r["validation_loss"] for r in state["history"]), default=math.inf
         )

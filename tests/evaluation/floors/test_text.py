@@ -13,10 +13,7 @@ def reviews(rows: int, seed: int) -> tuple[list[str], np.ndarray]:
     random = np.random.default_rng(seed)
     labels = random.integers(0, 2, rows)
     words = (("dull", "flat", "grim"), ("warm", "bright", "fine"))
-    texts = [
-        f"a {random.choice(words[label])} film about {random.choice(['love', 'war', 'rain'])}"
-        for label in labels
-    ]
+    texts = [f"a {random.choice(words[label])} film about {random.choice(['love', 'war', 'rain'])}" for label in labels]
     return texts, labels
 
 
@@ -67,9 +64,7 @@ def test_texts_without_labels_are_refused() -> None:
 def test_sst2_floors_reach_the_published_linear_accuracy() -> None:
     parts = {}
     for part in ("train", "test"):
-        lines = (
-            (Path(os.environ["CHAINRULE_REAL_DATA"]) / "sst2" / f"{part}.tsv").read_text("utf-8").splitlines()
-        )
+        lines = (Path(os.environ["CHAINRULE_REAL_DATA"]) / "sst2" / f"{part}.tsv").read_text("utf-8").splitlines()
         pairs = [line.rsplit("\t", 1) for line in lines]
         parts[part] = [text for text, _ in pairs], np.array([int(label) for _, label in pairs])
     found = floors(*parts["train"], parts["test"][0], 2, 0)
