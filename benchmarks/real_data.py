@@ -36,10 +36,10 @@ def main(name: str, description: str | None, recipes: dict[str, str], targets: d
             if recipe in targets:
                 value = figures[recipe]["test_accuracy"]["value"]
                 figures[recipe]["target"] = common.target(f"{recipe}: test accuracy", value, ">=", targets[recipe])
-    settings = {
-        recipe: block | {"source": block["source"] | {"path": recipes[recipe]}} for recipe, block in blocks.items()
-    }
-    common.write_result(options.results, name, at_start, {"set": options.set, "recipes": settings}, figures)
+            # One file per recipe, at once: a long run that is cut short keeps what it has.
+            block = blocks[recipe] | {"source": blocks[recipe]["source"] | {"path": recipes[recipe]}}
+            settings = {"set": options.set, "recipe": block}
+            common.write_result(options.results, f"{name}_{recipe}", at_start, settings, figures[recipe])
 
 
 def scored(root: Path, recipe: str, run: common.Repro) -> dict[str, Any]:
