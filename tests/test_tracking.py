@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule import sending, tracking
-from chainrule.journal import is_held, journals, read_events, read_status, sender_lock, write_status
+from chainrule import locks, sending, tracking
+from chainrule.journal import journals, read_events, read_status, sender_lock, write_status
 
 # A stage: `python stage.py <recipe> <stage> <what to do>`, in the repository.
 STAGE = """
@@ -297,7 +297,7 @@ def test_the_model_of_a_chain_is_a_version_one_can_load(chain: tuple[Path, Any, 
 def test_the_sender_ends_with_its_chain(chain: tuple[Path, Any, str]) -> None:
     root = chain[0]
     deadline = time.monotonic() + 5
-    while is_held(sender_lock(root)):
+    while locks.is_held(sender_lock(root)):
         assert time.monotonic() < deadline, "the sender outlives the dvc that it served"
     assert (root / ".chainrule" / "sender.log").read_text() == ""
 
@@ -460,7 +460,7 @@ def test_an_event_that_mlflow_refuses_is_a_gap_that_is_told(root: Path) -> None:
 def test_sending_twice_gives_the_same_picture(root: Path) -> None:
     make_bundle(root)
     run(root, "stage.py", "digits", "finetune", "everything", uri=f"http://127.0.0.1:{free_port()}")
-    until(lambda: not is_held(sender_lock(root)), "the sender that found no server is gone")
+    until(lambda: not locks.is_held(sender_lock(root)), "the sender that found no server is gone")
     [folder] = journals(root)
     uri = f"sqlite:///{root / 'mlflow.db'}"
     client = sending.connect(root, uri)

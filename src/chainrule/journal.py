@@ -11,14 +11,14 @@ its own on purpose: whoever kills a stage with its whole process group leaves th
 KILLED.
 """
 
-import fcntl
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from chainrule import locks
 
 Event = dict[str, Any]
 Status = dict[str, Any]
@@ -84,27 +84,6 @@ def owner_lock(folder: Path) -> Path:
     return folder / "owner.lock"
 
 
-def hold(path: Path) -> int | None:
-    """Take the file's lock and return its descriptor, to be closed to let go; None if another has it."""
-    # An owner's lock that is gone went with its journal: making a new one would leave a husk.
-    create = 0 if path.name == "owner.lock" and path.parent.name[0] != "." else os.O_CREAT
-    descriptor = os.open(path, os.O_RDWR | create, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def is_held(path: Path) -> bool:
-    """Tell whether a process holds the file's lock."""
-    descriptor = hold(path)
-    if descriptor is not None:
-        os.close(descriptor)
-    return descriptor is None
-
-
 def sender_lock(root: Path) -> Path:
     """Return the file that the one sender under `root` holds."""
     return root / ".chainrule" / "locks" / "sender.lock"
@@ -113,7 +92,7 @@ def sender_lock(root: Path) -> Path:
 def start_sender(root: Path) -> None:
     """Start the sender of this root unless one is at work. It keeps no pipe or terminal of ours open."""
     _senders[:] = [sender for sender in _senders if sender.poll() is None]
-    if is_held(sender_lock(root)):
+    if locks.is_held(sender_lock(root)):
         return
     with open(root / ".chainrule" / "sender.log", "ab") as log:
         command = [sys.executable, "-m", "chainrule.tracking", "--follow", str(root)]

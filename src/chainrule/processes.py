@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
 
+from chainrule import locks
 from chainrule.errors import ChainruleError
 
 POLL_SECONDS = 0.25
@@ -62,18 +62,17 @@ def _alive(process: psutil.Process) -> bool:
 
 @contextmanager
 def hold(lock: Path, waiting: str) -> Iterator[None]:
-    """Hold a lock file for the block; print `waiting` once if another process has it. The kernel frees it at death."""
+    """Hold a lock file for the block; print `waiting` once if another process has it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
-    file_lock = FileLock(lock)
-    try:
-        file_lock.acquire(timeout=0)
-    except Timeout:
+    descriptor = locks.take(lock)
+    if descriptor is None:
         print(waiting, flush=True)
-        file_lock.acquire()
+        descriptor = locks.take(lock, wait=True)
+    assert descriptor is not None
     try:
         yield
     finally:
-        file_lock.release()
+        os.close(descriptor)
 
 
 def available_cores() -> int:
@@ -106,31 +105,39 @@ def lent_cores(name: str) -> Iterator[int]:
     """
     wanted = wanted_cores()
     folder = Path(tempfile.gettempdir()) / f"chainrule-cores-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
-    waiting = f"{name}: waits for {wanted} of {available_cores()} cores; set {CORES} lower to run side by side"
+    folder.mkdir(exist_ok=True)
+    cores = [folder / f"core-{index}.lock" for index in range(available_cores())]
+    said = False
+
+    def say() -> None:
+        nonlocal said
+        if not said:
+            remedy = f"set {CORES} lower to run side by side"
+            print(f"{name}: waits for {wanted} of {len(cores)} cores; {remedy}", flush=True)
+        said = True
+
     with ExitStack() as held:
         # One process at a time collects cores, so that two cannot hold half each and wait for ever.
-        with hold(folder / "queue.lock", waiting):
-            cores = [FileLock(folder / f"core-{index}.lock") for index in range(available_cores())]
-            taken = 0
-            said = False
-            while taken < wanted:
+        with ExitStack() as queue:
+            while not _take(folder / "queue.lock", queue):
+                say()
+                time.sleep(POLL_SECONDS)
+            taken: set[Path] = set()
+            while len(taken) < wanted:
                 for core in cores:
-                    if taken < wanted and not core.is_locked and _try(core):
-                        held.callback(core.release)
-                        taken += 1
-                if taken < wanted:
-                    if not said:
-                        print(waiting, flush=True)
-                        said = True
+                    if len(taken) < wanted and core not in taken and _take(core, held):
+                        taken.add(core)
+                if len(taken) < wanted:
+                    say()
                     time.sleep(POLL_SECONDS)
         for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ[variable] = str(wanted)
         yield wanted
 
 
-def _try(lock: FileLock) -> bool:
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    return True
+def _take(path: Path, until: ExitStack) -> bool:
+    """Take a lock, to be let go when `until` closes; False if another process has it."""
+    descriptor = locks.take(path)
+    if descriptor is not None:
+        until.callback(os.close, descriptor)
+    return descriptor is not None

@@ -8,13 +8,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chainrule import locks
 from chainrule.journal import (
     Event,
     Status,
     birth,
     discard,
-    hold,
-    is_held,
     journals,
     owner_lock,
     read_events,
@@ -73,7 +72,7 @@ class Sender:
         for folder in journals(self.root):
             owner = None
             try:
-                owner = hold(owner_lock(folder))
+                owner = locks.take(owner_lock(folder), create=False)
                 live += owner is None
                 ready += self.visit(folder, owner is not None)
             except FileNotFoundError:
@@ -174,7 +173,7 @@ def wait_for(root: Path, seconds: float) -> int | None:
     path = sender_lock(root)
     path.parent.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + seconds
-    while (lock := hold(path)) is None and time.monotonic() < end:
+    while (lock := locks.take(path)) is None and time.monotonic() < end:
         time.sleep(0.05)
     return lock
 
@@ -187,13 +186,13 @@ def flush(root: Path, to: str | None = None) -> int:
     lock = wait_for(root, LINGER_SECONDS + 5)
     if lock is None:
         print("tracking: a sender is at work for stages that run now; it sends what waits as well")
-        return sum(not is_held(owner_lock(folder)) for folder in journals(root))
+        return sum(not locks.is_held(owner_lock(folder)) for folder in journals(root))
     sender = Sender(root, to)
     while sender.round()[1] and not sender.failed:
         pass
     sender.round()
     os.close(lock)
-    left = [folder for folder in journals(root) if not is_held(owner_lock(folder))]
+    left = [folder for folder in journals(root) if not locks.is_held(owner_lock(folder))]
     for line in sender.sent:
         print(f"tracking: {line}")
     for uri, error in sender.failed.items():

@@ -29,11 +29,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from chainrule import locks
 from chainrule.journal import (
     birth,
     discard,
-    hold,
-    is_held,
     read_events,
     read_start,
     read_status,
@@ -187,7 +186,7 @@ def _begin(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> tuple
     name = f"{now:013d}-{recipe}-{stage}-{secrets.token_hex(4)}"
     hidden = place / f".{name}"
     hidden.mkdir()
-    owner = hold(hidden / "owner.lock")
+    owner = locks.take(hidden / "owner.lock")
     assert owner is not None
     chain, anchor = chain_identity()
     commit, dirty = git_state(root)
@@ -238,7 +237,7 @@ def _settle(root: Path, folder: Path, what: str) -> None:
     uri = read_start(folder)[0]["uri"]
     if status.get("error"):
         cause = f"{uri} took no more ({status['error']})"
-    elif is_held(sender_lock(root)):
+    elif locks.is_held(sender_lock(root)):
         cause = f"{uri} is slow and the sender still at it"
     else:
         cause = f"the sender of {uri} ended early (see {root / '.chainrule' / 'sender.log'})"

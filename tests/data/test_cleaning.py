@@ -69,7 +69,7 @@ def test_every_rejected_row_keeps_its_reason_origin_and_label():
     }
     assert list(result.rejected.columns) == ["id", "origin", "reason", "detail", "label"]
     assert result.rejected["origin"].tolist() == [f"file.tsv:{n}" for n in range(1, 6)]
-    assert result.counts["rejected_missing_label"] == 2
+    assert result.reasons["missing_label"] == 2
 
 
 def test_unlabelled_rows_need_no_label():

@@ -49,6 +49,26 @@ def test_padding_does_not_change_real_tokens(arch: str, pad_id: int) -> None:
     torch.testing.assert_close(beside[:, :7], alone, rtol=1e-4, atol=1e-5)
 
 
+def test_dropout_drops_its_share_keeps_the_mean_and_follows_the_seed() -> None:
+    dropout = encoder.Dropout(0.1)
+    ones = torch.ones(301, 333, requires_grad=True)
+    torch.manual_seed(3)
+    dropped = dropout(ones)
+    torch.manual_seed(3)
+    assert torch.equal(dropout(ones), dropped)
+    assert not torch.equal(dropout(ones), dropped)
+    assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.9], rel=1e-4)
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.1, abs=0.005)
+    assert dropped.mean().item() == pytest.approx(1, abs=0.005)
+    # No stripes: four neighbours come from one draw.
+    assert [(dropped.flatten()[lane::4] == 0).float().mean().item() for lane in range(4)] == pytest.approx(
+        [0.1] * 4, abs=0.008
+    )
+    dropped.sum().backward()
+    assert ones.grad is not None and torch.equal(ones.grad, dropped.detach())
+    assert torch.equal(dropout.eval()(ones), ones)
+
+
 @pytest.mark.parametrize("arch", ARCHS)
 def test_every_token_sees_both_ways(arch: str) -> None:
     net = _build(arch).eval()
@@ -95,6 +115,8 @@ def test_same_seed_same_weights() -> None:
         ({"arch": "robberta"}, "'robberta'.*roberta"),
         ({"arch": "bart"}, "'bart' has a decoder"),
         ({"arch": "fnet"}, "'fnet' has no setting for heads"),
+        ({"arch": "esm"}, "'esm' lets padded positions change the real ones"),
+        ({"arch": "xmod"}, "'xmod' needs a language for every row"),
         ({"arch": "rembert"}, r"'rembert' embeds \(50, 256\)"),
         ({"arch": "bert", "heads": 3}, "width 16 must be a multiple of heads 3"),
     ],

@@ -301,8 +301,8 @@ def test_patience_starts_again_at_every_better_epoch() -> None:
 def test_small_batches_accumulated_equal_one_large_batch() -> None:
     settings: dict[str, Any] = {"optimizer": "sgd", "gradient_clip": None, "learning_rate": 0.1}
     small, large = Linear(), Linear()
-    in_parts = fit(small, images(48), images(8), batch_size=4, accumulation=3, **settings)
-    at_once = fit(large, images(48), images(8), batch_size=12, accumulation=1, **settings)
+    in_parts = fit(small, images(44), images(8), batch_size=4, accumulation=3, **settings)
+    at_once = fit(large, images(44), images(8), batch_size=12, accumulation=1, **settings)
     torch.testing.assert_close(weights(small), weights(large), rtol=1e-5, atol=1e-6)
     assert [record["learning_rate"] for record in in_parts] == [record["learning_rate"] for record in at_once]
     assert not torch.allclose(small.layer.weight, Linear().layer.weight, atol=1e-3)

@@ -23,14 +23,15 @@ class Cleaned(NamedTuple):
     """What `clean` returns.
 
     kept: the columns of raw rows less `problem`, inputs normalised. rejected: `id, origin, reason, detail,
-    label`. links: rows that belong together, `id` (kept), `other`, `other_group`, `kind`: "near" (both are
-    kept), "copy" or "unlabelled_copy" (the other is rejected as a duplicate, yet its group is now tied to the
-    kept row's). repairs: rows by kind of repair. counts: numbers for the report.
+    label`; reasons: how many for each. links: rows that belong together, `id` (kept), `other`, `other_group`,
+    `kind`: "near" (both are kept), "copy" or "unlabelled_copy" (the other is rejected as a duplicate, yet its
+    group is now tied to the kept row's). repairs: rows by kind of repair. counts: numbers for the report.
     """
 
     kept: pd.DataFrame
     rejected: pd.DataFrame
     links: pd.DataFrame
+    reasons: dict[str, int]
     repairs: dict[str, int]
     counts: dict[str, int]
 
@@ -88,12 +89,13 @@ def clean(
         "raw": len(rows),
         "kept": len(kept),
         "rejected": len(rejected),
-        **{f"rejected_{reason}": n for reason, n in sorted(Counter(rejected["reason"]).items())},
         "repaired": repaired,
         "duplicates_within_official_parts": within_official,
         "near_duplicate_pairs": len(pairs),
     }
-    return Cleaned(kept, rejected, _links(rows, kept, pairs, copies), dict(sorted(repairs.items())), counts)
+    reasons = dict(sorted(Counter(rejected["reason"]).items()))
+    links = _links(rows, kept, pairs, copies)
+    return Cleaned(kept, rejected, links, reasons, dict(sorted(repairs.items())), counts)
 
 
 def _check(rows: pd.DataFrame, column: str) -> None:

@@ -6,13 +6,20 @@ cluster bootstrap; Efron and Tibshirani 1993, chapter 13, for the percentile int
 row is its own group, which is the ordinary bootstrap.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 # A block of resamples holds at most this many weights at once (8 bytes each).
 _BLOCK_WEIGHTS = 1 << 21
+
+Progress = Callable[[Collection[Any], str], Iterable[Any]]
+
+
+def unseen(items: Collection[Any], label: str) -> Iterable[Any]:
+    """Go through the items without a word: what happens where no progress is shown."""
+    return items
 
 
 def group_index(groups: Sequence[Any] | np.ndarray | None, rows: int) -> tuple[np.ndarray, int]:
@@ -29,7 +36,9 @@ def group_index(groups: Sequence[Any] | np.ndarray | None, rows: int) -> tuple[n
     return index, len(numbers)
 
 
-def resample_counts(group_count: int, rows: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def resample_counts(
+    group_count: int, rows: int, resamples: int, seed: int, progress: Progress = unseen
+) -> Iterator[np.ndarray]:
     """Blocks float64 [G, b] of how often each group is drawn; the b sum to `resamples`, every column sums to
     G.
 
@@ -37,7 +46,7 @@ def resample_counts(group_count: int, rows: int, resamples: int, seed: int) -> I
     """
     generator = np.random.default_rng(seed)
     block = max(1, min(64, _BLOCK_WEIGHTS // max(rows, 1)))
-    for start in range(0, resamples, block):
+    for start in progress(range(0, resamples, block), "bootstrap"):
         size = min(block, resamples - start)
         drawn = generator.integers(0, group_count, size=(size, group_count))
         drawn += np.arange(size)[:, None] * group_count

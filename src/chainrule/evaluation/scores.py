@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.evaluation.bootstrap import group_index, percentile_interval, resample_counts
+from chainrule.evaluation.bootstrap import Progress, group_index, percentile_interval, resample_counts, unseen
 
 CALIBRATION_BINS = 15
 SCORES = (
@@ -50,6 +50,7 @@ def classification_scores(
     groups: Sequence[Any] | np.ndarray | None,
     resamples: int,
     seed: int,
+    progress: Progress = unseen,
 ) -> dict[str, Any]:
     """Every score with its interval, from labels int64 [N] in 0..C-1 and probabilities [N, C] whose rows sum
     to 1.
@@ -67,7 +68,8 @@ def classification_scores(
     orders = _score_orders(labels, probabilities, index)
 
     value = _scores(np.ones((group_count, 1)), sums, orders, classes)
-    blocks = [_scores(counts, sums, orders, classes) for counts in resample_counts(group_count, rows, resamples, seed)]
+    resampled = resample_counts(group_count, rows, resamples, seed, progress)
+    blocks = [_scores(counts, sums, orders, classes) for counts in resampled]
     drawn = {name: np.concatenate([block[name] for block in blocks]) for name in value}
     intervals = {name: percentile_interval(drawn[name]) for name in value}
 

@@ -29,6 +29,16 @@ _NAMES: dict[str, tuple[str, ...]] = {
                 "embedding_dropout", "mlp_dropout"),
 }  # fmt: skip
 
+# What builds and would not work.
+_PADDING = "lets padded positions change the real ones, so that a text's answer depends on what is batched with it"
+_UNFIT = {
+    "convbert": _PADDING,
+    "esm": _PADDING,
+    "nystromformer": _PADDING,
+    "xmod": "needs a language for every row",
+    "yoso": _PADDING,
+}
+
 
 class Encoder(nn.Module):
     """Token ids to one vector per token.
@@ -59,6 +69,22 @@ class Encoder(nn.Module):
         return states
 
 
+class Dropout(nn.Dropout):
+    """nn.Dropout with its mask drawn four elements at a time on a CPU, where drawing is what it costs.
+
+    The probability is rounded to a multiple of 1/65536, and what stays is scaled by the rounded one.
+    """
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - nn.Dropout names it so
+        """Return the input with some elements zero and the others scaled up, in training; else as it is."""
+        if not self.training or input.device.type != "cpu" or not 0 < self.p < 1:
+            return super().forward(input)
+        draws = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        dropped = round(self.p * 65536)
+        keep = draws.view(torch.int16)[: input.numel()].view(input.shape) >= dropped - 32768
+        return input * (keep * (65536 / (65536 - dropped))).to(input.dtype)
+
+
 def build(
     vocabulary: int,
     pad_id: int,
@@ -81,6 +107,8 @@ def build(
     from transformers import AutoConfig, AutoModel
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES, MODEL_MAPPING
 
+    if arch in _UNFIT:
+        raise ParamsError(f"net encoder: arch {arch!r} {_UNFIT[arch]}; take another such as bert or roberta")
     if arch not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         near = difflib.get_close_matches(arch, MODEL_FOR_MASKED_LM_MAPPING_NAMES, 3, 0.4) or [
             "bert",
@@ -122,7 +150,12 @@ def build(
         # On a CPU the fused attention spends half of a training step in its backward pass; plain products of
         # matrices are 1.7 times faster over all (4 layers, 128 wide, rows of 32 tokens, bf16).
         arguments["attn_implementation"] = "eager"
-    encoder = Encoder(AutoModel.from_config(config, **arguments), width, max_length)
+    model = AutoModel.from_config(config, **arguments)
+    for module in model.modules():
+        for name, child in module.named_children():
+            if type(child) is nn.Dropout:
+                setattr(module, name, Dropout(child.p))
+    encoder = Encoder(model, width, max_length)
     if encoder.embeddings.shape != (vocabulary, width):
         raise ParamsError(
             f"net encoder: arch {arch!r} embeds {tuple(encoder.embeddings.shape)}, not {vocabulary, width}; take bert"

@@ -25,21 +25,17 @@ def clean(job: Job) -> None:
     write_rows(out / "rows.parquet", cleaned.kept)
     write_rows(out / "rejected.parquet", cleaned.rejected)
     write_rows(out / "links.parquet", cleaned.links)
-    reasons = {
-        str(reason): int(count) for reason, count in cleaned.rejected["reason"].value_counts().sort_index().items()
-    }
-    counts = {"raw": len(raw), "kept": len(cleaned.kept), "rejected": len(cleaned.rejected)}
+    counts = cleaned.counts
     job.say(f"kept {counts['kept']:,} of {counts['raw']:,} rows")
-    job.say(f"rejected: {_listed(reasons)}; repaired: {_listed(cleaned.repairs)}")
+    job.say(f"rejected: {_listed(cleaned.reasons)}; repaired: {_listed(cleaned.repairs)}")
     classes = sorted(cleaned.kept["label"].dropna().unique())
     expectations = plugins.load(f"tasks.{job.block['task']}", "rows").expectations_after_clean(
         classes, settings.normalise
     )
     validation = validated(job, cleaned.kept, modality, expectations)
-    details = {name: count for name, count in cleaned.counts.items() if not name.startswith("rejected_")}
-    report = {**details, **counts, "reasons": reasons, "repairs": cleaned.repairs, "validation": validation}
+    report = {**counts, "reasons": cleaned.reasons, "repairs": cleaned.repairs, "validation": validation}
     write_json(job.out("reports/{recipe}/clean.json"), report)
-    job.run.metrics(counts)
+    job.run.metrics({name: counts[name] for name in ("raw", "kept", "rejected")})
 
 
 def _listed(counts: dict[str, int]) -> str:

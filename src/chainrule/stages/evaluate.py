@@ -37,7 +37,13 @@ def evaluate(job: Job) -> None:
     def score(predicted: Any) -> dict[str, Any]:
         groups = test["group"].to_numpy()
         return classification_scores(
-            labels, predicted, card["classes"], groups=groups, resamples=settings.resamples, seed=job.seed
+            labels,
+            predicted,
+            card["classes"],
+            groups=groups,
+            resamples=settings.resamples,
+            seed=job.seed,
+            progress=job.track,
         )
 
     job.say(f"scores the model and its floors on {len(test):,} test rows")
@@ -71,6 +77,7 @@ def _floors(job: Job, card: dict[str, Any], test: Any) -> dict[str, Any]:
         len(card["classes"]),
         job.seed,
         groups=train["group"].to_numpy(),
+        progress=job.track,
     )
     return found
 

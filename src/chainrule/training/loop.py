@@ -43,6 +43,13 @@ def mix(*parts: int) -> int:
     return state % 2**63
 
 
+def seed_default(seed: int, device: torch.device) -> None:
+    """Seed what draws without a generator of its own; torch.manual_seed visits every back end, at every step."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
 def _nothing(argument: Any) -> None:
     """Do nothing: what happens where no other function is given."""
 
@@ -101,13 +108,16 @@ def fit(
         order = inputs.order(batch_size, seeded(seed, epoch))
         for position in range(state["batch"], len(order)):
             step = epoch * batches_per_epoch + position
-            torch.manual_seed(mix(seed, step, accelerator.process_index))
+            seed_default(mix(seed, step, accelerator.process_index), accelerator.device)
             index = _share(order[position], accelerator.process_index, accelerator.num_processes)
             batch = to_device(inputs.take(index, seeded(seed, step, accelerator.process_index)), accelerator.device)
             # The last batches of an epoch may be fewer than a full accumulation: they make an update of their own.
-            closes = (position + 1) % accumulation == 0 or position + 1 == len(order)
+            together = min(accumulation, len(order) - position // accumulation * accumulation)
+            closes = position % accumulation + 1 == together
             rate = learning_rate * schedules.factor(schedule, state["update"], updates, warm_up)
-            loss, count = _step(accelerator, wrapped, optim, batch, closes, rate, gradient_clip)
+            # accelerate divides every loss by the full number.
+            share = accumulation / together
+            loss, count = _step(accelerator, wrapped, optim, batch, share, closes, rate, gradient_clip)
             state["loss_sum"] += loss * count
             state["count"] += count
             state["batch"] = position + 1
@@ -166,6 +176,7 @@ def _step(
     wrapped: nn.Module,
     optimizer: Any,
     batch: dict[str, Tensor],
+    share: float,
     closes: bool,
     rate: float,
     gradient_clip: float | None,
@@ -175,7 +186,7 @@ def _step(
     # Processes exchange gradients only where an update follows.
     with nullcontext() if closes else accelerator.no_sync(wrapped):
         result = wrapped(batch)
-        accelerator.backward(result["loss"])
+        accelerator.backward(result["loss"] * share)
     if closes:
         if gradient_clip is not None:
             accelerator.clip_grad_norm_(wrapped.parameters(), gradient_clip)
@@ -193,7 +204,7 @@ def evaluate(objective: nn.Module, inputs: Inputs, batch_size: int, device: torc
     loss_sum = count_sum = correct = 0.0
     rows = 0
     for position, index in enumerate(inputs.order(batch_size, None)):
-        torch.manual_seed(mix(seed, VALIDATION_SEED, position))  # the same masks after every epoch
+        seed_default(mix(seed, VALIDATION_SEED, position), device)  # the same masks after every epoch
         batch = to_device(inputs.take(index, None), device)
         result = objective(batch)
         loss_sum += float(result["loss"]) * float(result["count"])

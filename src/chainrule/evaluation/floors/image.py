@@ -1,13 +1,15 @@
 """Floor for images: what a linear model sees in the pixels, and what guessing the commonest class gives."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from chainrule.evaluation.bootstrap import Progress, unseen
+from chainrule.evaluation.selection import best, folds
+
 # From the most cautious: a tie goes to the first.
 INVERSE_PENALTIES = (1e-3, 1e-2, 1e-1)
-FOLDS = 5
 # With more rows than this, one fold held out says enough about the strength.
 FEW_ROWS = 10_000
 # Larger images are averaged down: a linear model gains nothing from more, and takes the time of a network.
@@ -21,6 +23,7 @@ def floors(
     classes: int,
     seed: int,
     groups: Sequence[Any] | np.ndarray | None = None,
+    progress: Progress = unseen,
 ) -> dict[str, np.ndarray]:
     """Probabilities float64 [N_test, classes] of each floor: majority_class, logistic_regression.
 
@@ -49,11 +52,13 @@ def floors(
     def logistic_regression(inverse_penalty: float) -> Any:
         return LogisticRegression(C=inverse_penalty, tol=1e-3, max_iter=1000)
 
-    folds = _folds(train_labels, groups, seed)
+    chosen_on = folds(train_labels, groups, seed)
     if len(train_labels) > FEW_ROWS:
-        folds = folds[:1]
-    model = logistic_regression(_best(logistic_regression, INVERSE_PENALTIES, train, train_labels, folds))
-    model.fit(train, train_labels)
+        chosen_on = chosen_on[:1]
+    strength = best(
+        logistic_regression, INVERSE_PENALTIES, train, train_labels, chosen_on, progress, "logistic regression"
+    )
+    model = logistic_regression(strength).fit(train, train_labels)
     linear = np.zeros((len(test_inputs), classes))
     linear[:, model.classes_] = _normalised(model.predict_proba(test))
     return {"majority_class": majority, "logistic_regression": linear}
@@ -78,31 +83,3 @@ def _normalised(probabilities: np.ndarray) -> np.ndarray:
     """Rows of float32 probabilities summing to 1 in float64."""
     exact = probabilities.astype(np.float64)
     return np.asarray(exact / exact.sum(axis=1, keepdims=True))
-
-
-def _folds(labels: np.ndarray, groups: Sequence[Any] | np.ndarray | None, seed: int) -> list[tuple[np.ndarray, ...]]:
-    """Masks [N] of the rows kept and held out in each fold; a fold that keeps fewer than two classes is not
-    used.
-    """
-    group = np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    fold = np.random.default_rng(seed).permutation(group.max() + 1)[group] % FOLDS
-    splits = [(fold != number, fold == number) for number in range(FOLDS)]
-    return [(kept, held) for kept, held in splits if held.any() and len(np.unique(labels[kept])) > 1]
-
-
-def _best(
-    make: Callable[[float], Any],
-    strengths: Sequence[float],
-    inputs: Any,
-    labels: np.ndarray,
-    folds: list[tuple[np.ndarray, ...]],
-) -> float:
-    """The strength with most right answers on the rows held out, the first of those that tie."""
-
-    def right(strength: float) -> int:
-        return sum(
-            int((make(strength).fit(inputs[kept], labels[kept]).predict(inputs[held]) == labels[held]).sum())
-            for kept, held in folds
-        )
-
-    return max(strengths, key=right)

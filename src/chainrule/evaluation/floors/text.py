@@ -5,16 +5,18 @@ logistic regression on tf-idf is the other usual choice. Words are runs of lette
 sign is a word of its own, so that "!" counts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from chainrule.evaluation.bootstrap import Progress, unseen
+from chainrule.evaluation.selection import best, folds
 
 WORD = r"\w+|[^\w\s]"
 # From the most cautious: a tie goes to the first.
 INVERSE_PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0)
 SMOOTHINGS = (3.0, 1.0, 0.3, 0.1)
-FOLDS = 5
 
 
 def floors(
@@ -24,6 +26,7 @@ def floors(
     classes: int,
     seed: int,
     groups: Sequence[Any] | np.ndarray | None = None,
+    progress: Progress = unseen,
 ) -> dict[str, np.ndarray]:
     """Probabilities float64 [N_test, classes] of each floor: majority_class, naive_bayes,
     tfidf_logistic_regression.
@@ -50,7 +53,7 @@ def floors(
     words = CountVectorizer(token_pattern=WORD, ngram_range=(1, 2), dtype=np.float64)
     train = words.fit_transform(train_inputs)
     test = words.transform(test_inputs)
-    folds = _folds(train_labels, groups, seed)
+    chosen_on = folds(train_labels, groups, seed)
 
     def naive_bayes(smoothing: float) -> Any:
         return MultinomialNB(alpha=smoothing)
@@ -62,8 +65,10 @@ def floors(
     once, test_once = train.sign(), test.sign()
     # Sparse products take one thread anyway; more would only spin over the solver's short vectors.
     with threadpool_limits(1):
-        smoothing = _best(naive_bayes, SMOOTHINGS, once, train_labels, folds)
-        inverse_penalty = _best(logistic_regression, INVERSE_PENALTIES, train, train_labels, folds)
+        smoothing = best(naive_bayes, SMOOTHINGS, once, train_labels, chosen_on, progress, "naive Bayes")
+        inverse_penalty = best(
+            logistic_regression, INVERSE_PENALTIES, train, train_labels, chosen_on, progress, "logistic regression"
+        )
         fitted = {
             "naive_bayes": (naive_bayes(smoothing).fit(once, train_labels), test_once),
             "tfidf_logistic_regression": (
@@ -75,31 +80,3 @@ def floors(
         floor[name] = np.zeros((len(test_inputs), classes))
         floor[name][:, model.classes_] = model.predict_proba(inputs)
     return floor
-
-
-def _folds(labels: np.ndarray, groups: Sequence[Any] | np.ndarray | None, seed: int) -> list[tuple[np.ndarray, ...]]:
-    """Masks [N] of the rows kept and held out in each fold; a fold that keeps fewer than two classes is not
-    used.
-    """
-    group = np.arange(len(labels)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    fold = np.random.default_rng(seed).permutation(group.max() + 1)[group] % FOLDS
-    splits = [(fold != number, fold == number) for number in range(FOLDS)]
-    return [(kept, held) for kept, held in splits if held.any() and len(np.unique(labels[kept])) > 1]
-
-
-def _best(
-    make: Callable[[float], Any],
-    strengths: Sequence[float],
-    inputs: Any,
-    labels: np.ndarray,
-    folds: list[tuple[np.ndarray, ...]],
-) -> float:
-    """The strength with most right answers on the rows held out, the first of those that tie."""
-
-    def right(strength: float) -> int:
-        return sum(
-            int((make(strength).fit(inputs[kept], labels[kept]).predict(inputs[held]) == labels[held]).sum())
-            for kept, held in folds
-        )
-
-    return max(strengths, key=right)
