@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule import registry
-from chainrule.journal import Event, Status, hold, read_events, read_start, write_status
+from chainrule import locks, registry
+from chainrule.journal import Event, Status, read_events, read_start, write_status
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -50,8 +50,8 @@ def connect(root: Path, uri: str) -> "MlflowClient":
     if uri.startswith("sqlite:"):
         lock = root / ".chainrule" / "locks" / "mlflow.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
-        while (descriptor := hold(lock)) is None:
-            time.sleep(0.05)
+        descriptor = locks.take(lock, wait=True)
+        assert descriptor is not None
         try:
             client.search_experiments(max_results=1)
         finally:
