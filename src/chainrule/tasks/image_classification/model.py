@@ -58,3 +58,8 @@ def parity_shapes(facts: dict[str, Any]) -> list[dict[str, int]]:
 def dynamic_shapes() -> tuple[dict[int, str], ...]:
     """Return the names of the axes that may vary, per input."""
     return ({0: "batch"},)
+
+
+def padding(facts: dict[str, Any]) -> dict[str, int]:
+    """Return what fills a varying axis besides the batch, per input: images have none."""
+    return {}

@@ -61,3 +61,8 @@ def parity_shapes(facts: dict[str, Any]) -> list[dict[str, int]]:
 def dynamic_shapes() -> tuple[dict[int, str], ...]:
     """Return the names of the axes that may vary, per input."""
     return ({0: "batch", 1: "sequence"}, {0: "batch", 1: "sequence"})
+
+
+def padding(facts: dict[str, Any]) -> dict[str, int]:
+    """Return what fills a varying axis besides the batch, per input: tokens that the mask leaves out."""
+    return {"input_ids": facts["pad_id"], "attention_mask": 0}

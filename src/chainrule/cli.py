@@ -1,0 +1,42 @@
+"""The command `chainrule`: serving, the registry's moves, and what else is no stage of the chain."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from chainrule.errors import ChainruleError
+
+COMMANDS = {
+    "export-triton": ("chainrule.exporting.triton", "write a bundle as a model repository of Triton and KServe"),
+    "models": ("chainrule.commands.models", "what is registered, what is champion and how it came to be"),
+    "promote": ("chainrule.commands.promote", "try a version of a model and make it the one that is served"),
+    "rollback": ("chainrule.commands.rollback", "make the champion before the present one champion again"),
+    "serve": ("chainrule.serving.server", "answer for every champion over the Open Inference Protocol v2"),
+}
+"""Subcommand -> its module, with `add_arguments(parser)` and `run(arguments) -> exit code`, and one line of help."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand and return its exit code; a mistake of the user's is one line on stderr."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # Only the module of the command that was asked for is imported: each start-up pays for itself alone.
+    wanted = next((word for word in words if not word.startswith("-")), None)
+    parser = argparse.ArgumentParser(prog="chainrule", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module_name, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name == wanted:
+            importlib.import_module(module_name).add_arguments(command)
+    arguments = parser.parse_args(words)
+    try:
+        return int(importlib.import_module(COMMANDS[arguments.command][0]).run(arguments))
+    except ChainruleError as error:
+        print(f"chainrule {arguments.command}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

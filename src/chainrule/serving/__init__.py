@@ -1,0 +1,1 @@
+"""The server of exported bundles: ONNX Runtime, dynamic batching, the Open Inference Protocol, a page."""

@@ -1,0 +1,180 @@
+"""The ASGI application: who may ask, the inference route, and behind it FastAPI for everything else.
+
+Inference is answered here and not by FastAPI, whose machinery of dependencies would cost more than the rest of it.
+"""
+
+import functools
+import logging
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+
+import orjson
+
+from chainrule.serving import body, protocol, routes, security
+from chainrule.serving.context import Context
+from chainrule.serving.errors import Refusal
+from chainrule.serving.logs import request_id
+
+Headers = Mapping[bytes, bytes]
+App = Any
+"""An ASGI application."""
+
+_PREFIX, _SUFFIX = "/v2/models/", "/infer"
+_GONE = 499  # as nginx: the client went away, no status was sent
+_log = logging.getLogger(__name__)
+
+
+def create_app(context: Context, lifespan: Any = None) -> App:
+    """Return the application. lifespan: what FastAPI is to do at start and at the end."""
+    others = routes.create(context, lifespan)
+    is_open = security.OPEN | set(routes.page_files())
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await others(scope, receive, send)
+            return
+        request = _Request(scope, receive, send)
+        try:
+            security.check(context.settings, request.path in is_open, request.headers)
+            target = infer_target(request.path) if scope["method"] == "POST" else None
+            if target is None:
+                await _other(others, request)
+            else:
+                await _infer(context, request, *target)
+        except Refusal as refusal:
+            await _refuse(context, request, refusal)
+        except body.Disconnected:
+            request.status = _GONE
+        except Exception:
+            _log.exception("request %s failed", request.id.decode())
+            if request.status:
+                raise  # half an answer is out: the connection must end
+            await _refuse(context, request, Refusal(500, "the server failed; its log has the reason", "internal"))
+        _count(context, request)
+
+    return app
+
+
+def infer_target(path: str) -> tuple[str, str | None] | None:
+    """Return the model and the version that an inference path names; None for any other path."""
+    if not path.startswith(_PREFIX) or not path.endswith(_SUFFIX):
+        return None
+    name, slash, rest = path[len(_PREFIX) : -len(_SUFFIX)].partition("/")
+    if not slash:
+        return (name, None) if name else None
+    word, _, version = rest.partition("/")
+    return (name, version) if word == "versions" and version and "/" not in version else None
+
+
+class _Request:
+    """A request in hand, and what is to be said of it in log and metrics."""
+
+    __slots__ = ("began", "fields", "headers", "id", "model", "path", "receive", "route", "scope", "send", "status")
+
+    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.began = perf_counter()
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.id = request_id(self.headers.get(b"x-request-id"))
+        self.route = "other"
+        self.model = ""
+        self.status = 0
+        self.fields: dict[str, Any] = {}
+
+    async def answer(self, status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
+        """Send a whole answer."""
+        self.status = status
+        headers.append((b"content-length", b"%d" % len(content)))
+        headers.append((b"x-request-id", self.id))
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": content})
+
+
+async def _infer(context: Context, request: _Request, name: str, version: str | None) -> None:
+    request.route = "infer"
+    limits = context.settings.limits
+    content = await body.read(request.receive, request.headers, limits)
+    start = perf_counter()
+    model = context.models.get(name, version)
+    request.model = name
+    bundle = model.bundle
+    asked = protocol.decode(content, header_length(request.headers), bundle.inputs, bundle.outputs, limits)
+    decoded = perf_counter()
+    answer = await model.infer(asked.inputs)
+    answered = perf_counter()
+    outputs = [(wanted, answer.outputs[wanted.tensor.name]) for wanted in asked.outputs]
+    length, content = protocol.encode(name, answer.version, asked.id, outputs)
+    headers = [*_about(answer.version, model.variant, model.provider, model.device), *_JSON]
+    if length is not None:
+        headers[-1] = _BINARY
+        headers.append((b"inference-header-content-length", b"%d" % length))
+    ended = perf_counter()
+    await request.answer(200, headers, content)
+    context.metrics.of(name, answer.version).answered(
+        decoded - start, answer.queued, answer.computed, ended - answered, ended - start
+    )
+    request.fields = {"version": answer.version, "batch": answer.batch}
+
+
+_JSON = ((b"content-type", b"application/json"),)
+_BINARY = (b"content-type", b"application/octet-stream")
+
+
+@functools.lru_cache(maxsize=64)
+def _about(version: str, variant: str, provider: str, device: str) -> tuple[tuple[bytes, bytes], ...]:
+    said = {"version": version, "variant": variant, "provider": provider, "device": device}
+    return tuple((b"x-chainrule-" + key.encode(), value.encode()) for key, value in said.items())
+
+
+def header_length(headers: Headers) -> int | None:
+    """Return the bytes of JSON before binary data, as the header says; None without one. Raises Refusal."""
+    value = headers.get(b"inference-header-content-length")
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 12:
+        raise Refusal(400, "Inference-Header-Content-Length must be a number of bytes", "header")
+    return int(value)
+
+
+async def _other(others: App, request: _Request) -> None:
+    """Let FastAPI answer; its responses get the same headers as all others."""
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            request.status = message["status"]
+            named = {name for name, _ in message["headers"]}
+            extra = [pair for pair in security.HEADERS if pair[0] not in named]
+            message = {**message, "headers": [*message["headers"], (b"x-request-id", request.id), *extra]}
+        await request.send(message)
+
+    await others(request.scope, request.receive, send)
+    state = request.scope.get("state", {})
+    request.model = state.get("model", "")
+    request.route = getattr(request.scope.get("route"), "path", "other")
+
+
+async def _refuse(context: Context, request: _Request, refusal: Refusal) -> None:
+    context.metrics.failures[request.model, refusal.reason] += 1
+    request.fields = {"reason": refusal.reason, "error": refusal.message}
+    await request.answer(refusal.status, routes.refusal_headers(refusal), orjson.dumps({"error": refusal.message}))
+
+
+def _count(context: Context, request: _Request) -> None:
+    context.metrics.requests[request.route, request.model, request.status] += 1
+    context.log.gather(
+        {
+            "level": "error" if request.status == 500 else "info",
+            "message": "request",
+            "id": request.id.decode(),
+            "method": request.scope["method"],
+            "path": request.path[:200],
+            "status": request.status,
+            "seconds": round(perf_counter() - request.began, 6),
+            "model": request.model,
+            **request.fields,
+        }
+    )

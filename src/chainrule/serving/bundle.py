@@ -1,0 +1,227 @@
+"""A bundle as the server takes it: every file listed and hashed, every graph whole in itself, or it is refused."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.errors import DataError
+from chainrule.serving import graph
+
+GRAPH, SIGNATURE, CARD, TOKENIZER, SUMS = (
+    "model.onnx", "signature.json", "MODEL_CARD.md", "tokenizer.json", "SHA256SUMS",
+)  # fmt: skip
+VARIANT_FILES = {"fp32": GRAPH, "int8": "model.int8.onnx", "fp16": "model.fp16.onnx"}
+KNOWN = {SIGNATURE, CARD, TOKENIZER, *VARIANT_FILES.values()}
+# Nothing in a bundle but a graph is large; JSON that is read whole has a bound of its own.
+JSON_BYTES = 64 * 1024 * 1024
+# The protocol's names for ONNX's types.
+DATATYPES = {
+    "BOOL": "BOOL", "STRING": "BYTES", "BFLOAT16": "BF16", "FLOAT16": "FP16", "FLOAT": "FP32", "DOUBLE": "FP64",
+    **{f"{sign}INT{bits}": f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
+}  # fmt: skip
+_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+)")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or an output."""
+
+    name: str
+    datatype: str
+    """The protocol's name: FP32, INT64, UINT8, BYTES, ..."""
+    shape: tuple[int | None, ...]
+    """None where the size varies; the first axis is the batch and always varies."""
+    axes: tuple[str, ...]
+    """A name per axis: inputs with an axis of the same name must agree on its size; "" for a fixed axis."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a bundle's directory says, checked. Weights are not held: a session reads them from `variants`."""
+
+    name: str
+    version: str
+    folder: Path
+    digest: str
+    """sha256 of SHA256SUMS, which names every byte of the bundle."""
+    signature: dict[str, Any]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    labels: tuple[str, ...]
+    card: str
+    """The model card, Markdown."""
+    tokenizer: str | None
+    """Content of tokenizer.json."""
+    variants: dict[str, Path]
+    """The graph's file by variant: fp32, int8, fp16."""
+    sums: dict[str, str]
+    """sha256 by file name."""
+    padding: dict[str, int | float]
+    """What fills the varying axes of an input when items of unlike size run together."""
+
+
+def read(folder: Path, name: str, version: str) -> Bundle:
+    """Read and check the bundle in `folder`.
+
+    Raises DataError, with the file and the remedy, if it is not to be trusted.
+    """
+    listing, sums = _sums(folder)
+    content: dict[str, bytes] = {}
+    variants: dict[str, Path] = {}
+    variant_of = {file: variant for variant, file in VARIANT_FILES.items()}
+    for file, expected in sums.items():
+        data = _checked(folder / file, expected)
+        if file in variant_of:
+            graph.refuse_outside(data, folder / file)
+            variants[variant_of[file]] = folder / file
+        else:
+            content[file] = data
+    for file in (GRAPH, SIGNATURE, CARD):
+        if file not in sums:
+            raise DataError(f"{folder / file}: missing from the bundle; export it again")
+    signature = _json(content[SIGNATURE], folder / SIGNATURE)
+    inputs = _tensors(signature, "inputs", folder)
+    outputs = _tensors(signature, "outputs", folder)
+    return Bundle(
+        name=name,
+        version=version,
+        folder=folder,
+        digest=hashlib.sha256(listing).hexdigest(),
+        signature=signature,
+        inputs=inputs,
+        outputs=outputs,
+        labels=_labels(signature, outputs, folder),
+        card=_text(content[CARD], folder / CARD),
+        tokenizer=_text(content[TOKENIZER], folder / TOKENIZER) if TOKENIZER in content else None,
+        variants=_declared(signature, variants, folder),
+        sums=sums,
+        padding=_padding(signature, inputs, folder),
+    )
+
+
+def graph_bytes(bundle: Bundle, variant: str) -> bytes:
+    """Return the graph of a variant, proven once more to be what was checked. Raises DataError if it changed."""
+    path = bundle.variants[variant]
+    return _checked(path, bundle.sums[path.name])
+
+
+def _sums(folder: Path) -> tuple[bytes, dict[str, str]]:
+    """Return SHA256SUMS as it stands and as sha256 by file; refuse a directory with anything else in it."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: not found; export the bundle or promote a version of it")
+    present = set()
+    for path in folder.iterdir():
+        if path.is_symlink() or not path.is_file():
+            raise DataError(f"{path}: not a plain file; a bundle is one directory of plain files, export it again")
+        present.add(path.name)
+    if SUMS not in present:
+        raise DataError(f"{folder / SUMS}: not found; without its hashes a bundle is not served, export it again")
+    listing = (folder / SUMS).read_bytes()
+    sums = listed(listing, folder / SUMS)
+    for file in sorted(present - {SUMS} - set(sums)):
+        raise DataError(f"{folder / file}: not in {SUMS}; remove the file, nobody vouches for it")
+    for file in sorted(set(sums) - present):
+        raise DataError(f"{folder / file}: named in {SUMS} but missing; export the bundle again")
+    for file in sorted(set(sums) - KNOWN):
+        raise DataError(f"{folder / file}: no file of a bundle; it holds only {', '.join(sorted(KNOWN))}")
+    return listing, sums
+
+
+def listed(listing: bytes, path: Path) -> dict[str, str]:
+    """Return sha256 by file from the content of SHA256SUMS. Raises DataError if a line is not readable."""
+    sums: dict[str, str] = {}
+    for line in listing.decode("utf-8", "replace").splitlines():
+        found = _LINE.fullmatch(line)
+        if found is None or found[2] in sums:
+            raise DataError(f"{path}: not readable at {line[:80]!r}; export the bundle again")
+        sums[found[2]] = found[1]
+    return sums
+
+
+def _checked(path: Path, expected: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: not readable ({error.strerror}); export the bundle again") from None
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise DataError(f"{path}: its sha256 is not the one in {SUMS}; export or download the bundle again")
+    return data
+
+
+def _json(data: bytes, path: Path) -> dict[str, Any]:
+    if len(data) > JSON_BYTES:
+        raise DataError(f"{path}: {len(data):,} bytes; more than {JSON_BYTES:,} is no signature")
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not valid JSON ({error}); export the bundle again") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: not a JSON object; export the bundle again")
+    return content
+
+
+def _text(data: bytes, path: Path) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not UTF-8; export the bundle again") from None
+
+
+def _tensors(signature: dict[str, Any], which: str, folder: Path) -> tuple[Tensor, ...]:
+    """Return the signature's inputs or outputs; the first axis of each must vary, it is the batch."""
+    path = folder / SIGNATURE
+    found: list[Tensor] = []
+    try:
+        for entry in signature[which]:
+            shape = tuple(axis if isinstance(axis, int) else None for axis in entry["shape"])
+            axes = tuple("" if isinstance(axis, int) else str(axis) for axis in entry["shape"])
+            found.append(Tensor(str(entry["name"]), DATATYPES[entry["type"]], shape, axes))
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path}: {which} are not as export writes them ({error!r}); export the bundle again") from None
+    if not found or len({tensor.name for tensor in found}) < len(found):
+        raise DataError(f"{path}: {which} are missing or named twice; export the bundle again")
+    for tensor in found:
+        if not tensor.shape or tensor.shape[0] is not None or tensor.axes[0] != found[0].axes[0]:
+            raise DataError(f"{path}: the first axis of {tensor.name} is no batch that varies; export it with one")
+        if any(size is not None and size < 1 for size in tensor.shape):
+            raise DataError(f"{path}: {tensor.name} has an axis of no size; export the bundle again")
+    return tuple(found)
+
+
+def _labels(signature: dict[str, Any], outputs: tuple[Tensor, ...], folder: Path) -> tuple[str, ...]:
+    labels = signature.get("labels", [])
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise DataError(f"{folder / SIGNATURE}: labels are not a list of texts; export the bundle again")
+    size = outputs[0].shape[-1]
+    if labels and size != len(labels):
+        raise DataError(
+            f"{folder / SIGNATURE}: {len(labels)} labels, but the last axis of {outputs[0].name} has "
+            f"{'a varying size' if size is None else size}; export the bundle again"
+        )
+    return tuple(labels)
+
+
+def _declared(signature: dict[str, Any], variants: dict[str, Path], folder: Path) -> dict[str, Path]:
+    """Return the variants that ship; what the signature declares and what is there must be the same."""
+    declared = signature.get("variants", {"fp32": {"file": GRAPH}})
+    if not isinstance(declared, dict) or set(declared) != set(variants):
+        raise DataError(
+            f"{folder / SIGNATURE}: declares the variants {sorted(declared)}, the directory has {sorted(variants)}; "
+            "export the bundle again"
+        )
+    return variants
+
+
+def _padding(signature: dict[str, Any], inputs: tuple[Tensor, ...], folder: Path) -> dict[str, int | float]:
+    padding = signature.get("padding", {})
+    names = {tensor.name for tensor in inputs}
+    if (
+        not isinstance(padding, dict)
+        or not set(padding) <= names
+        or not all(type(value) in (int, float) for value in padding.values())
+    ):
+        raise DataError(f"{folder / SIGNATURE}: padding names no input or no number; export the bundle again")
+    return padding

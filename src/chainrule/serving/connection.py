@@ -1,0 +1,68 @@
+"""One connection: uvicorn's, with bounds on how long a request may take to come and how large its head may be."""
+
+import asyncio
+import math
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from chainrule.serving.limits import Limits
+
+HEAD_BYTES = 64 * 1024
+
+
+def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
+    """Return the class of connections that keep to `limits`; the server calls `end_if_slow` once a second."""
+
+    class Connection(HttpToolsProtocol):
+        # When the request that is not here in full began, or the connection; infinity between requests.
+        since = math.inf
+        _head = 0
+        _in_head = True
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self.since = self.loop.time()
+            if len(self.connections) > limits.connections:
+                self._end(503, "too many connections; ask again in 1 s", b"retry-after: 1\r\n")
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._in_head:
+                self._head += len(data)
+                if self._head > HEAD_BYTES and not self.transport.is_closing():
+                    self._end(431, f"the head of a request may have {HEAD_BYTES:,} bytes")
+
+        def on_message_begin(self) -> None:
+            self.since = self.loop.time()
+            self._head = 0
+            self._in_head = True
+            super().on_message_begin()
+
+        def on_headers_complete(self) -> None:
+            self._in_head = False
+            super().on_headers_complete()
+
+        def on_message_complete(self) -> None:
+            self.since = math.inf
+            super().on_message_complete()
+
+        def end_if_slow(self, now: float) -> None:
+            """Close if the request has been coming for too long; now: the event loop's time."""
+            if now - self.since <= limits.body_seconds or self.transport.is_closing():
+                return
+            if self._in_head or self.cycle.response_started:
+                self.transport.close()
+            else:
+                self._end(408, f"the request did not come within {limits.body_seconds:g} s")
+
+        def send_400_response(self, msg: str) -> None:
+            self._end(400, msg)
+
+        def _end(self, status: int, message: str, headers: bytes = b"") -> None:
+            content = orjson.dumps({"error": message})
+            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n" % len(content)
+            self.transport.write(b"".join((STATUS_LINE[status], head, headers, b"\r\n", content)))
+            self.transport.close()
+
+    return Connection

@@ -1,0 +1,33 @@
+"""How much one request, and all of them together, may ask for."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds that a request cannot move; every default fits models of some tens of MB on a few cores."""
+
+    body_bytes: int = 16 * 1024 * 1024
+    """The largest body, as sent and again after decompression, in bytes."""
+    body_seconds: float = 15.0
+    """The longest that a client may take to send its body."""
+    connections: int = 1024
+    """The most connections at once; more are answered 503."""
+    json_depth: int = 16
+    """The deepest nesting of arrays and objects in a JSON body."""
+    elements: int = 4_000_000
+    """The most elements of one tensor."""
+    batch: int = 64
+    """The most items in one request."""
+    pixels: int = 25_000_000
+    """The most pixels of an image, before it is decoded."""
+    characters: int = 100_000
+    """The longest text, in characters."""
+    max_batch: int = 32
+    """The most items of one run; a larger request is run in parts."""
+    max_cells: int = 2048
+    """The most varying cells (tokens, for a text) of one run: with max_batch, what bounds the memory of a run."""
+    queue: int = 1024
+    """The most items that wait for one model; beyond it a request is refused with 503."""
+    deadline_seconds: float = 30.0
+    """The longest that a request waits for its run to begin."""

@@ -1,0 +1,369 @@
+"""The models that are served: one version of each at a time, the next one loaded and warmed beside it, then swapped."""
+
+import asyncio
+import ctypes
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from chainrule.errors import ChainruleError, DataError
+from chainrule.serving import bundle as bundles
+from chainrule.serving import runtime
+from chainrule.serving.batching import Answer, Arrays, Batcher, Ran
+from chainrule.serving.bundle import Bundle, Tensor
+from chainrule.serving.errors import Refusal
+from chainrule.serving.limits import Limits
+from chainrule.serving.runtime import Session
+from chainrule.serving.statistics import Statistics
+
+_log = logging.getLogger(__name__)
+UNKNOWN_LENGTH = 16  # tried where the signature says no longest
+GPU_WORKERS = 2  # one puts the next batch together while the other's runs
+
+
+@dataclass(frozen=True)
+class Options:
+    """How models are run."""
+
+    device: str = "auto"
+    """auto, cpu, cuda or tensorrt."""
+    variant: str | None = None
+    """fp32, int8 or fp16; None for the one that suits the device."""
+    threads: int | None = None
+    """Runs of one model at once, each on a core of its own; None for as many as there are cores (on a GPU: two)."""
+    limits: Limits = field(default_factory=Limits)
+
+
+class Model:
+    """One version, loaded and warm. `with model:` keeps it alive while a request on it is in hand."""
+
+    def __init__(self, bundle: Bundle, session: Session, options: Options, ran: Callable[["Model", Ran], None]) -> None:
+        """Serve a bundle by a session that was warmed up; needs a running event loop."""
+        limits = options.limits
+        self.name = bundle.name
+        self.version = bundle.version
+        self.bundle = bundle
+        self.variant = session.variant
+        self.provider = session.provider
+        self.device = session.device
+        self.ready = True
+        """False once it no longer takes requests."""
+        self.statistics = Statistics()
+        self._users = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
+        self._batch = limits.batch
+        self._places = _places(bundle)
+        self._longest = longest(bundle)
+        self._ran = ran
+        self._batcher = Batcher(
+            session.run,
+            version=bundle.version,
+            workers=workers_for(session, options),
+            max_batch=limits.max_batch,
+            max_cells=limits.max_cells,
+            queue=limits.queue,
+            deadline=limits.deadline_seconds,
+            padding=bundle.padding,
+            mixes=_mixes(bundle),
+            counted=self._count,
+        )
+
+    @property
+    def queued(self) -> int:
+        """Items that wait for a run."""
+        return self._batcher.queued
+
+    def __enter__(self) -> Self:
+        self._users += 1
+        self._unused.clear()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._users -= 1
+        if not self._users:
+            self._unused.set()
+
+    async def infer(self, inputs: Arrays, outputs: Iterable[str] | None = None) -> Answer:
+        """Return the answer to inputs whose names, types and ranks are the bundle's.
+
+        outputs: the names wanted, None for all. Raises Refusal: sizes that do not fit each other or the model, a full
+        queue, a deadline passed, a run that failed.
+        """
+        items, sizes = self._sizes(inputs)
+        with self:
+            answer = await self._batcher.submit(inputs, items, sizes)
+        if outputs is None:
+            return answer
+        return answer._replace(outputs={name: answer.outputs[name] for name in outputs})
+
+    async def close(self) -> None:
+        """Finish what is in hand, then give the memory back. Nothing new may be sent to it by then."""
+        await self._unused.wait()
+        self.ready = False
+        await self._batcher.close()
+        _give_back()
+
+    def _count(self, ran: Ran) -> None:
+        self.statistics.add(ran)
+        self._ran(self, ran)
+
+    def _sizes(self, inputs: Arrays) -> tuple[int, tuple[int, ...]]:
+        """Return the number of items and their varying sizes, which all inputs must agree upon."""
+        found: list[int] = []
+        for axis, places in self._places:
+            name, place = places[0]
+            size = inputs[name].shape[place]
+            for other, where in places[1:]:
+                if inputs[other].shape[where] != size:
+                    message = f"{name} has {size} along {axis}, {other} has {inputs[other].shape[where]}"
+                    raise Refusal(400, message, "shape")
+            if size < 1:
+                raise Refusal(400, f"{name} has nothing along {axis}", "shape")
+            found.append(size)
+        items = found[0]
+        if items > self._batch:
+            raise Refusal(413, f"{items} items in one request; at most {self._batch} are taken", "too_large")
+        sizes = tuple(found[1:])
+        if self._longest is not None and sizes and max(sizes) > self._longest:
+            raise Refusal(400, f"{max(sizes)} positions; this model takes at most {self._longest}", "shape")
+        return items, sizes
+
+
+def _uncounted(model: Model, ran: Ran) -> None:
+    pass
+
+
+@dataclass
+class _State:
+    """What became of the last load of a name."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    loading: bool = False
+    version: str = ""
+    reason: str = ""
+
+
+class Models:
+    """Every model by name. All methods are called from one event loop."""
+
+    def __init__(self, options: Options, ran: Callable[[Model, Ran], None] = _uncounted) -> None:
+        """Serve nothing yet. ran: told of every run, on the loop, for metrics."""
+        self.options = options
+        self.notes: dict[str, str] = {}
+        """What else is amiss, by where: shown with the reasons, stops nobody."""
+        self._ran = ran
+        self._current: dict[str, Model] = {}
+        self._states: dict[str, _State] = {}
+        self._awaited: set[str] = set()
+        self._started = False
+        self._closing = False
+        self._closes: set[asyncio.Task[None]] = set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether all that was to be served at start has been ready once, and no shutdown has begun."""
+        return self._started and not self._awaited and not self._closing
+
+    def reasons(self) -> dict[str, str]:
+        """Return, by name, why the last load failed, and the notes; an older version may still be served."""
+        return {name: state.reason for name, state in sorted(self._states.items()) if state.reason} | self.notes
+
+    def note(self, where: str, text: str) -> None:
+        """Note what is amiss, or with no text that it no longer is."""
+        if text:
+            self.notes[where] = text
+        else:
+            self.notes.pop(where, None)
+
+    def refused(self, name: str, reason: str) -> None:
+        """Note why a version of a name cannot be served."""
+        self._states.setdefault(name, _State()).reason = reason
+
+    def start(self, names: Iterable[str]) -> None:
+        """Say which models must have been ready once before the server is."""
+        self._awaited = set(names) - set(self._current)
+        self._started = True
+
+    def get(self, name: str, version: str | None = None) -> Model:
+        """Return the version being served. Raises Refusal: 404 for a name or version unknown, 503 for one not ready.
+
+        Take it after the request's body is there; across any other wait, hold it by `with models.get(name) as model:`.
+        """
+        model = self._current.get(name)
+        if model is None:
+            state = self._states.get(name)
+            if state is None and not self._started:
+                raise Refusal(503, "nothing is served yet: the models are being looked for", "not_ready", 1)
+            if state is None or not (state.loading or state.reason):
+                raise Refusal(404, f"no model is named {name!r:.100}", "unknown_model")
+            why = "is being loaded" if state.loading else f"could not be loaded: {state.reason}"
+            raise Refusal(503, f"the model {name} {why}", "not_ready", 1 if state.loading else 10)
+        if version is not None and version != model.version:
+            raise Refusal(404, f"{name} has no version {version!r:.100}; it serves {model.version}", "unknown_version")
+        return model
+
+    def serving(self) -> list[Model]:
+        """Return every model being served, by name."""
+        return [self._current[name] for name in sorted(self._current)]
+
+    def index(self) -> list[dict[str, str]]:
+        """Return name, version, state and reason of every name, as the repository extension has them."""
+        found = []
+        for name in sorted({*self._current, *self._states}):
+            model, state = self._current.get(name), self._states.get(name, _State())
+            word = "READY" if model is not None else "LOADING" if state.loading else "UNAVAILABLE"
+            version = model.version if model is not None else state.version
+            found.append({"name": name, "version": version, "state": word, "reason": state.reason})
+        return found
+
+    async def load(self, name: str, version: str, folder: Path, digest: str | None = None) -> Model:
+        """Read, open and warm a version beside the one being served, then swap.
+
+        digest: what the sha256 of its SHA256SUMS must be. What is in hand finishes on the old version, which then
+        gives its memory back; this does not wait for it. Raises ChainruleError, and keeps the old version, if the new
+        one is not fit to serve.
+        """
+        state = self._states.setdefault(name, _State())
+        async with state.lock:
+            state.loading, state.version = True, version
+            try:
+                bundle, session = await asyncio.to_thread(_open, name, version, folder, digest, self.options)
+            except ChainruleError as error:
+                state.reason = str(error)
+                kept = self._current.get(name)
+                held = f"version {kept.version} stays" if kept else "nothing is served under this name"
+                _log.error("%s version %s refused: %s (%s)", name, version, error, held)
+                raise
+            finally:
+                state.loading = False
+            model = Model(bundle, session, self.options, self._ran)
+            old = self._current.get(name)
+            self._current[name] = model
+            state.reason = ""
+            self._awaited.discard(name)
+        _log.info("%s version %s (%s) on %s", name, version, model.variant, model.provider)
+        if old is not None:
+            self._retire(old)
+        return model
+
+    async def unload(self, name: str) -> None:
+        """Stop serving a name, once what is in hand is answered. Raises Refusal 404 if it is not served."""
+        model = self._current.pop(name, None)
+        if model is None:
+            raise Refusal(404, f"no model is named {name!r:.100}", "unknown_model")
+        self._states.pop(name, None)
+        await self._retire(model)
+
+    async def close(self) -> None:
+        """Answer what is in hand and end every worker."""
+        self._closing = True
+        for model in self._current.values():
+            self._retire(model)
+        self._current = {}
+        while self._closes:
+            await asyncio.gather(*self._closes)
+
+    def _retire(self, model: Model) -> "asyncio.Task[None]":
+        task = asyncio.create_task(model.close())
+        self._closes.add(task)  # the loop itself holds tasks weakly
+        task.add_done_callback(self._closes.discard)
+        return task
+
+
+def longest(bundle: Bundle) -> int | None:
+    """Return the largest size of a varying axis, such as the tokens of a text; None if the signature names none."""
+    found = bundle.signature.get("preprocessing", {}).get("max_length")
+    return found if isinstance(found, int) else None
+
+
+def workers_for(session: Session, options: Options) -> int:
+    """Return how many runs of a model there may be at once."""
+    return options.threads or (runtime.cores() if session.device == "cpu" else GPU_WORKERS)
+
+
+def warm(bundle: Bundle, session: Session, workers: int, limits: Limits) -> None:
+    """Run the model on one item and on as much as all workers ever run at once: memory grows now, and not later.
+
+    Raises DataError if an answer is not what the signature promises.
+    """
+    size = longest(bundle) or UNKNOWN_LENGTH
+    varying = {axis for tensor in bundle.inputs for axis in tensor.axes[1:] if axis}
+    most = max(1, min(limits.max_batch, limits.max_cells // size ** len(varying)))
+    _try(bundle, session, 1, 1)
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(lambda _: _try(bundle, session, most, size), range(workers)))
+
+
+def _try(bundle: Bundle, session: Session, items: int, size: int) -> None:
+    try:
+        outputs = session.run(_ones(bundle, items, size))
+    except Exception as error:  # ONNX Runtime has no common class of its own
+        reason = " ".join(str(error).split())[:500]
+        raise DataError(f"{bundle.folder}: the model fails on {items} items of ones: {reason}") from None
+    for tensor in bundle.outputs:
+        _check_output(bundle, tensor, outputs[tensor.name], items)
+
+
+def _check_output(bundle: Bundle, tensor: Tensor, found: np.ndarray, items: int) -> None:
+    expected = (items, *tensor.shape[1:])
+    fits = len(found.shape) == len(expected) and all(
+        size in (None, actual) for size, actual in zip(expected, found.shape, strict=True)
+    )
+    if not fits:
+        raise DataError(f"{bundle.folder}: {tensor.name} is {found.shape} for {items} items; expected {expected}")
+    if found.dtype.kind == "f" and not np.isfinite(found).all():
+        raise DataError(f"{bundle.folder}: {tensor.name} is not finite for {items} items of ones; train it again")
+
+
+def _ones(bundle: Bundle, items: int, size: int) -> Arrays:
+    inputs = {}
+    for tensor in bundle.inputs:
+        if tensor.datatype not in runtime.NUMPY:
+            raise DataError(f"{bundle.folder}: {tensor.name} is {tensor.datatype}, which NumPy cannot hold")
+        shape = (items, *(size if axis is None else axis for axis in tensor.shape[1:]))
+        fill: Any = "1" if tensor.datatype == "BYTES" else 1
+        inputs[tensor.name] = np.full(shape, fill, dtype=runtime.NUMPY[tensor.datatype])
+    return inputs
+
+
+def _open(name: str, version: str, folder: Path, digest: str | None, options: Options) -> tuple[Bundle, Session]:
+    """Read, open and warm a version, in a thread."""
+    bundle = bundles.read(folder, name, version)
+    if digest is not None and bundle.digest != digest:
+        raise DataError(f"{folder}: not the bundle that was promoted; promote it again")
+    # Runs share the cores among themselves, each in a thread of its own.
+    session = runtime.open_session(bundle, options.variant, options.device, threads=1)
+    warm(bundle, session, workers_for(session, options), options.limits)
+    _give_back()
+    return bundle, session
+
+
+def _places(bundle: Bundle) -> list[tuple[str, list[tuple[str, int]]]]:
+    """Return each varying axis, the batch first, with the inputs and places where it stands."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for tensor in bundle.inputs:
+        for place, axis in enumerate(tensor.axes):
+            if axis:
+                found.setdefault(axis, []).append((tensor.name, place))
+    return list(found.items())
+
+
+def _mixes(bundle: Bundle) -> bool:
+    """Whether items of unlike size may share a run: every input says what fills it, no output shows the filling."""
+    filled = all(None not in tensor.shape[1:] or tensor.name in bundle.padding for tensor in bundle.inputs)
+    return filled and not any(None in tensor.shape[1:] for tensor in bundle.outputs)
+
+
+def _give_back() -> None:
+    """Return freed memory to the system: glibc keeps what a model took to load."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

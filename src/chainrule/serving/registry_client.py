@@ -1,0 +1,223 @@
+"""Champions from an MLflow server into the store, over its REST API: a server needs no mlflow for that.
+
+The server must hand out artifacts itself (`mlflow server`'s default). MLFLOW_TRACKING_TOKEN is sent if it is set, or
+the user and password of the address or of MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
+"""
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import re
+import shutil
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from chainrule.errors import DataError
+from chainrule.files import write_json
+from chainrule.serving import bundle, store
+
+TIMEOUT_SECONDS = 5.0
+MAX_BYTES = 4 * 1024**3  # of one file; a graph cannot be larger than 2 GiB
+_PIECE = 1024 * 1024
+_BUNDLE_TAG = re.compile(r"runs:/([0-9a-zA-Z]+)/([A-Za-z0-9_./-]+)")
+
+
+def fetch_champions(uri: str, root: Path) -> list[str]:
+    """Bring every champion of the registry at `uri` into the store below `root`; return what went wrong, a line each.
+
+    Whatever goes wrong, the store keeps what it had.
+    """
+    problems: list[str] = []
+    try:
+        champions = list(_champions(uri))
+    except DataError as error:
+        return [str(error)]
+    for name, version in champions:
+        try:
+            _fetch(uri, root, name, version)
+        except (DataError, OSError) as error:
+            problems.append(f"{name} version {version}: {error}")
+    return problems
+
+
+def _champions(uri: str) -> Iterator[tuple[str, str]]:
+    """Yield name and version of every model with a champion."""
+    token = ""
+    while True:
+        query = {"max_results": "200"} | ({"page_token": token} if token else {})
+        page = _ask(uri, "api/2.0/mlflow/registered-models/search", query)
+        for model in page.get("registered_models", []):
+            for alias in model.get("aliases", []):
+                name, version = str(model.get("name")), str(alias.get("version"))
+                # They become directories of the store: whatever is no plain name is no model of ours.
+                if alias.get("alias") == "champion" and store.is_name(name) and store.is_version(version):
+                    yield name, version
+        token = page.get("next_page_token", "")
+        if not token:
+            return
+
+
+def _fetch(uri: str, root: Path, name: str, version: str) -> None:
+    """Download a version, check it, and make it the store's champion; nothing is done if it is that already."""
+    shelf = root / store.SERVED / name
+    found = _ask(uri, "api/2.0/mlflow/model-versions/get", {"name": name, "version": version}).get("model_version", {})
+    tags = {tag["key"]: tag.get("value", "") for tag in found.get("tags", [])}
+    if _is_champion(shelf, name, version, tags.get("sha256")):
+        return
+    fresh = shelf / f".{version}.partial"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        run_id = _download(uri, tags.get("bundle", ""), fresh / "bundle")
+        content = bundle.read(fresh / "bundle", name, version)
+        if tags.get("sha256", content.sums[bundle.GRAPH]) != content.sums[bundle.GRAPH]:
+            raise DataError(f"the sha256 of {bundle.GRAPH} is not the one that was registered; export it again")
+        write_json(
+            fresh / "version.json",
+            {
+                "name": name,
+                "version": version,
+                "run_id": run_id,
+                "model_id": found.get("model_id") or tags.get("chainrule.model_id"),
+                "commit": tags.get("git_commit"),
+                "tags": tags,
+            },
+        )
+        _publish(shelf, version, fresh, content.digest, run_id)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _is_champion(shelf: Path, name: str, version: str, sha256: str | None) -> bool:
+    """Whether the store says so, and means the graph with this hash. The weights are not read: this is asked often."""
+    try:
+        now = store.wanted(name, store.Place(shelf / store.CHAMPION, (0, 0, 0)))
+        path = now.folder / bundle.SUMS
+        listing = path.read_bytes()
+        graph = bundle.listed(listing, path).get(bundle.GRAPH)
+    except (DataError, OSError):
+        return False
+    return now.version == version and now.digest == hashlib.sha256(listing).hexdigest() and sha256 in (None, graph)
+
+
+def _publish(shelf: Path, version: str, fresh: Path, digest: str, run_id: str) -> None:
+    """Put a version on its shelf and say, last and in one step, that it is the champion; older ones but one go."""
+    before = None
+    if (shelf / store.CHAMPION).is_file():
+        content = json.loads((shelf / store.CHAMPION).read_text(encoding="utf-8"))
+        before = content.get("version") if isinstance(content, dict) else None
+    shutil.rmtree(shelf / version, ignore_errors=True)
+    fresh.rename(shelf / version)
+    record = {
+        "version": version,
+        "digest": digest,
+        "run_id": run_id,
+        "promoted": datetime.now(UTC).isoformat(timespec="seconds"),
+        "from": before if before != version else None,
+        "reason": "champion of the registry",
+    }
+    write_json(shelf / f".{store.CHAMPION}.partial", record)
+    (shelf / f".{store.CHAMPION}.partial").replace(shelf / store.CHAMPION)
+    for path in shelf.iterdir():
+        if store.is_version(path.name) and path.name not in (version, before):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _download(uri: str, source: str, folder: Path) -> str:
+    """Download the bundle that a version's tag names, `runs:/<run>/bundle`; return the run's id."""
+    named = _BUNDLE_TAG.fullmatch(source)
+    if named is None:
+        raise DataError("has no tag `bundle`; it was not registered by `chainrule`'s export")
+    run_id, inside = named[1], named[2]
+    info = _ask(uri, "api/2.0/mlflow/runs/get", {"run_id": run_id}).get("run", {}).get("info", {})
+    place = urllib.parse.urlsplit(str(info.get("artifact_uri")))
+    if place.scheme != "mlflow-artifacts":
+        raise DataError(
+            f"its artifacts lie at {info.get('artifact_uri')}, which the registry does not hand out; start it with "
+            "`mlflow server --serve-artifacts` and no --default-artifact-root"
+        )
+    above = f"{place.path.strip('/')}/{inside}"
+    files = _ask(uri, "api/2.0/mlflow-artifacts/artifacts", {"path": above}).get("files", [])
+    folder.mkdir()
+    for file in files:
+        name = Path(str(file.get("path"))).name
+        if name not in (*bundle.KNOWN, bundle.SUMS) or file.get("is_dir"):
+            raise DataError(f"{name!r:.100} is no file of a bundle; export and register it again")
+        _save(uri, f"api/2.0/mlflow-artifacts/artifacts/{urllib.parse.quote(f'{above}/{name}')}", folder / name)
+    return run_id
+
+
+def _save(uri: str, path: str, to: Path) -> None:
+    with _open(uri, path, {}) as answer, open(to, "wb") as file:
+        size = 0
+        while piece := _read(answer, _PIECE, uri):
+            size += len(piece)
+            if size > MAX_BYTES:
+                raise DataError(f"{to.name} is larger than {MAX_BYTES:,} bytes; no bundle is")
+            file.write(piece)
+
+
+def _ask(uri: str, path: str, query: dict[str, str]) -> dict[str, Any]:
+    with _open(uri, path, query) as answer:
+        data = _read(answer, bundle.JSON_BYTES, uri)
+    try:
+        content = json.loads(data)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise DataError(f"{_public(uri)}: the answer to {path} is no JSON object; is this an MLflow server?")
+    return content
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the token to wherever it points."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _open(uri: str, path: str, query: dict[str, str]) -> IO[bytes]:
+    try:
+        server = urllib.parse.urlsplit(uri)
+        if server.scheme not in ("http", "https") or not server.hostname:
+            raise ValueError("not an http address; name an MLflow server")
+        address = f"{server.scheme}://{server.netloc.rpartition('@')[2]}{server.path.rstrip('/')}/{path}"
+        asked = f"{address}?{urllib.parse.urlencode(query)}" if query else address
+        request = urllib.request.Request(asked, headers=_credentials(server))  # noqa: S310 - http or https, as seen
+        answer: IO[bytes] = urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT_SECONDS)
+        return answer
+    except urllib.error.HTTPError as error:
+        with error:
+            raise DataError(f"{_public(uri)} answers {error.code} to {path}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise DataError(f"{_public(uri)} does not answer: {getattr(error, 'reason', error)}") from None
+
+
+def _read(answer: IO[bytes], size: int, uri: str) -> bytes:
+    try:
+        return answer.read(size)
+    except (OSError, http.client.HTTPException) as error:
+        raise DataError(f"{_public(uri)} broke off its answer ({error})") from None
+
+
+def _credentials(server: urllib.parse.SplitResult) -> dict[str, str]:
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    if token:
+        return {"Authorization": f"Bearer {token}"}
+    user = server.username or os.environ.get("MLFLOW_TRACKING_USERNAME")
+    password = server.password or os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    if user and password:
+        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+    return {}
+
+
+def _public(uri: str) -> str:
+    """Return the address without a password in it."""
+    return re.sub(r"//[^/@]*@", "//", uri)

@@ -1,0 +1,182 @@
+"""ONNX Runtime sessions: the device that was asked for or an error, nothing read but the bytes that were checked."""
+
+import ctypes
+import functools
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import DataError
+from chainrule.serving import bundle as bundles
+from chainrule.serving.bundle import Bundle, Tensor
+
+Arrays = dict[str, np.ndarray]
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+DEVICES = ("auto", *PROVIDERS)
+PREFERRED = {"cpu": "int8", "cuda": "fp16", "tensorrt": "fp16"}
+NUMPY: dict[str, np.dtype[Any]] = {
+    "BOOL": np.dtype(np.bool_), "BYTES": np.dtype(np.object_),
+    "FP16": np.dtype(np.float16), "FP32": np.dtype(np.float32), "FP64": np.dtype(np.float64),
+    **{f"{sign}INT{bits}": np.dtype(f"{sign.lower()}int{bits}") for sign in ("", "U") for bits in (8, 16, 32, 64)},
+}  # fmt: skip
+_ORT_TYPES = {
+    "BOOL": "bool", "BYTES": "string", "BF16": "bfloat16", "FP16": "float16", "FP32": "float", "FP64": "double",
+}  # fmt: skip
+_QUIET = 4  # only what ends the process; what a request did wrong goes to the one who asked
+
+
+@dataclass(frozen=True)
+class Session:
+    """A graph ready to run, from any number of threads at once; they share its weights."""
+
+    runtime: Any
+    """onnxruntime.InferenceSession"""
+    variant: str
+    device: str
+    """cpu, cuda or tensorrt."""
+    provider: str
+    """ONNX Runtime's name of what computes."""
+    outputs: tuple[str, ...]
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Return every output by name. Raises what ONNX Runtime raises."""
+        return dict(zip(self.outputs, self.runtime.run(self.outputs, inputs), strict=True))
+
+
+@functools.cache
+def gpu() -> bool:
+    """Whether the NVIDIA driver is here and knows a device; asked once per process."""
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(name)
+    except OSError:
+        return False
+    count = ctypes.c_int()
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+
+
+def device_for(asked: str) -> str:
+    """Return cpu, cuda or tensorrt for what was asked; auto is cuda where there is a GPU.
+
+    Raises DataError if the device that was asked for is not here.
+    """
+    if asked == "auto":
+        return "cuda" if gpu() else "cpu"
+    if asked not in PROVIDERS:
+        raise DataError(f"--device {asked}: no such device; it is one of {', '.join(DEVICES)}")
+    if asked != "cpu" and not gpu():
+        raise DataError(f"--device {asked}: no NVIDIA driver or device here; take --device cpu, or install the driver")
+    return asked
+
+
+def variant_for(bundle: Bundle, asked: str | None, device: str) -> str:
+    """Return the variant to serve: the one asked for, else int8 on a CPU and fp16 on a GPU if they ship, else fp32."""
+    if asked is None:
+        preferred = PREFERRED[device]
+        return preferred if preferred in bundle.variants else "fp32"
+    if asked not in bundle.variants:
+        shipped = ", ".join(sorted(bundle.variants))
+        raise DataError(f"{bundle.folder}: has no variant {asked}; it has {shipped}")
+    return asked
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def open_session(bundle: Bundle, variant: str | None, device: str, threads: int) -> Session:
+    """Open a session on a variant of a bundle.
+
+    variant: None for the one that suits the device; device: auto, cpu, cuda or tensorrt; threads: that one run takes.
+    Raises DataError if ONNX Runtime cannot load the graph, the graph is not what the signature says, or the device is
+    not the one that was asked for.
+    """
+    import onnxruntime
+
+    device = device_for(device)
+    variant = variant_for(bundle, variant, device)
+    path = bundle.variants[variant]
+    onnxruntime.set_default_logger_severity(_QUIET)
+    if device != "cpu":
+        onnxruntime.preload_dlls()
+    _share_memory()
+    data = bundles.graph_bytes(bundle, variant)
+    try:
+        runtime = onnxruntime.InferenceSession(data, _options(onnxruntime, threads), providers=_providers(device))
+    except Exception as error:  # ONNX Runtime has no common class of its own
+        raise DataError(f"{path}: ONNX Runtime {onnxruntime.__version__} cannot load it: {_reason(error)}") from None
+    provider = runtime.get_providers()[0]
+    if provider != PROVIDERS[device]:
+        raise DataError(
+            f"{path}: {device} was asked for, but ONNX Runtime gives {provider}; install the libraries of "
+            f"{PROVIDERS[device]} or take --device cpu"
+        )
+    _check(runtime.get_inputs(), bundle.inputs, bundle)
+    _check(runtime.get_outputs(), bundle.outputs, bundle)
+    return Session(runtime, variant, device, provider, tuple(tensor.name for tensor in bundle.outputs))
+
+
+@functools.cache
+def _share_memory() -> None:
+    """Let all sessions of the process take memory from one pool: it is as large as all runs at once ever were.
+
+    With a pool per session two small models took a sixth more, and what a version had is of use to the next.
+    """
+    import onnxruntime
+
+    cpu = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    onnxruntime.create_and_register_allocator(cpu, onnxruntime.OrtArenaCfg({"arena_extend_strategy": 0}))
+
+
+def _options(onnxruntime: Any, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A plan of memory is kept for every shape ever seen: with batches of any size that only grows.
+    options.enable_mem_pattern = False
+    options.log_severity_level = _QUIET
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # By its bytes a file could be ONNX Runtime's own format, which was not checked.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    return options
+
+
+def _providers(device: str) -> list[Any]:
+    if device == "cpu":
+        return [PROVIDERS["cpu"]]
+    # The default tries every algorithm of a convolution at each new shape, and batches have many shapes.
+    cuda = (PROVIDERS["cuda"], {"cudnn_conv_algo_search": "HEURISTIC"})
+    return [PROVIDERS["tensorrt"], cuda] if device == "tensorrt" else [cuda]
+
+
+def _check(found: Any, declared: tuple[Tensor, ...], bundle: Bundle) -> None:
+    """Refuse a graph whose inputs or outputs are not those of the signature."""
+    actual = {
+        value.name: (value.type, [size if isinstance(size, int) else None for size in value.shape]) for value in found
+    }
+    expected = {
+        tensor.name: (f"tensor({_ORT_TYPES.get(tensor.datatype, tensor.datatype.lower())})", list(tensor.shape))
+        for tensor in declared
+    }
+    if actual != expected:
+        raise DataError(
+            f"{bundle.folder}: the graph has {actual}, but signature.json says {expected}; export the bundle again"
+        )
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]

@@ -1,0 +1,463 @@
+import asyncio
+import gzip
+import io
+import json
+import socket
+import threading
+import time
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import live_server
+import tiny_bundles
+from chainrule.serving import body
+from chainrule.serving.app import infer_target
+from chainrule.serving.limits import Limits
+
+httpclient = pytest.importorskip("tritonclient.http")
+exceptions = pytest.importorskip("tritonclient.utils")
+
+TOKEN = "a token of enough characters"
+WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
+PIXELS = np.arange(128, dtype=np.uint8).reshape(2, 1, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    limits = Limits(body_bytes=400_000, body_seconds=0.5, pixels=1_000_000, characters=1_000)
+    with live_server.running(live_server.project(tmp_path_factory.mktemp("open")), limits=limits) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory):
+    with live_server.running(live_server.project(tmp_path_factory.mktemp("locked")), token=TOKEN) as server:
+        yield server
+
+
+@pytest.fixture
+def client(live):
+    with httpclient.InferenceServerClient(live.url) as found:
+        yield found
+
+
+def logits(pixels: np.ndarray) -> np.ndarray:
+    return (pixels.reshape(len(pixels), -1) / np.float32(255)) @ tiny_bundles.image_weights()
+
+
+def request(pixels: np.ndarray = PIXELS, **more) -> bytes:
+    said = {"name": "image", "shape": list(pixels.shape), "datatype": "UINT8", "data": pixels.ravel().tolist()}
+    return json.dumps({"inputs": [said], **more}).encode()
+
+
+def png(side: int = 8, level: int = 0) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (side, side), level).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+# ---- tritonclient, unchanged
+
+
+@pytest.mark.parametrize("binary_in", [True, False])
+@pytest.mark.parametrize("binary_out", [True, False])
+def test_tritonclient_infers(client, binary_in, binary_out):
+    given = httpclient.InferInput("image", [2, 1, 8, 8], "UINT8")
+    given.set_data_from_numpy(PIXELS, binary_data=binary_in)
+    wanted = httpclient.InferRequestedOutput("logits", binary_data=binary_out)
+    result = client.infer("digits", [given], outputs=[wanted], request_id="mine", model_version="0")
+    np.testing.assert_allclose(result.as_numpy("logits"), logits(PIXELS), rtol=1e-5)
+    said = result.get_response()
+    assert (said["id"], said["model_name"], said["model_version"]) == ("mine", "digits", "0")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_tritonclient_infers_compressed_with_all_outputs(client, encoding):
+    ids = np.array([[2, 3, 4], [8, 6, 1]], np.int64)
+    given = []
+    for name, array in (("input_ids", ids), ("attention_mask", np.ones_like(ids))):
+        given.append(httpclient.InferInput(name, [2, 3], "INT64"))
+        given[-1].set_data_from_numpy(array)
+    result = client.infer(
+        "reviews",
+        given,
+        request_compression_algorithm=encoding,
+        response_compression_algorithm=encoding,
+        timeout=1_000_000,
+        parameters={"mine": 1},
+    )
+    np.testing.assert_allclose(result.as_numpy("logits"), tiny_bundles.text_weights()[ids].mean(axis=1), rtol=1e-5)
+
+
+def test_tritonclient_asks_for_metadata(client):
+    assert client.is_server_live() and client.is_server_ready()
+    assert client.is_model_ready("digits") and client.is_model_ready("digits", "0")
+    assert not client.is_model_ready("digits", "7") and not client.is_model_ready("nothing")
+    server = client.get_server_metadata()
+    assert server["name"] == "chainrule"
+    assert set(server["extensions"]) == {"binary_tensor_data", "model_repository", "statistics"}
+    found = client.get_model_metadata("reviews", "0")
+    assert found["versions"] == ["0"] and found["platform"] == "onnxruntime_onnx"
+    assert found["inputs"][0] == {"name": "input_ids", "datatype": "INT64", "shape": [-1, -1]}
+    assert found["outputs"] == [{"name": "logits", "datatype": "FP32", "shape": [-1, 2]}]
+    assert found["properties"]["provider"] == "CPUExecutionProvider" and found["properties"]["device"] == "cpu"
+
+
+def test_tritonclient_asks_for_statistics(client, live):
+    before = client.get_inference_statistics("digits")["model_stats"][0]
+    given = httpclient.InferInput("image", [2, 1, 8, 8], "UINT8").set_data_from_numpy(PIXELS)
+    client.infer("digits", [given])
+    after = client.get_inference_statistics("digits", "0")["model_stats"][0]
+    assert after["inference_count"] == before["inference_count"] + 2
+    assert after["execution_count"] == before["execution_count"] + 1
+    assert after["inference_stats"]["success"]["count"] == before["inference_stats"]["success"]["count"] + 1
+    assert after["inference_stats"]["compute_infer"]["ns"] > before["inference_stats"]["compute_infer"]["ns"]
+    assert {entry["batch_size"] for entry in after["batch_stats"]} >= {2}
+    assert {entry["name"] for entry in client.get_inference_statistics()["model_stats"]} == {"digits", "reviews"}
+
+
+def test_tritonclient_sees_errors_in_words(client):
+    given = httpclient.InferInput("image", [2, 1, 8, 8], "UINT8").set_data_from_numpy(PIXELS)
+    for name, version, words in (("nothing", "", "nothing"), ("digits", "7", "7")):
+        with pytest.raises(exceptions.InferenceServerException, match=words) as caught:
+            client.infer(name, [given], model_version=version)
+        assert caught.value.status() == "404"
+
+
+def test_tritonclient_moves_models_with_a_token(locked):
+    with httpclient.InferenceServerClient(locked.url) as client:
+        index = client.get_model_repository_index(headers=WITH_TOKEN)
+        assert [(entry["name"], entry["version"], entry["state"]) for entry in index] == [
+            ("digits", "0", "READY"),
+            ("reviews", "0", "READY"),
+        ]
+        client.unload_model("reviews", headers=WITH_TOKEN)
+        assert not client.is_model_ready("reviews", headers=WITH_TOKEN)
+        with pytest.raises(exceptions.InferenceServerException):
+            client.unload_model("reviews", headers=WITH_TOKEN)
+        client.load_model("reviews", headers=WITH_TOKEN)
+        client.load_model("reviews", headers=WITH_TOKEN)
+        assert client.is_model_ready("reviews", headers=WITH_TOKEN)
+        for name, config in (("nothing", None), ("..", None), ("digits", "{}")):
+            with pytest.raises(exceptions.InferenceServerException):
+                client.load_model(name, headers=WITH_TOKEN, config=config)
+
+
+# ---- KServe's documentation, as plain requests
+
+
+def test_examples_of_kserve_as_curl_sends_them(live):
+    # curl -v -H "Content-Type: application/json" -d @./input.json http://.../v2/models/<name>/infer, data nested
+    nested = json.dumps(
+        {"inputs": [{"name": "image", "shape": [2, 1, 8, 8], "datatype": "UINT8", "data": PIXELS.tolist()}]}
+    ).encode()
+    answer = live.ask("POST", "/v2/models/digits/infer", nested, Content_Type="application/json")
+    assert answer.status == 200 and answer.headers["Content-Type"] == "application/json"
+    assert answer.json["model_name"] == "digits" and "id" not in answer.json
+    (output,) = answer.json["outputs"]
+    assert (output["name"], output["datatype"], output["shape"]) == ("logits", "FP32", [2, 10])
+    np.testing.assert_allclose(output["data"], logits(PIXELS).ravel(), rtol=1e-5)
+    # curl -d alone says that the body is a form
+    form = live.ask("POST", "/v2/models/digits/infer", nested, Content_Type="application/x-www-form-urlencoded")
+    assert form.content == answer.content
+    # binary_data_output, with a Content-Type of JSON
+    asked = request(parameters={"binary_data_output": True})
+    answer = live.ask("POST", "/v2/models/digits/versions/0/infer", asked, Content_Type="application/json")
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    length = int(answer.headers["Inference-Header-Content-Length"])
+    assert json.loads(answer.content[:length])["outputs"][0]["parameters"] == {"binary_data_size": 80}
+    np.testing.assert_allclose(np.frombuffer(answer.content[length:], "<f4"), logits(PIXELS).ravel(), rtol=1e-5)
+    for path in ("/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/v2/models/digits/ready"):
+        assert live.ask("GET", path).status == 200
+    assert live.ask("GET", "/v2/models/digits/ready").json == {"name": "digits", "ready": True}
+    assert live.ask("GET", "/v2/health/live").json == {"live": True}
+
+
+def test_examples_of_kserve_with_a_host_of_its_own(tmp_path):
+    with live_server.running(live_server.project(tmp_path), names=("sklearn-v2-iris.default.example.com",)) as server:
+        for host, status in (("sklearn-v2-iris.default.example.com", 200), ("other.example.com", 403)):
+            answer = server.ask("POST", "/v2/models/digits/infer", request(), Host=host)
+            assert answer.status == status
+
+
+def test_a_client_may_wait_for_100_continue(live):
+    content = request()
+    head = f"POST /v2/models/digits/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n"
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+        client.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
+        assert client.recv(1024).startswith(b"HTTP/1.1 100")
+        client.sendall(content)
+        assert client.recv(1024).startswith(b"HTTP/1.1 200")
+
+
+# ---- the rest of the protocol
+
+
+def test_every_answer_says_who_answered(live):
+    answer = live.ask("POST", "/v2/models/digits/infer", request(), X_Request_ID="abc-1")
+    assert answer.headers["X-Request-ID"] == "abc-1"
+    assert answer.headers["X-Chainrule-Version"] == "0"
+    assert answer.headers["X-Chainrule-Provider"] == "CPUExecutionProvider"
+    assert answer.headers["X-Chainrule-Device"] == "cpu"
+    first, second = (live.ask("GET", "/nothing").headers["X-Request-ID"] for _ in range(2))
+    assert first and second and first != second
+    assert live.ask("GET", "/v2", X_Request_ID="no good one").headers["X-Request-ID"] != "no good one"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/v2/models/nothing", 404),
+        ("GET", "/v2/models/digits/versions/1", 404),
+        ("GET", "/v2/models/digits/stats/more", 404),
+        ("GET", "/v2/models/digits/infer", 404),
+        ("POST", "/v2/models/nothing/infer", 404),
+        ("POST", "/v2/models/digits/versions/0/1/infer", 404),
+        ("POST", "/v2/models//infer", 404),
+        ("POST", "/v2/models/digits/versions//infer", 404),
+        ("GET", "/models/nothing/card", 404),
+        ("GET", "/..%2f..%2fetc/passwd", 404),
+        ("GET", "/v2/models/..%2f..%2fetc%2fpasswd", 404),
+        ("POST", "/v2", 405),
+        ("DELETE", "/models", 405),
+        ("POST", "/v2/repository/models/digits/load", 403),
+        ("POST", "/v2/repository/models/digits/unload", 403),
+    ],
+)
+def test_errors_are_json_and_say_what_is_wrong(live, method, path, status):
+    answer = live.ask(method, path, b"{}" if method == "POST" else None)
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/json"
+    assert isinstance(answer.json["error"], str) and answer.json["error"]
+
+
+def test_the_index_can_be_of_ready_models_only(live):
+    for content in (b"", b"{}", b'{"ready": true}'):
+        answer = live.ask("POST", "/v2/repository/index", content)
+        assert [entry["name"] for entry in answer.json] == ["digits", "reviews"]
+    assert live.ask("POST", "/v2/repository/index", b"[]").status == 400
+
+
+def test_metrics_count_requests_failures_and_steps(live):
+    def value(line: str) -> float:
+        lines = live.ask("GET", "/metrics").content.decode().splitlines()
+        return sum(float(each.rpartition(" ")[2]) for each in lines if each.startswith(line + " "))
+
+    names = [
+        'chainrule_requests_total{model="digits",route="infer",status="200"}',
+        'chainrule_failures_total{model="digits",reason="shape"}',
+        'chainrule_inference_seconds_count{model="digits",step="compute",version="0"}',
+        'chainrule_batch_items_count{model="digits",version="0"}',
+    ]
+    before = [value(name) for name in names]
+    assert live.ask("POST", "/v2/models/digits/infer", request()).status == 200
+    assert live.ask("POST", "/v2/models/digits/infer", request(PIXELS.reshape(1, 2, 8, 8))).status == 400
+    assert [value(name) for name in names] == [count + 1 for count in before]
+    about = (
+        'chainrule_model_info{device="cpu",model="digits",provider="CPUExecutionProvider",variant="fp32",version="0"}'
+    )
+    assert value(about) == 1
+    assert value('chainrule_queue_items{model="digits"}') == 0
+
+
+def test_requests_are_logged_as_json(live):
+    live.ask("POST", "/v2/models/digits/infer", request(), X_Request_ID="look-for-me")
+    live_server.until(lambda: b"look-for-me" in live.log.getvalue())
+    lines = [json.loads(line) for line in live.log.getvalue().splitlines()]
+    (found,) = [line for line in lines if line.get("id") == "look-for-me"]
+    assert (found["status"], found["model"], found["version"], found["batch"]) == (200, "digits", "0", 2)
+
+
+def test_the_api_is_described_offline(live):
+    paths = live.ask("GET", "/openapi.json").json["paths"]
+    assert {"/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer", "/models/{model}"} <= set(paths)
+    assert "post" in paths["/v2/models/{model}/infer"]
+    page = live.ask("GET", "/docs")
+    assert page.headers["Content-Type"].startswith("text/html") and b"/v2/models/{model}/infer" in page.content
+    assert b"http://" not in page.content and b"https://" not in page.content and b"<script" not in page.content
+
+
+def test_the_page_and_what_it_asks_for(live):
+    page = live.ask("GET", "/")
+    assert page.status == 200 and page.headers["Content-Type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert live.ask("GET", "/page.js").headers["Content-Type"].startswith("text/javascript")
+    models = live.ask("GET", "/models").json
+    assert [model["name"] for model in models] == ["digits", "reviews"]
+    assert models[0]["labels"] == list("0123456789") and models[0]["variant"] == "fp32" and models[0]["device"] == "cpu"
+    card = live.ask("GET", "/models/digits/card")
+    assert card.headers["Content-Type"].startswith("text/markdown") and card.content.startswith(b"# digits")
+
+
+# ---- the plain route
+
+
+def test_an_image_in_and_labels_out(live):
+    answer = live.ask("POST", "/models/digits", png(level=128), Content_Type="image/png")
+    expected = logits(np.full((1, 1, 8, 8), 128, np.uint8))[0]
+    assert answer.status == 200 and (answer.json["model"], answer.json["version"]) == ("digits", "0")
+    assert answer.json["labels"][0]["label"] == str(expected.argmax())
+    assert sum(entry["probability"] for entry in answer.json["labels"]) == pytest.approx(1)
+    assert answer.json["milliseconds"] > 0
+
+
+def test_a_text_in_and_labels_out(live):
+    plain = live.ask("POST", "/models/reviews", b"a good film", Content_Type="text/plain; charset=utf-8")
+    said = live.ask("POST", "/models/reviews", b'{"text": "a good film"}', Content_Type="application/json")
+    assert plain.status == said.status == 200
+    assert plain.json["labels"] == said.json["labels"]
+    assert {entry["label"] for entry in plain.json["labels"]} == set(tiny_bundles.FEELINGS)
+
+
+@pytest.mark.parametrize(
+    ("model", "content", "kind", "status"),
+    [
+        ("digits", b"", "image/png", 400),
+        ("digits", b"no image", "image/png", 400),
+        ("digits", png()[:40], "image/png", 400),
+        ("digits", png(2000), "image/png", 400),
+        ("digits", b"<svg/>", "image/svg+xml", 400),
+        ("digits", b"a text", "text/plain", 400),
+        ("digits", png(), "application/pdf", 415),
+        ("digits", png(), "", 415),
+        ("digits", png(), "application/json", 400),
+        ("reviews", png(), "image/png", 400),
+        ("reviews", b"", "text/plain", 400),
+        ("reviews", b"\xff\xfe", "text/plain", 400),
+        ("reviews", b"x" * 1001, "text/plain", 400),
+        ("reviews", b"[]", "application/json", 400),
+        ("reviews", b'{"text": 1}', "application/json", 400),
+        ("reviews", b"{", "application/json", 400),
+        ("nothing", b"a text", "text/plain", 404),
+    ],
+)
+def test_what_is_no_image_or_text_for_the_model_is_refused(live, model, content, kind, status):
+    answer = live.ask("POST", f"/models/{model}", content, Content_Type=kind)
+    assert answer.status == status, answer.content
+    assert answer.json["error"]
+
+
+# ---- hostile clients
+
+
+@pytest.mark.parametrize("value", ["", "-1", "abc", "1.5", "1e3", "9" * 30, "100000", "３"])
+def test_a_wrong_header_length_is_refused(live, value):
+    answer = live.ask("POST", "/v2/models/digits/infer", request(), Inference_Header_Content_Length=value.encode())
+    assert answer.status == 400 and answer.json["error"]
+
+
+def test_a_token_id_beyond_the_vocabulary_is_the_callers_mistake(live):
+    for bad in (10**9, -(10**9), 2**63 - 1):
+        ids = {"name": "input_ids", "shape": [1, 1], "datatype": "INT64", "data": [bad]}
+        mask = {"name": "attention_mask", "shape": [1, 1], "datatype": "INT64", "data": [1]}
+        assert live.ask("POST", "/v2/models/reviews/infer", json.dumps({"inputs": [ids, mask]}).encode()).status == 400
+
+
+def test_a_body_that_is_too_large_is_refused(live):
+    for path in ("/v2/models/digits/infer", "/models/digits", "/v2/repository/index"):
+        assert live.ask("POST", path, bytes(400_001), Content_Type="image/png").status == 413
+    chunked = b"POST /v2/models/digits/infer HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = live.send(chunked + (b"10000\r\n" + bytes(0x10000) + b"\r\n") * 7 + b"0\r\n\r\nGET / HTTP/1.0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 413")
+
+
+def test_compressed_bodies_have_the_same_bounds(live):
+    good = live.ask("POST", "/v2/models/digits/infer", gzip.compress(request()), Content_Encoding="gzip")
+    assert good.status == 200
+    bomb = gzip.compress(bytes(100_000_000))
+    assert live.ask("POST", "/v2/models/digits/infer", bomb, Content_Encoding="gzip").status == 413
+    assert live.ask("POST", "/v2/models/digits/infer", zlib.compress(bomb), Content_Encoding="deflate").status == 400
+    for content in (b"", b"abc", gzip.compress(request())[:-9], gzip.compress(request()) + b"more"):
+        assert live.ask("POST", "/v2/models/digits/infer", content, Content_Encoding="gzip").status == 400
+    for encoding in ("br", "gzip, gzip", "zstd"):
+        assert live.ask("POST", "/v2/models/digits/infer", request(), Content_Encoding=encoding).status == 415
+
+
+def test_a_client_that_sends_its_body_too_slowly_is_refused(live):
+    head = b"POST /v2/models/digits/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
+    start = time.monotonic()
+    answer = live.send(head)
+    assert answer.startswith(b"HTTP/1.1 408") and time.monotonic() - start < 5
+
+
+def test_a_client_that_leaves_is_forgotten(live):
+    content = request()
+    head = f"POST /v2/models/digits/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n"
+    for part in (content[:10], content):
+        with socket.create_connection(("127.0.0.1", live.port)) as client:
+            client.sendall(head.encode() + part)
+    assert live.ask("POST", "/v2/models/digits/infer", content).status == 200
+
+
+def test_a_request_that_is_no_http_is_refused_in_json(live):
+    for content in (
+        b"\x16\x03\x01\x00\xa5\x01\x00\x00",
+        b"GET\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+    ):
+        answer = live.send(content)
+        assert answer.startswith(b"HTTP/1.1 400") and b'{"error":' in answer
+
+
+def test_an_endless_head_is_refused(live):
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        for _ in range(7):
+            client.sendall(b"X" * 10_000)
+            time.sleep(0.05)
+        assert client.recv(1000).startswith(b"HTTP/1.1 431")
+
+
+def test_many_clients_at_once_get_their_own_answers(live):
+    wrong = []
+
+    def one(number: int) -> None:
+        with httpclient.InferenceServerClient(live.url) as client:
+            for turn in range(10):
+                pixels = np.full((1 + number % 3, 1, 8, 8), (number * 10 + turn) % 256, np.uint8)
+                given = httpclient.InferInput("image", list(pixels.shape), "UINT8").set_data_from_numpy(pixels)
+                found = client.infer("digits", [given]).as_numpy("logits")
+                if not np.allclose(found, logits(pixels), rtol=1e-5, atol=1e-5):
+                    wrong.append(number)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+# ---- its parts
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/v2/models/a/infer", ("a", None)),
+        ("/v2/models/a/versions/3/infer", ("a", "3")),
+        ("/v2/models/a b/infer", ("a b", None)),
+        ("/v2/models/infer", None),
+        ("/v2/models//infer", None),
+        ("/v2/models/a/b/infer", None),
+        ("/v2/models/a/versions/infer", None),
+        ("/v2/models/a/versions/3/4/infer", None),
+        ("/v2/models/a/infer/", None),
+        ("/v1/models/a/infer", None),
+    ],
+)
+def test_infer_target(path, target):
+    assert infer_target(path) == target
+
+
+def test_a_body_in_parts_is_put_together():
+    messages = [{"type": "http.request", "body": part, "more_body": part != b"c"} for part in (b"a", b"", b"b", b"c")]
+
+    async def receive():
+        return messages.pop(0)
+
+    assert asyncio.run(body.read(receive, {}, Limits())) == b"abc"

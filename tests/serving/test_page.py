@@ -1,0 +1,535 @@
+"""The page in a real browser, against a real server process."""
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from math import cos, pi, sin
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tiny_bundles
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+pytestmark = pytest.mark.browser
+
+TOKEN = "a-token-of-at-least-sixteen-characters"
+CHROMIUM = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+WAIT = 15_000  # ms
+expect.set_options(timeout=WAIT)
+
+
+class Server:
+    """A `chainrule serve` of the bundles below a folder, on one port through restarts."""
+
+    def __init__(self, root: Path, **environment: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.root, self.environment = root, os.environ | environment
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "chainrule.cli", "serve", "--root", str(self.root), "--port", str(self.port)]
+        self.process = subprocess.Popen([*command, "--device", "cpu"], env=self.environment, stderr=subprocess.DEVNULL)
+        for _ in range(300):
+            time.sleep(0.1)
+            assert self.process.poll() is None, "the server has ended"
+            try:
+                urllib.request.urlopen(f"{self.url}/v2/health/ready")
+                return
+            except OSError:
+                continue
+        raise AssertionError("the server is not ready after 30 s")
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
+    """Two models: the real digits where they were exported, else a tiny stand-in, and tiny reviews."""
+    root = tmp_path_factory.mktemp("served")
+    onnx = root / "models" / "onnx"
+    onnx.mkdir(parents=True)
+    exported = project / "models" / "onnx" / "digits"
+    if exported.is_dir():
+        shutil.copytree(exported, onnx / "digits")
+    else:
+        tiny_bundles.image_bundle(onnx / "digits")
+    tiny_bundles.text_bundle(onnx / "reviews")
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(root: Path) -> Iterator[Server]:
+    server = Server(root)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages that must neither ask another host for anything nor log an error, but those said to be meant."""
+    opened: list[tuple[Any, list[str], list[str]]] = []
+
+    def open_page(url: str, meant: str = "(?!)", **options: Any) -> Page:
+        context = browser.new_context(**options)
+        context.set_default_timeout(WAIT)
+        page = context.new_page()
+        errors: list[str] = []
+        asked: list[str] = []
+        page.on(
+            "console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        opened.append((context, errors, asked))
+        page.goto(url)
+        page.meant = meant  # type: ignore[attr-defined]
+        return page
+
+    yield open_page
+    for context, errors, asked in opened:
+        meant = context.pages[0].meant
+        context.close()
+        assert [error for error in errors if not re.search(meant, error)] == []
+        assert asked and all(url.startswith(("http://127.0.0.1:", "about:")) for url in asked)
+
+
+def arc(x: float, y: float, wide: float, high: float, start: float, end: float) -> list[tuple[float, float]]:
+    """Points of an ellipse about (x, y); angles in turns, clockwise from the right."""
+    turns = np.linspace(start, end, 24)
+    return [(x + wide * cos(2 * pi * turn), y + high * sin(2 * pi * turn)) for turn in turns]
+
+
+# One way to write each digit, on a pad of side 1.
+WRITTEN: dict[str, list[list[tuple[float, float]]]] = {
+    "0": [arc(0.5, 0.5, 0.18, 0.3, -0.25, 0.75)],
+    "1": [[(0.42, 0.3), (0.52, 0.2), (0.52, 0.8)]],
+    "2": [[*arc(0.5, 0.36, 0.16, 0.16, -0.5, 0.1), (0.34, 0.8), (0.68, 0.8)]],
+    "3": [[*arc(0.48, 0.35, 0.16, 0.15, -0.45, 0.22), *arc(0.48, 0.65, 0.18, 0.16, -0.22, 0.42)]],
+    "4": [[(0.5, 0.2), (0.3, 0.58), (0.7, 0.58)], [(0.58, 0.4), (0.55, 0.82)]],
+    "5": [[(0.66, 0.2), (0.38, 0.2), (0.36, 0.47), *arc(0.48, 0.62, 0.18, 0.18, -0.3, 0.4)]],
+    "6": [[(0.58, 0.18), (0.42, 0.38), (0.35, 0.6), *arc(0.5, 0.65, 0.15, 0.15, 0.5, -0.5)]],
+    "7": [[(0.34, 0.22), (0.66, 0.22), (0.46, 0.82)], [(0.38, 0.52), (0.62, 0.52)]],
+    "8": [[*arc(0.5, 0.34, 0.13, 0.14, 0.25, -0.75), *arc(0.5, 0.65, 0.16, 0.17, -0.25, 0.75)]],
+    "9": [[*arc(0.5, 0.36, 0.15, 0.15, 0, -1), (0.64, 0.5), (0.58, 0.82)]],
+}
+
+
+def write(page: Page, digit: str, size: float = 1.0, left: float = 0.0, top: float = 0.0) -> None:
+    """Draw a digit with the mouse, scaled and moved."""
+    page.locator("#pad").scroll_into_view_if_needed()
+    box = page.locator("#pad").bounding_box()
+    assert box is not None
+    for stroke in WRITTEN[digit]:
+        points = [
+            (box["x"] + box["width"] * (left + size * x), box["y"] + box["height"] * (top + size * y))
+            for x, y in stroke
+        ]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points[1:]:
+            page.mouse.move(*point)
+        page.mouse.up()
+
+
+def settled(page: Page) -> str:
+    """Wait until the newest input is answered; return the best label."""
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#best-label")).not_to_have_text("–")
+    return page.locator("#best-label").inner_text()
+
+
+def png() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def blank(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (width, height), 90).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def file(content: bytes, name: str = "image.png", kind: str = "image/png") -> Any:
+    return {"name": name, "mimeType": kind, "buffer": content}
+
+
+def answer_of(server: Server, model: str, content: bytes, kind: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"{server.url}/models/{model}", content, {"Content-Type": kind})
+    answer: dict[str, Any] = json.loads(urllib.request.urlopen(request).read())
+    return answer
+
+
+def pasted(page: Page, content: bytes, event: str) -> None:
+    """Paste a file, or drop it on the input."""
+    page.evaluate(
+        """([bytes, event]) => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(bytes)], "given.png", { type: "image/png" }));
+          const options = { bubbles: true, cancelable: true };
+          const sent = event === "paste"
+            ? new ClipboardEvent("paste", { ...options, clipboardData: data })
+            : new DragEvent("drop", { ...options, dataTransfer: data });
+          document.getElementById("input").dispatchEvent(sent);
+        }""",
+        [list(content), event],
+    )
+
+
+def test_a_drawn_digit_is_answered_live(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(server.url)
+    expect(page.locator("#status-text")).to_have_text("2 models ready")
+    expect(page.locator("#bars li")).to_have_count(10)
+    with page.expect_response(f"{server.url}/models/digits") as answered:
+        write(page, "3")
+    assert answered.value.request.headers["content-type"] == "image/png"
+    best = settled(page)
+    expect(page.locator("#bars .likeliest .label")).to_have_text(best)
+    shares = [float(text.strip("> %")) for text in page.locator("#bars .share").all_inner_texts()]
+    assert sum(shares) == pytest.approx(100, abs=1)
+    expect(page.locator("#time-server")).to_have_text(re.compile(r"\d ms"))
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#best-label")).to_have_text("–")
+    expect(page.locator("#pad-hint")).to_be_visible()
+
+
+def test_digits_of_any_size_and_place_look_like_the_rows(
+    server: Server, project: Path, open_page: Callable[..., Page]
+) -> None:
+    if not (project / "models" / "onnx" / "digits").is_dir():
+        pytest.skip("no exported digits here; `dvc repro` makes them")
+    page = open_page(server.url)
+    read = {}
+    for digit in WRITTEN:
+        write(page, digit)
+        read[digit] = settled(page)
+        page.locator("#clear").click()
+    assert sum(digit == found for digit, found in read.items()) >= 9, read
+    write(page, "5", size=0.4, left=0.5, top=0.05)
+    assert settled(page) == "5"
+    page.locator("#clear").click()
+    write(page, "2", size=1.3, left=-0.15, top=-0.15)
+    assert settled(page) == "2"
+
+
+def test_the_keyboard_alone_is_enough(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(server.url)
+    expect(page.locator("#bars li")).to_have_count(10)
+    seen = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        seen.append(
+            page.evaluate(
+                """() => {
+                  const at = document.activeElement;
+                  const within = at.matches(".choices input, .switch input, #chooser");
+                  const ringed = within ? at.nextElementSibling ?? at.parentElement : at;
+                  return [at.id || at.name || at.textContent, getComputedStyle(ringed).outlineStyle];
+                }"""
+            )
+        )
+        if seen[-1][0] == "pad":
+            break
+    assert seen[-1][0] == "pad"
+    assert all(style != "none" for _, style in seen), seen
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Space")
+    for _ in range(12):
+        page.keyboard.press("ArrowDown")
+    settled(page)
+    page.keyboard.press("Space")
+    page.keyboard.press("Backspace")
+    expect(page.locator("#best-label")).to_have_text("–")
+    # And the other model, by the arrow keys of its radio button.
+    page.locator("#model-choices input:checked").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#text")).to_be_visible()
+    assert page.url.endswith("#reviews")
+
+
+def test_a_text_is_answered_as_it_is_typed(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/#reviews")
+    expect(page.locator("#text-count")).to_have_text("0 of 2000 characters")
+    page.get_by_label("Text").press_sequentially("the film was great")
+    best = settled(page)
+    served = answer_of(server, "reviews", b"the film was great", "text/plain")
+    assert best == served["labels"][0]["label"]
+    assert sorted(page.locator("#bars .label").all_inner_texts()) == ["negative", "positive"]
+    expect(page.locator("#text-count")).to_have_text("18 of 2000 characters")
+    page.get_by_label("Text").fill("")
+    expect(page.locator("#best-label")).to_have_text("–")
+
+
+def test_a_text_that_is_no_good_is_said_in_words(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/#reviews", meant="status of 400")
+    page.get_by_label("Text").fill("word " * 500)
+    expect(page.locator("#problem")).to_contain_text("The text is too long")
+    page.get_by_label("Text").fill("a good film")
+    expect(page.locator("#problem")).to_be_empty()
+    settled(page)
+
+
+def test_the_newest_input_wins_however_slow_an_answer_is(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/#reviews")
+    slow = [1.0, 0.0, 0.3]
+
+    def delay(route: Any) -> None:
+        time.sleep(slow.pop(0) if slow else 0)
+        route.continue_()
+
+    page.route(f"{server.url}/models/reviews", delay)
+    page.get_by_label("Text").press_sequentially("bad poor bad great good", delay=60)
+    served = answer_of(server, "reviews", b"bad poor bad great good", "text/plain")
+    first = served["labels"][0]
+    assert settled(page) == first["label"]
+    expect(page.locator("#spoken")).to_have_text(f"{first['label']}, {100 * first['probability']:.1f} %")
+
+
+@pytest.mark.parametrize("how", ["choose", "paste", "drop"])
+def test_an_image_is_chosen_pasted_or_dropped(server: Server, open_page: Callable[..., Page], how: str) -> None:
+    page = open_page(server.url)
+    expect(page.locator("#bars li")).to_have_count(10)
+    if how == "choose":
+        page.get_by_text("Image", exact=True).click()
+        page.locator("#chooser").set_input_files(file(png()))
+    else:
+        pasted(page, png(), how)
+    served = answer_of(server, "digits", png(), "image/png")
+    assert settled(page) == served["labels"][0]["label"]
+    expect(page.locator("#shown")).to_be_visible()
+    expect(page.locator("#file-note")).to_contain_text("8 × 8")
+    page.get_by_text("Draw", exact=True).click()
+    expect(page.locator("#best-label")).to_have_text("–")
+
+
+def test_an_image_too_large_for_the_model_is_made_smaller(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(server.url)
+    page.get_by_text("Image", exact=True).click()
+    with page.expect_request(f"{server.url}/models/digits") as sent:
+        page.locator("#chooser").set_input_files(file(blank(3500, 3000), "large.png"))
+    assert sent.value.headers["content-type"] == "image/png"
+    settled(page)
+    expect(page.locator("#file-note")).to_have_text("large.png, 3500 × 3000, sent as 1024 × 878")
+
+
+def test_a_file_that_is_no_image_is_said_in_words(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(server.url, meant="status of 400")
+    page.get_by_text("Image", exact=True).click()
+    page.locator("#chooser").set_input_files(file(b"%PDF-1.7", "a.pdf", "application/pdf"))
+    expect(page.locator("#problem")).to_contain_text("not an image")
+    page.locator("#chooser").set_input_files(file(png()[:60]))
+    expect(page.locator("#problem")).to_contain_text("The image cannot be read")
+    page.locator("#chooser").set_input_files(file(png()))
+    settled(page)
+    expect(page.locator("#problem")).to_be_empty()
+
+
+def test_card_scores_and_variants_are_shown(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/#reviews")
+    expect(page.locator("#scores tbody tr")).to_have_count(1)
+    expect(page.locator("#scores tbody tr")).to_contain_text("0.850 – 0.950")
+    expect(page.locator("#variants tbody th")).to_have_text("fp32 served")
+    expect(page.locator("#card")).to_contain_text("A tiny model.")
+    expect(page.locator("#program")).to_contain_text(f"curl {server.url}/models/reviews")
+    expect(page.locator("#answered-by")).to_contain_text("Version 0")
+
+
+def test_a_hostile_card_stays_text(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(server.url)
+    hostile = (
+        "# t\n\n<img src=x onerror=alert(1)> <script>alert(1)</script>\n\n- [go](javascript:alert(1)) `<b>`\n\n"
+        "| a | **b** |\n|---|---|\n| [ok](https://example.org/x) | <i>c</i> |\n\n## <u>h</u>\n\n```\n<p>\n```\n"
+        "see https://example.org/y.\n"
+    )
+    page.route("**/card", lambda route: route.fulfill(body=hostile, content_type="text/markdown"))
+    page.reload()
+    expect(page.locator("#card")).to_contain_text("<script>alert(1)</script>")
+    expect(page.locator("#card")).to_contain_text("[go](javascript:alert(1))")
+    for name in ("img", "script", "b", "i", "u"):
+        expect(page.locator(f"#card {name}")).to_have_count(0)
+    links = page.locator("#card a").evaluate_all("links => links.map(link => link.href)")
+    assert links == ["https://example.org/x", "https://example.org/y"]
+    expect(page.locator("#card td").nth(1)).to_have_text("<i>c</i>")
+
+
+def described(server: Server, model: str, **changes: Any) -> str:
+    """What `GET /models` says, of one model only and with changes."""
+    with urllib.request.urlopen(f"{server.url}/models") as response:
+        (found,) = (entry for entry in json.loads(response.read()) if entry["name"] == model)
+    return json.dumps([found | changes])
+
+
+def test_a_new_version_shows_up_and_the_input_stays(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/#reviews")
+    page.get_by_label("Text").fill("a good film")
+    settled(page)
+    newer = described(server, "reviews", version="7")
+    page.route(f"{server.url}/models", lambda route: route.fulfill(body=newer, content_type="application/json"))
+    answer = json.dumps(answer_of(server, "reviews", b"a good film", "text/plain") | {"version": "7"})
+    page.route(f"{server.url}/models/reviews", lambda route: route.fulfill(body=answer))
+    page.get_by_label("Text").press_sequentially(" ")
+    expect(page.locator("#answered-by")).to_contain_text("Version 7")
+    expect(page.locator("#model-choices")).to_have_text("reviewsv7")
+    expect(page.get_by_label("Text")).to_have_value("a good film ")
+
+
+def test_of_many_labels_the_likeliest_are_shown(server: Server, open_page: Callable[..., Page]) -> None:
+    labels = [f"label {number}" for number in range(100)]
+    shares = [{"label": label, "probability": 0.5 ** (rank + 1)} for rank, label in enumerate(reversed(labels))]
+    many = described(server, "reviews", labels=labels)
+    answer = json.dumps({"model": "reviews", "version": "0", "labels": shares, "milliseconds": 1.0})
+    page = open_page("about:blank")
+    page.route(f"{server.url}/models", lambda route: route.fulfill(body=many, content_type="application/json"))
+    page.route(f"{server.url}/models/reviews", lambda route: route.fulfill(body=answer))
+    page.goto(server.url)
+    expect(page.locator("#more")).to_have_text("The 10 likeliest of 100 labels")
+    page.get_by_label("Text").fill("anything")
+    assert settled(page) == "label 99"
+    assert page.locator("#bars .label").all_inner_texts() == labels[:-11:-1]
+
+
+def test_without_a_model_the_page_says_what_to_do(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page("about:blank")
+    page.route(f"{server.url}/models", lambda route: route.fulfill(body="[]", content_type="application/json"))
+    page.goto(server.url)
+    expect(page.locator("#nothing")).to_contain_text("dvc repro")
+    expect(page.locator("#try")).to_be_hidden()
+    page.unroute(f"{server.url}/models")
+    expect(page.locator("#status-text")).to_have_text("2 models ready")
+    expect(page.locator("#nothing")).to_be_hidden()
+
+
+def test_policy_and_page_need_nothing_inline(server: Server) -> None:
+    with urllib.request.urlopen(server.url) as response:
+        policy = response.headers["Content-Security-Policy"]
+        html = response.read().decode()
+    assert "unsafe" not in policy
+    assert re.search(r"default-src '(self|none)'", policy)
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=|<style", html)
+    assert not re.search(r"(src|href)=\"(https?:)?//", html)
+
+
+def test_a_server_that_goes_away_and_comes_back(root: Path, open_page: Callable[..., Page]) -> None:
+    server = Server(root)
+    try:
+        page = open_page(f"{server.url}/#reviews", meant="ERR_CONNECTION|status of (404|503)")
+        expect(page.locator("#status-text")).to_have_text("2 models ready")
+        server.stop()
+        page.get_by_label("Text").fill("a good film")
+        expect(page.locator("#problem")).to_contain_text("The server does not answer")
+        server.start()
+        settled(page)
+        expect(page.locator("#problem")).to_be_empty()
+    finally:
+        server.stop()
+
+
+def test_a_server_with_a_token_asks_for_it(root: Path, open_page: Callable[..., Page]) -> None:
+    server = Server(root, CHAINRULE_TOKEN=TOKEN)
+    try:
+        page = open_page(server.url, meant="status of 401")
+        expect(page.locator("#token")).to_be_focused()
+        page.keyboard.type("a wrong token, though long enough")
+        page.keyboard.press("Enter")
+        expect(page.locator("#token-problem")).to_contain_text("does not take this token")
+        page.locator("#token").fill(TOKEN)
+        page.keyboard.press("Enter")
+        expect(page.locator("#token-form")).to_be_hidden()
+        write(page, "0")
+        settled(page)
+        page.reload()
+        expect(page.locator("#status-text")).to_have_text("2 models ready")
+        kept = page.evaluate("[Object.values(sessionStorage), Object.values(localStorage), document.cookie]")
+        assert kept == [[TOKEN], [], ""]
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("model", ["digits", "reviews"])
+def test_it_fits_every_screen(
+    server: Server, open_page: Callable[..., Page], tmp_path: Path, width: int, scheme: Any, model: str
+) -> None:
+    page = open_page(
+        f"{server.url}/#{model}", viewport={"width": width, "height": 800}, color_scheme=scheme, has_touch=width == 360
+    )
+    if model == "digits":
+        expect(page.locator("#bars li")).to_have_count(10)
+        write(page, "5")
+    else:
+        page.get_by_label("Text").fill("the plot was fine, the film great")
+    settled(page)
+    expect(page.locator("#card h4").first).to_be_visible() if model == "digits" else None
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    unnamed = page.evaluate(
+        """[...document.querySelectorAll("button, input, textarea, canvas")].filter((node) => node.checkVisibility())
+          .filter((node) => !(node.labels?.length || node.ariaLabel || node.textContent.trim()))
+          .map((node) => node.outerHTML)"""
+    )
+    assert unnamed == []
+    folder = Path(os.environ.get("CHAINRULE_SCREENSHOTS", tmp_path))
+    page.screenshot(path=folder / f"{model}-{width}-{scheme}.png", full_page=True)
+
+
+def test_touch_draws_too(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(server.url, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    expect(page.locator("#bars li")).to_have_count(10)
+    page.locator("#pad").tap()
+    settled(page)
+    assert page.locator("#pad").evaluate("pad => getComputedStyle(pad).touchAction") == "none"
+
+
+def test_motion_is_left_out_where_it_is_not_wanted(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(server.url, reduced_motion="reduce")
+    expect(page.locator("#bars li")).to_have_count(10)
+    assert page.locator(".fill").first.evaluate("fill => getComputedStyle(fill).transitionDuration") == "0s"
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_colours_have_enough_contrast(project: Path, scheme: int) -> None:
+    css = (project / "src" / "chainrule" / "serving" / "page" / "page.css").read_text()
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    colour = dict(re.findall(r"--([\w-]+): (#\w{6})", blocks[scheme]))
+    wanted = {"text": 7.0, "quiet": 4.5, "accent": 4.5, "bad": 4.5, "edge": 3.0}
+    for ground in ("paper", "sheet"):
+        for name, least in wanted.items():
+            light, dark = sorted((luminance(colour[name]), luminance(colour[ground])), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= least, (name, ground)

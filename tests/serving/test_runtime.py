@@ -1,0 +1,99 @@
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tiny_bundles
+from chainrule.errors import DataError
+from chainrule.serving import bundle, runtime
+from tiny_bundles import with_graph
+
+
+def opened(folder: Path, **options: Any) -> runtime.Session:
+    asked = {"variant": None, "device": "cpu", "threads": 1} | options
+    return runtime.open_session(bundle.read(folder, "digits", "1"), **asked)
+
+
+def images(items: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (items, 1, 8, 8), dtype=np.uint8)
+
+
+def test_a_session_answers_as_the_weights_say(tmp_path: Path) -> None:
+    session = opened(tiny_bundles.image_bundle(tmp_path / "image", shift=3.0))
+    assert (session.variant, session.device, session.provider) == ("fp32", "cpu", "CPUExecutionProvider")
+    found = session.run({"image": images(5)})
+    expected = images(5).reshape(5, 64).astype(np.float32) / 255 @ tiny_bundles.image_weights() + 3
+    np.testing.assert_allclose(found["logits"], expected, atol=1e-5)
+
+
+def test_threads_share_one_session(tmp_path: Path) -> None:
+    session = opened(tiny_bundles.image_bundle(tmp_path / "image"))
+    expected = [session.run({"image": images(3, seed)})["logits"] for seed in range(4)]
+    wrong: list[int] = []
+
+    def run(seed: int) -> None:
+        found = [session.run({"image": images(3, seed)})["logits"] for _ in range(200)]
+        wrong.extend(seed for logits in found if not np.array_equal(logits, expected[seed]))
+
+    threads = [threading.Thread(target=run, args=[seed]) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.skipif(runtime.gpu(), reason="there is a GPU")
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_a_device_that_is_not_here_is_an_error(device: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"--device {device}: no NVIDIA driver"):
+        opened(tiny_bundles.image_bundle(tmp_path / "image"), device=device)
+
+
+def test_auto_takes_what_is_here() -> None:
+    assert runtime.device_for("auto") == ("cuda" if runtime.gpu() else "cpu")
+    with pytest.raises(DataError, match="no such device"):
+        runtime.device_for("tpu")
+
+
+def test_a_provider_that_does_not_come_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As ONNX Runtime does without CUDA's libraries: it falls back without a word.
+    monkeypatch.setattr(runtime, "gpu", lambda: True)
+    monkeypatch.setattr(runtime, "_providers", lambda device: ["CPUExecutionProvider"])
+    monkeypatch.setattr("onnxruntime.preload_dlls", lambda: None)
+    with pytest.raises(DataError, match="cuda was asked for, but ONNX Runtime gives CPUExecutionProvider"):
+        opened(tiny_bundles.image_bundle(tmp_path / "image"), device="cuda")
+
+
+def test_the_variant_that_suits_the_device_is_taken(tmp_path: Path) -> None:
+    read = bundle.read(tiny_bundles.image_bundle(tmp_path / "image"), "digits", "1")
+    assert runtime.variant_for(read, None, "cpu") == "fp32"
+    read.variants.update(int8=Path("i"), fp16=Path("f"))
+    assert [runtime.variant_for(read, None, device) for device in ("cpu", "cuda")] == ["int8", "fp16"]
+    assert runtime.variant_for(read, "fp32", "cpu") == "fp32"
+    del read.variants["int8"]
+    with pytest.raises(DataError, match="has no variant int8; it has fp16, fp32"):
+        runtime.variant_for(read, "int8", "cpu")
+
+
+def test_an_opset_from_the_future_is_refused_with_the_reason(tmp_path: Path) -> None:
+    folder = tiny_bundles.image_bundle(tmp_path / "image")
+    with pytest.raises(DataError, match=r"model\.onnx: ONNX Runtime .* cannot load it: .*opset"):
+        opened(with_graph(folder, tiny_bundles.image_graph(opset=999)))
+
+
+@pytest.mark.parametrize("content", [b"", b"ORTM", b"\x08\x00\x00\x00ORTM" + bytes(100)])
+def test_what_is_no_graph_is_refused(content: bytes, tmp_path: Path) -> None:
+    folder = tiny_bundles.image_bundle(tmp_path / "image")
+    with pytest.raises(DataError, match=r"model\.onnx: "):
+        opened(with_graph(folder, content))
+
+
+def test_a_graph_that_is_not_what_the_signature_says_is_refused(tmp_path: Path) -> None:
+    folder = tiny_bundles.image_bundle(tmp_path / "image")
+    with pytest.raises(DataError, match=r"the graph has .*input_ids.* but signature.json says .*image"):
+        opened(with_graph(folder, tiny_bundles.text_graph()))
+    with pytest.raises(DataError, match="export the bundle again"):
+        opened(with_graph(folder, tiny_bundles.image_graph(labels=7)))

@@ -1,0 +1,162 @@
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainrule.serving import registry_client, watch
+from chainrule.serving.errors import Refusal
+from chainrule.serving.models import Models, Options
+from tiny_store import export, point, promote
+
+IMAGE = np.zeros((1, 1, 8, 8), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "SECONDS", 0.01)
+    monkeypatch.setattr(watch, "REGISTRY_SECONDS", 0.02)
+    monkeypatch.setattr(watch, "RETRY_SECONDS", 0.05)
+
+
+def go(root: Path, test: Callable[[Models], Awaitable[None]], registry: str | None = None) -> None:
+    async def main() -> None:
+        models = Models(Options(device="cpu"))
+        watching = asyncio.ensure_future(watch.watch(models, root, registry))
+        try:
+            await asyncio.wait_for(test(models), 20)
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+            await models.close()
+
+    asyncio.run(main())
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        await asyncio.sleep(0.005)
+
+
+def version(models: Models, name: str = "digits") -> str | None:
+    try:
+        return models.get(name).version
+    except Refusal:
+        return None
+
+
+def test_a_champion_replaces_the_export_and_is_replaced(tmp_path: Path) -> None:
+    export(tmp_path, "digits", shift=0.5)
+
+    async def test(models: Models) -> None:
+        await until(lambda: models.ready)
+        assert version(models) == "0"
+        promote(tmp_path, "digits", "1", shift=1.0)
+        await until(lambda: version(models) == "1")
+        promote(tmp_path, "digits", "2", shift=2.0)
+        await until(lambda: version(models) == "2")
+        answer = await models.get("digits").infer({"image": IMAGE})
+        assert answer.outputs["logits"][0, 0] == 2.0
+
+    go(tmp_path, test)
+
+
+def test_a_bad_champion_leaves_the_old_and_is_tried_again(tmp_path: Path) -> None:
+    promote(tmp_path, "digits", "1")
+
+    async def test(models: Models) -> None:
+        await until(lambda: models.ready)
+        folder = promote(tmp_path, "digits", "2")
+        card = (folder / "MODEL_CARD.md").read_text()
+        (folder / "MODEL_CARD.md").write_text("forged")
+        await until(lambda: "digits" in models.reasons())
+        assert "sha256" in models.reasons()["digits"]
+        assert version(models) == "1"
+        (folder / "MODEL_CARD.md").write_text(card)
+        await until(lambda: version(models) == "2")
+        assert models.reasons() == {}
+        point(tmp_path, "digits", "nonsense")
+        await until(lambda: "digits" in models.reasons())
+        assert version(models) == "2"
+
+    go(tmp_path, test)
+
+
+def test_a_model_that_is_unloaded_stays_so_until_it_changes(tmp_path: Path) -> None:
+    promote(tmp_path, "digits", "1")
+
+    async def test(models: Models) -> None:
+        await until(lambda: models.ready)
+        await models.unload("digits")
+        await asyncio.sleep(0.1)
+        assert version(models) is None
+        promote(tmp_path, "digits", "2")
+        await until(lambda: version(models) == "2")
+
+    go(tmp_path, test)
+
+
+def test_nothing_to_serve_is_said_until_there_is(tmp_path: Path) -> None:
+    async def test(models: Models) -> None:
+        await until(lambda: "store" in models.reasons())
+        assert not models.ready
+        export(tmp_path, "digits")
+        await until(lambda: models.ready)
+        assert "store" not in models.reasons()
+
+    go(tmp_path, test)
+
+
+def test_a_registry_that_is_down_leaves_what_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    promote(tmp_path, "digits", "1")
+    down = True
+
+    def fetch(uri: str, root: Path) -> list[str]:
+        if down:
+            return [f"{uri} does not answer"]
+        if not (root / "models/served/digits/2").exists():
+            promote(root, "digits", "2")
+        return []
+
+    monkeypatch.setattr(registry_client, "fetch_champions", fetch)
+
+    async def test(models: Models) -> None:
+        nonlocal down
+        await until(lambda: models.ready)
+        assert version(models) == "1"
+        assert models.reasons() == {"registry": "http://registry does not answer"}
+        down = False
+        await until(lambda: version(models) == "2")
+        await until(lambda: models.reasons() == {})
+
+    go(tmp_path, test, "http://registry")
+
+
+def test_what_nobody_foresaw_does_not_end_the_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    promote(tmp_path, "digits", "1")
+
+    def fetch(uri: str, root: Path) -> list[str]:
+        raise KeyError("model_version")
+
+    monkeypatch.setattr(registry_client, "fetch_champions", fetch)
+    real = watch.store.wanted
+
+    def wanted(name: str, place: watch.Place) -> object:
+        if place.path.read_text() == "odd":
+            raise OSError("input/output error")
+        return real(name, place)
+
+    monkeypatch.setattr(watch.store, "wanted", wanted)
+
+    async def test(models: Models) -> None:
+        await until(lambda: models.ready)
+        assert "KeyError" in models.reasons()["registry"]
+        point(tmp_path, "digits", "odd")
+        await until(lambda: "digits" in models.reasons())
+        promote(tmp_path, "digits", "2")
+        await until(lambda: version(models) == "2")
+
+    go(tmp_path, test, "http://registry")

@@ -1,0 +1,254 @@
+import io
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from tokenizers import Tokenizer
+
+from chainrule.data import image as image_data
+from chainrule.data import text as text_data
+from chainrule.errors import ChainruleError, DataError
+from chainrule.tasks.image_classification import service as images
+from chainrule.tasks.text_classification import service as texts
+from chainrule.training.inputs import image as image_inputs
+from chainrule.training.inputs import text as text_inputs
+from chainrule.training.rows import to_inputs
+
+LIMITS = {"pixels": 1_000_000, "characters": 10_000}
+RULES = {"lowercase": False, "strip_html": True, "min_characters": 3, "max_characters": 2000}
+
+
+def signature(mode: str = "L", height: int = 8, width: int = 8, max_pixels: int = 10_000) -> dict[str, Any]:
+    return {
+        "labels": ["a", "b", "c"],
+        "inputs": [{"name": "image", "type": "UINT8", "shape": ["batch", len(mode), height, width]}],
+        "outputs": [{"name": "logits", "type": "FLOAT", "shape": ["batch", 3]}],
+        "preprocessing": {"mode": mode, "height": height, "width": width, "max_pixels": max_pixels},
+    }
+
+
+def encoded(pixels: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def validation_rows(project: Path, recipe: str) -> pd.DataFrame:
+    path = project / "data" / "split" / recipe / "validation.parquet"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there; `dvc repro` makes it")
+    return pd.read_parquet(path)
+
+
+# Images
+
+
+def test_validation_images_become_the_very_inputs_that_training_sees(project: Path) -> None:
+    rows = validation_rows(project, "digits")
+    facts = image_inputs.fit_facts(image_data.decode(rows["image"].tolist()), None)
+    trained = to_inputs(rows, "image", facts, None).take(torch.arange(len(rows)), None)["image"].numpy()
+    rules = image_inputs.preprocessing(facts, {"mode": "L", "size": None, "max_pixels": 10_000_000})
+    served = [
+        images.prepare(raw, signature() | {"preprocessing": rules}, None, **LIMITS)["image"] for raw in rows["image"]
+    ]
+    assert all(array.dtype == np.uint8 and array.flags.c_contiguous for array in served)
+    assert np.concatenate(served).tobytes() == np.ascontiguousarray(trained).tobytes()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP"])
+@pytest.mark.parametrize("side", [32, 41])
+def test_a_raw_image_is_cleaned_as_the_rows_were(mode: Any, kind: str, side: int) -> None:
+    raw = encoded(noise(side, 50, 3), kind)
+    clean, _ = image_data.normalise(raw, mode=mode, size=32, max_pixels=10_000)
+    expected = image_data.decode([clean]).transpose(0, 3, 1, 2)
+    found = images.prepare(raw, signature(mode, 32, 32), None, **LIMITS)
+    assert list(found) == ["image"]
+    assert found["image"].tobytes() == expected.tobytes()
+
+
+def test_sides_may_differ() -> None:
+    exact = noise(6, 9)
+    found = images.prepare(encoded(exact), signature("L", 6, 9), None, **LIMITS)["image"]
+    assert found.shape == (1, 1, 6, 9)
+    assert (found[0, 0] == exact).all()
+    assert images.prepare(encoded(noise(70, 40, 3)), signature("RGB", 6, 9), None, **LIMITS)["image"].shape == (
+        1,
+        3,
+        6,
+        9,
+    )
+
+
+def bomb() -> bytes:
+    """A PNG of 30,000 by 30,000 pixels in a few dozen bytes of header."""
+    small = bytearray(encoded(noise(8, 8)))
+    small[16:24] = (30_000).to_bytes(4, "big") * 2
+    small[29:33] = zlib.crc32(bytes(small[12:29])).to_bytes(4, "big")
+    return bytes(small)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "not an image that can be read"),
+        (b"GIF", "not an image that can be read"),
+        (b"%PDF-1.7 something", "send PNG, JPEG, WebP, GIF or BMP"),
+        (encoded(noise(4, 4), "TIFF"), "send PNG, JPEG, WebP, GIF or BMP"),
+        (encoded(noise(8, 8))[:60], "cannot be read"),
+        (b"RIFF\x00\x00\x00\x00WAVE" + bytes(40), "cannot be read: not an image of a known format"),
+        (encoded(noise(101, 100)), "at most 10,000"),
+        (bomb(), "too many pixels"),
+        ("a text", "takes an image, not a text"),
+    ],
+)
+def test_what_is_no_image_is_refused_in_words(content: bytes | str, says: str) -> None:
+    with pytest.raises(DataError, match=says) as caught:
+        images.prepare(content, signature(), None, **LIMITS)
+    assert "\n" not in str(caught.value)
+    assert "0x" not in str(caught.value)
+
+
+def test_the_servers_own_limit_counts_too() -> None:
+    with pytest.raises(DataError, match="at most 99"):
+        images.prepare(encoded(noise(10, 10)), signature(), None, pixels=99, characters=0)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_damaged_images_are_refused_or_read_but_never_break(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    kind = ["PNG", "JPEG", "BMP", "GIF", "WEBP"][seed % 5]
+    raw = np.frombuffer(encoded(noise(20, 20, 3, seed=seed), kind), np.uint8).copy()
+    raw[rng.integers(4, len(raw), 12)] = rng.integers(0, 256, 12)
+    content = raw[: rng.integers(5, len(raw) + 1)].tobytes()
+    try:
+        found = images.prepare(content, signature(), None, **LIMITS)["image"]
+    except DataError:
+        return
+    assert found.shape == (1, 1, 8, 8)
+
+
+# Texts
+
+
+def text_signature() -> dict[str, Any]:
+    return {
+        "labels": ["negative", "positive"],
+        "outputs": [{"name": "logits"}],
+        "preprocessing": {"normalise": RULES, "tokenizer": "tokenizer.json", "max_length": 24, "pad_id": 0},
+    }
+
+
+@pytest.fixture(scope="module")
+def facts() -> dict[str, Any]:
+    rows = ["the film was dull and long", "a brilliant plot, really naïve!", "not my film & not yours"] * 20
+    return text_inputs.fit_facts(rows, {"vocabulary": 200, "max_length": 24})
+
+
+@pytest.fixture(scope="module")
+def tokenizer(facts: dict[str, Any]) -> Tokenizer:
+    return Tokenizer.from_str(facts["tokenizer"])
+
+
+def same_as_training(rows: pd.DataFrame, facts: dict[str, Any], raws: list[Any], card: dict[str, Any]) -> None:
+    """Every text, alone, gives the tokens of its row in training's batch; the rest of that row is padding."""
+    trained = to_inputs(rows, "text", facts, None).take(torch.arange(len(rows)), None)
+    tokenizer = Tokenizer.from_str(facts["tokenizer"])
+    for row, raw in enumerate(raws):
+        served = texts.prepare(raw, card, tokenizer, **LIMITS)
+        assert set(served) == {"input_ids", "attention_mask"}
+        length = served["input_ids"].shape[1]
+        for name, fill in (("input_ids", facts["pad_id"]), ("attention_mask", 0)):
+            whole = trained[name][row].numpy()
+            assert served[name].dtype == whole.dtype
+            assert served[name].tobytes() == whole[None, :length].tobytes()
+            assert (whole[length:] == fill).all()
+
+
+def test_validation_texts_become_the_very_inputs_that_training_sees(project: Path) -> None:
+    rows = validation_rows(project, "reviews")
+    folder = project / "models" / "finetuned" / "reviews"
+    if not (folder / text_inputs.TOKENIZER).is_file():
+        pytest.skip("no fine-tuned reviews here; `dvc repro` makes them")
+    facts = text_inputs.load_facts(folder)
+    card = text_signature() | {"preprocessing": text_inputs.preprocessing(facts, RULES)}
+    same_as_training(rows, facts, rows["text"].tolist(), card)
+
+
+def test_raw_texts_are_cleaned_as_the_rows_were(facts: dict[str, Any]) -> None:
+    raws = [b"<p>the film&amp;plot</p>", "  a naïve\u200b \tplot ".encode(), "naïve film".encode("cp1252")]
+    raws += [b"the film was long and dull " * 20]
+    clean = [text_data.normalise(raw, **RULES)[0] for raw in raws]
+    same_as_training(pd.DataFrame({"text": clean}), facts, raws, text_signature())
+    same_as_training(pd.DataFrame({"text": clean[:2]}), facts, [raw.decode() for raw in raws[:2]], text_signature())
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "the text is empty"),
+        ("<p> </p>", "the text is empty"),
+        ("no", "too short: 2 characters, at least 3"),
+        ("long " * 500, "too long: 2499 characters, at most 2000"),
+        ("x" * 10_001, "at most 10,000 characters"),
+        (b"x" * 40_001, "at most 10,000 characters"),
+        (b"\x81\x8d\x00\xff", "cannot be read"),
+        ("a \ud800 film", "not valid Unicode at character 2"),
+        ("<!--" * 2_500, "too much markup"),
+        ("&lt;!--" * 1_400, "too much markup"),
+    ],
+)
+def test_what_is_no_text_is_refused_in_words(tokenizer: Tokenizer, content: bytes | str, says: str) -> None:
+    with pytest.raises(DataError, match=says) as caught:
+        texts.prepare(content, text_signature(), tokenizer, **LIMITS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bundle_without_a_tokenizer_says_so() -> None:
+    with pytest.raises(DataError, match="no tokenizer"):
+        texts.prepare("a film", text_signature(), None, **LIMITS)
+
+
+# Answers
+
+
+@pytest.mark.parametrize("service", [images, texts])
+def test_an_answer_is_sorted_and_sums_to_one(service: Any) -> None:
+    logits = np.array([[1.0, 3.0, 2.0]], np.float32)
+    found = service.answer({"logits": logits}, signature())
+    assert [label for label, _ in found] == ["b", "c", "a"]
+    assert sum(chance for _, chance in found) == pytest.approx(1)
+    assert found[0][1] == pytest.approx(float(np.exp(3) / np.exp([1, 2, 3]).sum()))
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_large_logits_and_ties_are_no_trouble(kind: type) -> None:
+    found = images.answer({"logits": np.array([[-60_000, 60_000, 60_000]], kind)}, signature())
+    assert found == [("b", 0.5), ("c", 0.5), ("a", 0.0)]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_none_is_the_models_fault_not_the_senders(bad: float) -> None:
+    with pytest.raises(ChainruleError, match="not finite") as caught:
+        images.answer({"logits": np.array([[0.0, bad, 1.0]], np.float32)}, signature())
+    assert not isinstance(caught.value, DataError)
+
+
+def test_the_faces_load_nothing_of_the_training_side() -> None:
+    program = (
+        "import sys, chainrule.tasks.image_classification.service, chainrule.tasks.text_classification.service\n"
+        "heavy = {'torch', 'transformers', 'dvc', 'prefect', 'pandas', 'mlflow', 'scipy', 'sklearn', 'pyarrow'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

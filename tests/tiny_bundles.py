@@ -1,0 +1,177 @@
+"""Bundles small enough to make in milliseconds, as export writes them: one for images, one for texts.
+
+Both graphs are linear, so what they answer can be said in NumPy; `shift` is added to every logit, which tells versions
+apart.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from chainrule.exporting import bundle
+
+DIGITS = tuple("0123456789")
+FEELINGS = ("negative", "positive")
+WORDS = ("[PAD]", "[UNK]", "a", "bad", "film", "fine", "good", "great", "plot", "poor", "the")
+MAX_LENGTH = 32
+OPSET = 20
+
+
+def image_weights(labels: int = 10, seed: int = 0) -> np.ndarray:
+    """Weights float32 [64, labels] of the image graph: logits = pixels / 255 @ weights + shift."""
+    return np.random.default_rng(seed).normal(size=(64, labels)).astype(np.float32)
+
+
+def text_weights(seed: int = 0) -> np.ndarray:
+    """Embeddings float32 [words, 2] of the text graph: logits = mean over real tokens of the words' rows + shift."""
+    return np.random.default_rng(seed).normal(size=(len(WORDS), len(FEELINGS))).astype(np.float32)
+
+
+def image_graph(labels: int = 10, shift: float = 0.0, seed: int = 0, opset: int = OPSET) -> onnx.ModelProto:
+    """image uint8 [batch, 1, 8, 8] to logits [batch, labels]."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["pixels"], ["flat"], axis=1),
+        helper.make_node("Div", ["flat", "full"], ["scaled"]),
+        helper.make_node("MatMul", ["scaled", "weights"], ["product"]),
+        helper.make_node("Add", ["product", "shift"], ["logits"]),
+    ]
+    constants = {
+        "full": np.float32(255.0).reshape(()),
+        "weights": image_weights(labels, seed),
+        "shift": np.float32(shift).reshape(()),
+    }
+    return _model(
+        nodes,
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", 1, 8, 8])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", labels])],
+        constants,
+        opset,
+    )
+
+
+def text_graph(shift: float = 0.0, seed: int = 0) -> onnx.ModelProto:
+    """input_ids and attention_mask, int64 [batch, sequence], to logits [batch, 2]."""
+    nodes = [
+        helper.make_node("Gather", ["embeddings", "input_ids"], ["states"]),
+        helper.make_node("Cast", ["attention_mask"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["real", "last"], ["weights"]),
+        helper.make_node("Mul", ["states", "weights"], ["kept"]),
+        helper.make_node("ReduceSum", ["kept", "second"], ["total"], keepdims=0),
+        helper.make_node("ReduceSum", ["real", "second"], ["tokens"], keepdims=1),
+        helper.make_node("Max", ["tokens", "one"], ["divisor"]),
+        helper.make_node("Div", ["total", "divisor"], ["mean"]),
+        helper.make_node("Add", ["mean", "shift"], ["logits"]),
+    ]
+    constants = {
+        "embeddings": text_weights(seed),
+        "last": np.array([2]),
+        "second": np.array([1]),
+        "one": np.float32(1.0).reshape(()),
+        "shift": np.float32(shift).reshape(()),
+    }
+    return _model(
+        nodes,
+        [
+            helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"])
+            for name in ("input_ids", "attention_mask")
+        ],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(FEELINGS)])],
+        constants,
+        OPSET,
+    )
+
+
+def image_bundle(
+    folder: Path, *, shift: float = 0.0, seed: int = 0, labels: tuple[str, ...] = DIGITS, **signature: Any
+) -> Path:
+    """Write the image bundle into `folder`, which must not exist; keywords replace keys of its signature."""
+    graph = image_graph(len(labels), shift, seed)
+    content = {
+        **_signature("digits", "image", graph, labels),
+        "preprocessing": {"mode": "L", "height": 8, "width": 8, "max_pixels": 1_000_000},
+        "padding": {},
+        **signature,
+    }
+    bundle.write(folder, graph.SerializeToString(deterministic=True), content, "# digits\n\nA tiny model.\n", None)
+    return folder
+
+
+def text_bundle(folder: Path, *, shift: float = 0.0, seed: int = 0, **signature: Any) -> Path:
+    """Write the text bundle into `folder`, which must not exist; keywords replace keys of its signature."""
+    graph = text_graph(shift, seed)
+    content = {
+        **_signature("reviews", "text", graph, FEELINGS),
+        "preprocessing": {
+            "normalise": {"lowercase": True, "strip_html": True, "min_characters": 1, "max_characters": 2000},
+            "tokenizer": "tokenizer.json",
+            "max_length": MAX_LENGTH,
+            "pad_id": 0,
+        },
+        "padding": {"input_ids": 0, "attention_mask": 0},
+        **signature,
+    }
+    card = "# reviews\n\nA tiny model.\n"
+    bundle.write(folder, graph.SerializeToString(deterministic=True), content, card, tokenizer())
+    return folder
+
+
+def tokenizer() -> str:
+    """Content of a tokenizer.json over WORDS: lower case, split at spaces and signs, cut at MAX_LENGTH."""
+    import tokenizers
+
+    words = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({word: place for place, word in enumerate(WORDS)}, unk_token="[UNK]")
+    )
+    words.normalizer = tokenizers.normalizers.Lowercase()
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    words.enable_truncation(MAX_LENGTH)
+    return str(words.to_str())
+
+
+def resum(folder: Path) -> None:
+    """Write SHA256SUMS anew, as one would who changes a bundle on purpose."""
+    files = sorted(path for path in folder.iterdir() if path.name != bundle.SUMS)
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    (folder / bundle.SUMS).write_text("".join(lines))
+
+
+def with_graph(folder: Path, model: onnx.ModelProto | bytes) -> Path:
+    """Replace the graph of a bundle, hashes and all."""
+    content = model if isinstance(model, bytes) else model.SerializeToString()
+    (folder / bundle.GRAPH).write_bytes(content)
+    resum(folder)
+    return folder
+
+
+def _model(
+    nodes: list[Any], inputs: list[Any], outputs: list[Any], constants: dict[str, np.ndarray], opset: int
+) -> onnx.ModelProto:
+    weights = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "tiny", inputs, outputs, weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+
+
+def _signature(recipe: str, modality: str, model: onnx.ModelProto, labels: tuple[str, ...]) -> dict[str, Any]:
+    def tensor(value: Any) -> dict[str, Any]:
+        kind = TensorProto.DataType.Name(value.type.tensor_type.elem_type)
+        axes = value.type.tensor_type.shape.dim
+        return {"name": value.name, "type": kind, "shape": [axis.dim_param or axis.dim_value for axis in axes]}
+
+    return {
+        "recipe": recipe,
+        "task": f"{modality}_classification",
+        "modality": modality,
+        "net": {"name": "linear"},
+        "labels": list(labels),
+        "inputs": [tensor(value) for value in model.graph.input],
+        "outputs": [tensor(value) for value in model.graph.output],
+        "postprocessing": "softmax",
+        "scores": {"rows": 100, "accuracy": {"value": 0.9, "low": 0.85, "high": 0.95}},
+        "variants": {"fp32": {"file": "model.onnx"}},
+        "versions": {"opset": OPSET, "onnx": onnx.__version__, "torch": "none"},
+    }
