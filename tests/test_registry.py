@@ -51,4 +51,101 @@ def test_a_version_says_which_aliases_point_to_it(store: tuple[Any, str, str]) -
     client, experiment, run_id = store
     registry.register(client, "served", logged_model(client, experiment, run_id), run_id, {})
     client.set_registered_model_alias("served", "champion", "1")
-    assert registry.versions(client, "served")[0].aliases == ("champion",)
+    assert registry.versions(client, "served")[0].aliases == ("challenger", "champion")
+
+
+# ---- challengers
+
+
+def challenger(client: Any, recipe: str) -> int | None:
+    return registry.aliases(client, recipe).get("challenger")
+
+
+def test_the_newest_version_is_the_challenger(store: tuple[Any, str, str]) -> None:
+    client, experiment, run_id = store
+    for _ in range(2):
+        registry.register(client, "challenging", logged_model(client, experiment, run_id), run_id, {})
+    assert challenger(client, "challenging") == 2
+    found = [(move.before, move.after, move.action) for move in registry.moves(client, "challenging")]
+    assert found == [(1, 2, "register"), (None, 1, "register")]
+
+
+def test_a_version_that_was_champion_does_not_challenge_again(store: tuple[Any, str, str]) -> None:
+    client, experiment, run_id = store
+    registry.register(client, "had-its-turn", logged_model(client, experiment, run_id), run_id, {})
+    model = logged_model(client, experiment, run_id)
+    registry.register(client, "had-its-turn", model, run_id, {})
+    for before, after, action in ((None, 1, "promote"), (1, 2, "promote"), (2, 1, "rollback")):
+        registry.move_alias(client, "had-its-turn", champion_move(before, after, action))
+    # A sender that died before it could note how far it came registers again.
+    registry.register(client, "had-its-turn", model, run_id, {})
+    assert registry.aliases(client, "had-its-turn") == {"champion": 1}
+
+
+# ---- moves
+
+
+def champion_move(before: int | None, after: int, action: str = "promote", reason: str = "better") -> registry.Move:
+    return registry.new_move("champion", action, before, after, reason)
+
+
+def test_a_move_is_recorded_with_all_about_it_however_often(store: tuple[Any, str, str]) -> None:
+    client, experiment, run_id = store
+    registry.register(client, "moving", logged_model(client, experiment, run_id), run_id, {})
+    move = champion_move(None, 1, reason="  better\n \x1b by far ")
+    registry.move_alias(client, "moving", move)
+    registry.record_move(client, "moving", move)
+    assert registry.aliases(client, "moving") == {"champion": 1}
+    assert [found for found in registry.moves(client, "moving") if found.alias == "champion"] == [move]
+    became, registered = [found for found in registry.moves(client, "moving") if found.alias == "challenger"]
+    assert [(found.before, found.after) for found in (registered, became)] == [(None, 1), (1, None)]
+    assert move.reason == "better by far"
+    assert "@" in move.by
+
+
+def test_only_the_newest_moves_are_kept(store: tuple[Any, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    client, experiment, run_id = store
+    monkeypatch.setattr(registry, "KEPT_MOVES", 3)
+    for _ in range(2):
+        registry.register(client, "restless", logged_model(client, experiment, run_id), run_id, {})
+    for turn in range(5):
+        registry.move_alias(client, "restless", champion_move(2 - turn % 2, 1 + turn % 2, reason=str(turn)))
+    found = registry.moves(client, "restless")
+    assert [move.reason for move in found if move.alias == "champion"] == ["4", "3", "2"]
+    assert len([move for move in found if move.alias == "challenger"]) <= 3
+
+
+def test_a_move_with_the_longest_reason_fits_into_a_tag(store: tuple[Any, str, str]) -> None:
+    client, experiment, run_id = store
+    registry.register(client, "wordy", logged_model(client, experiment, run_id), run_id, {})
+    registry.move_alias(client, "wordy", champion_move(None, 1, reason='"ü' * 50_000))
+    [move] = [move for move in registry.moves(client, "wordy") if move.alias == "champion"]
+    assert len(move.reason) == registry.LONGEST_REASON
+    assert max(map(len, client.get_registered_model("wordy").tags.values())) <= 5000
+
+
+def history(*moves: tuple[str, int | None, int]) -> list[registry.Move]:
+    """Moves of the champion, given oldest first."""
+    return [
+        registry.Move("champion", action, before, after, str(place), "", "")
+        for place, (action, before, after) in enumerate(moves)
+    ][::-1]
+
+
+def test_rolling_back_again_and_again_goes_back_in_time() -> None:
+    moves = [("promote", None, 1), ("promote", 1, 2), ("promote", 2, 3)]
+    assert registry.former_champions(history(*moves), 3) == [2, 1]
+    moves.append(("rollback", 3, 2))
+    assert registry.former_champions(history(*moves), 2) == [1]
+    moves.append(("rollback", 2, 1))
+    assert registry.former_champions(history(*moves), 1) == []
+    moves.append(("promote", 1, 3))
+    assert registry.former_champions(history(*moves), 3) == [1]
+
+
+def test_where_the_alias_points_is_believed_over_the_record() -> None:
+    moves = history(("promote", None, 1), ("promote", 1, 2))
+    assert registry.former_champions(moves, 7) == [2, 1]
+    assert registry.former_champions([], 7) == []
+    assert registry.former_champions(history(("promote", 7, 2)), 2) == [7]
+    assert registry.former_champions(moves, None) == [1]
