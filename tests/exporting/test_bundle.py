@@ -57,7 +57,23 @@ def test_a_bundle_holds_its_files_and_no_more(tmp_path: Path) -> None:
     texts = written(tmp_path / "texts", tokenizer='{"a": "ä"}')
     assert json.loads((texts / "tokenizer.json").read_text(encoding="utf-8")) == {"a": "ä"}
     assert (texts / "model.onnx").read_bytes() == b"graph"
-    assert json.loads((texts / "signature.json").read_text(encoding="utf-8")) == SIGNATURE
+    assert json.loads((texts / "signature.json").read_text(encoding="utf-8")) == {
+        **SIGNATURE,
+        "variants": {"fp32": {"file": "model.onnx"}},
+    }
+
+
+def test_variants_lie_beside_the_graph_and_the_signature_names_them(tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    bundle.write(folder, b"graph", SIGNATURE, "card", None, {"int8": b"small", "fp16": b"half"})
+    assert (folder / "model.int8.onnx").read_bytes() == b"small"
+    assert (folder / "model.fp16.onnx").read_bytes() == b"half"
+    signature = json.loads((folder / "signature.json").read_text(encoding="utf-8"))
+    assert {name: entry["file"] for name, entry in signature["variants"].items()} == {
+        "fp32": "model.onnx", "int8": "model.int8.onnx", "fp16": "model.fp16.onnx",
+    }  # fmt: skip
+    named = {line.split("  ")[1] for line in (folder / bundle.SUMS).read_text().splitlines()}
+    assert named == {path.name for path in folder.iterdir()} - {bundle.SUMS}
 
 
 def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -98,3 +114,21 @@ def test_the_model_card_says_what_the_model_is_and_where_its_rows_come_from() ->
     assert card.startswith("# pets\n")
     assert "image_classification. Net: cnn. Labels: cat, café." in card
     assert "- kind: image_folder\n- note: two lines\n" in card
+
+
+def test_the_model_card_says_of_every_variant_what_it_costs_and_why_it_is_there_or_not() -> None:
+    variants = {
+        "fp32": {"bytes": 257723, "accuracy": 0.9911, "agreement": 1.0, "ships": True, "reason": "the reference"},
+        "int8": {"bytes": 91794, "accuracy": 0.9822, "agreement": 0.99, "ships": False, "reason": "loses too much"},
+    }
+    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, variants)
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in card.splitlines()
+        if line[:5] in ("| fp3", "| int")
+    ]
+    assert rows == [
+        ["fp32", "257,723", "0.9911", "1.0000", "yes: the reference"],
+        ["int8", "91,794", "0.9822", "0.9900", "no: loses too much"],
+    ]
+    assert "## Variants" not in bundle.model_card("pets", SIGNATURE, {}, REPORT)

@@ -12,6 +12,8 @@ import yaml
 
 from tiny_clone import environment, tiny, write_images
 
+BUILT = ("reports/", "measured/")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -29,7 +31,7 @@ def make_clone(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
             ["git", "ls-files", "-co", "--exclude-standard"], cwd=project, check=True, capture_output=True, text=True
         )
         for name in listed.stdout.splitlines():
-            if (project / name).is_file() and name != "dvc.lock" and not name.startswith("reports/"):
+            if (project / name).is_file() and name != "dvc.lock" and not name.startswith(BUILT):
                 (clone / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(project / name, clone / name)
         write_images(clone / "data" / "mine")

@@ -41,12 +41,12 @@ def to_onnx(
         )
     assert program is not None  # dynamo=True without a file name returns the program
     graph = program.model_proto
-    _strip(graph)
+    strip(graph)
     _name_axes(graph, names, dynamic)
     return graph
 
 
-def _strip(model: "onnx.ModelProto") -> None:
+def strip(model: "onnx.ModelProto") -> None:
     """Remove notes about where the graph came from, and inferred shapes, which quantisers stumble over."""
     del model.metadata_props[:]
     del model.graph.metadata_props[:]

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from chainrule.training.prediction import Inputs
 
 
-def session(graph: bytes, threads: int) -> "onnxruntime.InferenceSession":
-    """Return an ONNX Runtime session on the CPU."""
+def session(graph: bytes, threads: int, provider: str = "CPUExecutionProvider") -> "onnxruntime.InferenceSession":
+    """Return an ONNX Runtime session, on the CPU if not said otherwise."""
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(3)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(graph, options, providers=[provider])
 
 
 @torch.no_grad()

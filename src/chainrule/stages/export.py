@@ -1,13 +1,16 @@
 """Export: the fine-tuned model as an ONNX bundle that answers as the model does, or not at all."""
 
+import os
+from collections.abc import Callable
 from typing import Any
 
 from chainrule.errors import ChainruleError
 from chainrule.files import read_json, read_rows, write_json
-from chainrule.params.export import Export
-from chainrule.stages.job import Job, main
+from chainrule.params.export import Export, Variants
+from chainrule.stages.job import PARTIAL, Job, main
 
 BATCH_SIZE = 256
+CALIBRATION_BATCH = 32
 
 
 def export(job: Job) -> None:
@@ -15,7 +18,7 @@ def export(job: Job) -> None:
     import torch
 
     from chainrule import plugins
-    from chainrule.exporting import bundle, graph, parity
+    from chainrule.exporting import bundle, gate, graph, parity
     from chainrule.training import device, models, rows
 
     settings = job.section("export", Export)
@@ -28,7 +31,7 @@ def export(job: Job) -> None:
     content = onnx_model.SerializeToString(deterministic=True)
     runtime = parity.session(content, job.cores)
     validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
-    validation = rows.to_inputs(validation_rows, card["modality"], facts, None)
+    validation = rows.to_inputs(validation_rows, card["modality"], facts, card["classes"])
     report: dict[str, Any] = {
         "shapes": parity.at_shapes(model, runtime, task, facts),
         "validation": parity.on_rows(model, runtime, validation, model.inputs, BATCH_SIZE),
@@ -37,17 +40,98 @@ def export(job: Job) -> None:
     _refuse_difference(report, settings)
     metrics = read_json(job.dep("reports/{recipe}/metrics.json"))
     signature = _signature(job, onnx_model, card, facts, metrics)
+    job.say("makes and measures its variants")
+    made = {"fp32": content, **_make_variants(job, onnx_model, facts, settings.variants)}
+    table, latencies = gate.choose(made, validation, BATCH_SIZE, settings.variants)
+    report["variants"] = table
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
+    model_card = bundle.model_card(job.recipe, signature, source, metrics, table)
+    shipped = {name: made[name] for name in made if table[name]["ships"] and name != bundle.REFERENCE}
+    signature["variants"] = {
+        name: {"file": bundle.FILES[name], "bytes": table[name]["bytes"], "accuracy": table[name]["accuracy"]}
+        for name in (bundle.REFERENCE, *shipped)
+    }
     out = job.out("models/onnx/{recipe}")
-    bundle.write(
-        out, content, signature, bundle.model_card(job.recipe, signature, source, metrics), facts.get("tokenizer")
-    )
+    bundle.write(out, content, signature, model_card, facts.get("tokenizer"), shipped)
     write_json(job.out("reports/{recipe}/export.json"), report)
+    _keep_measured(job, {name: found | latencies.get(name, {}) for name, found in table.items()})
+    for name, found in table.items():
+        said = "in the bundle" if found["ships"] else "left out"
+        speed = gate.in_words(latencies.get(name))
+        job.say(
+            f"{name}: {found['bytes']:,} bytes, accuracy {found['accuracy']:.4f}, {speed}; {said}: {found['reason']}"
+        )
     job.run.headline({"export.agreement": report["validation"]["agreement"], "export.bytes": len(content)})
     job.run.model(out, bundle.GRAPH)
     largest = max(shape["max_difference"] for shape in report["shapes"])
     agreement = report["validation"]["agreement"]
     job.say(f"{len(content):,} bytes; logits differ by at most {largest:.1e}, validation agreement {agreement:.4f}")
+
+
+def _make_variants(job: Job, onnx_model: Any, facts: dict[str, Any], settings: Variants) -> dict[str, bytes]:
+    """Return int8 and fp16 as far as they are wanted; ChainruleError when a net has an operator that will not do."""
+    from chainrule.exporting import parity, variants
+
+    makers: dict[str, Callable[[], bytes]] = {
+        "int8": lambda: variants.int8(onnx_model, _calibration(job, onnx_model, facts, settings.calibration)),
+        "fp16": lambda: variants.fp16(onnx_model),
+    }
+    made = {}
+    for name, make in makers.items():
+        if getattr(settings, name) != "never":
+            try:
+                made[name] = make()
+                parity.session(made[name], 1)
+            except Exception as error:  # whatever a converter or ONNX Runtime finds wrong with an unforeseen graph
+                cause = " ".join(str(error).split())[:300]
+                raise ChainruleError(
+                    f"no {name} can be made of this net ({cause}); `export.variants.{name}: never` exports without"
+                ) from error
+    return made
+
+
+def _calibration(job: Job, onnx_model: Any, facts: dict[str, Any], count: int) -> Any:
+    """Yield batches of training rows, drawn by the recipe's seed, for a conv net; nothing for any other."""
+    from chainrule.exporting import gate, variants
+    from chainrule.training import rows
+
+    if not variants.is_convolutional(onnx_model):
+        return
+    training = read_rows(job.dep("data/split/{recipe}/train.parquet"))
+    training = training.sample(min(count, len(training)), random_state=job.seed)
+    drawn = rows.to_inputs(training, job.block["modality"], facts, None)
+    names = [value.name for value in onnx_model.graph.input]
+    for index in drawn.order(CALIBRATION_BATCH, None):
+        yield gate.feed(drawn, index, names)
+
+
+def _keep_measured(job: Job, table: dict[str, dict[str, Any]]) -> None:
+    """Write the variants with their times, as JSON and as a picture, to `measured/` and to MLflow.
+
+    Times are no function of the stage's inputs. So these files are none of its outputs, which DVC hashes, but metrics
+    and plots of the project (see dvc.yaml), each replaced in one step.
+    """
+    from chainrule.exporting import figure
+
+    numbers = job.root / "measured" / "metrics" / f"{job.recipe}.json"
+    picture = job.root / "measured" / "plots" / f"{job.recipe}.png"
+    for final in (numbers, picture):
+        partial = final.parent / PARTIAL / final.name
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        if final == numbers:
+            write_json(partial, table)
+        else:
+            figure.variants(table, partial)
+        os.replace(partial, final)
+    job.run.artifact(picture, "figures")
+    job.run.headline(
+        {
+            f"export.{name}.{key}": value
+            for name, found in table.items()
+            for key, value in found.items()
+            if isinstance(value, int | float)
+        }
+    )
 
 
 def _refuse_difference(report: dict[str, Any], settings: Export) -> None:
@@ -73,6 +157,8 @@ def _signature(
 
     from chainrule import plugins
 
+    task = plugins.load(f"tasks.{card['task']}", "model")
+
     def tensor(value: Any) -> dict[str, Any]:
         kind = onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type)
         axes = value.type.tensor_type.shape.dim
@@ -87,8 +173,10 @@ def _signature(
         "labels": card["classes"],
         "inputs": [tensor(value) for value in model.graph.input],
         "outputs": [tensor(value) for value in model.graph.output],
+        "padding": task.padding(facts),
         "preprocessing": preprocessing,
         "postprocessing": "softmax",
+        "temperature": 1.0,  # the graph has divided by the fitted one: nothing is left to do before the softmax
         "scores": {name: score for name, score in metrics["test"].items() if name != "per_class"},
         "versions": {
             "opset": max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),

@@ -1,0 +1,53 @@
+"""The picture of a graph's variants: size, latency and accuracy side by side."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chainrule.evaluation import style
+
+ABSENT = "#b8c2cc"
+
+
+def variants(table: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+    """Draw a bar per variant for bytes, milliseconds per call at each batch size, and validation accuracy.
+
+    table: by name, what `measured/tables/<recipe>.json` holds; what was not measured is said in words. Variants that
+    do not ship are grey.
+    """
+    names = list(table)
+    panels = (
+        ("bytes", "File size, kB", 1e-3, "{:,.0f}"),
+        ("batch_1_ms", "Batch 1, ms per call", 1.0, "{:.3g}"),
+        ("batch_32_ms", "Batch 32, ms per call", 1.0, "{:.3g}"),
+        ("accuracy", "Validation accuracy", 1.0, "{:.4f}"),
+    )
+    figure, grid = style.house_figure(11.2, 1.15 + 0.42 * len(names), columns=len(panels), sharey=True)
+    for axes, (key, title, scale, form) in zip(grid, panels, strict=True):
+        values = {name: table[name][key] * scale for name in names if key in table[name]}
+        for line, name in enumerate(names):
+            if name in values:
+                tone = style.BLUE if table[name]["ships"] else ABSENT
+                axes.barh(line, values[name], height=0.56, color=tone)
+            said = form.format(values[name]) if name in values else "not measured here"
+            if key.startswith("batch") and table[name].get("device") == "GPU":
+                said += " on a GPU"
+            tone = style.INK if name in values else style.FAINT
+            axes.annotate(
+                said, (values.get(name, 0), line), (4, 0),
+                textcoords="offset points", va="center", size=9, color=tone,
+            )  # fmt: skip
+        axes.set_xlim(0, max(values.values(), default=1) * 1.45)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_xticks([])
+        axes.grid(visible=False)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["bottom"].set_visible(False)
+        axes.set_title(title, loc="left", size=10, color=style.INK)
+    grid[0].set_yticks(range(len(names)), names)
+    shipped = ", ".join(name for name in names if table[name]["ships"])
+    figure.suptitle(
+        f"Variants of the graph; in the bundle (blue): {shipped}",
+        x=0.012, ha="left", size=12, weight="bold", color=style.INK,
+    )  # fmt: skip
+    style.save(figure, path)

@@ -1,0 +1,133 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, numpy_helper
+
+from chainrule.exporting import gate, parity, variants
+from exporting_cases import (
+    IMAGES,
+    TEXTS,
+    exported,
+    image_feeds,
+    image_model,
+    image_rows,
+    image_task,
+    text_model,
+    text_rows,
+    text_task,
+)
+
+
+@pytest.fixture(scope="module")
+def image_graph() -> onnx.ModelProto:
+    return exported(image_task, image_model(), IMAGES)
+
+
+@pytest.fixture(scope="module")
+def text_graph() -> onnx.ModelProto:
+    return exported(text_task, text_model(), TEXTS)
+
+
+def kinds(content: bytes) -> set[str]:
+    return {node.op_type for node in onnx.load_from_string(content).graph.node}
+
+
+def ends(graph: onnx.ModelProto) -> list[Any]:
+    return [*graph.graph.input, *graph.graph.output]
+
+
+def never() -> Iterator[dict[str, np.ndarray]]:
+    raise AssertionError("nobody asked for rows")
+    yield {}
+
+
+def test_a_net_is_convolutional_where_convolutions_hold_most_weights(
+    image_graph: onnx.ModelProto, text_graph: onnx.ModelProto
+) -> None:
+    assert variants.is_convolutional(image_graph)
+    assert not variants.is_convolutional(text_graph)
+
+
+def test_a_conv_net_becomes_int8_by_calibration(image_graph: onnx.ModelProto) -> None:
+    content = variants.int8(image_graph, image_feeds())
+    graph = onnx.load_from_string(content)
+    onnx.checker.check_model(graph, full_check=True)
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
+    quantised = [array for array in weights.values() if array.dtype == np.int8 and array.ndim == 4]
+    assert len(quantised) == sum(node.op_type == "Conv" for node in image_graph.graph.node)
+    # Seven bits: 255 * 64 * 2 is the most that a CPU without VNNI adds up in 16 bits.
+    assert all(np.abs(array.astype(int)).max() <= 64 for array in quantised)
+    assert not [array for array in weights.values() if array.dtype == np.float32 and array.size > 100]
+
+
+def test_an_encoder_becomes_int8_without_rows(text_graph: onnx.ModelProto) -> None:
+    content = variants.int8(text_graph, never())
+    onnx.checker.check_model(onnx.load_from_string(content))
+    assert {"MatMulInteger", "DynamicQuantizeLinear"} <= kinds(content)
+    assert len(content) < len(text_graph.SerializeToString()) * 0.75
+
+
+@pytest.mark.parametrize("which", ["image_graph", "text_graph"])
+def test_fp16_holds_weights_of_half_the_size_and_takes_and_gives_what_fp32_does(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    graph: onnx.ModelProto = request.getfixturevalue(which)
+    half = onnx.load_from_string(variants.fp16(graph))
+    onnx.checker.check_model(half, full_check=True)
+    weights = [tensor for tensor in half.graph.initializer if len(tensor.dims) > 1]
+    assert TensorProto.FLOAT16 in {tensor.data_type for tensor in weights}
+    assert TensorProto.FLOAT not in {tensor.data_type for tensor in weights}
+    assert ends(half) == ends(graph)
+
+
+@pytest.mark.parametrize("which", ["image_graph", "text_graph"])
+def test_every_variant_takes_what_fp32_takes_and_answers_nearly_alike(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    graph: onnx.ModelProto = request.getfixturevalue(which)
+    before = graph.SerializeToString(deterministic=True)
+    rows: Any = image_rows() if which == "image_graph" else text_rows()
+    names = [value.name for value in graph.graph.input]
+    feeds = [gate.feed(rows, index, names) for index in rows.order(8, None)]
+    made = {"fp32": before, "int8": variants.int8(graph, feeds), "fp16": variants.fp16(graph)}
+    assert graph.SerializeToString(deterministic=True) == before  # the graph given stays as it is
+    sessions = {name: parity.session(content, 1) for name, content in made.items()}
+    logits = {name: np.concatenate([s.run(None, feed)[0] for feed in feeds]) for name, s in sessions.items()}
+    spread = logits["fp32"].std()
+    assert np.abs(logits["int8"] - logits["fp32"]).max() < 0.5 * spread
+    assert np.abs(logits["fp16"] - logits["fp32"]).max() < 0.05 * spread
+    for name in ("int8", "fp16"):
+        found = onnx.load_from_string(made[name])
+        assert ends(found) == ends(graph)
+        assert all(tensor.data_location != TensorProto.EXTERNAL for tensor in found.graph.initializer)
+        assert not found.metadata_props
+
+
+SCRIPT = """
+import hashlib
+from exporting_cases import *
+from chainrule.exporting import variants
+image, text = exported(image_task, image_model(), IMAGES), exported(text_task, text_model(), TEXTS)
+small = [variants.int8(image, image_feeds()), variants.int8(text, [])]
+for content in [*small, variants.fp16(image), variants.fp16(text)]:
+    print(hashlib.sha256(content).hexdigest())
+"""
+
+
+@pytest.mark.integration
+def test_another_process_makes_the_same_bytes(project: Any) -> None:
+    answers = set()
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(project / "tests")}
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True
+        )
+        answers.add(done.stdout)
+    assert len(answers) == 1
+    assert len(answers.pop().split()) == 4

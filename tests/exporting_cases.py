@@ -1,0 +1,51 @@
+"""Small models with their tasks, their facts and what export makes of them."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+
+from chainrule.exporting import graph
+from chainrule.nets import cnn, encoder
+from chainrule.tasks.image_classification import model as image_task
+from chainrule.tasks.text_classification import model as text_task
+from chainrule.training.inputs.image import Inputs as Images
+from chainrule.training.inputs.text import Inputs as Texts
+
+IMAGES: dict[str, Any] = {"channels": 3, "height": 8, "width": 8, "mean": [0.4] * 3, "std": [0.2] * 3}
+TEXTS: dict[str, Any] = {"vocabulary": 60, "pad_id": 0, "unknown_id": 1, "max_length": 24}
+CLASSES = 3
+
+
+def image_model() -> torch.nn.Module:
+    torch.manual_seed(0)
+    model: torch.nn.Module = image_task.build(cnn.build(3, width=8, depth=2, dropout=0.0), IMAGES, CLASSES)
+    return model.eval()
+
+
+def text_model() -> torch.nn.Module:
+    torch.manual_seed(0)
+    net = encoder.build(60, 0, arch="bert", layers=1, width=32, heads=2, feed_forward=64, max_length=24, dropout=0.0)
+    return text_task.build(net, TEXTS, CLASSES).eval()
+
+
+def exported(task: Any, model: Any, facts: dict[str, Any]) -> onnx.ModelProto:
+    example = task.example(facts, 2, torch.Generator().manual_seed(0))
+    return graph.to_onnx(model, example, model.inputs, task.dynamic_shapes())
+
+
+def image_rows(count: int = 40) -> Images:
+    pixels = torch.randint(0, 256, (count, 8, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    return Images(pixels, torch.arange(count) % CLASSES, IMAGES)
+
+
+def text_rows(count: int = 40) -> Texts:
+    random = np.random.default_rng(1)
+    texts = [random.integers(2, 60, random.integers(3, 20)).tolist() for _ in range(count)]
+    return Texts(texts, torch.arange(count) % CLASSES, TEXTS)
+
+
+def image_feeds(batches: int = 3) -> list[dict[str, np.ndarray]]:
+    random = np.random.default_rng(2)
+    return [{"image": random.integers(0, 256, (8, 3, 8, 8), dtype=np.uint8)} for _ in range(batches)]
