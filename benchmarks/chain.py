@@ -72,8 +72,8 @@ def main() -> None:
 
 
 def emptied(clone: Path) -> Path:
-    """Remove what an earlier run left in git: dvc.lock and the reports."""
-    for path in [clone / "dvc.lock", *clone.glob("reports/*/*.json")]:
+    """Remove what an earlier run left in git: dvc.lock, the reports and the measurements."""
+    for path in [clone / "dvc.lock", *clone.glob("reports/*/*.json"), *clone.glob("measured/*/*")]:
         path.unlink(missing_ok=True)
     return clone
 

@@ -30,7 +30,8 @@ from typing import Any
 import common
 import yaml
 
-from chainrule.journal import is_held, sender_lock
+from chainrule.journal import sender_lock
+from chainrule.locks import is_held
 
 DATA_STAGES = ("ingest", "clean", "split", "augment")
 MODEL_STAGES = ("pretrain", "finetune", "evaluate", "export")

@@ -1,6 +1,8 @@
 """dvc.yaml: code deps equal the import closure of the stages, for every plug-in a recipe may name."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -156,9 +158,27 @@ def test_only_the_params_package_reads_params_yaml() -> None:
     assert {Path(reader).parent.name for reader in readers} == {"params"}
 
 
-def test_only_tracking_and_its_sender_and_the_registry_import_mlflow() -> None:
-    users = {path.stem for path in SOURCE.rglob("*.py") if "mlflow" in outside_imports(path)}
-    assert users <= {"tracking", "sender", "sending", "registry"}
+def test_only_tracking_and_the_registry_and_what_belongs_to_them_import_mlflow() -> None:
+    package = SOURCE / "chainrule"
+    users = {
+        path.relative_to(package).as_posix() for path in package.rglob("*.py") if "mlflow" in outside_imports(path)
+    }
+    tracking = {"tracking.py", "sender.py", "sending.py"}
+    assert users <= tracking | {"registry.py", "promotion.py", "commands/models.py"}
+
+
+SERVING_NEVER = HEAVY | {"dvc", "prefect", "pandas", "mlflow", "onnx", "pyarrow", "scipy", "sklearn"}
+
+
+def test_a_server_imports_nothing_that_training_needs() -> None:
+    package = SOURCE / "chainrule"
+    for path in [*package.glob("serving/*.py"), *package.glob("tasks/*/service.py"), package / "tasks" / "answers.py"]:
+        assert not outside_imports(path) & SERVING_NEVER, path
+    modules = [f"chainrule.serving.{path.stem}" for path in package.glob("serving/*.py") if path.stem != "__init__"]
+    modules += [f"chainrule.tasks.{path.parent.name}.service" for path in package.glob("tasks/*/service.py")]
+    program = f"import importlib, sys; [importlib.import_module(name) for name in {modules!r}]; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {name.partition(".")[0] for name in loaded} & SERVING_NEVER
 
 
 def test_plug_ins_import_nothing_of_the_project_but_errors() -> None:
