@@ -233,6 +233,7 @@ def test_errors_are_json_and_say_what_is_wrong(live, method, path, status):
     assert answer.status == status
     assert answer.headers["Content-Type"] == "application/json"
     assert isinstance(answer.json["error"], str) and answer.json["error"]
+    assert (answer.headers["Allow"] is not None) == (status == 405)
 
 
 def test_the_index_can_be_of_ready_models_only(live):
@@ -341,6 +342,19 @@ def test_what_is_no_image_or_text_for_the_model_is_refused(live, model, content,
     assert answer.json["error"]
 
 
+def test_a_body_without_json_is_one_item_and_is_answered_in_binary(live):
+    answer = live.ask("POST", "/v2/models/digits/infer", PIXELS[:1].tobytes(), Inference_Header_Content_Length="0")
+    length = int(answer.headers["Inference-Header-Content-Length"])
+    assert json.loads(answer.content[:length])["outputs"][0]["shape"] == [1, 10]
+    found = np.frombuffer(answer.content[length:], np.float32)
+    np.testing.assert_allclose(found, logits(PIXELS[:1])[0], rtol=1e-5, atol=1e-5)
+    for content in (b"", PIXELS.tobytes(), PIXELS.tobytes()[:63]):
+        refused = live.ask("POST", "/v2/models/digits/infer", content, Inference_Header_Content_Length="0")
+        assert refused.status == 400
+    refused = live.ask("POST", "/v2/models/reviews/infer", bytes(8), Inference_Header_Content_Length="0")
+    assert refused.status == 400 and "one input" in refused.json["error"]
+
+
 # ---- hostile clients
 
 
@@ -430,6 +444,15 @@ def test_many_clients_at_once_get_their_own_answers(live):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_fault_of_the_server_is_json_and_counted(tmp_path, monkeypatch, caplog):
+    with live_server.running(live_server.project(tmp_path)) as live:
+        monkeypatch.setattr("chainrule.serving.routes._described", lambda model: 1 / 0)
+        answer = live.ask("GET", "/models")
+        assert answer.status == 500 and "log" in answer.json["error"] and "division" not in answer.json["error"]
+        assert b'status="500"' in live.ask("GET", "/metrics").content
+    assert "ZeroDivisionError" in caplog.text
 
 
 # ---- its parts

@@ -123,6 +123,17 @@ def test_sizes_that_do_not_fit_are_refused(
     go(test, batch=8)
 
 
+def test_a_request_that_the_queue_could_never_hold_is_too_large(tmp_path: Path) -> None:
+    tiny_bundles.image_bundle(tmp_path / "1")
+
+    async def test(models: Models) -> None:
+        model = await models.load("digits", "1", tmp_path / "1")
+        assert (await refusal(model.infer({"image": np.zeros((5, 1, 8, 8), np.uint8)}))).status == 413
+        await model.infer({"image": np.zeros((4, 1, 8, 8), np.uint8)})
+
+    go(test, queue=4)
+
+
 def test_a_token_out_of_range_is_the_clients_fault_and_nobody_elses(tmp_path: Path) -> None:
     tiny_bundles.text_bundle(tmp_path / "1")
     mask = np.ones((1, 4), np.int64)
@@ -296,6 +307,33 @@ def test_unloading_answers_what_is_in_hand(tmp_path: Path) -> None:
         assert all(isinstance(answer, Answer) for answer in await asyncio.gather(*asked))
         assert models.index() == []
         assert (await refusal(models.unload("digits"))).status == 404
+
+    go(test)
+
+
+def test_unloading_waits_for_a_load_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_bundles.image_bundle(tmp_path / "1")
+    go_on = threading.Event()
+    real = runtime.open_session
+
+    def slow(*arguments: Any, **keywords: Any) -> runtime.Session:
+        go_on.wait(20)
+        return real(*arguments, **keywords)
+
+    async def test(models: Models) -> None:
+        await models.load("digits", "1", tmp_path / "1")
+        monkeypatch.setattr(runtime, "open_session", slow)
+        loading = asyncio.ensure_future(models.load("digits", "2", tmp_path / "1"))
+        await asyncio.sleep(0.05)
+        unloading = asyncio.ensure_future(models.unload("digits"))
+        await asyncio.sleep(0.05)
+        assert models.get("digits").version == "1"
+        go_on.set()
+        await asyncio.gather(loading, unloading)
+        assert models.index() == [] and models.serving() == []
+        with pytest.raises(Refusal) as caught:
+            models.get("digits")
+        assert caught.value.status in (404, 503)
 
     go(test)
 

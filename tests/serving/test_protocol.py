@@ -321,6 +321,32 @@ def test_a_header_length_beyond_the_body_is_refused(length):
     refused({"inputs": [entry()]}, "header", length=length)
 
 
+def test_a_body_without_json_is_one_item():
+    found = decode(np.array([1, 2, 3], "<f4").tobytes(), length=0)
+    assert found.inputs["x"].tolist() == [[1.0, 2.0, 3.0]]
+    assert found.outputs == [Wanted(OUTPUTS[0], binary=True)]
+    text = decode("süß".encode(), length=0, inputs=(tensor("BYTES", shape=(None, 1)),))
+    assert text.inputs["x"].tolist() == [["süß"]]
+
+
+@pytest.mark.parametrize("body", [b"", bytes(3), bytes(5), np.array([np.nan], "<f4").tobytes()])
+def test_a_body_without_json_that_does_not_fit_is_refused(body):
+    refused(body, length=0)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        (tensor(), tensor(name="z")),
+        (Tensor("x", "FP32", (None, None, None), ("batch", "a", "b")),),
+        (tensor("BYTES", shape=(None, 2)),),
+    ],
+)
+def test_a_body_without_json_is_refused_where_its_shape_is_not_plain(inputs):
+    refused(bytes(4), "binary", length=0, inputs=inputs)
+    refused(bytes(40), "too_large", 413, length=0, limits=Limits(elements=5))
+
+
 def test_truncated_and_overlong_binary_is_refused():
     head = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": 8}}]}
     body = binary(head, bytes(8))

@@ -1,15 +1,18 @@
+import base64
 import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
 import tiny_bundles
-from chainrule.serving import bundle, store
+from chainrule.errors import DataError
+from chainrule.serving import bundle, registry_client, store
 from chainrule.serving.registry_client import fetch_champions
 
 
@@ -217,3 +220,62 @@ def test_the_token_is_sent_and_no_password_is_said(
     for address in ("http://user:hidden@127.0.0.1:9", "http://user:hidden@x:y", "ftp://user:hidden@x"):
         (problem,) = fetch_champions(address, tmp_path)
         assert "hidden" not in problem
+
+
+def test_a_list_without_end_is_given_up(
+    registry: tuple[Registry, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, uri = registry
+    monkeypatch.setattr(registry_client, "MAX_PAGES", 3)
+    monkeypatch.setattr(known, "page", lambda place: {"next_page_token": "0"})
+    (problem,) = fetch_champions(uri, tmp_path)
+    assert "does not end" in problem and len(known.asked) == 3
+
+
+def test_files_and_answers_that_are_too_large_are_given_up(
+    registry: tuple[Registry, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, uri = registry
+    known.champions = {"digits": ("3", tiny_bundles.image_bundle(tmp_path / "d3"))}
+    monkeypatch.setattr(bundle, "GRAPH_BYTES", 1000)
+    known.changes = {"sha256": "0" * 64}
+    real = bundle.read
+    monkeypatch.setattr(bundle, "read", lambda *_: SimpleNamespace(sums={"model.onnx": "0" * 64}))
+    (problem,) = fetch_champions(uri, tmp_path / "root")
+    assert "model.onnx is larger than 1,000 bytes" in problem
+    monkeypatch.setattr(bundle, "read", real)
+    with pytest.raises(DataError, match="at most 1,000 are read"):
+        bundle.read(tmp_path / "d3", "digits", "3")
+    monkeypatch.setattr(bundle, "JSON_BYTES", 10)
+    (problem,) = fetch_champions(uri, tmp_path / "root")
+    assert "does not end" in problem
+
+
+def test_a_model_that_is_told_wrong_keeps_no_other_away(registry: tuple[Registry, str], tmp_path: Path) -> None:
+    known, uri = registry
+    known.champions = {
+        "digits": ("3", tiny_bundles.image_bundle(tmp_path / "d3")),
+        "reviews": ("8", tiny_bundles.text_bundle(tmp_path / "r8")),
+    }
+    real = known.answer
+
+    def answer(path: str, query: dict[str, str]) -> Any:
+        if path.endswith("model-versions/get") and query["name"] == "digits":
+            return {"model_version": {"tags": [{"value": "a tag without a key"}]}}
+        return real(path, query)
+
+    known.answer = answer  # type: ignore[method-assign]
+    (problem,) = fetch_champions(uri, tmp_path / "root")
+    assert problem.startswith("digits version 3: ") and "not understood" in problem
+    assert champion(tmp_path / "root", "reviews").version == "8"
+
+
+def test_a_password_may_have_any_sign(
+    registry: tuple[Registry, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, uri = registry
+    monkeypatch.delenv("MLFLOW_TRACKING_TOKEN", raising=False)
+    fetch_champions(uri.replace("//", "//user:p%40ss@"), tmp_path)
+    assert known.headers["Authorization"] == "Basic " + base64.b64encode(b"user:p@ss").decode()
+    (problem,) = fetch_champions("http://user:hid@den@127.0.0.1:9", tmp_path)
+    assert "den" not in problem

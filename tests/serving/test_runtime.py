@@ -67,6 +67,25 @@ def test_a_provider_that_does_not_come_is_an_error(tmp_path: Path, monkeypatch: 
         opened(tiny_bundles.image_bundle(tmp_path / "image"), device="cuda")
 
 
+def test_a_device_that_fails_in_a_run_is_an_error_and_not_the_cpu(tmp_path: Path) -> None:
+    from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
+
+    session = opened(tiny_bundles.image_bundle(tmp_path / "image"))
+
+    real = session.runtime._sess
+
+    class Failing:
+        def run(self, *_: object) -> None:
+            raise EPFail("the GPU fell off the bus")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+    session.runtime._sess = Failing()
+    with pytest.raises(EPFail):
+        session.run({"image": images(1)})
+
+
 def test_the_variant_that_suits_the_device_is_taken(tmp_path: Path) -> None:
     read = bundle.read(tiny_bundles.image_bundle(tmp_path / "image"), "digits", "1")
     assert runtime.variant_for(read, None, "cpu") == "fp32"

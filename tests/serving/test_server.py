@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -130,6 +131,10 @@ def test_under_load_sigterm_breaks_no_answer(start, tmp_path):
     for thread in threads:
         thread.join(20)
     assert set(statuses) == {200}
+    # What the server says it answered has arrived, and nothing was given up.
+    lines = [json.loads(line) for line in process.log.read_bytes().splitlines()]
+    assert sum(line.get("path") == "/v2/models/digits/infer" for line in lines) == len(statuses)
+    assert not any(line.get("logger") == "uvicorn.error" for line in lines)
 
 
 def test_it_is_alive_but_not_ready_while_a_model_is_broken(start, tmp_path):
@@ -198,3 +203,20 @@ def test_a_head_that_never_ends_is_dropped(tmp_path):
             assert time.monotonic() - began < 5
         pixels = np.zeros((1, 1, 8, 8), np.uint8)
         assert live.ask("POST", "/v2/models/digits/infer", body(len(pixels))).status == 200
+
+
+def test_a_client_that_never_reads_is_dropped(tmp_path, caplog):
+    with live_server.running(live_server.project(tmp_path), limits=Limits(body_seconds=0.5)) as live:
+        answers = 1000
+        with socket.socket() as client:
+            client.settimeout(10)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", live.port))
+            client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * answers)
+            time.sleep(3.5)
+            found = 0
+            with contextlib.suppress(ConnectionResetError):
+                while piece := client.recv(65536):
+                    found += len(piece)
+        assert 0 < found < answers * len(live.ask("GET", "/openapi.json").content) / 2
+    assert "Traceback" not in caplog.text

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "SECONDS", 0.01)
     monkeypatch.setattr(watch, "REGISTRY_SECONDS", 0.02)
     monkeypatch.setattr(watch, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "REGISTRY_START_SECONDS", 0.05)
 
 
 def go(root: Path, test: Callable[[Models], Awaitable[None]], registry: str | None = None) -> None:
@@ -160,3 +162,26 @@ def test_what_nobody_foresaw_does_not_end_the_watch(tmp_path: Path, monkeypatch:
         await until(lambda: version(models) == "2")
 
     go(tmp_path, test, "http://registry")
+
+
+def test_a_registry_that_never_ends_its_answer_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(tmp_path, "digits", "1")
+    release = threading.Event()
+
+    def fetch(uri: str, root: Path) -> list[str]:
+        release.wait(30)
+        return []
+
+    monkeypatch.setattr(registry_client, "fetch_champions", fetch)
+
+    async def test(models: Models) -> None:
+        await until(lambda: models.ready)
+        assert "not answered" in models.reasons()["registry"]
+        promote(tmp_path, "digits", "2")
+        await until(lambda: version(models) == "2")
+
+    go(tmp_path, test, "http://registry")  # and the end does not wait for it either
+    assert not release.is_set()
+    release.set()

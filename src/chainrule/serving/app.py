@@ -49,8 +49,9 @@ def create_app(context: Context, lifespan: Any = None) -> App:
         except Exception:
             _log.exception("request %s failed", request.id.decode())
             if request.status:
-                raise  # half an answer is out: the connection must end
-            await _refuse(context, request, Refusal(500, "the server failed; its log has the reason", "internal"))
+                _count(context, request)
+                raise  # an answer is out, perhaps half of it: the connection must end
+            await _refuse(context, request, Refusal(500, routes.FAILED, "internal"))
         _count(context, request)
 
     return app

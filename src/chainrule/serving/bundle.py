@@ -15,8 +15,8 @@ GRAPH, SIGNATURE, CARD, TOKENIZER, SUMS = (
 )  # fmt: skip
 VARIANT_FILES = {"fp32": GRAPH, "int8": "model.int8.onnx", "fp16": "model.fp16.onnx"}
 KNOWN = {SIGNATURE, CARD, TOKENIZER, *VARIANT_FILES.values()}
-# Nothing in a bundle but a graph is large; JSON that is read whole has a bound of its own.
-JSON_BYTES = 64 * 1024 * 1024
+# Files are read whole. A graph is a protobuf, which ends at 2 GiB; nothing else in a bundle is large.
+GRAPH_BYTES, JSON_BYTES = 2 * 1024**3, 64 * 1024 * 1024
 # The protocol's names for ONNX's types.
 DATATYPES = {
     "BOOL": "BOOL", "STRING": "BYTES", "BFLOAT16": "BF16", "FLOAT16": "FP16", "FLOAT": "FP32", "DOUBLE": "FP64",
@@ -141,8 +141,16 @@ def listed(listing: bytes, path: Path) -> dict[str, str]:
     return sums
 
 
+def most_bytes(file: str) -> int:
+    """Return how large a file of a bundle may be."""
+    return GRAPH_BYTES if file in VARIANT_FILES.values() else JSON_BYTES
+
+
 def _checked(path: Path, expected: str) -> bytes:
     try:
+        size = path.stat().st_size
+        if size > most_bytes(path.name):
+            raise DataError(f"{path}: {size:,} bytes; at most {most_bytes(path.name):,} are read, export it again")
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: not readable ({error.strerror}); export the bundle again") from None
@@ -152,8 +160,6 @@ def _checked(path: Path, expected: str) -> bytes:
 
 
 def _json(data: bytes, path: Path) -> dict[str, Any]:
-    if len(data) > JSON_BYTES:
-        raise DataError(f"{path}: {len(data):,} bytes; more than {JSON_BYTES:,} is no signature")
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:

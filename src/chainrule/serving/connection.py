@@ -1,10 +1,11 @@
-"""One connection: uvicorn's, with bounds on how long a request may take to come and how large its head may be."""
+"""One connection: uvicorn's, with bounds on how slow a client may send and read, and how large a head may be."""
 
 import asyncio
 import math
+from typing import Any
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from chainrule.serving.limits import Limits
 
@@ -17,8 +18,11 @@ def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
     class Connection(HttpToolsProtocol):
         # When the request that is not here in full began, or the connection; infinity between requests.
         since = math.inf
+        # Bytes of answers that the client has not taken, and when that last changed.
+        _unread, _took = 0, math.inf
         _head = 0
         _in_head = True
+        _running: RequestResponseCycle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -26,12 +30,21 @@ def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
             if len(self.connections) > limits.connections:
                 self._end(503, "too many connections; ask again in 1 s", b"retry-after: 1\r\n")
 
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            if self._running is not None:  # of several requests uvicorn tells only the newest
+                self._running.disconnected = True
+
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             if self._in_head:
                 self._head += len(data)
                 if self._head > HEAD_BYTES and not self.transport.is_closing():
                     self._end(431, f"the head of a request may have {HEAD_BYTES:,} bytes")
+
+        def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+            self._running = cycle
+            super()._start_asgi_task(cycle, app)
 
         def on_message_begin(self) -> None:
             self.since = self.loop.time()
@@ -48,7 +61,13 @@ def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
             super().on_message_complete()
 
         def end_if_slow(self, now: float) -> None:
-            """Close if the request has been coming for too long; now: the event loop's time."""
+            """Close if the request has been coming for too long, or no answer is read; now: the event loop's time."""
+            unread = self.transport.get_write_buffer_size()
+            if not unread or unread != self._unread:
+                self._unread, self._took = unread, now
+            elif now - self._took > limits.body_seconds:
+                self.transport.abort()  # to close would wait for the client
+                return
             if now - self.since <= limits.body_seconds or self.transport.is_closing():
                 return
             if self._in_head or self.cycle.response_started:

@@ -58,7 +58,7 @@ class Model:
         self._users = 0
         self._unused = asyncio.Event()
         self._unused.set()
-        self._batch = limits.batch
+        self._batch = min(limits.batch, limits.queue)  # more would never find room
         self._places = _places(bundle)
         self._longest = longest(bundle)
         self._ran = ran
@@ -218,6 +218,8 @@ class Models:
         found = []
         for name in sorted({*self._current, *self._states}):
             model, state = self._current.get(name), self._states.get(name, _State())
+            if model is None and not (state.loading or state.reason):
+                continue  # unloaded
             word = "READY" if model is not None else "LOADING" if state.loading else "UNAVAILABLE"
             version = model.version if model is not None else state.version
             found.append({"name": name, "version": version, "state": word, "reason": state.reason})
@@ -254,11 +256,16 @@ class Models:
         return model
 
     async def unload(self, name: str) -> None:
-        """Stop serving a name, once what is in hand is answered. Raises Refusal 404 if it is not served."""
-        model = self._current.pop(name, None)
-        if model is None:
-            raise Refusal(404, f"no model is named {name!r:.100}", "unknown_model")
-        self._states.pop(name, None)
+        """Stop serving a name, once what is in hand is answered. Raises Refusal 404 if it is not served.
+
+        A load that runs ends first, or it would undo this.
+        """
+        state = self._states.get(name, _State())
+        async with state.lock:
+            model = self._current.pop(name, None)
+            if model is None:
+                raise Refusal(404, f"no model is named {name!r:.100}", "unknown_model")
+            state.version = state.reason = ""
         await self._retire(model)
 
     async def close(self) -> None:

@@ -64,9 +64,13 @@ def decode(
 ) -> Request:
     """Decode the body of an inference request for a model with these inputs and outputs.
 
-    header_length: value of Inference-Header-Content-Length, the bytes of JSON before the binary data.
+    header_length: value of Inference-Header-Content-Length, the bytes of JSON before the binary data; with 0 the body
+    is one item for the only input, and all outputs are returned as binary data.
     Raises Refusal (400, or 413 for what is too large).
     """
+    if header_length == 0:
+        array = _raw(memoryview(body), inputs, limits)
+        return Request(None, array, [Wanted(tensor, binary=True) for tensor in outputs])
     head: bytes | memoryview = body
     tail = memoryview(b"")
     if header_length is not None:
@@ -163,6 +167,21 @@ def _inputs(entries: Any, tail: memoryview, inputs: Sequence[Tensor], limits: Li
     if at != len(tail):
         raise _bad(f"{len(tail) - at} bytes of binary data belong to no input", "binary")
     return arrays
+
+
+def _raw(data: memoryview, inputs: Sequence[Tensor], limits: Limits) -> dict[str, np.ndarray]:
+    """Read a body without JSON, Triton's raw binary request: its size says the one that varies beside the batch."""
+    tensor = inputs[0]
+    varying = tensor.shape[1:].count(None)
+    if len(inputs) != 1 or varying > 1 or (tensor.datatype == "BYTES" and tensor.shape[1:] not in ((), (1,), (None,))):
+        raise _bad("a body without JSON is for models of one input with at most one varying size", "binary")
+    if tensor.datatype == "BYTES":
+        element = len(data).to_bytes(4, "little") + bytes(data)
+        return {tensor.name: _from_binary(memoryview(element), tensor, [1] * len(tensor.shape), limits)}
+    known = prod(size for size in tensor.shape[1:] if size is not None)
+    rest = len(data) // (known * _DTYPES[tensor.datatype].itemsize)
+    shape = _shape([1, *(rest if size is None else size for size in tensor.shape[1:])], tensor, limits)
+    return {tensor.name: _from_binary(data, tensor, shape, limits)}
 
 
 def _shape(shape: Any, tensor: Tensor, limits: Limits) -> list[int]:

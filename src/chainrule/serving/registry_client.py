@@ -11,20 +11,22 @@ import json
 import os
 import re
 import shutil
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from chainrule.errors import DataError
 from chainrule.files import write_json
 from chainrule.serving import bundle, store
 
-TIMEOUT_SECONDS = 5.0
-MAX_BYTES = 4 * 1024**3  # of one file; a graph cannot be larger than 2 GiB
+TIMEOUT_SECONDS = 5.0  # of silence
+ASK_SECONDS = 30.0  # for one answer, files apart: a server that drips must not hold us for ever
+MAX_PAGES = 1000
 _PIECE = 1024 * 1024
 _BUNDLE_TAG = re.compile(r"runs:/([0-9a-zA-Z]+)/([A-Za-z0-9_./-]+)")
 
@@ -44,13 +46,15 @@ def fetch_champions(uri: str, root: Path) -> list[str]:
             _fetch(uri, root, name, version)
         except (DataError, OSError) as error:
             problems.append(f"{name} version {version}: {error}")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # JSON, but not as MLflow writes it
+            problems.append(f"{name} version {version}: the registry's answer is not understood ({error!r})")
     return problems
 
 
 def _champions(uri: str) -> Iterator[tuple[str, str]]:
     """Yield name and version of every model with a champion."""
     token = ""
-    while True:
+    for _ in range(MAX_PAGES):
         query = {"max_results": "200"} | ({"page_token": token} if token else {})
         page = _ask(uri, "api/2.0/mlflow/registered-models/search", query)
         for model in page.get("registered_models", []):
@@ -62,6 +66,7 @@ def _champions(uri: str) -> Iterator[tuple[str, str]]:
         token = page.get("next_page_token", "")
         if not token:
             return
+    raise DataError(f"{_public(uri)}: its list of models does not end after {MAX_PAGES:,} pages")
 
 
 def _fetch(uri: str, root: Path, name: str, version: str) -> None:
@@ -155,18 +160,24 @@ def _download(uri: str, source: str, folder: Path) -> str:
 
 
 def _save(uri: str, path: str, to: Path) -> None:
+    most = bundle.most_bytes(to.name)
     with _open(uri, path, {}) as answer, open(to, "wb") as file:
         size = 0
-        while piece := _read(answer, _PIECE, uri):
+        while piece := _read(answer, uri):
             size += len(piece)
-            if size > MAX_BYTES:
-                raise DataError(f"{to.name} is larger than {MAX_BYTES:,} bytes; no bundle is")
+            if size > most:
+                raise DataError(f"{to.name} is larger than {most:,} bytes; in a bundle it never is")
             file.write(piece)
 
 
 def _ask(uri: str, path: str, query: dict[str, str]) -> dict[str, Any]:
+    end = time.monotonic() + ASK_SECONDS
+    data = bytearray()
     with _open(uri, path, query) as answer:
-        data = _read(answer, bundle.JSON_BYTES, uri)
+        while piece := _read(answer, uri):
+            data += piece
+            if len(data) > bundle.JSON_BYTES or time.monotonic() > end:
+                raise DataError(f"{_public(uri)}: the answer to {path} does not end")
     try:
         content = json.loads(data)
     except ValueError:
@@ -183,7 +194,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _open(uri: str, path: str, query: dict[str, str]) -> IO[bytes]:
+def _open(uri: str, path: str, query: dict[str, str]) -> http.client.HTTPResponse:
     try:
         server = urllib.parse.urlsplit(uri)
         if server.scheme not in ("http", "https") or not server.hostname:
@@ -191,7 +202,9 @@ def _open(uri: str, path: str, query: dict[str, str]) -> IO[bytes]:
         address = f"{server.scheme}://{server.netloc.rpartition('@')[2]}{server.path.rstrip('/')}/{path}"
         asked = f"{address}?{urllib.parse.urlencode(query)}" if query else address
         request = urllib.request.Request(asked, headers=_credentials(server))  # noqa: S310 - http or https, as seen
-        answer: IO[bytes] = urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT_SECONDS)
+        answer: http.client.HTTPResponse = urllib.request.build_opener(_NoRedirect).open(
+            request, timeout=TIMEOUT_SECONDS
+        )
         return answer
     except urllib.error.HTTPError as error:
         with error:
@@ -200,9 +213,10 @@ def _open(uri: str, path: str, query: dict[str, str]) -> IO[bytes]:
         raise DataError(f"{_public(uri)} does not answer: {getattr(error, 'reason', error)}") from None
 
 
-def _read(answer: IO[bytes], size: int, uri: str) -> bytes:
+def _read(answer: http.client.HTTPResponse, uri: str) -> bytes:
+    """Return what has come, b"" at the end; never waits longer than TIMEOUT_SECONDS."""
     try:
-        return answer.read(size)
+        return answer.read1(_PIECE)
     except (OSError, http.client.HTTPException) as error:
         raise DataError(f"{_public(uri)} broke off its answer ({error})") from None
 
@@ -211,8 +225,8 @@ def _credentials(server: urllib.parse.SplitResult) -> dict[str, str]:
     token = os.environ.get("MLFLOW_TRACKING_TOKEN")
     if token:
         return {"Authorization": f"Bearer {token}"}
-    user = server.username or os.environ.get("MLFLOW_TRACKING_USERNAME")
-    password = server.password or os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    user = urllib.parse.unquote(server.username or "") or os.environ.get("MLFLOW_TRACKING_USERNAME")
+    password = urllib.parse.unquote(server.password or "") or os.environ.get("MLFLOW_TRACKING_PASSWORD")
     if user and password:
         return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
     return {}
@@ -220,4 +234,4 @@ def _credentials(server: urllib.parse.SplitResult) -> dict[str, str]:
 
 def _public(uri: str) -> str:
     """Return the address without a password in it."""
-    return re.sub(r"//[^/@]*@", "//", uri)
+    return re.sub(r"//[^/]*@", "//", uri)

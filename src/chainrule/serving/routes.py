@@ -35,6 +35,7 @@ TYPES = {
 PREPARING = 2
 """Threads that make inputs of images and texts; decoding an image would hold all other requests up."""
 MOST_PREPARING = 64
+FAILED = "the server failed; its log has the reason"
 Endpoint = Callable[..., Awaitable[Response]]
 _log = logging.getLogger(__name__)
 
@@ -58,8 +59,13 @@ def create(context: Context, lifespan: Any) -> FastAPI:
 
     async def unknown(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return _json({"error": f"{error.detail}: {request.method} {request.url.path[:200]}"}, error.status_code)
+        said = {"error": f"{error.detail}: {request.method} {request.scope['path'][:200]}"}
+        return _json(said, error.status_code, dict(error.headers or {}))
 
+    async def failed(request: Request, error: Exception) -> Response:
+        return _json({"error": FAILED}, 500)
+
+    api.add_exception_handler(Exception, failed)
     api.add_exception_handler(Refusal, refused)
     api.add_exception_handler(HTTPException, unknown)
 

@@ -113,7 +113,10 @@ def open_session(bundle: Bundle, variant: str | None, device: str, threads: int)
     _share_memory()
     data = bundles.graph_bytes(bundle, variant)
     try:
-        runtime = onnxruntime.InferenceSession(data, _options(onnxruntime, threads), providers=_providers(device))
+        # Without its fallback: a GPU that fails in the middle of a run would make it go on, on the CPU, in silence.
+        runtime = onnxruntime.InferenceSession(
+            data, _options(onnxruntime, threads), providers=_providers(device), enable_fallback=0
+        )
     except Exception as error:  # ONNX Runtime has no common class of its own
         raise DataError(f"{path}: ONNX Runtime {onnxruntime.__version__} cannot load it: {_reason(error)}") from None
     provider = runtime.get_providers()[0]
