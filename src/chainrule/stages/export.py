@@ -24,14 +24,14 @@ def export(job: Job) -> None:
     settings = job.section("export", Export)
     device.prepare(job.cores)
     model, card, facts = models.load_model(job.dep("models/finetuned/{recipe}"))
+    validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
+    validation = rows.to_inputs(validation_rows, card["modality"], facts, card["classes"])
     task = plugins.load(f"tasks.{card['task']}", "model")
     example = task.example(facts, 2, torch.Generator().manual_seed(0))
     job.say("traces the model")
     onnx_model = graph.to_onnx(model, example, model.inputs, task.dynamic_shapes())
     content = onnx_model.SerializeToString(deterministic=True)
     runtime = parity.session(content, job.cores)
-    validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
-    validation = rows.to_inputs(validation_rows, card["modality"], facts, card["classes"])
     report: dict[str, Any] = {
         "shapes": parity.at_shapes(model, runtime, task, facts),
         "validation": parity.on_rows(model, runtime, validation, model.inputs, BATCH_SIZE),
