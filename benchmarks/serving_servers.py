@@ -142,6 +142,7 @@ def checker(wire: Wire, expected: list[np.ndarray], tolerance: float) -> serving
 
 JSON = Wire(oip, oip_logits)
 BINARY = Wire(oip_binary, oip_binary_logits)
+UVICORN = ["--workers", "2", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
 SERVERS: dict[str, Server] = {
     "chainrule": Server(
         lambda _bin, root, port, _: [
@@ -151,10 +152,13 @@ SERVERS: dict[str, Server] = {
         {"json": JSON, "binary": BINARY},
     ),
     "fastapi": Server(
-        lambda tools, _, port, __: [
-            str(tools / "uvicorn"), "peer_fastapi:app", "--port", str(port), "--workers", "2", "--loop", "uvloop",
-            "--http", "httptools", "--no-access-log", "--log-level", "warning",
-        ],
+        lambda tools, _, port, __: [str(tools / "uvicorn"), "peer_fastapi:app", "--port", str(port), *UVICORN],
+        "/v2/health/ready",
+        {"json": JSON},
+        "fastapi",
+    ),
+    "fastapi_by_hand": Server(
+        lambda tools, _, port, __: [str(tools / "uvicorn"), "peer_fastapi_by_hand:app", "--port", str(port), *UVICORN],
         "/v2/health/ready",
         {"json": JSON, "binary": BINARY},
         "fastapi",
