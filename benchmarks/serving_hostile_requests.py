@@ -41,6 +41,8 @@ class Case(NamedTuple):
     """Whether the client hangs up without waiting for an answer."""
     pause: float = 0.0
     """Seconds between the bytes of a slow client; data then goes out byte by byte."""
+    reads: bool = True
+    """Whether the client takes its answers; one that does not asks again and again."""
 
 
 def cases(seed: int, count: int) -> Iterator[Case]:
@@ -432,7 +434,29 @@ def slow(random_: random.Random) -> Case:
     return Case("slow clients", data[: start + 200] if random_.random() < 0.8 else b"", closes=True, pause=0.5)
 
 
+def half_sent(random_: random.Random) -> Case:
+    """Return a body of 16 MB of which a half comes, and then hardly anything."""
+    head = f"POST /v2/models/{random_.choice(MODELS)}/infer HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    return Case(
+        "half-sent bodies", f"{head}Content-Length: {16 * 10**6}\r\n\r\n".encode() + half(), closes=True, pause=0.5
+    )
+
+
+@cache
+def half() -> bytes:
+    """Return half of a large body."""
+    return b" " * (8 * 10**6)
+
+
+def unread(random_: random.Random) -> Case:
+    """Return very many requests of a client that reads none of the answers."""
+    path = random_.choice(("/openapi.json", "/page.js", "/metrics"))
+    data = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() * 2000
+    return Case("clients that never read", data, closes=True, reads=False)
+
+
 WEIGHTS: dict[Callable[[random.Random], Case], float] = {
     json_mutated: 26, json_values: 15, shapes: 12, datatypes: 8, out_of_vocabulary: 3, not_finite: 6, binary: 11,
     compressed: 4, deep: 1, images: 6, texts: 3, http: 6, administration: 2, huge: 0.1, abandoned: 4, slow: 0.3,
+    half_sent: 0.1, unread: 0.05,
 }  # fmt: skip

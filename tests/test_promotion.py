@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import hashlib
 import json
 import shutil
@@ -9,6 +10,7 @@ import socket
 import sqlite3
 import threading
 import time
+from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from chainrule.commands import models as models_command
 from chainrule.commands import promote as promote_command
 from chainrule.commands import rollback as rollback_command
 from chainrule.errors import ChainruleError
-from chainrule.serving import bundle
+from chainrule.serving import bundle, store
 
 COMMIT = "c549ba4e3580d930d60471d4764992ad5c025d5c"
 
@@ -317,6 +319,26 @@ def test_without_a_registry_none_is_made(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_is_one_line(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**9, 10**9, 1000))
+    with pytest.raises(ChainruleError, match=r"bytes are to come and 1,000 are free; make room"):
+        project.promote()
+    monkeypatch.undo()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(trial, "check_server", lambda project, content: 0.0)
+
+    def write(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    project.promote(1)
+    before = project.state()
+    monkeypatch.setattr(promotion, "write_json", write)
+    with pytest.raises(ChainruleError, match=r"version 2 cannot be written .*No space left.*; nothing changed"):
+        project.promote(2)
+    assert project.state() == before
+
+
 # ---- crashes and company
 
 
@@ -344,14 +366,14 @@ def test_a_crash_after_the_alias_moved_is_completed_by_the_next_look(
     assert sorted(path.name for path in project.place.iterdir()) == ["1", "2", "champion.json"]
 
 
-@pytest.mark.parametrize("step", ["_publish", "_write_at_once"])
+@pytest.mark.parametrize("step", ["publish", "write_beside"])
 def test_a_crash_while_publishing_is_completed_by_the_next_promotion(
     project: Project, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     project.promote(1)
-    real: Callable[..., None] = getattr(promotion, step)
+    real: Callable[..., Path] = getattr(store, step)
     with monkeypatch.context() as patch:
-        patch.setattr(promotion, step, lambda *args: real(*args) if args[0].name == "pending.json" else crash())
+        patch.setattr(store, step, lambda *args: real(*args) if args[0].name == "pending.json" else crash())
         with pytest.raises(Crash):
             project.promote(2, "better")
     assert (project.champion, project.served) == (2, "1")

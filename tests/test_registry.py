@@ -124,6 +124,22 @@ def test_a_move_with_the_longest_reason_fits_into_a_tag(store: tuple[Any, str, s
     assert max(map(len, client.get_registered_model("wordy").tags.values())) <= 5000
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "moved by hand", "[]", "{}", "[" * 2000, '{"alias": "champion"}',
+        '{"alias": "champion", "action": "", "before": "1", "after": 2, "when": "", "reason": "", "by": ""}',
+        '{"alias": "champion", "action": "", "before": 1, "after": 2, "when": 3, "reason": "", "by": ""}',
+    ],
+)  # fmt: skip
+def test_a_tag_of_another_program_is_no_move(store: tuple[Any, str, str], value: str) -> None:
+    client, experiment, run_id = store
+    registry.register(client, "shared", logged_model(client, experiment, run_id), run_id, {})
+    known = registry.moves(client, "shared")
+    client.set_registered_model_tag("shared", f"{registry.MOVE_TAG}foreign", value)
+    assert registry.moves(client, "shared") == known
+
+
 def history(*moves: tuple[str, int | None, int]) -> list[registry.Move]:
     """Moves of the champion, given oldest first."""
     return [

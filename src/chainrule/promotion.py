@@ -11,8 +11,8 @@ MLflow's alias and the directory cannot change in one step. So the whole version
 points and either completes the promotion or clears it away (`settle`).
 """
 
+import errno
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chainrule import processes, registry, tracking, trial
 from chainrule.errors import ChainruleError, DataError
@@ -93,7 +93,8 @@ def settle(client: "MlflowClient", root: Path, recipe: str) -> Version | None:
         if str(registry.aliases(client, recipe).get(CHAMPION)) == number:
             if plan["move"] is not None:
                 registry.record_move(client, recipe, Move(**plan["move"]))
-            _publish(place, plan["champion"])
+            with store.alone(root, recipe):
+                store.publish(root, recipe, place / ".promotion" / SERVED / recipe / number, plan["champion"])
             done = next(version for version in registry.versions(client, recipe) if str(version.number) == number)
     # In this order: what is left by a crash in between is without meaning and cleared by the next.
     pending.unlink(missing_ok=True)
@@ -202,9 +203,11 @@ def _promote(client: "MlflowClient", root: Path, recipe: str, version: Version, 
         write_json(project / SERVED / recipe / store.CHAMPION, champion)
         seconds = trial.check_server(project, content)
         say(f"{recipe}: a server answered right, {seconds:.1f} s after its start")
-        _write_at_once(place / "pending.json", {"champion": champion, "move": asdict(move) if move else None})
-    except BaseException:
+        store.replace_json(place / "pending.json", {"champion": champion, "move": asdict(move) if move else None})
+    except BaseException as error:
         shutil.rmtree(project, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ChainruleError(f"{recipe}: version {number} cannot be written ({error}); nothing changed") from None
         raise
     _finish(client, root, recipe, move)
 
@@ -238,8 +241,12 @@ def _fetch(client: "MlflowClient", recipe: str, version: Version, folder: Path) 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
+        sizes = [file.file_size or 0 for file in client.list_artifacts(source[1], source[2])]
+        store.check_room(folder, 2 * sum(sizes))  # the registered model comes too, and goes again
         downloaded = Path(client.download_artifacts(source[1], source[2], str(folder)))
         registered = _registered_model(client, recipe, version, folder)
+    except ChainruleError:
+        raise
     except Exception as error:  # each artifact store has errors of its own
         raise ChainruleError(f"{name}: cannot be fetched from {source[0]} ({one_line(error)})") from None
     if downloaded != folder / "bundle":
@@ -275,32 +282,6 @@ def _registered_model(client: "MlflowClient", recipe: str, version: Version, fol
     digest = hashlib.sha256(copy.read_bytes()).hexdigest()
     shutil.rmtree(folder / "registered")
     return digest
-
-
-def _publish(place: Path, champion: dict[str, Any]) -> None:
-    """Put the version on trial into its place and switch to it. A second call changes nothing."""
-    number = champion["version"]
-    final = place / number
-    fresh = place / ".promotion" / SERVED / place.name / number
-    if fresh.exists():
-        shutil.rmtree(final, ignore_errors=True)
-        fresh.rename(final)
-    _write_at_once(place / store.CHAMPION, champion)
-    keep = {number, champion["from"]}
-    for old in place.iterdir():
-        if old.is_dir() and old.name.isdecimal() and old.name not in keep:
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def _write_at_once(path: Path, content: dict[str, Any]) -> None:
-    """Replace a JSON file in one step that survives a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    with open(fresh, "w", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 def _without_password(uri: str) -> str:

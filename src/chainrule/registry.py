@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -182,8 +183,20 @@ def moves(client: "MlflowClient", recipe: str) -> list[Move]:
     """The recorded moves of the recipe's aliases, newest first."""
     model = _model(client, recipe)
     tags = model.tags if model else {}
-    found = [Move(**json.loads(value)) for key, value in tags.items() if key.startswith(MOVE_TAG)]
-    return sorted(found, key=lambda move: move.when, reverse=True)
+    found = [_as_move(value) for key, value in tags.items() if key.startswith(MOVE_TAG)]
+    return sorted((move for move in found if move is not None), key=lambda move: move.when, reverse=True)
+
+
+def _as_move(tag: str) -> Move | None:
+    """The move that a tag holds; None for a tag that another program wrote."""
+    try:
+        move = Move(**json.loads(tag))
+    except (RecursionError, TypeError, ValueError):
+        return None
+    texts = (move.alias, move.action, move.when, move.reason, move.by)
+    numbers = (move.before, move.after)
+    sane = all(isinstance(text, str) for text in texts) and all(type(number) in (int, NoneType) for number in numbers)
+    return move if sane else None
 
 
 def former_champions(history: list[Move], champion: int | None) -> list[int]:

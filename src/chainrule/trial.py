@@ -107,18 +107,20 @@ def check_server(project: Path, content: Bundle) -> float:
 def examples(content: Bundle, rows: int, length: int) -> Arrays:
     """Random inputs, the same for the same bundle: any pixels, any tokens of the vocabulary, no padding."""
     generator = np.random.default_rng(0)
-    tokens = len(json.loads(content.tokenizer)["model"]["vocab"]) if content.tokenizer else 2
-    return {tensor.name: _example(generator, tensor, rows, length, tokens) for tensor in content.inputs}
+    return {
+        tensor.name: _example(generator, tensor, rows, length, content.highest.get(tensor.name, 1))
+        for tensor in content.inputs
+    }
 
 
-def _example(generator: np.random.Generator, tensor: Tensor, rows: int, length: int, tokens: int) -> np.ndarray:
+def _example(generator: np.random.Generator, tensor: Tensor, rows: int, length: int, highest: int) -> np.ndarray:
     shape = (rows, *(size or length for size in tensor.shape[1:]))
     if tensor.name.endswith("mask"):
         return np.ones(shape, np.int64)
     if tensor.datatype == "UINT8":
         return generator.integers(0, 256, shape, np.uint8)
     if tensor.datatype.startswith("INT"):
-        return generator.integers(0, tokens, shape).astype(tensor.datatype.lower())
+        return generator.integers(0, highest + 1, shape).astype(tensor.datatype.lower())
     if tensor.datatype == "FP32":
         return generator.standard_normal(shape).astype(np.float32)
     raise ChainruleError(f"{tensor.name}: no example inputs are known for {tensor.datatype}")

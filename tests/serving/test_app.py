@@ -2,6 +2,8 @@ import asyncio
 import gzip
 import io
 import json
+import re
+import select
 import socket
 import threading
 import time
@@ -13,9 +15,11 @@ from PIL import Image
 
 import live_server
 import tiny_bundles
-from chainrule.serving import body
+from chainrule.serving import body, routes
 from chainrule.serving.app import infer_target
+from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
+from chainrule.serving.runtime import Session
 
 httpclient = pytest.importorskip("tritonclient.http")
 exceptions = pytest.importorskip("tritonclient.utils")
@@ -273,6 +277,66 @@ def test_requests_are_logged_as_json(live):
     assert (found["status"], found["model"], found["version"], found["batch"]) == (200, "digits", "0", 2)
 
 
+def test_plain_requests_are_counted_by_step_and_logged_with_their_version(live):
+    def count() -> float:
+        lines = live.ask("GET", "/metrics").content.decode().splitlines()
+        name = 'chainrule_inference_seconds_count{model="reviews",step="total",version="0"} '
+        return sum(float(each.rpartition(" ")[2]) for each in lines if each.startswith(name))
+
+    before = count()
+    assert live.ask("POST", "/models/reviews", b"good", Content_Type="text/plain", X_Request_ID="plain").status == 200
+    assert count() == before + 1
+    found = logged(live, "plain")
+    assert (found["model"], found["version"], found["status"]) == ("reviews", "0", 200)
+
+
+def test_refusals_are_logged_with_their_reason(live):
+    asked = [
+        ("POST", "/v2/models/digits/infer", b"[]", "json"),
+        ("POST", "/models/digits", b"x", "content_type"),
+        ("POST", "/v2/repository/index", b"[]", "json"),
+        ("POST", "/v2/repository/models/digits/load", b"", "token"),
+        ("GET", "/v2/models/nothing", None, "unknown_model"),
+    ]
+    answers = [
+        live.ask(method, path, content, X_Request_ID=f"refused-{number}")
+        for number, (method, path, content, _) in enumerate(asked)
+    ]
+    for number, (answer, (*_, reason)) in enumerate(zip(answers, asked, strict=True)):
+        found = logged(live, f"refused-{number}")
+        assert (found["status"], found["reason"], found["error"]) == (answer.status, reason, answer.json["error"])
+
+
+def logged(live: live_server.Live, name: str) -> dict:
+    """The line of the log about a request."""
+    wanted = b'"id":"%s"' % name.encode()
+    live_server.until(lambda: wanted in live.log.getvalue())
+    (found,) = [line for line in live.log.getvalue().splitlines() if wanted in line]
+    return json.loads(found)
+
+
+def test_no_answer_may_be_taken_for_another_type(live):
+    for method, path, content in (
+        ("POST", "/v2/models/digits/infer", request()),
+        ("POST", "/v2/models/digits/infer", b"no JSON"),
+        ("GET", "/v2", None),
+        ("GET", "/v2/models/nothing", None),
+    ):
+        answer = live.ask(method, path, content)
+        assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"], path
+
+
+def test_the_description_has_what_there_is_and_no_more(live):
+    described = live.ask("GET", "/openapi.json")
+    for path, verbs in described.json["paths"].items():
+        for about in verbs.values():
+            places = {each["name"]: each["in"] for each in about.get("parameters", []) if each["in"] != "header"}
+            assert places == dict.fromkeys(re.findall(r"{(\w+)}", path), "path"), path
+            assert "422" not in about["responses"], path
+    assert b"$ref" not in described.content
+    assert live.ask("GET", "/v2/models/digits?version=7").status == 200
+
+
 def test_the_api_is_described_offline(live):
     paths = live.ask("GET", "/openapi.json").json["paths"]
     assert {"/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer", "/models/{model}"} <= set(paths)
@@ -290,6 +354,10 @@ def test_the_page_and_what_it_asks_for(live):
     models = live.ask("GET", "/models").json
     assert [model["name"] for model in models] == ["digits", "reviews"]
     assert models[0]["labels"] == list("0123456789") and models[0]["variant"] == "fp32" and models[0]["device"] == "cpu"
+    scores = {"rows": 100, "accuracy": {"value": 0.9, "low": 0.85, "high": 0.95}}
+    assert models[0]["versions"] == [
+        {"version": "0", "champion": False, "scores": scores, "variants": {"fp32": {"file": "model.onnx"}}}
+    ]
     card = live.ask("GET", "/models/digits/card")
     assert card.headers["Content-Type"].startswith("text/markdown") and card.content.startswith(b"# digits")
 
@@ -455,6 +523,103 @@ def test_a_fault_of_the_server_is_json_and_counted(tmp_path, monkeypatch, caplog
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_bodies_that_are_too_large_together_are_refused(tmp_path):
+    def half() -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", live.port), timeout=10)
+        client.sendall(b"POST /v2/models/digits/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n")
+        client.sendall(b" " * 80_000)
+        return client
+
+    limits = Limits(bodies_bytes=200_000, body_seconds=30)
+    with live_server.running(live_server.project(tmp_path), limits=limits) as live:
+        held = [half() for _ in range(3)]
+        (refused,), _, _ = select.select(held, [], [], 10)  # whichever came last; the others still wait for the rest
+        answer = refused.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 503") and b"retry-after: 1" in answer
+        assert live.ask("POST", "/v2/models/digits/infer", request()).status == 200  # small ones find room
+        assert b'reason="bodies_full"' in live.ask("GET", "/metrics").content
+        for client in held:
+            client.close()
+        content = gzip.compress(request() + b" " * 180_000)
+        live_server.until(
+            lambda: live.ask("POST", "/v2/models/digits/infer", content, Content_Encoding="gzip").status == 200
+        )
+        for _ in range(5):  # an answer gives back what its request held
+            assert live.ask("POST", "/v2/models/digits/infer", content, Content_Encoding="gzip").status == 200
+
+
+def test_a_large_body_is_decoded_aside(tmp_path, monkeypatch):
+    seen = []
+    real = routes.protocol.decode
+
+    def decode(*arguments):
+        seen.append(threading.current_thread().name)
+        return real(*arguments)
+
+    monkeypatch.setattr(routes.protocol, "decode", decode)
+    with live_server.running(live_server.project(tmp_path)) as live:
+        for padding in (0, 2_000_000):
+            answer = live.ask("POST", "/v2/models/digits/infer", request() + b" " * padding)
+            assert answer.status == 200
+    assert not seen[0].startswith("decode") and seen[1].startswith("decode")
+
+
+def test_a_client_that_leaves_takes_its_waiting_request_with_it(tmp_path, monkeypatch):
+    free, running = threading.Event(), threading.Event()
+    items = []
+    real = Session.run
+
+    def run(session, inputs):
+        if running.is_set() or (free.is_set() and not items):  # warm-up is over
+            items.append(len(next(iter(inputs.values()))))
+        if free.is_set() or session.outputs != ("logits",) or not started.is_set():
+            return real(session, inputs)
+        running.set()
+        free.wait(20)
+        return real(session, inputs)
+
+    started = threading.Event()
+    monkeypatch.setattr(Session, "run", run)
+    with live_server.running(live_server.project(tmp_path)) as live:
+        started.set()
+
+        def queued() -> int:
+            page = live.ask("GET", "/metrics").content.decode().splitlines()
+            (line,) = [each for each in page if each.startswith('chainrule_queue_items{model="digits"}')]
+            return int(float(line.rpartition(" ")[2]))
+
+        def send(head: str, content: bytes) -> socket.socket:
+            client = socket.create_connection(("127.0.0.1", live.port), timeout=10)
+            client.sendall(f"{head}Host: localhost\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content)
+            return client
+
+        infer = "POST /v2/models/digits/infer HTTP/1.1\r\n"
+        first = send(infer, request())
+        live_server.until(running.is_set)
+        others = [
+            send(infer, request()),
+            send("POST /models/digits HTTP/1.1\r\nContent-Type: image/png\r\n", png()),
+        ]
+        live_server.until(lambda: queued() == 3)
+        for client in others:
+            client.close()
+        live_server.until(lambda: queued() == 0)
+        free.set()
+        assert first.recv(65536).startswith(b"HTTP/1.1 200")
+        first.close()
+        live_server.until(lambda: live.log.getvalue().count(b'"status":499') == 2)
+        assert live.ask("POST", "/v2/models/digits/infer", request()).status == 200
+
+
+def test_an_input_that_is_not_prepared_in_time_is_refused(tmp_path, monkeypatch):
+    free = threading.Event()
+    monkeypatch.setattr(routes, "_prepared", lambda *_: free.wait(20))
+    with live_server.running(live_server.project(tmp_path), limits=Limits(deadline_seconds=0.2)) as live:
+        answer = live.ask("POST", "/models/digits", png(), Content_Type="image/png")
+        free.set()
+        assert answer.status == 503 and answer.headers["Retry-After"] == "1" and "0.2 s" in answer.json["error"]
+
+
 # ---- its parts
 
 
@@ -483,4 +648,24 @@ def test_a_body_in_parts_is_put_together():
     async def receive():
         return messages.pop(0)
 
-    assert asyncio.run(body.read(receive, {}, Limits())) == b"abc"
+    share = body.Share(body.Bodies(100))
+    assert asyncio.run(body.read(receive, {}, Limits(), share)) == b"abc"
+    assert share.held == 3
+
+
+def test_a_decompressed_body_is_counted_as_what_it_became():
+    content = gzip.compress(bytes(3_000_000))
+
+    async def receive():
+        return {"type": "http.request", "body": content}
+
+    headers = {b"content-encoding": b"gzip"}
+    share = body.Share(body.Bodies(4_000_000))
+    assert asyncio.run(body.read(receive, headers, Limits(), share)) == bytes(3_000_000)
+    assert share.held == 3_000_000
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(body.read(receive, headers, Limits(), body.Share(body.Bodies(2_000_000))))
+    assert (caught.value.status, caught.value.reason) == (503, "bodies_full")
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(body.read(receive, headers, Limits(body_bytes=2_999_999), body.Share(body.Bodies(10**8))))
+    assert caught.value.status == 413

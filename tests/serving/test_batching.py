@@ -34,7 +34,7 @@ class Runs:
 
 def batcher(runs: Runs, **options: Any) -> Batcher:
     defaults: dict[str, Any] = {
-        "version": "3", "workers": 1, "max_batch": 4, "max_cells": 1000, "queue": 100, "deadline": 30.0,
+        "version": "3", "workers": 1, "abreast": 1, "max_batch": 4, "max_cells": 1000, "queue": 100, "deadline": 30.0,
         "padding": {"x": 0}, "mixes": True, "counted": runs.counted.append,
     }  # fmt: skip
     return Batcher(runs, **(defaults | options))
@@ -88,6 +88,21 @@ def test_what_is_queued_runs_together_up_to_the_limit() -> None:
         assert [answer.outputs["y"].tolist() for answer in answers] == [[[4 * n]] for n in (1, 2, 3, 4, 5, 6)]
         assert [len(batch) for batch in runs.batches] == [1, 4, 1]
         assert [answer.batch for answer in answers] == [1, 4, 4, 4, 4, 1]
+        await queue.close()
+
+    go(test)
+
+
+def test_a_run_leaves_the_others_that_go_abreast_their_share() -> None:
+    async def test() -> None:
+        runs = Runs()
+        queue = batcher(runs, abreast=2, max_batch=8)
+        first = await held(queue, runs)
+        tasks = [ask(queue, value) for value in range(20, 26)]
+        await asyncio.sleep(0)
+        runs.gate.set()
+        await asyncio.gather(first, *tasks)
+        assert [len(batch) for batch in runs.batches] == [1, 3, 2, 1]
         await queue.close()
 
     go(test)

@@ -63,7 +63,8 @@ def test_links_and_directories_are_refused(tmp_path: Path) -> None:
     folder = tiny_bundles.image_bundle(tmp_path / "image")
     (folder / "model.onnx").rename(tmp_path / "elsewhere")
     (folder / "model.onnx").symlink_to(tmp_path / "elsewhere")
-    assert "not a plain file" in refused(folder)
+    said = refused(folder)
+    assert "model.onnx: a link" in said and f"`dvc checkout --relink {folder}`" in said
     other = tiny_bundles.image_bundle(tmp_path / "other")
     (other / "inside").mkdir()
     assert "not a plain file" in refused(other)
@@ -96,6 +97,8 @@ def test_hashes_that_cannot_be_read_are_refused(line: str, tmp_path: Path) -> No
     [
         ({"labels": ["a", "b"]}, "2 labels, but the last axis of logits has 10"),
         ({"labels": [1, 2]}, "labels are not a list of texts"),
+        ({"labels": []}, "image_classification needs labels and one output [batch, labels], here are 0 labels"),
+        ({"task": ["image_classification"]}, "the task is not a text"),
         ({"inputs": []}, "inputs are missing"),
         ({"outputs": [{"name": "logits"}]}, "outputs are not as export writes them"),
         ({"inputs": [{"name": "image", "type": "COMPLEX64", "shape": ["batch"]}]}, "inputs are not as export"),
@@ -195,3 +198,37 @@ def test_what_export_wrote_is_read(project: Path) -> None:
         pytest.skip("no exported bundle; `dvc repro` makes it")
     found = bundle.read(exported, "digits", "0")
     assert json.loads((exported / "signature.json").read_text())["labels"] == list(found.labels)
+
+
+def test_two_outputs_are_refused_where_a_face_needs_one(tmp_path: Path) -> None:
+    folder = tiny_bundles.image_bundle(tmp_path / "image")
+    signature = json.loads((folder / "signature.json").read_text())
+    signature["outputs"].append({"name": "features", "type": "FLOAT", "shape": ["batch", 32]})
+    (folder / "signature.json").write_text(json.dumps(signature))
+    resum(folder)
+    assert "needs labels and one output" in refused(folder)
+    signature |= {"task": "embedding", "labels": []}
+    (folder / "signature.json").write_text(json.dumps(signature))
+    resum(folder)
+    assert len(bundle.read(folder, "digits", "1").outputs) == 2
+
+
+def test_the_vocabulary_bounds_the_tokens(tmp_path: Path) -> None:
+    folder = tiny_bundles.text_bundle(tmp_path / "text")
+    assert bundle.read(folder, "reviews", "1").highest == {"input_ids": 10, "attention_mask": 1}
+    for content, most in (
+        ({"model": {"vocab": [["a", -1.0], ["b", -2.0]]}, "added_tokens": []}, 1),
+        ({"model": {"vocab": {"a": 0, "b": 7}}, "added_tokens": [{"id": 9, "content": "c"}]}, 9),
+    ):
+        (folder / "tokenizer.json").write_text(json.dumps(content))
+        resum(folder)
+        assert bundle.read(folder, "reviews", "1").highest["input_ids"] == most
+    assert bundle.read(tiny_bundles.image_bundle(tmp_path / "image"), "digits", "1").highest == {}
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "x", '{"model": {"vocab": {}}}', '{"model": {"vocab": {"a": "b"}}}'])
+def test_a_tokenizer_without_a_vocabulary_is_refused(content: str, tmp_path: Path) -> None:
+    folder = tiny_bundles.text_bundle(tmp_path / "text")
+    (folder / "tokenizer.json").write_text(content)
+    resum(folder)
+    assert "tokenizer.json: its vocabulary is not readable" in refused(folder)

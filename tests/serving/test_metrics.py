@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chainrule.serving import logs
 from chainrule.serving.batching import Ran
-from chainrule.serving.metrics import Distribution, Metrics
+from chainrule.serving.metrics import KEPT, Distribution, Metrics
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset], float]:
@@ -52,6 +52,18 @@ def test_the_page_says_what_was_counted():
     assert value("chainrule_batch_items_count", model="m", version="3") == 1
     assert value("chainrule_queue_items", model="m") == 7
     assert value("chainrule_model_info", model="m", version="3", variant="int8", provider="P", device="cpu") == 1
+
+
+def test_only_the_last_versions_no_longer_served_are_kept():
+    metrics = Metrics()
+    metrics.serving = lambda: [
+        SimpleNamespace(name="m", version="0", variant="int8", provider="P", device="cpu", queued=0)
+    ]
+    for version in range(300):
+        metrics.of("m", str(version)).answered(0.0, 0.0, 0.0, 0.0, 0.0)
+    found = samples(metrics)
+    shown = {dict(labels)["version"] for name, labels in found if name == "chainrule_batch_items_count"}
+    assert shown == {"0", *map(str, range(300 - KEPT, 300))}
 
 
 # ---- logs

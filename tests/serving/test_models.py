@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import json
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
@@ -148,6 +149,63 @@ def test_a_token_out_of_range_is_the_clients_fault_and_nobody_elses(tmp_path: Pa
                 assert isinstance(each, Refusal) and (each.status, each.reason) == (400, "values")
             else:
                 assert isinstance(each, Answer)
+
+    go(test)
+
+
+class Careless:
+    """A session that looks a token up without asking, as a GPU does."""
+
+    def __init__(self, session: runtime.Session) -> None:
+        self.session = session
+        self.runs = 0
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        self.runs += 1
+        most = len(tiny_bundles.WORDS) - 1
+        return self.session.run({name: array.clip(0, most) for name, array in inputs.items()})
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.session, name)
+
+
+@pytest.mark.parametrize(
+    ("ids", "mask", "said"),
+    [
+        ([2, len(tiny_bundles.WORDS)], [1, 1], f"input_ids has {len(tiny_bundles.WORDS)}; this model takes 0 to 10"),
+        ([-1, 2], [1, 1], "input_ids has -1; this model takes 0 to 10"),
+        ([-(2**63), 2**63 - 1], [1, 1], "input_ids has -9223372036854775808"),
+        ([2, 3], [1, 2], "attention_mask has 2; this model takes 0 to 1"),
+    ],
+)
+def test_a_value_out_of_range_never_reaches_the_device(
+    ids: list[int], mask: list[int], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_bundles.text_bundle(tmp_path / "1")
+    real = runtime.open_session
+    monkeypatch.setattr(runtime, "open_session", lambda *given, **named: Careless(real(*given, **named)))
+
+    async def test(models: Models) -> None:
+        model = await models.load("reviews", "1", tmp_path / "1")
+        await model.infer({"input_ids": np.array([[0, 10]]), "attention_mask": np.array([[0, 1]])})
+        answered = await refusal(model.infer({"input_ids": np.array([ids]), "attention_mask": np.array([mask])}))
+        assert (answered.status, answered.reason) == (400, "values")
+        assert answered.message.startswith(said)
+        assert model.statistics.runs == 1
+
+    go(test)
+
+
+def test_a_vocabulary_that_the_graph_has_no_room_for_is_refused(tmp_path: Path) -> None:
+    folder = tiny_bundles.text_bundle(tmp_path / "1")
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["model"]["vocab"]["more"] = len(tiny_bundles.WORDS)
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    tiny_bundles.resum(folder)
+
+    async def test(models: Models) -> None:
+        with pytest.raises(DataError, match="the model fails on 1 items"):
+            await models.load("reviews", "1", folder)
 
     go(test)
 

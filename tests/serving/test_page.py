@@ -360,6 +360,7 @@ def test_card_scores_and_variants_are_shown(server: Server, open_page: Callable[
     expect(page.locator("#scores tbody tr")).to_have_count(1)
     expect(page.locator("#scores tbody tr")).to_contain_text("0.850 – 0.950")
     expect(page.locator("#variants tbody th")).to_have_text("fp32 served")
+    expect(page.locator("#versions-section")).to_be_hidden()  # there is but one
     expect(page.locator("#card")).to_contain_text("A tiny model.")
     expect(page.locator("#program")).to_contain_text(f"curl {server.url}/models/reviews")
     expect(page.locator("#answered-by")).to_contain_text("Version 0")
@@ -404,6 +405,40 @@ def test_a_new_version_shows_up_and_the_input_stays(server: Server, open_page: C
     expect(page.get_by_label("Text")).to_have_value("a good film ")
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_versions_kept_are_compared(
+    server: Server, open_page: Callable[..., Page], tmp_path: Path, width: int
+) -> None:
+    def version(number: str, accuracy: float, **variants: Any) -> dict[str, Any]:
+        scores = {name: {"value": accuracy, "low": 0.8, "high": 1.0} for name in ("accuracy", "log_loss")}
+        return {"version": number, "champion": number == "12", "scores": scores, "variants": variants}
+
+    int8 = {"file": "model.int8.onnx", "bytes": 61_000, "accuracy": 0.9}
+    kept = [
+        version("12", 0.95, fp32={"file": "model.onnx", "bytes": 258_000, "accuracy": 0.9512}, int8=int8),
+        version("11", 0.9, fp32={"file": "model.onnx"}),
+        {"version": "10", "champion": False, "scores": None, "variants": None},
+    ]
+    page = open_page("about:blank", viewport={"width": width, "height": 800})
+    answer = described(server, "digits", version="12", versions=kept)
+    page.route(f"{server.url}/models", lambda route: route.fulfill(body=answer, content_type="application/json"))
+    page.goto(server.url)
+    rows = page.locator("#versions tbody tr")
+    expect(rows).to_have_count(3)
+    assert page.locator("#versions thead th").all_inner_texts() == ["Version", "Accuracy", "Log-loss", "Variants"]
+    expect(rows.nth(0).locator("th")).to_have_text("v12 champion")
+    expect(rows.nth(0)).to_contain_text("0.950")
+    expect(rows.nth(0)).to_contain_text("fp32258 kB · 95.12 %")
+    expect(rows.nth(0)).to_contain_text("int861 kB · 90.00 %")
+    expect(rows.nth(1).locator("th")).to_have_text("v11")
+    expect(rows.nth(2)).to_contain_text("–")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#versions").focus()  # a keyboard scrolls it where it is too wide
+    assert page.evaluate("document.activeElement.id") == "versions"
+    folder = Path(os.environ.get("CHAINRULE_SCREENSHOTS", tmp_path))
+    page.screenshot(path=folder / f"versions-{width}.png", full_page=True)
+
+
 def test_of_many_labels_the_likeliest_are_shown(server: Server, open_page: Callable[..., Page]) -> None:
     labels = [f"label {number}" for number in range(100)]
     shares = [{"label": label, "probability": 0.5 ** (rank + 1)} for rank, label in enumerate(reversed(labels))]
@@ -417,6 +452,14 @@ def test_of_many_labels_the_likeliest_are_shown(server: Server, open_page: Calla
     page.get_by_label("Text").fill("anything")
     assert settled(page) == "label 99"
     assert page.locator("#bars .label").all_inner_texts() == labels[:-11:-1]
+
+
+def test_an_address_that_names_no_model_shows_the_first(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/#%")
+    expect(page.locator("#models input:checked")).to_have_value("digits")
+    page.evaluate("location.hash = '#%E0'")
+    page.evaluate("location.hash = '#reviews'")
+    expect(page.locator("#models input:checked")).to_have_value("reviews")
 
 
 def test_without_a_model_the_page_says_what_to_do(server: Server, open_page: Callable[..., Page]) -> None:

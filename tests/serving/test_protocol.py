@@ -1,5 +1,6 @@
 import json
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -287,6 +288,24 @@ def test_a_request_that_does_not_fit_is_refused(request_):
 def test_a_missing_input_is_named():
     message = refused({"inputs": [entry()]}, "input", inputs=(tensor(), tensor(name="mask")))
     assert "mask" in message
+
+
+def test_a_large_body_of_empty_texts_is_read_in_a_moment():
+    said = b'{"inputs":[{"name":"x","shape":[1,4000000],"datatype":"BYTES","data":[""' + b',""' * 3_999_999 + b"]}]}"
+    began = time.process_time()
+    protocol.parse(said, LIMITS)
+    assert time.process_time() - began < 0.6  # a pattern took 1.2 s
+
+
+def test_depth_is_counted_beyond_texts_and_escapes():
+    for text in ('"' * 3 + "[" * 30, "\\" * 5 + "{" * 30, "\\", "\u0022["):
+        assert decode({"inputs": [entry()], "parameters": {"a": [text, [text] * 20]}})
+        filler = [[text]] * 100_000  # more than one piece of the body
+        assert decode({"inputs": [entry()], "parameters": {"a": filler}})
+        deep = json.loads("[" * 16 + "]" * 16)
+        refused({"inputs": [entry()], "parameters": {"a": [text, deep]}}, "json_depth")
+        refused({"inputs": [entry(more=deep)]}, "json_depth")
+        refused({"inputs": [entry()], "parameters": {"a": filler, "b": deep}}, "json_depth")
 
 
 @pytest.mark.parametrize("depth", [17, 500, 5_000])

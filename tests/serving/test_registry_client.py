@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+import live_server
 import tiny_bundles
 from chainrule.errors import DataError
-from chainrule.serving import bundle, registry_client, store
+from chainrule.serving import bundle, registry_client, store, watch
 from chainrule.serving.registry_client import fetch_champions
 
 
@@ -93,6 +94,40 @@ def champion(root: Path, name: str) -> store.Wanted:
     found = store.find(root, name)
     assert found is not None
     return found
+
+
+def test_one_champion_can_be_asked_for(registry: tuple[Registry, str], tmp_path: Path) -> None:
+    known, uri = registry
+    known.champions = {
+        "digits": ("3", tiny_bundles.image_bundle(tmp_path / "d3")),
+        "reviews": ("8", tiny_bundles.text_bundle(tmp_path / "r8")),
+    }
+    root = tmp_path / "project"
+    assert fetch_champions(uri, root, "reviews") == []
+    assert champion(root, "reviews").version == "8" and store.find(root, "digits") is None
+    assert fetch_champions(uri, root, "nothing") == []
+
+
+def test_loading_asks_the_registry_first(
+    registry: tuple[Registry, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "REGISTRY_SECONDS", 1000.0)
+    known, uri = registry
+    known.champions = {"digits": ("3", tiny_bundles.image_bundle(tmp_path / "d3"))}
+    token = "a token of enough characters"
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def served() -> str:
+        return live.ask("GET", "/v2/models/digits", **headers).json["versions"][0]
+
+    with live_server.running(tmp_path / "project", registry=uri, token=token) as live:
+        assert served() == "3"
+        known.champions["digits"] = ("4", tiny_bundles.image_bundle(tmp_path / "d4", shift=1.0))
+        assert live.ask("POST", "/v2/repository/models/digits/load", b"", **headers).status == 200
+        assert served() == "4"
+        known.cut = 1  # it is broken, and what is on disk is loaded
+        assert live.ask("POST", "/v2/repository/models/digits/load", b"", **headers).status == 200
+        assert served() == "4"
 
 
 def test_champions_come_into_the_store_and_are_served_from_it(registry: tuple[Registry, str], tmp_path: Path) -> None:
@@ -279,3 +314,50 @@ def test_a_password_may_have_any_sign(
     assert known.headers["Authorization"] == "Basic " + base64.b64encode(b"user:p@ss").decode()
     (problem,) = fetch_champions("http://user:hid@den@127.0.0.1:9", tmp_path)
     assert "den" not in problem
+
+
+def test_two_servers_on_one_root_do_not_disturb_each_other(
+    registry: tuple[Registry, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, uri = registry
+    root = tmp_path / "root"
+    known.champions = {"digits": ("3", tiny_bundles.image_bundle(tmp_path / "d3"))}
+    fetch_champions(uri, root)
+    known.champions = {"digits": ("4", tiny_bundles.image_bundle(tmp_path / "d4", shift=4.0))}
+    together = threading.Barrier(2)
+    real = registry_client._download
+
+    def download(*arguments: Any) -> str:
+        found = real(*arguments)
+        together.wait(10)  # both have it, neither has published it
+        return found
+
+    monkeypatch.setattr(registry_client, "_download", download)
+    problems: list[str] = []
+    servers = [threading.Thread(target=lambda: problems.extend(fetch_champions(uri, root))) for _ in range(2)]
+    for server in servers:
+        server.start()
+    for server in servers:
+        server.join(20)
+    assert problems == []
+    assert bundle.read(champion(root, "digits").folder, "digits", "4").digest == champion(root, "digits").digest
+    shelf = root / "models" / "served" / "digits"
+    assert sorted(path.name for path in shelf.iterdir()) == ["3", "4", "champion.json"]
+    assert json.loads((shelf / "champion.json").read_text())["from"] == "3"
+
+
+def test_a_disk_without_room_keeps_what_is_served(
+    registry: tuple[Registry, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, uri = registry
+    known.champions = {"digits": ("3", tiny_bundles.image_bundle(tmp_path / "d3"))}
+    fetch_champions(uri, tmp_path / "root")
+    known.champions = {"digits": ("4", tiny_bundles.image_bundle(tmp_path / "d4", shift=4.0))}
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10))
+    known.asked.clear()
+    (problem,) = fetch_champions(uri, tmp_path / "root")
+    assert "10 are free; make room on this disk" in problem
+    assert not any(path.endswith("model.onnx") for path in known.asked)
+    assert champion(tmp_path / "root", "digits").version == "3"
+    shelf = tmp_path / "root" / "models" / "served" / "digits"
+    assert sorted(path.name for path in shelf.iterdir()) == ["3", "champion.json"]

@@ -8,11 +8,12 @@ import pytest
 import tiny_bundles
 from chainrule.errors import DataError
 from chainrule.serving import bundle, runtime
+from chainrule.serving.limits import Limits
 from tiny_bundles import with_graph
 
 
 def opened(folder: Path, **options: Any) -> runtime.Session:
-    asked = {"variant": None, "device": "cpu", "threads": 1} | options
+    asked = {"variant": None, "device": "cpu", "threads": 1, "limits": Limits()} | options
     return runtime.open_session(bundle.read(folder, "digits", "1"), **asked)
 
 
@@ -61,7 +62,7 @@ def test_auto_takes_what_is_here() -> None:
 def test_a_provider_that_does_not_come_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # As ONNX Runtime does without CUDA's libraries: it falls back without a word.
     monkeypatch.setattr(runtime, "gpu", lambda: True)
-    monkeypatch.setattr(runtime, "_providers", lambda device: ["CPUExecutionProvider"])
+    monkeypatch.setattr(runtime, "_providers", lambda *_: ["CPUExecutionProvider"])
     monkeypatch.setattr("onnxruntime.preload_dlls", lambda: None)
     with pytest.raises(DataError, match="cuda was asked for, but ONNX Runtime gives CPUExecutionProvider"):
         opened(tiny_bundles.image_bundle(tmp_path / "image"), device="cuda")
@@ -116,3 +117,78 @@ def test_a_graph_that_is_not_what_the_signature_says_is_refused(tmp_path: Path) 
         opened(with_graph(folder, tiny_bundles.text_graph()))
     with pytest.raises(DataError, match="export the bundle again"):
         opened(with_graph(folder, tiny_bundles.image_graph(labels=7)))
+
+
+def test_tensorrt_knows_every_shape_before_the_first_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tiny_bundles.text_bundle(tmp_path / "text")
+    text = bundle.read(folder, "reviews", "1")
+    options = runtime.tensorrt_options(text, "fp32", Limits(max_batch=16, max_cells=128))
+    place = options.pop("trt_engine_cache_path")
+    assert options == {
+        "trt_profile_min_shapes": "input_ids:1x1,attention_mask:1x1",
+        "trt_profile_opt_shapes": "input_ids:4x32,attention_mask:4x32",
+        "trt_profile_max_shapes": "input_ids:16x32,attention_mask:16x32",
+        "trt_fp16_enable": "0",
+        "trt_engine_cache_enable": "1",
+    }
+    assert Path(place).parent == tmp_path / "cache" / "chainrule" / "tensorrt"
+    assert Path(place).stat().st_mode & 0o077 == 0  # what lies there is run
+    bundle.read(folder, "reviews", "1")  # and nothing was put into the bundle
+    assert runtime.tensorrt_options(text, "fp32", Limits(max_batch=8))["trt_engine_cache_path"] != place
+
+
+def test_tensorrt_rounds_to_fp16_only_what_was_measured_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    image = bundle.read(tiny_bundles.image_bundle(tmp_path / "image"), "digits", "1")
+    image.variants["fp16"] = image.folder / "model.fp16.onnx"
+    image.sums["model.fp16.onnx"] = "0" * 64
+    found = {variant: runtime.tensorrt_options(image, variant, Limits()) for variant in ("fp32", "fp16")}
+    assert [options["trt_fp16_enable"] for options in found.values()] == ["0", "1"]
+    assert found["fp32"]["trt_profile_max_shapes"] == "image:32x1x8x8"
+    assert len({options["trt_engine_cache_path"] for options in found.values()}) == 2
+    providers = runtime._providers("tensorrt", image, "fp16", Limits())
+    assert [name for name, _ in providers] == ["TensorrtExecutionProvider", "CUDAExecutionProvider"]
+
+
+def test_a_cache_that_cannot_be_made_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cache").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    image = bundle.read(tiny_bundles.image_bundle(tmp_path / "image"), "digits", "1")
+    with pytest.raises(DataError, match=r"cannot be made .*; XDG_CACHE_HOME names another place"):
+        runtime.tensorrt_options(image, "fp32", Limits())
+
+
+# ---- on a GPU
+
+
+def on_gpu(device: str, folder: Path, inputs: dict[str, np.ndarray]) -> None:
+    """A device answers as the CPU does, rounding apart."""
+    expected = opened(folder)
+    try:
+        session = opened(folder, device=device)
+    except DataError as error:
+        if device == "tensorrt" and "gives" in str(error):
+            pytest.skip(f"TensorRT's libraries are not here: {error}")
+        raise
+    assert (session.device, session.provider) == (device, runtime.PROVIDERS[device])
+    for items in (1, 3, 32):
+        batch = {name: np.repeat(array, items, axis=0) for name, array in inputs.items()}
+        np.testing.assert_allclose(session.run(batch)["logits"], expected.run(batch)["logits"], atol=1e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not runtime.gpu(), reason="there is no GPU")
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_a_gpu_answers_as_the_cpu_does(device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    ids = np.random.default_rng(0).integers(0, len(tiny_bundles.WORDS), (1, 7))
+    on_gpu(device, tiny_bundles.image_bundle(tmp_path / "image"), {"image": images(1)})
+    on_gpu(device, tiny_bundles.text_bundle(tmp_path / "text"), {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not runtime.gpu(), reason="there is no GPU")
+def test_auto_is_the_gpu_where_there_is_one(tmp_path: Path) -> None:
+    session = opened(tiny_bundles.image_bundle(tmp_path / "image"), device="auto")
+    assert (session.device, session.provider) == ("cuda", "CUDAExecutionProvider")

@@ -55,7 +55,7 @@ def test_requests_to_loopback_names_are_let_in(host):
 def test_requests_to_other_names_are_refused_without_a_token(host):
     assert status(OPEN, host=host) == 403
     assert status(OPEN) == 403
-    assert status(OPEN, host=host, is_open=True) == 200
+    assert status(OPEN, host=host, is_open=True) == 403
     assert status(LOCKED, host=host, authorization=f"Bearer {TOKEN}") == 200
 
 

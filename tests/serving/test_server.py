@@ -1,4 +1,5 @@
 import contextlib
+import gzip
 import json
 import os
 import signal
@@ -85,6 +86,27 @@ def test_a_real_server_serves_swaps_and_ends_well(start, tmp_path):
     assert answer.json["outputs"][0]["data"] == [5.0] * 10
     assert process.end() == 0
     assert process.said("ended")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_large_bodies_took_is_given_back(start, tmp_path):
+    live_server.project(tmp_path)
+    process = start()
+    process.until_ready()
+
+    def resident() -> float:
+        pages = Path(f"/proc/{process.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    path = "/v2/models/digits/infer"
+    before = resident()
+    bomb = gzip.compress(bytes(64 * 2**20))
+    for _ in range(6):
+        assert process.live.ask("POST", path, bomb, Content_Encoding="gzip").status == 413
+    for _ in range(2):
+        assert process.live.ask("POST", path, body() + b" " * (15 * 2**20)).status == 200
+    assert process.live.ask("POST", path, b'{"a":[1' + b",1" * 5_000_000 + b"]}").status == 400
+    live_server.until(lambda: resident() < before + 40)
 
 
 def test_requests_in_hand_are_answered_after_sigterm(start, tmp_path):

@@ -3,11 +3,13 @@ import contextlib
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from chainrule.serving import registry_client, watch
+from chainrule.serving import models as serving_models
+from chainrule.serving import registry_client, store, watch
 from chainrule.serving.errors import Refusal
 from chainrule.serving.models import Models, Options
 from tiny_store import export, point, promote
@@ -185,3 +187,55 @@ def test_a_registry_that_never_ends_its_answer_holds_nothing_up(
     go(tmp_path, test, "http://registry")  # and the end does not wait for it either
     assert not release.is_set()
     release.set()
+
+
+def test_a_swap_that_was_told_too_is_loaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    promote(tmp_path, "digits", "1")
+    opened: list[str] = []
+    real = serving_models._open
+
+    def remembered(wanted: store.Wanted, options: Options) -> Any:
+        opened.append(wanted.version)
+        return real(wanted, options)
+
+    monkeypatch.setattr(serving_models, "_open", remembered)
+
+    async def test(models: Models) -> None:
+        await until(lambda: models.ready)
+        promote(tmp_path, "digits", "2")
+        place = store.places(tmp_path)["digits"]
+        told = [models.load_wanted("digits", lambda: store.wanted("digits", place)) for _ in range(3)]
+        assert [model.version for model in await asyncio.gather(*told)] == ["2"] * 3
+        await asyncio.sleep(0.1)
+        assert opened == ["1", "2"]
+        await models.unload("digits")
+        await models.load_wanted("digits", lambda: store.wanted("digits", place))
+        assert opened == ["1", "2", "2"]
+
+    go(tmp_path, test)
+
+
+def test_what_is_wanted_is_asked_when_a_load_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = promote(tmp_path, "digits", "1")
+    go_on = threading.Event()
+    real = serving_models._open
+
+    def slow(wanted: store.Wanted, options: Options) -> Any:
+        go_on.wait(20)
+        return real(wanted, options)
+
+    monkeypatch.setattr(serving_models, "_open", slow)
+
+    async def main() -> None:
+        models = Models(Options(device="cpu"))
+        place = store.places(tmp_path)["digits"]
+        first = asyncio.ensure_future(models.load("digits", "7", folder))
+        second = asyncio.ensure_future(models.load_wanted("digits", lambda: store.wanted("digits", place)))
+        await asyncio.sleep(0.05)
+        promote(tmp_path, "digits", "2")  # while the second waits for the first
+        go_on.set()
+        await asyncio.gather(first, second)
+        assert version(models) == "2"
+        await models.close()
+
+    asyncio.run(main())

@@ -3,6 +3,7 @@
 Inference is answered here and not by FastAPI, whose machinery of dependencies would cost more than the rest of it.
 """
 
+import asyncio
 import functools
 import logging
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 import orjson
 
 from chainrule.serving import body, protocol, routes, security
+from chainrule.serving.connection import GONE, MAY_END
 from chainrule.serving.context import Context
 from chainrule.serving.errors import Refusal
 from chainrule.serving.logs import request_id
@@ -21,6 +23,7 @@ App = Any
 """An ASGI application."""
 
 _PREFIX, _SUFFIX = "/v2/models/", "/infer"
+LARGE = 1024 * 1024  # bytes of a body that are decoded in a thread: a hop that a small one need not pay
 _GONE = 499  # as nginx: the client went away, no status was sent
 _log = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ def create_app(context: Context, lifespan: Any = None) -> App:
         if scope["type"] != "http":
             await others(scope, receive, send)
             return
-        request = _Request(scope, receive, send)
+        request = _Request(scope, receive, send, body.Share(context.bodies))
         try:
             security.check(context.settings, request.path in is_open, request.headers)
             target = infer_target(request.path) if scope["method"] == "POST" else None
@@ -46,12 +49,18 @@ def create_app(context: Context, lifespan: Any = None) -> App:
             await _refuse(context, request, refusal)
         except body.Disconnected:
             request.status = _GONE
+        except asyncio.CancelledError:
+            if GONE not in scope["state"]:
+                raise
+            request.status = _GONE
         except Exception:
             _log.exception("request %s failed", request.id.decode())
             if request.status:
                 _count(context, request)
                 raise  # an answer is out, perhaps half of it: the connection must end
             await _refuse(context, request, Refusal(500, routes.FAILED, "internal"))
+        finally:
+            request.share.give_back(request.share.held)
         _count(context, request)
 
     return app
@@ -71,13 +80,16 @@ def infer_target(path: str) -> tuple[str, str | None] | None:
 class _Request:
     """A request in hand, and what is to be said of it in log and metrics."""
 
-    __slots__ = ("began", "fields", "headers", "id", "model", "path", "receive", "route", "scope", "send", "status")
+    __slots__ = (
+        "began", "fields", "headers", "id", "model", "path", "receive", "route", "scope", "send", "share", "status",
+    )  # fmt: skip
 
-    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+    def __init__(self, scope: Any, receive: Any, send: Any, share: body.Share) -> None:
         self.began = perf_counter()
         self.scope = scope
         self.receive = receive
         self.send = send
+        self.share = share
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.id = request_id(self.headers.get(b"x-request-id"))
@@ -98,12 +110,21 @@ class _Request:
 async def _infer(context: Context, request: _Request, name: str, version: str | None) -> None:
     request.route = "infer"
     limits = context.settings.limits
-    content = await body.read(request.receive, request.headers, limits)
+    content = await body.read(request.receive, request.headers, limits, request.share)
+    request.scope["state"][MAY_END] = True
     start = perf_counter()
     model = context.models.get(name, version)
     request.model = name
     bundle = model.bundle
-    asked = protocol.decode(content, header_length(request.headers), bundle.inputs, bundle.outputs, limits)
+    length = header_length(request.headers)
+    if len(content) <= LARGE:
+        asked = protocol.decode(content, length, bundle.inputs, bundle.outputs, limits)
+    else:
+        with model:  # it stays for as long; the request is in its queue before anything else happens
+            loop = asyncio.get_running_loop()
+            asked = await loop.run_in_executor(
+                context.decoder, protocol.decode, content, length, bundle.inputs, bundle.outputs, limits
+            )
     decoded = perf_counter()
     answer = await model.infer(asked.inputs)
     answered = perf_counter()
@@ -128,7 +149,7 @@ _BINARY = (b"content-type", b"application/octet-stream")
 @functools.lru_cache(maxsize=64)
 def _about(version: str, variant: str, provider: str, device: str) -> tuple[tuple[bytes, bytes], ...]:
     said = {"version": version, "variant": variant, "provider": provider, "device": device}
-    return tuple((b"x-chainrule-" + key.encode(), value.encode()) for key, value in said.items())
+    return (*((b"x-chainrule-" + key.encode(), value.encode()) for key, value in said.items()), security.NOSNIFF)
 
 
 def header_length(headers: Headers) -> int | None:
@@ -152,9 +173,11 @@ async def _other(others: App, request: _Request) -> None:
             message = {**message, "headers": [*message["headers"], (b"x-request-id", request.id), *extra]}
         await request.send(message)
 
+    state = request.scope["state"]
+    state["share"] = request.share
     await others(request.scope, request.receive, send)
-    state = request.scope.get("state", {})
     request.model = state.get("model", "")
+    request.fields = state.get("fields", {})
     request.route = getattr(request.scope.get("route"), "path", "other")
 
 

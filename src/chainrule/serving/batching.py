@@ -85,6 +85,7 @@ class Batcher:
         *,
         version: str,
         workers: int,
+        abreast: int,
         max_batch: int,
         max_cells: int,
         queue: int,
@@ -95,14 +96,16 @@ class Batcher:
     ) -> None:
         """Start the workers; needs a running event loop, from which every method is called.
 
-        run: computes all outputs of a batch, from any thread; version: named in every answer; max_batch, max_cells:
-        most items of one run, and most of their varying cells together (a larger request runs alone and in parts);
+        run: computes all outputs of a batch, from any thread; version: named in every answer; abreast: runs that share
+        the work between them, each on a core of its own (1 on a GPU, whose other workers but prepare); max_batch,
+        max_cells: most items of one run, and most of their varying cells together (a larger request runs in parts);
         queue: most items waiting; deadline: most seconds of waiting; padding: what fills each input; mixes: whether
         items of unlike size may run together, filled up; counted: told of every run, on the loop.
         """
         self._loop = asyncio.get_running_loop()
         self._run = run
         self._version = version
+        self._abreast = abreast
         self._max_batch = max_batch
         self._max_cells = max_cells
         self._limit = queue
@@ -231,11 +234,15 @@ class Batcher:
                 return batch
 
     def _choose(self) -> list[_Request]:
-        """Take from the queue the oldest request and those nearest to it in size, up to the limit."""
+        """Take from the queue the oldest request and those nearest to it in size, up to the limit.
+
+        No more than a fair share of what waits: with all of it in one run the other cores would have nothing to do.
+        """
+        share = -(-self._items // self._abreast)
         first = self._waiting.popleft()
         batch, items = [first], first.items
         if all(request.sizes == first.sizes for request in self._waiting):
-            most = self._part(first.cells)
+            most = min(self._part(first.cells), share)
             while self._waiting and items + self._waiting[0].items <= most:
                 request = self._waiting.popleft()
                 items += request.items
@@ -246,7 +253,7 @@ class Batcher:
             if request.sizes != first.sizes and not self._mixes:
                 continue
             together, longest = items + request.items, max(largest, request.cells)
-            if together > self._part(longest):
+            if together > min(self._part(longest), share):
                 continue
             if longest * together > PADDED * (cells + request.items * request.cells):
                 break

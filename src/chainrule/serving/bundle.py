@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.errors import DataError
 from chainrule.serving import graph
+from chainrule.tasks.table import TASKS
 
 GRAPH, SIGNATURE, CARD, TOKENIZER, SUMS = (
     "model.onnx", "signature.json", "MODEL_CARD.md", "tokenizer.json", "SHA256SUMS",
@@ -61,6 +62,8 @@ class Bundle:
     """sha256 by file name."""
     padding: dict[str, int | float]
     """What fills the varying axes of an input when items of unlike size run together."""
+    highest: dict[str, int]
+    """The largest value that an input may have, where the bundle says one; the smallest is then 0."""
 
 
 def read(folder: Path, name: str, version: str) -> Bundle:
@@ -85,6 +88,9 @@ def read(folder: Path, name: str, version: str) -> Bundle:
     signature = _json(content[SIGNATURE], folder / SIGNATURE)
     inputs = _tensors(signature, "inputs", folder)
     outputs = _tensors(signature, "outputs", folder)
+    labels = _labels(signature, outputs, folder)
+    _check_face(signature, outputs, labels, folder)
+    tokenizer = _text(content[TOKENIZER], folder / TOKENIZER) if TOKENIZER in content else None
     return Bundle(
         name=name,
         version=version,
@@ -93,13 +99,20 @@ def read(folder: Path, name: str, version: str) -> Bundle:
         signature=signature,
         inputs=inputs,
         outputs=outputs,
-        labels=_labels(signature, outputs, folder),
+        labels=labels,
         card=_text(content[CARD], folder / CARD),
-        tokenizer=_text(content[TOKENIZER], folder / TOKENIZER) if TOKENIZER in content else None,
+        tokenizer=tokenizer,
         variants=_declared(signature, variants, folder),
         sums=sums,
         padding=_padding(signature, inputs, folder),
+        highest={} if tokenizer is None else _highest(tokenizer, inputs, folder),
     )
+
+
+def longest(bundle: Bundle) -> int | None:
+    """Return the largest size of a varying axis, such as the tokens of a text; None if the signature names none."""
+    found = bundle.signature.get("preprocessing", {}).get("max_length")
+    return found if isinstance(found, int) else None
 
 
 def graph_bytes(bundle: Bundle, variant: str) -> bytes:
@@ -114,7 +127,12 @@ def _sums(folder: Path) -> tuple[bytes, dict[str, str]]:
         raise DataError(f"{folder}: not found; export the bundle or promote a version of it")
     present = set()
     for path in folder.iterdir():
-        if path.is_symlink() or not path.is_file():
+        if path.is_symlink():
+            raise DataError(
+                f"{path}: a link, where a bundle is plain files; if DVC made it, `dvc config cache.type reflink,copy` "
+                f"and `dvc checkout --relink {folder}` put the file itself there"
+            )
+        if not path.is_file():
             raise DataError(f"{path}: not a plain file; a bundle is one directory of plain files, export it again")
         present.add(path.name)
     if SUMS not in present:
@@ -210,6 +228,18 @@ def _labels(signature: dict[str, Any], outputs: tuple[Tensor, ...], folder: Path
     return tuple(labels)
 
 
+def _check_face(signature: dict[str, Any], outputs: tuple[Tensor, ...], labels: tuple[str, ...], folder: Path) -> None:
+    """Refuse a bundle that names a task whose plain route could answer nothing with it."""
+    task = signature.get("task")
+    if not isinstance(task, str | None):
+        raise DataError(f"{folder / SIGNATURE}: the task is not a text; export the bundle again")
+    if task in TASKS and (not labels or len(outputs) != 1 or len(outputs[0].shape) != 2):
+        raise DataError(
+            f"{folder / SIGNATURE}: {task} needs labels and one output [batch, labels], here are {len(labels)} labels "
+            f"and {', '.join(f'{tensor.name} {list(tensor.shape)}' for tensor in outputs)}; export the bundle again"
+        )
+
+
 def _declared(signature: dict[str, Any], variants: dict[str, Path], folder: Path) -> dict[str, Path]:
     """Return the variants that ship; what the signature declares and what is there must be the same."""
     declared = signature.get("variants", {"fp32": {"file": GRAPH}})
@@ -231,3 +261,21 @@ def _padding(signature: dict[str, Any], inputs: tuple[Tensor, ...], folder: Path
     ):
         raise DataError(f"{folder / SIGNATURE}: padding names no input or no number; export the bundle again")
     return padding
+
+
+def _highest(tokenizer: str, inputs: tuple[Tensor, ...], folder: Path) -> dict[str, int]:
+    """Return the largest token that the tokenizer knows, and 1 for the mask of real tokens.
+
+    Nobody else may look: on a GPU a token beyond the embeddings is answered with whatever lies there.
+    """
+    try:
+        content = json.loads(tokenizer)
+        vocabulary = content["model"]["vocab"]
+        tokens = vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))
+        most = max([*tokens, *(token["id"] for token in content.get("added_tokens", []))])
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        most = None
+    if type(most) is not int:
+        raise DataError(f"{folder / TOKENIZER}: its vocabulary is not readable; export the bundle again")
+    known = {"input_ids": most, "attention_mask": 1}
+    return {tensor.name: known[tensor.name] for tensor in inputs if tensor.name in known and "INT" in tensor.datatype}

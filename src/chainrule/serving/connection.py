@@ -10,6 +10,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from chainrule.serving.limits import Limits
 
 HEAD_BYTES = 64 * 1024
+# Keys of a request's state: it has been read, so it may be ended when its client goes away; its client went away.
+MAY_END, GONE = "may_end", "gone"
 
 
 def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
@@ -22,7 +24,9 @@ def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
         _unread, _took = 0, math.inf
         _head = 0
         _in_head = True
+        _ended = False  # a request, within the bytes that came last
         _running: RequestResponseCycle | None = None
+        _task: "asyncio.Task[None] | None" = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -32,19 +36,28 @@ def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
-            if self._running is not None:  # of several requests uvicorn tells only the newest
-                self._running.disconnected = True
+            if self._running is None or self._task is None or self._running.response_complete:
+                return
+            self._running.disconnected = True  # of several requests uvicorn tells only the newest
+            state = self._running.scope["state"]
+            if MAY_END in state:
+                state[GONE] = True
+                self._task.cancel()
 
         def data_received(self, data: bytes) -> None:
+            self._ended = False
             super().data_received(data)
-            if self._in_head:
+            if self._in_head and not self._ended:  # how many of these bytes are of the next head is not known
                 self._head += len(data)
                 if self._head > HEAD_BYTES and not self.transport.is_closing():
                     self._end(431, f"the head of a request may have {HEAD_BYTES:,} bytes")
 
         def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+            # As uvicorn does it, which keeps the task to itself.
             self._running = cycle
-            super()._start_asgi_task(cycle, app)
+            self._task = self.loop.create_task(cycle.run_asgi(app))
+            self._task.add_done_callback(self.tasks.discard)
+            self.tasks.add(self._task)
 
         def on_message_begin(self) -> None:
             self.since = self.loop.time()
@@ -58,6 +71,7 @@ def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
 
         def on_message_complete(self) -> None:
             self.since = math.inf
+            self._ended = True
             super().on_message_complete()
 
         def end_if_slow(self, now: float) -> None:
@@ -68,12 +82,21 @@ def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
             elif now - self._took > limits.body_seconds:
                 self.transport.abort()  # to close would wait for the client
                 return
+            if self._waits() and self.since < now:
+                self.since = now
             if now - self.since <= limits.body_seconds or self.transport.is_closing():
                 return
             if self._in_head or self.cycle.response_started:
                 self.transport.close()
             else:
                 self._end(408, f"the request did not come within {limits.body_seconds:g} s")
+
+        def _waits(self) -> bool:
+            """Whether the request that is coming is behind one that has no answer yet: it may not even be read."""
+            earlier = self._running
+            return (
+                earlier is not None and not earlier.response_complete and (self._in_head or self.cycle is not earlier)
+            )
 
         def send_400_response(self, msg: str) -> None:
             self._end(400, msg)

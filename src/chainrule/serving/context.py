@@ -1,11 +1,17 @@
 """What every route needs."""
 
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
+from chainrule.serving.body import Bodies
 from chainrule.serving.logs import Log
 from chainrule.serving.metrics import Metrics
 from chainrule.serving.models import Models
 from chainrule.serving.settings import Settings
+
+
+def _decoder() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "decode")
 
 
 @dataclass(frozen=True)
@@ -16,3 +22,6 @@ class Context:
     settings: Settings
     metrics: Metrics
     log: Log
+    bodies: Bodies
+    decoder: ThreadPoolExecutor = field(default_factory=_decoder)
+    """Decodes large bodies, one at a time: their JSON takes ten times their size, and holds all other requests up."""

@@ -9,6 +9,8 @@ class Limits:
 
     body_bytes: int = 16 * 1024 * 1024
     """The largest body, as sent and again after decompression, in bytes."""
+    bodies_bytes: int = 256 * 1024 * 1024
+    """The bytes of all bodies in hand, half-sent ones too; beyond it one of more than 64 KiB is refused with 503."""
     body_seconds: float = 15.0
     """The longest that a client may take to send its body."""
     connections: int = 1024

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 ITEMS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+KEPT = 100
+"""Versions no longer served whose counts are still shown."""
 STEPS = ("decode", "queue", "compute", "encode", "total")
 
 
@@ -79,7 +81,16 @@ class Metrics:
         found = self._series.get((name, version))
         if found is None:
             found = self._series[name, version] = Series()
+            if len(self._series) > KEPT:
+                self._drop()
         return found
+
+    def _drop(self) -> None:
+        """Forget the oldest versions that are no longer served."""
+        served = {(model.name, model.version) for model in self.serving()}
+        gone = [key for key in self._series if key not in served]
+        for key in gone[:-KEPT]:
+            del self._series[key]
 
     def ran(self, model: "Model", ran: "Ran") -> None:
         """Count a run of a model."""

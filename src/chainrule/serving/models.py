@@ -14,16 +14,16 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, DataError
 from chainrule.serving import bundle as bundles
-from chainrule.serving import runtime
+from chainrule.serving import runtime, store
 from chainrule.serving.batching import Answer, Arrays, Batcher, Ran
 from chainrule.serving.bundle import Bundle, Tensor
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 from chainrule.serving.runtime import Session
 from chainrule.serving.statistics import Statistics
+from chainrule.serving.store import Wanted
 
 _log = logging.getLogger(__name__)
-UNKNOWN_LENGTH = 16  # tried where the signature says no longest
 GPU_WORKERS = 2  # one puts the next batch together while the other's runs
 
 
@@ -43,8 +43,18 @@ class Options:
 class Model:
     """One version, loaded and warm. `with model:` keeps it alive while a request on it is in hand."""
 
-    def __init__(self, bundle: Bundle, session: Session, options: Options, ran: Callable[["Model", Ran], None]) -> None:
-        """Serve a bundle by a session that was warmed up; needs a running event loop."""
+    def __init__(
+        self,
+        bundle: Bundle,
+        session: Session,
+        options: Options,
+        ran: Callable[["Model", Ran], None],
+        versions: list[dict[str, Any]],
+    ) -> None:
+        """Serve a bundle by a session that was warmed up; needs a running event loop.
+
+        versions: what `store.versions` says of this version and those kept beside it.
+        """
         limits = options.limits
         self.name = bundle.name
         self.version = bundle.version
@@ -52,6 +62,7 @@ class Model:
         self.variant = session.variant
         self.provider = session.provider
         self.device = session.device
+        self.versions = versions
         self.ready = True
         """False once it no longer takes requests."""
         self.statistics = Statistics()
@@ -60,12 +71,14 @@ class Model:
         self._unused.set()
         self._batch = min(limits.batch, limits.queue)  # more would never find room
         self._places = _places(bundle)
-        self._longest = longest(bundle)
+        self._longest = bundles.longest(bundle)
+        self._highest = _highest(bundle)
         self._ran = ran
         self._batcher = Batcher(
             session.run,
             version=bundle.version,
             workers=workers_for(session, options),
+            abreast=workers_for(session, options) if session.device == "cpu" else 1,
             max_batch=limits.max_batch,
             max_cells=limits.max_cells,
             queue=limits.queue,
@@ -93,10 +106,11 @@ class Model:
     async def infer(self, inputs: Arrays, outputs: Iterable[str] | None = None) -> Answer:
         """Return the answer to inputs whose names, types and ranks are the bundle's.
 
-        outputs: the names wanted, None for all. Raises Refusal: sizes that do not fit each other or the model, a full
-        queue, a deadline passed, a run that failed.
+        outputs: the names wanted, None for all. Raises Refusal: sizes that do not fit each other or the model, a token
+        that it does not know, a full queue, a deadline passed, a run that failed.
         """
         items, sizes = self._sizes(inputs)
+        self._check_values(inputs)
         with self:
             answer = await self._batcher.submit(inputs, items, sizes)
         if outputs is None:
@@ -134,6 +148,14 @@ class Model:
         if self._longest is not None and sizes and max(sizes) > self._longest:
             raise Refusal(400, f"{max(sizes)} positions; this model takes at most {self._longest}", "shape")
         return items, sizes
+
+    def _check_values(self, inputs: Arrays) -> None:
+        for name, unsigned, most in self._highest:
+            array = inputs[name]
+            # Read as unsigned, a negative number is larger than any other: one look is enough.
+            if np.maximum.reduce(array.view(unsigned), axis=None) > most:
+                wrong = array.min() if array.min() < 0 else array.max()
+                raise Refusal(400, f"{name} has {wrong}; this model takes 0 to {most}", "values")
 
 
 def _uncounted(model: Model, ran: Ran) -> None:
@@ -226,31 +248,40 @@ class Models:
         return found
 
     async def load(self, name: str, version: str, folder: Path, digest: str | None = None) -> Model:
-        """Read, open and warm a version beside the one being served, then swap.
+        """Load one version, as `load_wanted` does; digest: what the sha256 of its SHA256SUMS must be."""
+        return await self.load_wanted(name, lambda: Wanted(name, version, folder, digest))
 
-        digest: what the sha256 of its SHA256SUMS must be. What is in hand finishes on the old version, which then
-        gives its memory back; this does not wait for it. Raises ChainruleError, and keeps the old version, if the new
-        one is not fit to serve.
+    async def load_wanted(self, name: str, wanted: Callable[[], Wanted]) -> Model:
+        """Read, open and warm a version beside the one being served, then swap; nothing is done if it is that one.
+
+        wanted: says what to load, in a thread. It is asked when no other load of this name runs any more: whoever comes
+        last serves what is wanted then. What is in hand finishes on the old version, which then gives its memory back;
+        this does not wait for it. Raises ChainruleError, and keeps the old version, if the new one is not fit to serve.
         """
         state = self._states.setdefault(name, _State())
         async with state.lock:
-            state.loading, state.version = True, version
+            state.loading = True
+            old = self._current.get(name)
             try:
-                bundle, session = await asyncio.to_thread(_open, name, version, folder, digest, self.options)
+                found = await asyncio.to_thread(wanted)
+                state.version = found.version
+                if old is not None and (old.version, old.bundle.digest) == (found.version, found.digest):
+                    state.reason = ""
+                    return old
+                bundle, session = await asyncio.to_thread(_open, found, self.options)
+                versions = await asyncio.to_thread(store.versions, found)
             except ChainruleError as error:
                 state.reason = str(error)
-                kept = self._current.get(name)
-                held = f"version {kept.version} stays" if kept else "nothing is served under this name"
-                _log.error("%s version %s refused: %s (%s)", name, version, error, held)
+                held = f"version {old.version} stays" if old else "nothing is served under this name"
+                _log.error("%s is not loaded: %s (%s)", name, error, held)
                 raise
             finally:
                 state.loading = False
-            model = Model(bundle, session, self.options, self._ran)
-            old = self._current.get(name)
+            model = Model(bundle, session, self.options, self._ran, versions)
             self._current[name] = model
             state.reason = ""
             self._awaited.discard(name)
-        _log.info("%s version %s (%s) on %s", name, version, model.variant, model.provider)
+        _log.info("%s version %s (%s) on %s", name, model.version, model.variant, model.provider)
         if old is not None:
             self._retire(old)
         return model
@@ -284,12 +315,6 @@ class Models:
         return task
 
 
-def longest(bundle: Bundle) -> int | None:
-    """Return the largest size of a varying axis, such as the tokens of a text; None if the signature names none."""
-    found = bundle.signature.get("preprocessing", {}).get("max_length")
-    return found if isinstance(found, int) else None
-
-
 def workers_for(session: Session, options: Options) -> int:
     """Return how many runs of a model there may be at once."""
     return options.threads or (runtime.cores() if session.device == "cpu" else GPU_WORKERS)
@@ -300,20 +325,17 @@ def warm(bundle: Bundle, session: Session, workers: int, limits: Limits) -> None
 
     Raises DataError if an answer is not what the signature promises.
     """
-    size = longest(bundle) or UNKNOWN_LENGTH
-    varying = {axis for tensor in bundle.inputs for axis in tensor.axes[1:] if axis}
-    most = max(1, min(limits.max_batch, limits.max_cells // size ** len(varying)))
     _try(bundle, session, 1, 1)
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(lambda _: _try(bundle, session, most, size), range(workers)))
+        list(pool.map(lambda _: _try(bundle, session, *runtime.full_run(bundle, limits)), range(workers)))
 
 
 def _try(bundle: Bundle, session: Session, items: int, size: int) -> None:
     try:
-        outputs = session.run(_ones(bundle, items, size))
+        outputs = session.run(_example(bundle, items, size))
     except Exception as error:  # ONNX Runtime has no common class of its own
         reason = " ".join(str(error).split())[:500]
-        raise DataError(f"{bundle.folder}: the model fails on {items} items of ones: {reason}") from None
+        raise DataError(f"{bundle.folder}: the model fails on {items} items: {reason}") from None
     for tensor in bundle.outputs:
         _check_output(bundle, tensor, outputs[tensor.name], items)
 
@@ -326,30 +348,40 @@ def _check_output(bundle: Bundle, tensor: Tensor, found: np.ndarray, items: int)
     if not fits:
         raise DataError(f"{bundle.folder}: {tensor.name} is {found.shape} for {items} items; expected {expected}")
     if found.dtype.kind == "f" and not np.isfinite(found).all():
-        raise DataError(f"{bundle.folder}: {tensor.name} is not finite for {items} items of ones; train it again")
+        raise DataError(f"{bundle.folder}: {tensor.name} is not finite for {items} items; train it again")
 
 
-def _ones(bundle: Bundle, items: int, size: int) -> Arrays:
+def _example(bundle: Bundle, items: int, size: int) -> Arrays:
+    """Return ones, or the largest value where one is known: a vocabulary that the graph has no room for shows."""
     inputs = {}
     for tensor in bundle.inputs:
         if tensor.datatype not in runtime.NUMPY:
             raise DataError(f"{bundle.folder}: {tensor.name} is {tensor.datatype}, which NumPy cannot hold")
         shape = (items, *(size if axis is None else axis for axis in tensor.shape[1:]))
-        fill: Any = "1" if tensor.datatype == "BYTES" else 1
+        fill: Any = "1" if tensor.datatype == "BYTES" else bundle.highest.get(tensor.name, 1)
         inputs[tensor.name] = np.full(shape, fill, dtype=runtime.NUMPY[tensor.datatype])
     return inputs
 
 
-def _open(name: str, version: str, folder: Path, digest: str | None, options: Options) -> tuple[Bundle, Session]:
+def _open(wanted: Wanted, options: Options) -> tuple[Bundle, Session]:
     """Read, open and warm a version, in a thread."""
-    bundle = bundles.read(folder, name, version)
-    if digest is not None and bundle.digest != digest:
-        raise DataError(f"{folder}: not the bundle that was promoted; promote it again")
+    bundle = bundles.read(wanted.folder, wanted.name, wanted.version)
+    if wanted.digest not in (None, bundle.digest):
+        raise DataError(f"{wanted.folder}: not the bundle that was promoted or exported; promote or export it again")
     # Runs share the cores among themselves, each in a thread of its own.
-    session = runtime.open_session(bundle, options.variant, options.device, threads=1)
+    session = runtime.open_session(bundle, options.variant, options.device, threads=1, limits=options.limits)
     warm(bundle, session, workers_for(session, options), options.limits)
     _give_back()
     return bundle, session
+
+
+def _highest(bundle: Bundle) -> list[tuple[str, np.dtype[Any], int]]:
+    """Return each input whose values are bounded, its type without a sign, and the largest value."""
+    return [
+        (tensor.name, np.dtype(f"u{runtime.NUMPY[tensor.datatype].itemsize}"), bundle.highest[tensor.name])
+        for tensor in bundle.inputs
+        if tensor.name in bundle.highest
+    ]
 
 
 def _places(bundle: Bundle) -> list[tuple[str, list[tuple[str, int]]]]:

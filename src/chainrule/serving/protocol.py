@@ -4,10 +4,9 @@ Pure functions. In arrays, BYTES elements are `str` (ONNX strings are UTF-8) and
 uint16, for NumPy has no such float. FP16 and BF16 travel as binary data only, as the extension says.
 """
 
-import re
 import struct
 from collections.abc import Sequence
-from itertools import accumulate, chain
+from itertools import chain
 from math import prod
 from typing import Any, NamedTuple
 
@@ -35,13 +34,12 @@ _FLOATS = {"FP16", "FP32", "FP64"}
 _BINARY_ONLY = {"FP16", "BF16"}
 
 _ID_CHARACTERS = 1_000
-# Arrays and objects take some 60 bytes each where their text takes 3: a large body is not parsed if it is mostly these.
-_LARGE_BODY = 256 * 1024
-_CONTAINERS = 400_000
-# Linear in any input: a text that nothing closes runs to the end, instead of being tried again at its next quote.
-_TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+# Arrays and objects take some 60 bytes each where their text takes 3: a body is not parsed if it is mostly these.
+_BRACKETS = 400_000
+_PIECE = 256 * 1024  # bytes, or elements, that are looked at in one step: other threads run in between
+_QUOTE, _OPENING, _CLOSING = b'"{}'
+# The bit between [ and {, and between ] and }; it makes a quote of 0x02 too, which JSON cannot have.
+_FOLD = np.uint8(ord("{") - ord("["))
 
 
 class Wanted(NamedTuple):
@@ -78,15 +76,12 @@ def decode(
             raise _bad(f"Inference-Header-Content-Length is {header_length}, the body has {len(body)} bytes", "header")
         head, tail = memoryview(body)[:header_length], memoryview(body)[header_length:]
     content = parse(head, limits)
-    for key, value in content.items():
-        if key not in ("id", "inputs", "outputs", "parameters"):
-            _refuse_depth(value, limits.json_depth)
     arrays = _inputs(content.get("inputs"), tail, inputs, limits)
     identifier = content.get("id")
     if identifier is not None and (type(identifier) is not str or len(identifier) > _ID_CHARACTERS):
         raise _bad(f"id must be a text of at most {_ID_CHARACTERS} characters", "request")
-    all_binary = _flag(_parameters(content, "the request", limits), "binary_data_output", False)
-    return Request(identifier, arrays, _wanted(content.get("outputs"), outputs, all_binary, limits))
+    all_binary = _flag(_parameters(content, "the request"), "binary_data_output", False)
+    return Request(identifier, arrays, _wanted(content.get("outputs"), outputs, all_binary))
 
 
 def encode(
@@ -114,9 +109,10 @@ def encode(
 
 
 def parse(body: bytes | memoryview, limits: Limits) -> dict[str, Any]:
-    """Return the JSON object in `body`. Raises Refusal if it is none, or mostly brackets."""
-    if len(body) > _LARGE_BODY:
-        _refuse_brackets(bytes(body), limits)
+    """Return the JSON object in `body`. Raises Refusal if it is none, too deep, or mostly brackets."""
+    body = bytes(body)
+    if _may_be_deeper(body, limits.json_depth):
+        _refuse_brackets(body, limits)
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -148,7 +144,7 @@ def _inputs(entries: Any, tail: memoryview, inputs: Sequence[Tensor], limits: Li
         if entry.get("datatype") != tensor.datatype:
             raise _bad(f"input {name} is of type {tensor.datatype}, not {_short(entry.get('datatype'))}", "datatype")
         shape = _shape(entry.get("shape"), tensor, limits)
-        size = _parameters(entry, name, limits).get("binary_data_size") if "parameters" in entry else None
+        size = _parameters(entry, name).get("binary_data_size") if "parameters" in entry else None
         if size is None:
             arrays[name] = _from_json(entry.get("data"), tensor, shape, limits)
             continue
@@ -214,8 +210,13 @@ def _from_json(data: Any, tensor: Tensor, shape: list[int], limits: Limits) -> n
         if set(map(type, data)) != {bool}:
             raise _bad(f"input {name}: data must be true or false", "data")
         return np.array(data, bool).reshape(shape)
+    code = _CODES[datatype]
     try:
-        packed = struct.pack(f"<{count}{_CODES[datatype]}", *data)
+        if count <= _PIECE:
+            packed = struct.pack(f"<{count}{code}", *data)
+        else:
+            pieces = (data[at : at + _PIECE] for at in range(0, count, _PIECE))
+            packed = b"".join(struct.pack(f"<{len(piece)}{code}", *piece) for piece in pieces)
     except (struct.error, OverflowError):
         raise _bad(f"input {name}: data has an element that is no {datatype}", "data") from None
     return np.frombuffer(packed, _DTYPES[datatype]).reshape(shape)
@@ -293,7 +294,7 @@ def _binary_texts(data: memoryview, name: str, shape: list[int], limits: Limits)
     return _texts(texts, name, shape, limits)
 
 
-def _wanted(entries: Any, outputs: Sequence[Tensor], all_binary: bool, limits: Limits) -> list[Wanted]:
+def _wanted(entries: Any, outputs: Sequence[Tensor], all_binary: bool) -> list[Wanted]:
     """Return what is to be returned; all outputs if none are named."""
     if not entries:
         if entries not in (None, []):
@@ -310,7 +311,7 @@ def _wanted(entries: Any, outputs: Sequence[Tensor], all_binary: bool, limits: L
             if tensor is None:
                 names = ", ".join(tensor.name for tensor in outputs)
                 raise _bad(f"no output {_short(name)}, or it is named twice; the outputs are {names}", "output")
-            parameters = _parameters(entry, tensor.name, limits)
+            parameters = _parameters(entry, tensor.name)
             if parameters.get("classification"):
                 raise _bad("the classification extension is not supported; ask for the output itself", "parameters")
             wanted.append(Wanted(tensor, _flag(parameters, "binary_data", all_binary)))
@@ -342,17 +343,15 @@ def _to_binary(datatype: str, array: np.ndarray) -> bytes:
     return array.astype(_DTYPES[datatype], copy=False).tobytes()
 
 
-def _parameters(entry: dict[str, Any], what: str, limits: Limits) -> dict[str, Any]:
+def _parameters(entry: dict[str, Any], what: str) -> dict[str, Any]:
     """Return the parameters of a request, an input or an output; what no extension here knows is ignored."""
     parameters = entry.get("parameters")
     if parameters is None:
         return {}
     if type(parameters) is not dict:
         raise _bad(f"{what}: parameters must be an object", "parameters")
-    for key, value in parameters.items():
-        if key == "shared_memory_region":
-            raise _bad(f"{what}: shared memory is not supported; send the data", "parameters")
-        _refuse_depth(value, limits.json_depth)
+    if "shared_memory_region" in parameters:
+        raise _bad(f"{what}: shared memory is not supported; send the data", "parameters")
     return parameters
 
 
@@ -363,23 +362,41 @@ def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
     return value
 
 
-def _refuse_depth(value: Any, depth: int) -> None:
-    if type(value) is dict:
-        value = value.values()
-    elif type(value) is not list:
-        return
-    if depth == 0:
-        raise _bad("the JSON is nested too deep", "json_depth")
-    for each in value:
-        _refuse_depth(each, depth - 1)
+def _may_be_deeper(body: bytes, depth: int) -> bool:
+    """Whether JSON has so many brackets that it may be nested deeper; by searches only, for most has a few."""
+    left = depth
+    for bracket in (b"[", b"{"):
+        at = body.find(bracket)
+        while at >= 0:
+            if left == 0:
+                return True
+            left -= 1
+            at = body.find(bracket, at + 1)
+    return False
 
 
 def _refuse_brackets(body: bytes, limits: Limits) -> None:
-    brackets = _TEXTS.sub(b"", body).translate(None, _NOT_BRACKETS)
-    if len(brackets) > _CONTAINERS:
-        raise Refusal(413, "too many arrays and objects in the JSON; send data flat or as binary", "too_large")
-    if brackets and max(accumulate(map(_STEPS.__getitem__, brackets))) > limits.json_depth:
-        raise _bad("the JSON is nested too deep", "json_depth")
+    """Raise Refusal if JSON is nested too deep, or has too many arrays and objects; brackets in texts do not count."""
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    codes = np.frombuffer(body, np.uint8)
+    texts = brackets = depth = 0
+    for at in range(0, len(codes), _PIECE):
+        folded = codes[at : at + _PIECE] | _FOLD
+        marks = folded[(folded == _QUOTE) | (folded == _OPENING) | (folded == _CLOSING)]
+        quotes = marks == _QUOTE
+        seen = texts + np.cumsum(quotes)
+        steps = np.where(marks == _OPENING, 1, -1)[~quotes & (seen % 2 == 0)]
+        if len(steps):
+            depths = depth + np.cumsum(steps)
+            if depths.max() > limits.json_depth:
+                raise _bad("the JSON is nested too deep", "json_depth")
+            depth = int(depths[-1])
+            brackets += len(steps)
+        if len(quotes):
+            texts = int(seen[-1])
+        if brackets > _BRACKETS:
+            raise Refusal(413, "too many arrays and objects in the JSON; send data flat or as binary", "too_large")
 
 
 def _bad(message: str, reason: str) -> Refusal:

@@ -10,7 +10,7 @@ import http.client
 import json
 import os
 import re
-import shutil
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -31,10 +31,10 @@ _PIECE = 1024 * 1024
 _BUNDLE_TAG = re.compile(r"runs:/([0-9a-zA-Z]+)/([A-Za-z0-9_./-]+)")
 
 
-def fetch_champions(uri: str, root: Path) -> list[str]:
+def fetch_champions(uri: str, root: Path, only: str | None = None) -> list[str]:
     """Bring every champion of the registry at `uri` into the store below `root`; return what went wrong, a line each.
 
-    Whatever goes wrong, the store keeps what it had.
+    only: the one name that is asked for. Whatever goes wrong, the store keeps what it had.
     """
     problems: list[str] = []
     try:
@@ -42,6 +42,8 @@ def fetch_champions(uri: str, root: Path) -> list[str]:
     except DataError as error:
         return [str(error)]
     for name, version in champions:
+        if only not in (None, name):
+            continue
         try:
             _fetch(uri, root, name, version)
         except (DataError, OSError) as error:
@@ -76,10 +78,14 @@ def _fetch(uri: str, root: Path, name: str, version: str) -> None:
     tags = {tag["key"]: tag.get("value", "") for tag in found.get("tags", [])}
     if _is_champion(shelf, name, version, tags.get("sha256")):
         return
-    fresh = shelf / f".{version}.partial"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    try:
+    shelf.mkdir(parents=True, exist_ok=True)
+    store.clear_stale(shelf)
+    # A name of our own: another server may be at it too.
+    with tempfile.TemporaryDirectory(
+        prefix=f".{version}.", suffix=store.PARTIAL, dir=shelf, ignore_cleanup_errors=True
+    ) as partial:
+        fresh = Path(partial) / version
+        fresh.mkdir()
         run_id = _download(uri, tags.get("bundle", ""), fresh / "bundle")
         content = bundle.read(fresh / "bundle", name, version)
         if tags.get("sha256", content.sums[bundle.GRAPH]) != content.sums[bundle.GRAPH]:
@@ -95,9 +101,9 @@ def _fetch(uri: str, root: Path, name: str, version: str) -> None:
                 "tags": tags,
             },
         )
-        _publish(shelf, version, fresh, content.digest, run_id)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        with store.alone(root, name):
+            if not _is_champion(shelf, name, version, content.sums[bundle.GRAPH]):
+                store.publish(root, name, fresh, _record(shelf, version, content.digest, run_id))
 
 
 def _is_champion(shelf: Path, name: str, version: str, sha256: str | None) -> bool:
@@ -112,15 +118,10 @@ def _is_champion(shelf: Path, name: str, version: str, sha256: str | None) -> bo
     return now.version == version and now.digest == hashlib.sha256(listing).hexdigest() and sha256 in (None, graph)
 
 
-def _publish(shelf: Path, version: str, fresh: Path, digest: str, run_id: str) -> None:
-    """Put a version on its shelf and say, last and in one step, that it is the champion; older ones but one go."""
-    before = None
-    if (shelf / store.CHAMPION).is_file():
-        content = json.loads((shelf / store.CHAMPION).read_text(encoding="utf-8"))
-        before = content.get("version") if isinstance(content, dict) else None
-    shutil.rmtree(shelf / version, ignore_errors=True)
-    fresh.rename(shelf / version)
-    record = {
+def _record(shelf: Path, version: str, digest: str, run_id: str) -> dict[str, Any]:
+    """Return the content of champion.json."""
+    before = store.served(shelf)
+    return {
         "version": version,
         "digest": digest,
         "run_id": run_id,
@@ -128,11 +129,6 @@ def _publish(shelf: Path, version: str, fresh: Path, digest: str, run_id: str) -
         "from": before if before != version else None,
         "reason": "champion of the registry",
     }
-    write_json(shelf / f".{store.CHAMPION}.partial", record)
-    (shelf / f".{store.CHAMPION}.partial").replace(shelf / store.CHAMPION)
-    for path in shelf.iterdir():
-        if store.is_version(path.name) and path.name not in (version, before):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _download(uri: str, source: str, folder: Path) -> str:
@@ -151,6 +147,7 @@ def _download(uri: str, source: str, folder: Path) -> str:
     above = f"{place.path.strip('/')}/{inside}"
     files = _ask(uri, "api/2.0/mlflow-artifacts/artifacts", {"path": above}).get("files", [])
     folder.mkdir()
+    store.check_room(folder, sum(int(file.get("file_size") or 0) for file in files))
     for file in files:
         name = Path(str(file.get("path"))).name
         if name not in (*bundle.KNOWN, bundle.SUMS) or file.get("is_dir"):

@@ -17,10 +17,12 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 from chainrule.errors import ChainruleError
-from chainrule.serving import body, protocol, security, store
+from chainrule.serving import body, protocol, security, store, watch
+from chainrule.serving.connection import MAY_END
 from chainrule.serving.context import Context
 from chainrule.serving.docs import INFER_PATHS, api_page
 from chainrule.serving.errors import Refusal
+from chainrule.serving.limits import Limits
 from chainrule.serving.models import Model
 from chainrule.tasks.table import TASKS
 
@@ -54,7 +56,9 @@ def create(context: Context, lifespan: Any) -> FastAPI:
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        context.metrics.failures[request.scope["state"].get("model", ""), error.reason] += 1
+        state = request.scope["state"]
+        context.metrics.failures[state.get("model", ""), error.reason] += 1
+        state["fields"] = {"reason": error.reason, "error": error.message}
         return _json({"error": error.message}, error.status, dict(_text(refusal_headers(error))))
 
     async def unknown(request: Request, error: Exception) -> Response:
@@ -72,6 +76,10 @@ def create(context: Context, lifespan: Any) -> FastAPI:
     @functools.cache
     def openapi() -> dict[str, Any]:
         content = get_openapi(title=api.title, version=api.version, routes=api.routes)
+        for verbs in content["paths"].values():
+            for route in verbs.values():
+                route["responses"].pop("422", None)  # FastAPI's own: no parameter here can fail to be a text
+        content.pop("components", None)
         content["paths"].update(INFER_PATHS)
         return content
 
@@ -81,7 +89,7 @@ def create(context: Context, lifespan: Any) -> FastAPI:
 
 def refusal_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
     """Return the headers of a refusal's answer."""
-    headers = [(b"content-type", b"application/json")]
+    headers = [(b"content-type", b"application/json"), security.NOSNIFF]
     if refusal.retry_after is not None:
         headers.append((b"retry-after", b"%d" % refusal.retry_after))
     if refusal.status == 401:
@@ -122,44 +130,30 @@ def _protocol(api: FastAPI, context: Context) -> None:
     async def all_statistics() -> Response:
         return _json({"model_stats": [_report(model) for model in models.serving()]})
 
-    @api.get("/v2/models/{model}/versions/{version}", summary="Metadata of a version")
-    @api.get("/v2/models/{model}", summary="Metadata of a model")
-    async def metadata(model: str, version: str | None = None) -> Response:
-        found = models.get(model, version)
-        return _json(
-            {
-                "name": found.name,
-                "versions": [found.version],
-                "platform": "onnxruntime_onnx",
-                "inputs": [protocol.metadata(tensor) for tensor in found.bundle.inputs],
-                "outputs": [protocol.metadata(tensor) for tensor in found.bundle.outputs],
-                "properties": {
-                    "variant": found.variant,
-                    "provider": found.provider,
-                    "device": found.device,
-                    "digest": found.bundle.digest,
-                },
-            }
-        )
+    def told(path: str, what: str, tell: Callable[[Model], dict[str, Any]]) -> None:
+        """Add a route of a model, and the same of a version."""
 
-    @api.get("/v2/models/{model}/versions/{version}/ready", summary="Whether a version is ready")
-    @api.get("/v2/models/{model}/ready", summary="Whether a model is ready")
-    async def model_ready(model: str, version: str | None = None) -> Response:
-        found = models.get(model, version)
-        return _json({"name": found.name, "ready": True})
+        @api.get(f"/v2/models/{{model}}{path}", summary=f"{what} a model")
+        async def of_model(model: str) -> Response:
+            return _json(tell(models.get(model)))
 
-    @api.get("/v2/models/{model}/versions/{version}/stats", summary="Statistics of a version")
-    @api.get("/v2/models/{model}/stats", summary="Statistics of a model")
-    async def statistics(model: str, version: str | None = None) -> Response:
-        return _json({"model_stats": [_report(models.get(model, version))]})
+        @api.get(f"/v2/models/{{model}}/versions/{{version}}{path}", summary=f"{what} a version")
+        async def of_version(model: str, version: str) -> Response:
+            return _json(tell(models.get(model, version)))
+
+    told("", "Metadata of", _metadata)
+    told("/ready", "Readiness of", lambda model: {"name": model.name, "ready": True})
+    told("/stats", "Statistics of", lambda model: {"model_stats": [_report(model)]})
 
 
 def _repository(api: FastAPI, context: Context) -> None:
     limits = context.settings.limits
 
     async def asked(request: Request) -> dict[str, Any]:
-        content = await body.read(request.receive, _headers(request), limits)
-        return protocol.parse(content, limits) if content else {}
+        content = await _read(request, limits)
+        if not content:
+            return {}
+        return await asyncio.get_running_loop().run_in_executor(context.decoder, protocol.parse, content, limits)
 
     @api.post("/v2/repository/index", summary="All models and their states", openapi_extra=_takes("application/json"))
     async def index(request: Request) -> Response:
@@ -172,8 +166,11 @@ def _repository(api: FastAPI, context: Context) -> None:
         security.check_admin(context.settings)
         if (await asked(request)).get("parameters"):
             raise Refusal(400, "parameters are not supported: a model is loaded as it was exported", "parameters")
+        settings = context.settings
         try:
-            wanted = await asyncio.to_thread(store.find, context.settings.root, model)
+            if settings.registry is not None:
+                await watch.fetch_one(settings.root, settings.registry, model)
+            wanted = await asyncio.to_thread(store.find, settings.root, model)
             if wanted is None:
                 raise Refusal(404, f"nothing on disk is named {model!r:.100}", "unknown_model")
             await context.models.load(model, wanted.version, wanted.folder, wanted.digest)
@@ -210,31 +207,42 @@ def _plain(api: FastAPI, context: Context) -> None:
     )
     async def classify(model: str, request: Request) -> Response:
         nonlocal preparing
+        content = await _read(request, limits)
+        state = request.scope["state"]
+        state[MAY_END] = True
         start = perf_counter()
-        request.scope.setdefault("state", {})
-        content = await body.read(request.receive, _headers(request), limits)
-        given = _content(content, request.headers.get("content-type", ""))
+        kind = _kind(request.headers.get("content-type", ""))
         with context.models.get(model) as found:
-            request.scope["state"]["model"] = model
+            state["model"] = model
             face = _face(found)
             if preparing >= MOST_PREPARING:
                 raise Refusal(503, "too many images and texts wait already; ask again in 1 s", "queue_full", 1)
             preparing += 1
             try:
-                loop = asyncio.get_running_loop()
-                inputs = await loop.run_in_executor(pool, _prepared, face, given, found, limits)
+                making = asyncio.get_running_loop().run_in_executor(pool, _prepared, face, content, kind, found, limits)
+                inputs = await asyncio.wait_for(making, limits.deadline_seconds)
+            except TimeoutError:
+                message = f"the input was not prepared within {limits.deadline_seconds:g} s; ask again"
+                raise Refusal(503, message, "deadline", 1) from None
             finally:
                 preparing -= 1
+            prepared = perf_counter()
             answer = await found.infer(inputs)
+            answered = perf_counter()
         try:
             ranked = face.answer(answer.outputs, found.bundle.signature)
         except ChainruleError as error:
             raise Refusal(400, f"{error}: the input is beyond what the model can take", "not_finite") from None
+        state["fields"] = {"version": answer.version, "batch": answer.batch}
+        ended = perf_counter()
+        context.metrics.of(model, answer.version).answered(
+            prepared - start, answer.queued, answer.computed, ended - answered, ended - start
+        )
         said = {
             "model": model,
             "version": answer.version,
             "labels": [{"label": label, "probability": probability} for label, probability in ranked],
-            "milliseconds": round((perf_counter() - start) * 1e3, 3),
+            "milliseconds": round((ended - start) * 1e3, 3),
         }
         about = {
             "version": answer.version,
@@ -254,7 +262,24 @@ def _described(model: Model) -> dict[str, Any]:
         "variant": model.variant,
         "provider": model.provider,
         "device": model.device,
+        "versions": model.versions,
         **{key: signature.get(key) for key in keys},
+    }
+
+
+def _metadata(model: Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "versions": [model.version],
+        "platform": "onnxruntime_onnx",
+        "inputs": [protocol.metadata(tensor) for tensor in model.bundle.inputs],
+        "outputs": [protocol.metadata(tensor) for tensor in model.bundle.outputs],
+        "properties": {
+            "variant": model.variant,
+            "provider": model.provider,
+            "device": model.device,
+            "digest": model.bundle.digest,
+        },
     }
 
 
@@ -262,25 +287,29 @@ def _report(model: Model) -> dict[str, Any]:
     return model.statistics.report(model.name, model.version)
 
 
-def _content(content: bytes, kind: str) -> bytes | str:
-    """Return what a body holds: the bytes of an image file, or a text. Raises Refusal."""
+def _kind(kind: str) -> str:
+    """Return "image", "text/plain" or "application/json". Raises Refusal for any other Content-Type."""
     kind = kind.partition(";")[0].strip().lower()
     if kind.startswith("image/") or kind == "application/octet-stream":
+        return "image"
+    if kind in ("text/plain", "application/json"):
+        return kind
+    raise Refusal(415, "send an image (Content-Type image/...), text/plain, or application/json", "content_type")
+
+
+def _content(content: bytes, kind: str, limits: Limits) -> bytes | str:
+    """Return what a body holds: the bytes of an image file, or a text. Raises Refusal."""
+    if kind == "image":
         return content
     if kind == "application/json":
-        try:
-            text = orjson.loads(content)["text"]
-        except (ValueError, KeyError, TypeError):
-            text = None
+        text = protocol.parse(content, limits).get("text")
         if not isinstance(text, str):
             raise Refusal(400, 'the JSON must be {"text": "..."}', "json")
         return text
-    if kind == "text/plain":
-        try:
-            return content.decode()
-        except UnicodeDecodeError:
-            raise Refusal(400, "the text is not UTF-8", "text") from None
-    raise Refusal(415, "send an image (Content-Type image/...), text/plain, or application/json", "content_type")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise Refusal(400, "the text is not UTF-8", "text") from None
 
 
 def _face(model: Model) -> Any:
@@ -290,11 +319,12 @@ def _face(model: Model) -> Any:
     return importlib.import_module(f"chainrule.tasks.{task}.service")
 
 
-def _prepared(face: Any, content: bytes | str, model: Model, limits: Any) -> Any:
+def _prepared(face: Any, content: bytes, kind: str, model: Model, limits: Limits) -> Any:
+    given = _content(content, kind, limits)
     bundle = model.bundle
     tokenizer = None if bundle.tokenizer is None else _tokenizer(bundle.tokenizer)
     try:
-        return face.prepare(content, bundle.signature, tokenizer, pixels=limits.pixels, characters=limits.characters)
+        return face.prepare(given, bundle.signature, tokenizer, pixels=limits.pixels, characters=limits.characters)
     except ChainruleError as error:
         raise Refusal(400, str(error), "content") from None
 
@@ -341,8 +371,9 @@ def _text(headers: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
     return [(name.decode(), value.decode()) for name, value in headers]
 
 
-def _headers(request: Request) -> dict[bytes, bytes]:
-    return dict(request.scope["headers"])
+async def _read(request: Request, limits: Limits) -> bytes:
+    scope = request.scope
+    return await body.read(request.receive, dict(scope["headers"]), limits, scope["state"]["share"])
 
 
 def _takes(*kinds: str) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 import ctypes
 import functools
+import hashlib
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from chainrule.errors import DataError
 from chainrule.serving import bundle as bundles
 from chainrule.serving.bundle import Bundle, Tensor
+from chainrule.serving.limits import Limits
 
 Arrays = dict[str, np.ndarray]
 
@@ -30,6 +33,8 @@ NUMPY: dict[str, np.dtype[Any]] = {
 _ORT_TYPES = {
     "BOOL": "bool", "BYTES": "string", "BF16": "bfloat16", "FP16": "float16", "FP32": "float", "FP64": "double",
 }  # fmt: skip
+UNKNOWN_LENGTH = 16
+"""The size of a varying axis that is tried where the signature says no longest."""
 _QUIET = 4  # only what ends the process; what a request did wrong goes to the one who asked
 
 
@@ -95,10 +100,18 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def open_session(bundle: Bundle, variant: str | None, device: str, threads: int) -> Session:
+def full_run(bundle: Bundle, limits: Limits) -> tuple[int, int]:
+    """Return the most items of one run and the size of their varying axes, when each is as large as it may be."""
+    size = bundles.longest(bundle) or UNKNOWN_LENGTH
+    varying = {axis for tensor in bundle.inputs for axis in tensor.axes[1:] if axis}
+    return max(1, min(limits.max_batch, limits.max_cells // size ** len(varying))), size
+
+
+def open_session(bundle: Bundle, variant: str | None, device: str, threads: int, limits: Limits) -> Session:
     """Open a session on a variant of a bundle.
 
-    variant: None for the one that suits the device; device: auto, cpu, cuda or tensorrt; threads: that one run takes.
+    variant: None for the one that suits the device; device: auto, cpu, cuda or tensorrt; threads: that one run takes;
+    limits: how large a run may be, which TensorRT has to know before the first.
     Raises DataError if ONNX Runtime cannot load the graph, the graph is not what the signature says, or the device is
     not the one that was asked for.
     """
@@ -115,8 +128,9 @@ def open_session(bundle: Bundle, variant: str | None, device: str, threads: int)
     try:
         # Without its fallback: a GPU that fails in the middle of a run would make it go on, on the CPU, in silence.
         runtime = onnxruntime.InferenceSession(
-            data, _options(onnxruntime, threads), providers=_providers(device), enable_fallback=0
-        )
+            data, _options(onnxruntime, threads), providers=_providers(device, bundle, variant, limits),
+            enable_fallback=0,
+        )  # fmt: skip
     except Exception as error:  # ONNX Runtime has no common class of its own
         raise DataError(f"{path}: ONNX Runtime {onnxruntime.__version__} cannot load it: {_reason(error)}") from None
     provider = runtime.get_providers()[0]
@@ -158,12 +172,54 @@ def _options(onnxruntime: Any, threads: int) -> Any:
     return options
 
 
-def _providers(device: str) -> list[Any]:
+def _providers(device: str, bundle: Bundle, variant: str, limits: Limits) -> list[Any]:
     if device == "cpu":
         return [PROVIDERS["cpu"]]
     # The default tries every algorithm of a convolution at each new shape, and batches have many shapes.
     cuda = (PROVIDERS["cuda"], {"cudnn_conv_algo_search": "HEURISTIC"})
-    return [PROVIDERS["tensorrt"], cuda] if device == "tensorrt" else [cuda]
+    if device == "cuda":
+        return [cuda]
+    return [(PROVIDERS["tensorrt"], tensorrt_options(bundle, variant, limits)), cuda]
+
+
+def tensorrt_options(bundle: Bundle, variant: str, limits: Limits) -> dict[str, str]:
+    """Return the options of TensorRT: one engine for every size that a run may have, kept for the next start.
+
+    Without them it would build an engine, for seconds or minutes, at each new size of a batch.
+    """
+    items, size = full_run(bundle, limits)
+    options = {
+        "trt_profile_min_shapes": _shapes(bundle, 1, 1),
+        "trt_profile_opt_shapes": _shapes(bundle, items, size),
+        "trt_profile_max_shapes": _shapes(bundle, limits.max_batch, bundles.longest(bundle) or limits.max_cells),
+        "trt_fp16_enable": "1" if variant == "fp16" else "0",
+    }
+    # An engine is code: it lies with this user's own files, apart for every graph and every profile.
+    digest = bundle.sums[bundle.variants[variant].name]
+    kept = hashlib.sha256(" ".join((digest, *options.values())).encode()).hexdigest()[:32]
+    folder = cache_folder() / "tensorrt" / kept
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be made ({error.strerror}); XDG_CACHE_HOME names another place") from None
+    return {**options, "trt_engine_cache_enable": "1", "trt_engine_cache_path": str(folder)}
+
+
+def cache_folder() -> Path:
+    """Return where this user's programs keep what they can make again."""
+    if sys.platform == "win32":
+        above = os.environ.get("LOCALAPPDATA")
+    else:
+        above = os.environ.get("XDG_CACHE_HOME")
+    return (Path(above) if above else Path.home() / ".cache") / "chainrule"
+
+
+def _shapes(bundle: Bundle, items: int, size: int) -> str:
+    """Return the inputs' shapes as TensorRT's options have them: image:32x1x8x8,other:32x7."""
+    shapes = {
+        tensor.name: (items, *(size if axis is None else axis for axis in tensor.shape[1:])) for tensor in bundle.inputs
+    }
+    return ",".join(f"{name}:{'x'.join(map(str, shape))}" for name, shape in shapes.items())
 
 
 def _check(found: Any, declared: tuple[Tensor, ...], bundle: Bundle) -> None:

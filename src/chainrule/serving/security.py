@@ -13,9 +13,10 @@ _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+NOSNIFF = (b"x-content-type-options", b"nosniff")
 HEADERS = [
     (b"content-security-policy", _POLICY),
-    (b"x-content-type-options", b"nosniff"),
+    NOSNIFF,
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -51,25 +52,25 @@ def check(settings: Settings, is_open: bool, headers: Mapping[bytes, bytes]) -> 
     """Let a request in or raise Refusal (401, 403). is_open: its path is; headers: by lower-case name.
 
     Without a token the server listens on loopback only, where every web page that the user visits can send it
-    requests: the Host must then be a loopback name (against DNS rebinding). A page of another origin is refused always.
+    requests: the Host must then be a loopback name (against DNS rebinding), whatever the path. A page of another origin
+    is refused always.
     """
     origin = headers.get(b"origin")
     host = headers.get(b"host", b"")
     if origin is not None and origin.partition(b"://")[2] != host:
         raise Refusal(403, "requests of pages of another origin are refused", "origin")
-    if is_open:
-        return
-    if settings.token is not None:
+    if settings.token is None:
+        if not _known(host, settings):
+            raise Refusal(
+                403,
+                "the Host of the request is no loopback name; ask for http://localhost, or start the server with "
+                "--allow-host or a token",
+                "host",
+            )
+    elif not is_open:
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), settings.token.encode()):
             raise Refusal(401, "this server asks for `Authorization: Bearer <token>`", "token")
-    elif not _known(host, settings):
-        raise Refusal(
-            403,
-            "the Host of the request is no loopback name; ask for http://localhost, or start the server with "
-            "--allow-host or a token",
-            "host",
-        )
 
 
 def check_admin(settings: Settings) -> None:

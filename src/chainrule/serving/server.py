@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import logging
 import math
 import os
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 0.2  # the longest that a line about a request waits to be written
 KEEP_ALIVE_SECONDS = 75
+SWITCH_SECONDS = 0.0005
 BACKLOG = 2048
+LARGE_PIECE = 1024 * 1024
+_MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD
 _log = logging.getLogger(__name__)
 
 
@@ -113,6 +117,9 @@ def serve(settings: Settings) -> int:
 
     security.refuse_open_address(settings)
     settings = replace(settings, device=runtime.device_for(settings.device))
+    # A worker that comes back from ONNX Runtime waits so long for the interpreter; the default is 5 ms.
+    sys.setswitchinterval(SWITCH_SECONDS)
+    give_back_large()
     log = logs.Log()
     logs.install(log)
     allow_files(settings.limits.connections + 256)
@@ -135,6 +142,7 @@ def make_server(settings: Settings, log: "Log") -> "uvicorn.Server":
 
     from chainrule.serving import connection
     from chainrule.serving.app import create_app
+    from chainrule.serving.body import Bodies
     from chainrule.serving.context import Context
     from chainrule.serving.metrics import Metrics
     from chainrule.serving.models import Models, Options
@@ -150,8 +158,9 @@ def make_server(settings: Settings, log: "Log") -> "uvicorn.Server":
     metrics = Metrics()
     models = Models(Options(settings.device, settings.variant, settings.threads, settings.limits), metrics.ran)
     metrics.serving = models.serving
+    context = Context(models, settings, metrics, log, Bodies(settings.limits.bodies_bytes))
     config = uvicorn.Config(
-        create_app(Context(models, settings, metrics, log), lambda _: _life(models, settings, log)),
+        create_app(context, lambda _: _life(models, settings, log)),
         http=connection.connection_class(settings.limits),
         loop="asyncio" if sys.platform == "win32" else "uvloop",
         ws="none",
@@ -174,6 +183,12 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         raise ChainruleError(f"cannot listen on {host}:{port} ({error}); choose another --host or --port") from None
+
+
+def give_back_large() -> None:
+    """Have glibc return every large piece of memory when it is freed; else each thread keeps what one body took."""
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        mallopt(_MMAP_THRESHOLD, LARGE_PIECE)
 
 
 def allow_files(count: int) -> None:

@@ -87,8 +87,7 @@ async def refresh(models: Models, root: Path, seen: Seen) -> None:
 async def _load(models: Models, name: str, place: Place, seen: Seen) -> None:
     seen.places[name] = place
     try:
-        wanted = await asyncio.to_thread(store.wanted, name, place)
-        await models.load(name, wanted.version, wanted.folder, wanted.digest)
+        await models.load_wanted(name, lambda: store.wanted(name, place))
     except Exception as error:  # one model that is worse than foreseen must not end the watch over all
         seen.failed[name] = time.monotonic()
         models.refused(name, str(error) if isinstance(error, ChainruleError) else repr(error))
@@ -107,6 +106,16 @@ async def fetch(models: Models, root: Path, registry: str) -> None:
     if said and said != models.notes.get("registry"):
         _log.warning("registry: %s; what is on disk is served, and the registry is asked again", said)
     models.note("registry", said)
+
+
+async def fetch_one(root: Path, registry: str, name: str) -> None:
+    """Bring one name's champion into the store, if the registry has one; what keeps it away is logged."""
+    try:
+        said = "; ".join(await _aside(lambda: registry_client.fetch_champions(registry, root, name)))
+    except Exception as error:
+        said = f"its answer is not understood ({error!r})"
+    if said:
+        _log.warning("registry: %s; %s is loaded from what is on disk", said, name)
 
 
 async def _aside(call: Callable[[], list[str]]) -> list[str]:

@@ -253,8 +253,17 @@ function update(found) {
 
 function first() {
   for (const id of ["models", "try", "record"]) get(id).hidden = false;
-  const named = decodeURIComponent(location.hash.slice(1));
-  choose(models.find(({ name }) => name === named) ?? models[0]);
+  choose(named() ?? models[0]);
+}
+
+// The model that the address names after "#".
+function named() {
+  try {
+    const wanted = decodeURIComponent(location.hash.slice(1));
+    return models.find(({ name }) => name === wanted);
+  } catch {
+    return undefined; // "#%" is no name
+  }
 }
 
 // Takes what is new about the model that is being tried; the input stays.
@@ -327,9 +336,9 @@ document.addEventListener("visibilitychange", () => {
   else look();
 });
 window.addEventListener("hashchange", () => {
-  const named = models.find(({ name }) => name === decodeURIComponent(location.hash.slice(1)));
-  if (!named || named === model) return;
-  choose(named);
+  const wanted = named();
+  if (!wanted || wanted === model) return;
+  choose(wanted);
   showChoices();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", pad.paint);

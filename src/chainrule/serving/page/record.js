@@ -1,4 +1,4 @@
-// What is known of a version: scores with their intervals, variants, model card, how a program asks.
+// What is known of a version: scores with their intervals, variants, those kept beside it, model card, how to ask it.
 
 import { milliseconds } from "./answer.js";
 import { element, markdown } from "./markdown.js";
@@ -26,6 +26,7 @@ export function showRecord(model) {
   get("record").hidden = false;
   showScores(model.scores ?? {});
   showVariants(model);
+  showVersions(model);
   showProgram(model);
   showCard(model);
 }
@@ -107,7 +108,6 @@ function showVariants(model) {
     name === model.variant ? [name, { ...variant, milliseconds: latency }] : [name, variant],
   );
   const columns = COLUMNS.filter(([, value]) => variants.some(([, variant]) => Number.isFinite(value(variant))));
-  const heads = ["Variant", ...columns.map(([name]) => name)].map((text) => element("th", { scope: "col" }, text));
   const rows = variants.map(([name, variant]) => {
     const row = element("tr", {}, element("th", { scope: "row" }, name));
     if (name === model.variant) row.firstChild.append(" ", element("span", { class: "tag" }, "served"));
@@ -116,10 +116,39 @@ function showVariants(model) {
     }
     return row;
   });
-  get("variants").replaceChildren(
-    element("table", {}, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows)),
-  );
+  get("variants").replaceChildren(table(["Variant", ...columns.map(([name]) => name)], rows));
   get("variants-note").hidden = !Number.isFinite(latency);
+}
+
+// The versions that the server keeps: the one it serves and the one to go back to.
+function showVersions(model) {
+  const versions = model.versions ?? [];
+  get("versions-section").hidden = versions.length < 2; // one alone is told above
+  const scores = ["accuracy", "log_loss"].filter((name) =>
+    versions.some((version) => Number.isFinite(version.scores?.[name]?.value)),
+  );
+  const rows = versions.map((version) => {
+    const row = element("tr", {}, element("th", { scope: "row" }, `v${version.version}`));
+    if (version.champion) row.firstChild.append(" ", element("span", { class: "tag" }, "champion"));
+    for (const name of scores) {
+      const { value, low, high } = version.scores?.[name] ?? {};
+      const known = [value, low, high].every(Number.isFinite);
+      const interval = known ? [element("small", {}, `${low.toFixed(3)} – ${high.toFixed(3)}`)] : [];
+      row.append(element("td", { class: "number" }, Number.isFinite(value) ? value.toFixed(3) : "–", ...interval));
+    }
+    const variants = Object.entries(version.variants ?? {}).map(([name, { bytes, accuracy }]) => {
+      const facts = [Number.isFinite(bytes) && size(bytes), Number.isFinite(accuracy) && `${(100 * accuracy).toFixed(2)} %`];
+      return element("div", {}, name, element("small", {}, facts.filter(Boolean).join(" · ")));
+    });
+    row.append(element("td", { class: "number" }, ...variants));
+    return row;
+  });
+  get("versions").replaceChildren(table(["Version", ...scores.map((name) => SCORES[name][0]), "Variants"], rows));
+}
+
+function table(heads, rows) {
+  const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
+  return element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
 }
 
 function showProgram(model) {
