@@ -46,7 +46,7 @@ CLIENTS = (1, 16, 64)
 SMALL = "small"
 REQUESTS = 64  # different ones per model
 WARM_UP_SECONDS = 0.7
-PACKAGES = ("fastapi", "granian", "onnxruntime-gpu", "orjson", "starlette", "uvicorn", "uvloop")
+PACKAGES = ("fastapi", "onnxruntime-gpu", "orjson", "starlette", "uvicorn", "uvloop")
 
 Measured = dict[str, Any]
 
