@@ -21,6 +21,7 @@ Targets: no fault; resident memory within 5% of where it was after good question
 
 import argparse
 import asyncio
+import io
 import re
 import socket
 import time
@@ -35,6 +36,7 @@ import serving_hostile_requests as hostile
 import serving_load
 import serving_models
 import serving_servers
+from PIL import Image
 from serving_hostile_requests import MODELS, Case
 from serving_servers import BINARY, JSON
 
@@ -110,6 +112,16 @@ def questions(bundles: dict[str, Any]) -> list[Question]:
     return found
 
 
+def plain() -> list[tuple[str, bytes, str]]:
+    """Return an image file and a text as people send them, each with its path and type."""
+    picture = io.BytesIO()
+    Image.new("L", (16, 16), 90).save(picture, "PNG")
+    return [
+        (f"/models/{hostile.IMAGE}", picture.getvalue(), "image/png"),
+        (f"/models/{hostile.TEXT}", b"the plot is thin", "text/plain"),
+    ]
+
+
 class Seen:
     """What came of the requests."""
 
@@ -167,6 +179,9 @@ async def attack(up: serving_servers.Running, good: list[Question], options: arg
     connection = Connection(up.port)
     for turn in range(GOOD_FIRST):
         await ask(connection, good[turn % len(good)], Seen(), options.patience)
+    for path, body, kind in plain():
+        case = Case("good", serving_load.request(path, body, {"Content-Type": kind}), passes=True)
+        await connection.send(case, options.patience)
     connection.close()
     memory["good"] = resident(up)
     await drive(up.port, hostile.cases(options.seed + 1, options.warm_up), good, Seen(), options)

@@ -167,13 +167,18 @@ def _repository(api: FastAPI, context: Context) -> None:
         if (await asked(request)).get("parameters"):
             raise Refusal(400, "parameters are not supported: a model is loaded as it was exported", "parameters")
         settings = context.settings
+
+        def wanted() -> store.Wanted:
+            found = store.find(settings.root, model)
+            if found is None:
+                raise Refusal(404, f"nothing on disk is named {model!r:.100}", "unknown_model")
+            return found
+
         try:
             if settings.registry is not None:
                 await watch.fetch_one(settings.root, settings.registry, model)
-            wanted = await asyncio.to_thread(store.find, settings.root, model)
-            if wanted is None:
-                raise Refusal(404, f"nothing on disk is named {model!r:.100}", "unknown_model")
-            await context.models.load(model, wanted.version, wanted.folder, wanted.digest)
+            await asyncio.to_thread(wanted)  # no state is kept of a name that is not there
+            await context.models.load_wanted(model, wanted)
         except ChainruleError as error:
             raise Refusal(400, str(error), "load") from None
         return _json({})
