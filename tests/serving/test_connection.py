@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chainrule.serving.connection import connection_class
+from chainrule.serving.connection import PIPELINED, connection_class
 from chainrule.serving.limits import Limits
 
 uvicorn = pytest.importorskip("uvicorn")
@@ -129,5 +129,18 @@ def test_a_head_that_does_not_end_is_refused_also_after_another_request() -> Non
             connection.data_received(b"x" * 10_000)
             await turns()
         assert wire.closed and b"HTTP/1.1 431" in wire.written
+
+    go(test)
+
+
+def test_a_client_that_asks_on_and_on_without_waiting_is_cut_off() -> None:
+    async def test(connection: Any, wire: Wire, answering: asyncio.Event) -> None:
+        connection.data_received(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * (1 + PIPELINED))
+        assert not wire.closed
+        connection.data_received(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 5000)
+        assert wire.closed
+        assert b"400 Bad Request" in wire.written
+        assert b"at most 32 requests may wait on one connection" in wire.written
+        assert len(connection.pipeline) == PIPELINED
 
     go(test)

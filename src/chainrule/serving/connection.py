@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from chainrule.serving.limits import Limits
 
 HEAD_BYTES = 64 * 1024
+PIPELINED = 32  # requests that may wait behind the one being answered; each takes some kilobytes
 # Keys of a request's state: it has been read, so it may be ended when its client goes away; its client went away.
 MAY_END, GONE = "may_end", "gone"
 
@@ -60,6 +61,8 @@ def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
             self.tasks.add(self._task)
 
         def on_message_begin(self) -> None:
+            if len(self.pipeline) >= PIPELINED:
+                raise OverflowError  # ends the parse; uvicorn then asks for the 400
             self.since = self.loop.time()
             self._head = 0
             self._in_head = True
@@ -99,6 +102,8 @@ def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
             )
 
         def send_400_response(self, msg: str) -> None:
+            if len(self.pipeline) >= PIPELINED:
+                msg = f"at most {PIPELINED} requests may wait on one connection"
             self._end(400, msg)
 
         def _end(self, status: int, message: str, headers: bytes = b"") -> None:
