@@ -534,7 +534,7 @@ def test_it_fits_every_screen(
     else:
         page.get_by_label("Text").fill("the plot was fine, the film great")
     settled(page)
-    expect(page.locator("#card h4").first).to_be_visible() if model == "digits" else None
+    expect(page.locator("#card")).not_to_be_empty()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     unnamed = page.evaluate(
         """[...document.querySelectorAll("button, input, textarea, canvas")].filter((node) => node.checkVisibility())
