@@ -5,7 +5,6 @@ Every move of an alias is a tag of the registered model, `chainrule.move.<alias>
 KEPT_MOVES of each alias stay.
 """
 
-import getpass
 import json
 import os
 import socket
@@ -15,6 +14,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from types import NoneType
 from typing import TYPE_CHECKING, Any
+
+from chainrule.tracking import user_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -150,7 +151,7 @@ def new_move(alias: str, action: str, before: int | None, after: int | None, rea
     cut = " ".join("".join(sign if sign.isprintable() else " " for sign in reason).split())
     if len(cut) > LONGEST_REASON:
         cut = cut[: LONGEST_REASON - 1] + "…"
-    return Move(alias, action, before, after, when, cut, _user())
+    return Move(alias, action, before, after, when, cut, f"{user_name()}@{socket.gethostname()}")
 
 
 def move_alias(client: "MlflowClient", recipe: str, move: Move) -> None:
@@ -215,14 +216,6 @@ def former_champions(history: list[Move], champion: int | None) -> list[int]:
     if champion is not None and line[-1:] != [champion]:
         line.append(champion)
     return [number for number in reversed(line[:-1]) if number != champion]
-
-
-def _user() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = str(os.getuid())
-    return f"{name}@{socket.gethostname()}"
 
 
 # ---- MLflow itself

@@ -202,7 +202,7 @@ def _begin(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> tuple
         "commit": commit,
         "dirty": dirty,
         "host": socket.gethostname(),
-        "user": _user(),
+        "user": user_name(),
     }
     (hidden / "events.jsonl").write_text(json.dumps(event, default=str) + "\n")
     hidden.rename(place / name)
@@ -317,7 +317,8 @@ def tracking_uri(root: Path) -> str:
     return f"{found}{Path(path).absolute()}" if found and not scheme and path else uri
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Return who runs this process; the number where the machine has no name for it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

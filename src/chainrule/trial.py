@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError
+from chainrule.evaluation.calibration import softmax
 from chainrule.serving import bundle
 from chainrule.serving.bundle import Bundle, Tensor
 
@@ -98,7 +99,7 @@ def check_server(project: Path, content: Bundle) -> float:
         served = f"{answer.get('model_name')} version {answer.get('model_version')}"
         raise ChainruleError(f"{name}: a server that has only this bundle answered as {served}")
     (output,) = [output for output in answer["outputs"] if output["name"] == content.outputs[0].name]
-    found = softmax(np.asarray(output["data"], np.float64).reshape(output["shape"]))
+    found = softmax(np.asarray(output["data"], np.float64).reshape(output["shape"]), 1.0)
     if not any(found.shape == ours.shape and np.abs(found - ours).max() <= SERVED_SAME for ours in expected):
         raise ChainruleError(f"{name}: a server that has only this bundle answers otherwise than its graphs do here")
     return seconds
@@ -144,14 +145,7 @@ def run(content: Bundle, session: Any, inputs: Arrays) -> np.ndarray:
         raise ChainruleError(f"{content.name} version {content.version}: {_first_line(error)}") from None
     if not np.isfinite(logits).all():
         raise ChainruleError(f"{content.name} version {content.version}: answers with what is no number")
-    return softmax(logits.astype(np.float64))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities along the last axis."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    chances: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
-    return chances
+    return softmax(logits, 1.0)
 
 
 def _session(content: Bundle, variant: str) -> Any:

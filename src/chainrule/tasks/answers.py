@@ -3,6 +3,7 @@
 import numpy as np
 
 from chainrule.errors import ChainruleError
+from chainrule.evaluation.calibration import softmax
 
 
 def ranked(logits: np.ndarray, labels: list[str]) -> list[tuple[str, float]]:
@@ -14,6 +15,5 @@ def ranked(logits: np.ndarray, labels: list[str]) -> list[tuple[str, float]]:
     row = np.asarray(logits, np.float64).reshape(len(labels))
     if not np.isfinite(row).all():
         raise ChainruleError("the model answered with a number that is not finite")
-    powers = np.exp(row - row.max())
-    chances = powers / powers.sum()
+    chances = softmax(row[None], 1.0)[0]
     return [(labels[index], float(chances[index])) for index in np.argsort(-chances, kind="stable")]
