@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = "chainrule"
-# Where a recipe names the plug-in of each package.
-NAMED_BY: dict[str, tuple[str, ...]] = {
-    "data": ("modality",),
-    "data.sources": ("source", "kind"),
-    "evaluation.floors": ("modality",),
-    "nets": ("net", "name"),
-    "training.inputs": ("modality",),
-    "training.objectives": ("pretrain", "objective", "name"),
-    "training.strategies": ("finetune", "strategy", "name"),
+# Where a recipe names the plug-ins of each package.
+NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
+    "data": (("modality",),),
+    "data.sources": (("source", "kind"), ("incoming", "kind")),
+    "evaluation.floors": (("modality",),),
+    "nets": (("net", "name"),),
+    "training.inputs": (("modality",),),
+    "training.objectives": (("pretrain", "objective", "name"),),
+    "training.strategies": (("finetune", "strategy", "name"),),
 }
 
 
@@ -33,7 +33,7 @@ def closure(source: Path, stage: str, recipe: Mapping[str, Any]) -> set[str]:
         if name in found:
             continue
         found.add(name)
-        waiting += [resolve(imported, recipe) for imported in imports(source, path)]
+        waiting += [module for imported in imports(source, path) for module in resolve(imported, recipe)]
     return {name for name in found if not docstring_only(source.parent / name)}
 
 
@@ -43,17 +43,22 @@ def module_path(source: Path, module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def resolve(imported: str | tuple[str, ...], recipe: Mapping[str, Any]) -> str:
-    """Return the module for an import, or for a plug-in (package, name) of a recipe."""
+def resolve(imported: str | tuple[str, ...], recipe: Mapping[str, Any]) -> list[str]:
+    """Return the module for an import, or all that a plug-in (package, name) may be in a recipe."""
     if isinstance(imported, str):
-        return imported
+        return [imported]
     package, name = imported
     if package == "tasks":
-        return f"{PACKAGE}.tasks.{recipe['task']}.{name}"
+        return [f"{PACKAGE}.tasks.{recipe['task']}.{name}"]
+    return [f"{PACKAGE}.{package}.{value_at(recipe, keys)}" for keys in NAMED_BY[package]]
+
+
+def value_at(recipe: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    """Return what stands at a place in a recipe's block."""
     value: Any = recipe
-    for key in NAMED_BY[package]:
+    for key in keys:
         value = value[key]
-    return f"{PACKAGE}.{package}.{value}"
+    return value
 
 
 @cache

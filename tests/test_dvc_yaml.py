@@ -1,21 +1,22 @@
 """dvc.yaml: code deps equal the import closure of the stages, for every plug-in a recipe may name."""
 
 import ast
+import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from chainrule.data.sources.table import SOURCES
+from chainrule.data.sources.table import INCOMING, SOURCES
 from chainrule.nets.table import NETS
 from chainrule.tasks.table import TASKS
 from chainrule.training.objectives.table import OBJECTIVES
 from chainrule.training.strategies.table import STRATEGIES
-from code_closure import NAMED_BY, closure, docstring_only, imports, module_path
+from code_closure import NAMED_BY, closure, docstring_only, imports, module_path, value_at
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
@@ -34,14 +35,16 @@ def recipes() -> Iterator[dict[str, Any]]:
                 [name for name, found in NETS.items() if found.modality == modality],
                 [name for name, found in OBJECTIVES.items() if found.modality in (None, modality)],
                 list(STRATEGIES),
+                [name for name, found in INCOMING.items() if found.modality == modality],
             ]
             # Each plug-in once is enough: what one imports does not depend on the others.
             for turn in range(max(map(len, fitting))):
-                source, net, objective, strategy = (names[turn % len(names)] for names in fitting)
+                source, net, objective, strategy, incoming = (names[turn % len(names)] for names in fitting)
                 yield {
                     "task": task,
                     "modality": modality,
                     "source": {"kind": source},
+                    "incoming": {"kind": incoming},
                     "net": {"name": net},
                     "pretrain": {"objective": {"name": objective}},
                     "finetune": {"strategy": {"name": strategy}},
@@ -53,11 +56,8 @@ def declared(stage: str, recipe: dict[str, Any]) -> set[str]:
     for dep in STAGES[stage]["do"]["deps"]:
         if dep.startswith("src/"):
             path = dep.replace("${item.task}", recipe["task"])
-            for keys in NAMED_BY.values():
-                value: Any = recipe
-                for key in keys:
-                    value = value[key]
-                path = path.replace(f"${{item.{'.'.join(keys)}}}", value)
+            for keys in itertools.chain(*NAMED_BY.values()):
+                path = path.replace(f"${{item.{'.'.join(keys)}}}", value_at(recipe, keys))
             found.add(path)
     return found
 
@@ -72,7 +72,7 @@ def test_code_deps_equal_the_import_closure(stage: str) -> None:
 
 
 def test_every_file_of_a_plug_in_package_stands_in_its_table() -> None:
-    tables = {
+    tables: dict[str, Mapping[str, Any]] = {
         "data/sources": SOURCES,
         "nets": NETS,
         "training/objectives": OBJECTIVES,
@@ -100,7 +100,9 @@ def test_a_stage_reads_and_writes_what_dvc_yaml_declares(stage: str) -> None:
     """Paths and sections in the stage's module against deps, outs and params; whole folders cover what is in them."""
     tree = ast.parse((SOURCE / "chainrule" / "stages" / f"{stage}.py").read_text())
     entry = STAGES[stage]["do"]
-    outs = {out.replace("${key}", "{recipe}") for out in entry["outs"] + entry.get("plots", [])}
+    # An output that is kept from run to run (a mapping) takes no place of another: no `job.out` makes it.
+    whole = [out for out in entry["outs"] if isinstance(out, str)] + entry.get("plots", [])
+    outs = {out.replace("${key}", "{recipe}") for out in whole}
     outs |= {path.replace("${key}", "{recipe}") for metric in entry["metrics"] for path in metric}
     written = {call_text(node) for node in ast.walk(tree) if is_call(node, "job.out")}
     assert written | ({f"reports/{{recipe}}/{stage}.html"} if stage in ("clean", "split") else set()) == outs
@@ -108,7 +110,8 @@ def test_a_stage_reads_and_writes_what_dvc_yaml_declares(stage: str) -> None:
     read = {call_text(node) for node in ast.walk(tree) if is_call(node, "job.dep")}
     for path in read - {"data/split/{recipe}"}:
         assert any(path == dep or path.startswith(f"{dep}/") for dep in deps), (path, deps)
-    sections = {param.removeprefix("recipes.${key}.").split(".")[0] for param in entry["params"]}
+    params: list[str] = entry.get("params", [])
+    sections = {param.removeprefix("recipes.${key}.").split(".")[0] for param in params}
     used = {node.args[0].value for node in ast.walk(tree) if is_call(node, "job.section")}  # type: ignore[attr-defined]
     assert used <= sections
 
@@ -144,7 +147,7 @@ def test_nothing_below_imports_stages() -> None:
             assert not [name for name in modules if name.startswith("chainrule.stages")], path
 
 
-@pytest.mark.parametrize("stage", ["ingest", "clean", "split", "augment"])
+@pytest.mark.parametrize("stage", ["accept", "ingest", "clean", "split", "augment"])
 def test_data_stages_never_import_torch(stage: str) -> None:
     for recipe in recipes():
         for name in closure(SOURCE, stage, recipe):

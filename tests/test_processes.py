@@ -253,6 +253,43 @@ def test_a_stage_lives_as_long_as_its_starters(start: Start, tmp_path: Path) -> 
     assert not gone(child)
 
 
+def test_a_stage_dies_with_its_flow_however_far_above(start: Start, tmp_path: Path) -> None:
+    flow = start("-c", "import sys; from chainrule import processes; print(processes.identity(), flush=True); input()")
+    child = tmp_path / "child.py"
+    child.write_text(CHILD)
+    stage = start(str(child), CHAINRULE_STARTER=flow.line())  # no relative of the flow's
+    pid = int(stage.line().split()[1])
+    assert not gone(pid)
+    flow.popen.kill()
+    assert until(lambda: gone(pid)) < 5
+
+
+def test_a_flow_that_is_gone_before_the_stage_begins_ends_it_too(start: Start, tmp_path: Path) -> None:
+    child = tmp_path / "child.py"
+    child.write_text(CHILD)
+    stage = start(str(child), CHAINRULE_STARTER=f"{os.getpid()}:not-its-birth")  # a pid used again is no flow
+    pid = int(stage.line().split()[1])
+    assert until(lambda: gone(pid)) < 5
+
+
+@pytest.mark.parametrize("word", ["7", "7:", "seven:b", ":b"])
+def test_a_malformed_starter_is_refused(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAINRULE_STARTER", word)
+    with pytest.raises(ChainruleError, match="CHAINRULE_STARTER"):
+        processes.flow_process()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own signal is Linux's")
+def test_the_kernel_ends_a_process_that_asked_for_it_with_its_parent(start: Start) -> None:
+    child = "from chainrule import processes; processes.end_with_parent(); print('ready', flush=True); input()"
+    code = "import os, subprocess, sys; child = subprocess.Popen([sys.executable, '-c', sys.argv[1]]); "
+    parent = start("-c", f"{code}print(child.pid, flush=True); child.wait()", child)
+    pid = int(parent.line())
+    assert parent.line() == "ready"
+    parent.popen.kill()
+    assert until(lambda: gone(pid)) < 5
+
+
 def test_dvc_is_known_however_it_was_started() -> None:
     class Started:
         def __init__(self, *words: str) -> None:
@@ -266,6 +303,7 @@ def test_dvc_is_known_however_it_was_started() -> None:
         ("/usr/bin/python3", "/home/me/.venv/bin/dvc", "repro"),
         ("python", "-m", "dvc", "repro"),
         ("dvc.exe", "repro"),
+        ("python", "-m", "pipelines.dvc_runner", "5"),  # a flow's stand-in
     ):
         assert processes.is_dvc(Started(*words)), words  # type: ignore[arg-type]
     for words in (("sh", "-c", "python train.py"), ("python", "train.py", "dvc.yaml"), ("python", "-m", "pytest"), ()):

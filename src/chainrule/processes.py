@@ -1,6 +1,9 @@
 """How a stage shares the machine: it dies with the process that started it, and cores are lent, not grabbed."""
 
+import ctypes
 import os
+import signal
+import sys
 import tempfile
 import threading
 import time
@@ -12,18 +15,25 @@ import psutil
 
 from chainrule import locks
 from chainrule.errors import ChainruleError
+from chainrule.journal import birth
 
 POLL_SECONDS = 0.25
 CORES = "CHAINRULE_CORES"
+STARTER = "CHAINRULE_STARTER"
+"""`<pid>:<birth>` of the flow that all this is part of; processes end when it is gone, however far above them it is."""
+DVC_MODULES = ("dvc", "pipelines.dvc_runner")
+"""Modules that reproduce stages when they are run with `python -m`."""
+PR_SET_PDEATHSIG = 1
 
 
 def is_dvc(process: psutil.Process) -> bool:
-    """Whether a process is DVC's command line, however it was started."""
+    """Whether a process is DVC's command line, or a flow's stand-in for it, however it was started."""
     try:
         words = process.cmdline()[:3]
     except psutil.Error:
         return False
-    return any(Path(word).name in ("dvc", "dvc.exe") for word in words) or words[1:3] == ["-m", "dvc"]
+    named = any(Path(word).name in ("dvc", "dvc.exe") for word in words)
+    return named or (words[1:2] == ["-m"] and words[2] in DVC_MODULES)
 
 
 def starters() -> list[psutil.Process]:
@@ -38,19 +48,46 @@ def starters() -> list[psutil.Process]:
     return ancestors[:1]
 
 
+def identity() -> str:
+    """Return what CHAINRULE_STARTER must be for processes that are to end with this one."""
+    return f"{os.getpid()}:{birth(os.getpid())}"
+
+
+def flow_process() -> tuple[int, str] | None:
+    """Return (pid, birth) from CHAINRULE_STARTER, None where it is not set; ChainruleError if it is malformed."""
+    word = os.environ.get(STARTER)
+    if not word:
+        return None
+    pid, found, born = word.partition(":")
+    if not found or not pid.isdecimal() or not born:
+        raise ChainruleError(f"{STARTER}={word!r}: <pid>:<birth> is needed; a flow sets it, nobody else needs to")
+    return int(pid), born
+
+
 def die_with_starters() -> None:
     """End this process, at once and without clean-up, as soon as one of its starters is gone.
 
-    A stage that outlived its DVC would write beside the copy that the next `dvc repro` starts.
+    A stage that outlived its DVC would write beside the copy that the next `dvc repro` starts. Raises ChainruleError
+    for a CHAINRULE_STARTER that is malformed.
     """
     watched = starters()
+    flow = flow_process()
 
     def watch() -> None:
-        while all(_alive(process) for process in watched):
+        while all(_alive(process) for process in watched) and (flow is None or birth(flow[0]) == flow[1]):
             time.sleep(POLL_SECONDS)
         os._exit(137)
 
     threading.Thread(target=watch, name="die-with-starters", daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """Let the kernel kill this process when the thread that started it ends, where the kernel can (Linux)."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before the kernel was asked
+            os._exit(137)
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -45,7 +45,7 @@ FLUSH_SECONDS = 10.0
 DEAD_SECONDS = 1.5
 """The same once the server is known not to answer."""
 # In the order in which data flows: what a stage's predecessors wrote is settled in dvc.lock when it starts.
-CHAIN = ("ingest", "clean", "split", "augment", "pretrain", "finetune", "evaluate", "export")
+CHAIN = ("accept", "ingest", "clean", "split", "augment", "pretrain", "finetune", "evaluate", "export")
 # What decides a result besides data: a change here that is not committed makes the commit a half-truth.
 SOURCES = ("src", "pipelines", "params.yaml", "dvc.yaml", "pyproject.toml", "uv.lock")
 
@@ -259,10 +259,11 @@ def chain_identity() -> tuple[str, list[Any] | None]:
     """
     import psutil
 
-    from chainrule.processes import is_dvc
+    from chainrule.processes import flow_process, is_dvc
 
     if name := os.environ.get("CHAINRULE_CHAIN"):
-        return name, None
+        flow = flow_process()
+        return name, list(flow) if flow else None
     pid = next((process.pid for process in psutil.Process().parents() if is_dvc(process)), os.getpid())
     born = birth(pid)
     return f"{socket.gethostname()}-{pid}-{born}", [pid, born]

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 Dvc = Callable[..., subprocess.CompletedProcess[str]]
-STAGES = ("ingest", "clean", "split", "augment", "pretrain", "finetune", "evaluate", "export")
+STAGES = ("accept", "ingest", "clean", "split", "augment", "pretrain", "finetune", "evaluate", "export")
 RECIPES = ("digits", "reviews", "mine")
 
 
@@ -118,6 +118,17 @@ def test_mlflow_has_one_row_per_chain_with_the_stages_below_it(built: Path) -> N
 
     client = MlflowClient(f"sqlite:///{built / 'mlflow.db'}")
     assert {model.name for model in client.search_registered_models()} == set(RECIPES)
+
+
+def test_a_chain_that_only_exports_says_the_scores_of_its_model_too(built: Path, dvc: Dvc) -> None:
+    before = set(runs(built)["id"])
+    dvc(built, "repro", "--force", "--single-item", "export@mine")
+    fresh = runs(built)
+    (parent,) = fresh[~fresh["id"].isin(before) & fresh["parent"].isna()].to_dict("records")
+    accuracy = read(built / "reports" / "mine" / "metrics.json")["test"]["accuracy"]
+    assert [parent["metrics"][f"test.accuracy{bound}"] for bound in ("", ".low", ".high")] == [
+        accuracy[key] for key in ("value", "low", "high")
+    ]
 
 
 def test_a_second_run_does_nothing_and_logs_nothing(built: Path, dvc: Dvc) -> None:

@@ -78,6 +78,11 @@ def test_all_mistakes_of_all_recipes_are_reported_at_once(params: dict[str, Any]
         (("pretrain", "tokenizer"), {"vocabulary": 500, "max_length": 8}, "pretrain.tokenizer"),
         (("finetune", "distort"), {"drop": 0.1}, "finetune.distort.drop"),
         (("source", "kind"), "reviews", "source.kind"),
+        (("incoming", "kind"), "class_files", "incoming.kind"),
+        (("incoming", "kind"), "digits", "incoming.kind"),
+        (("incoming", "path"), "data/new", "incoming.path"),
+        (("retrain", "drift"), 0.0001, "retrain.drift"),
+        (("retrain", "margin"), -0.01, "retrain.margin"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_together_is_refused(
@@ -93,6 +98,12 @@ def test_what_does_not_fit_together_is_refused(
 def test_a_width_that_the_heads_do_not_divide_is_refused(params: dict[str, Any]) -> None:
     params["recipes"]["reviews"]["net"]["width"] = 130
     assert set(mistakes_by_path(params)) == {"recipes.reviews.net.width"}
+
+
+def test_new_files_have_no_official_part(params: dict[str, Any]) -> None:
+    params["recipes"]["reviews"]["incoming"]["files"] = {"test": "*.csv"}
+    (path,) = mistakes_by_path(params)
+    assert path.startswith("recipes.reviews.incoming.files.test")
 
 
 @pytest.mark.parametrize("name", ["Digits", "my recipe", "", "a/b", 7])

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, Field, ValidationError
 
-from chainrule.data.sources.table import SOURCES
+from chainrule.data.sources.table import INCOMING, SOURCES, BatchOptions
 from chainrule.data.table import MODALITIES
 from chainrule.errors import ChainruleError, ParamsError
 from chainrule.nets.table import NETS
@@ -24,6 +24,7 @@ from chainrule.params.clean import Clean
 from chainrule.params.evaluate import Evaluate
 from chainrule.params.export import Export
 from chainrule.params.file import PARAMS, Section, read_params
+from chainrule.params.retrain import Retrain
 from chainrule.params.split import Split
 from chainrule.params.training import Finetune, Pretrain
 from chainrule.tasks.table import TASKS
@@ -61,6 +62,7 @@ class Recipe(Section):
     modality: str = Field(description="what the inputs are")
     seed: int = Field(ge=0, lt=2**31, description="seed of everything random in this recipe")
     source: dict[str, Any] = Field(description="where the raw rows come from")
+    incoming: dict[str, Any] = Field(description="what the files in data/incoming look like")
     clean: dict[str, Any]
     split: dict[str, Any]
     augment: dict[str, Any]
@@ -69,6 +71,7 @@ class Recipe(Section):
     finetune: dict[str, Any]
     evaluate: dict[str, Any]
     export: dict[str, Any]
+    retrain: dict[str, Any]
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -79,6 +82,7 @@ SECTIONS: dict[str, type[Section]] = {
     "finetune": Finetune,
     "evaluate": Evaluate,
     "export": Export,
+    "retrain": Retrain,
 }
 
 
@@ -92,6 +96,7 @@ class PlugIns(NamedTuple):
 
 PLUG_INS = (
     PlugIns(("source",), "kind", SOURCES),
+    PlugIns(("incoming",), "kind", INCOMING),
     PlugIns(("net",), "name", {name: net.options for name, net in NETS.items()}),
     PlugIns(("pretrain", "objective"), "name", {name: entry.options for name, entry in OBJECTIVES.items()}),
     PlugIns(("finetune", "strategy"), "name", {name: entry.options for name, entry in STRATEGIES.items()}),
@@ -171,14 +176,16 @@ def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mista
 
 def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistake]:
     """Check what must fit together: task, source, net and objective with the modality, and sizes with each other."""
-    task, kind, net = block.get("task"), _at(block, ("source", "kind")), _at(block, ("net", "name"))
+    task, net = block.get("task"), _at(block, ("net", "name"))
     objective = _at(block, ("pretrain", "objective", "name"))
     if task in TASKS and modality not in TASKS[task].modalities:
         yield Mistake(f"{path}.modality", repr(modality), f"task {task} takes {' or '.join(TASKS[task].modalities)}")
-    if kind in SOURCES and SOURCES[kind].modality != modality:
-        yield Mistake(
-            f"{path}.source.kind", repr(kind), f"a source of modality {modality} is needed: {_of(SOURCES, modality)}"
-        )
+    tables: tuple[tuple[str, Mapping[str, type[BatchOptions]]], ...] = (("source", SOURCES), ("incoming", INCOMING))
+    for key, table in tables:
+        kind = _at(block, (key, "kind"))
+        if kind in table and table[kind].modality != modality:
+            needed = f"a source of modality {modality} is needed: {_of(table, modality)}"
+            yield Mistake(f"{path}.{key}.kind", repr(kind), needed)
     if net in NETS and NETS[net].modality != modality:
         yield Mistake(f"{path}.net.name", repr(net), f"a net of modality {modality} is needed: {_of(NETS, modality)}")
     if objective in OBJECTIVES and OBJECTIVES[objective].modality not in (None, modality):

@@ -21,6 +21,7 @@ FIGURES = {
 def evaluate(job: Job) -> None:
     """Score the model and the floors on the test rows; of all stages this one alone reads them."""
     from chainrule.evaluation.calibration import softmax
+    from chainrule.evaluation.headline import headline
     from chainrule.evaluation.scores import classification_scores
     from chainrule.training import device, models, prediction, rows
 
@@ -55,7 +56,7 @@ def evaluate(job: Job) -> None:
     history = read_json(folder / "history.json")
     _draw(plots, labels, probabilities, card["classes"], history, report)
     _page(job, card, test, labels, probabilities, report, plots)
-    job.run.headline(_headline(report))
+    job.run.headline(headline(report))
     for picture in sorted(plots.iterdir()):
         job.run.artifact(picture, "figures")
     for name, scores in (("model", report["test"]), *report["floor"].items()):
@@ -101,21 +102,6 @@ def _compact(report: dict[str, Any]) -> dict[str, Any]:
         **report,
         "floor": {name: {key: score[key] for key in score if key != "per_class"} for name, score in floors},
     }
-
-
-def _headline(report: dict[str, Any]) -> dict[str, float]:
-    """Return what one compares chains by: the test scores with their bounds, and every floor's scores."""
-    found = {}
-    for prefix, scores in (
-        ("test", report["test"]),
-        *((f"floor.{name}", scores) for name, scores in report["floor"].items()),
-    ):
-        for name, score in scores.items():
-            if isinstance(score, dict) and score.get("value") is not None:
-                found[f"{prefix}.{name}"] = score["value"]
-                if prefix == "test":
-                    found |= {f"test.{name}.{bound}": score[bound] for bound in ("low", "high")}
-    return found
 
 
 def _page(

@@ -18,6 +18,7 @@ def export(job: Job) -> None:
     import torch
 
     from chainrule import plugins
+    from chainrule.evaluation import headline
     from chainrule.exporting import bundle, gate, graph, parity
     from chainrule.training import device, models, rows
 
@@ -61,6 +62,8 @@ def export(job: Job) -> None:
         job.say(
             f"{name}: {found['bytes']:,} bytes, accuracy {found['accuracy']:.4f}, {speed}; {said}: {found['reason']}"
         )
+    # Where only the export was stale, no evaluation of this chain has said the scores of this version.
+    job.run.headline(headline.headline(metrics))
     job.run.headline({"export.agreement": report["validation"]["agreement"], "export.bytes": len(content)})
     job.run.model(out, bundle.GRAPH)
     largest = max(shape["max_difference"] for shape in report["shapes"])

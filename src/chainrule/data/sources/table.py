@@ -1,20 +1,25 @@
 """The kinds of sources and their options, for the full check of params.yaml."""
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Part = Literal["train", "validation", "test", "unlabelled", "all"]
+BatchPart = Literal["unlabelled", "all"]
 Name = Annotated[str, Field(min_length=1)]
 Column = Name | Annotated[int, Field(ge=0)]
 
 
-class SourceOptions(BaseModel):
-    """What every source has; the other fields of a subclass are the keyword arguments of its `read`."""
+class BatchOptions(BaseModel):
+    """Files of a kind, wherever they are: the fields are keyword arguments of the source's `read`."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     modality: ClassVar[Literal["image", "text"]]
+
+
+class SourceOptions(BatchOptions):
+    """What every source has; the other fields of a subclass are the keyword arguments of its `read`."""
 
     path: Name = Field(description="the file or directory of the source, from the root of the repository")
 
@@ -44,8 +49,8 @@ class IdxOptions(SourceOptions):
         return classes
 
 
-class ImageFolderOptions(SourceOptions):
-    """Folders of image files, one per class."""
+class ImageFolderBatch(BatchOptions):
+    """Image files in folders, one folder per class."""
 
     modality = "image"
 
@@ -66,6 +71,20 @@ class ImageFolderOptions(SourceOptions):
         return pattern
 
 
+class ImageFolderOptions(ImageFolderBatch, SourceOptions):
+    """Folders of image files, one per class."""
+
+
+class ClassFilesBatch(BatchOptions):
+    """Text files, each of one class."""
+
+    modality = "text"
+
+    files: dict[Name, Name] = Field(
+        min_length=2, description="label: file names, as a pattern such as good*.txt; the first that fits counts"
+    )
+
+
 class ClassFilesOptions(SourceOptions):
     """Text files, one per class."""
 
@@ -74,12 +93,9 @@ class ClassFilesOptions(SourceOptions):
     files: dict[Name, Name] = Field(min_length=2, description="label: file name, one text file per class")
 
 
-class DelimitedOptions(SourceOptions):
-    """CSV and TSV files."""
-
+class _Delimited(BatchOptions):
     modality = "text"
 
-    files: dict[Part, Name] = Field(min_length=1, description="part of the split, or all: file name")
     delimiter: str = Field(min_length=1, max_length=1, description="one character between columns, such as a tab")
     quoting: bool = Field(description="whether double quotes enclose cells (CSV) or are characters like others")
     header: bool = Field(description="whether the first line names the columns")
@@ -89,13 +105,28 @@ class DelimitedOptions(SourceOptions):
     group: Column | None = Field(description="column of what a split keeps together, or null: every row by itself")
 
     @model_validator(mode="after")
-    def _columns_exist(self) -> "DelimitedOptions":
+    def _columns_exist(self) -> Self:
         named = [name for name in ("text", "label", "group") if isinstance(getattr(self, name), str)]
         if named and not self.header:
             raise ValueError(f"without a header {' and '.join(named)} must be column numbers, counted from 0")
         if not self.delimiter.isascii() or self.delimiter in '"\r\n':
             raise ValueError("delimiter must be an ASCII character other than a quote and a line end")
         return self
+
+
+class DelimitedBatch(_Delimited):
+    """CSV and TSV files; an official part is the source's alone, new rows are split or unlabelled."""
+
+    files: dict[BatchPart, Name] = Field(
+        min_length=1,
+        description="unlabelled, or all: file names, as a pattern such as *.csv; the first that fits counts",
+    )
+
+
+class DelimitedOptions(_Delimited, SourceOptions):
+    """CSV and TSV files."""
+
+    files: dict[Part, Name] = Field(min_length=1, description="part of the split, or all: file name")
 
 
 class ReviewsOptions(SourceOptions):
@@ -116,3 +147,10 @@ SOURCES: dict[str, type[SourceOptions]] = {
     "image_folder": ImageFolderOptions,
     "reviews": ReviewsOptions,
 }
+
+INCOMING: dict[str, type[BatchOptions]] = {
+    "class_files": ClassFilesBatch,
+    "delimited": DelimitedBatch,
+    "image_folder": ImageFolderBatch,
+}
+"""The kinds that read whatever files a folder holds, and so a batch of new ones."""

@@ -1,0 +1,433 @@
+"""Intake: what lies in data/incoming/<recipe>/ becomes a batch of new rows; what cannot be used is set aside.
+
+    data/incoming/<recipe>/…            files that are offered; moved there whole, or named like UNFINISHED until then
+    data/accepted/<recipe>/<batch>/     what was taken in (`chainrule.data.batches`)
+    data/rejected/<recipe>/<batch>/     what was set aside: reasons.json, and the files under files/
+
+Everything is copied, hashed and judged in a folder beside the real place first. Then that takes its name in one step,
+and only then the originals go. So a kill at any moment loses nothing; the next intake knows by content what is in
+already, and removes it from data/incoming without taking it twice.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from chainrule import plugins
+from chainrule.data import batches
+from chainrule.data.reject import Reject
+from chainrule.data.sources.image_folder import LITTER, PARTS
+from chainrule.errors import ChainruleError, DataError
+from chainrule.files import read_json, write_json
+from chainrule.params.file import plug_in
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INCOMING, REJECTED = Path("data/incoming"), Path("data/rejected")
+PARTIAL, REASONS = ".partial", "reasons.json"
+UNFINISHED = (".part", ".tmp", ".partial")
+# One official test row, and no test rows are carved out any more: those that were would be trained on.
+OFFICIAL = "new rows have no official part, they are split like all others"
+NAMED = 5
+"""Rows or files that a message names."""
+
+Progress = Callable[[Collection[Any], str], Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What became of every file that lay in data/incoming; names are paths below it."""
+
+    batch: str | None
+    """The batch that was made; None if nothing new could be used."""
+    rows: int
+    """Rows of it that can be used."""
+    accepted: tuple[str, ...]
+    repeated: tuple[str, ...]
+    """Removed: their content was taken in, or set aside, before."""
+    set_aside: dict[str, str]
+    """Reason by name."""
+    waiting: dict[str, str]
+    """Left where it is, and why."""
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """One file that lies in data/incoming, as it was when it was copied."""
+
+    path: Path
+    stamp: tuple[int, ...]
+    sha256: str
+
+
+@dataclass
+class _Verdict:
+    """What was found of a batch."""
+
+    broken: dict[str, str] = field(default_factory=dict)
+    rows: int = 0
+    usable: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    unknown: dict[str, list[str]] = field(default_factory=dict)
+    """Places by label."""
+
+
+def take_in(
+    root: Path,
+    recipe: str,
+    block: Mapping[str, Any],
+    *,
+    known: Collection[str] | None = None,
+    new_classes: Collection[str] = (),
+    progress: Progress | None = None,
+) -> Intake:
+    """Take in what lies in data/incoming/<recipe>; to be called by one process at a time.
+
+    block: the recipe's block of params.yaml; known: the labels that rows may have, by default `known_labels`;
+    new_classes: labels that are welcome although they are new. Raises DataError, with everything left where it was, for
+    labels that are neither; ChainruleError if the disk is full.
+    """
+    place = root / INCOMING / recipe
+    accepted = batches.prepare(root, recipe)
+    staging = {above: root / above / PARTIAL / recipe for above in (batches.ACCEPTED, REJECTED)}
+    for folder in staging.values():
+        shutil.rmtree(folder, ignore_errors=True)  # copies that a killed intake left; their originals are in place
+    fresh, aside = staging[batches.ACCEPTED], staging[REJECTED]
+    try:
+        offers, links, waiting = _copy(place, fresh / batches.FILES)
+        if not offers and not links:
+            return Intake(None, 0, (), (), {}, waiting)
+        kind, options = plug_in(block["incoming"], "kind")
+        repeated = _repeated(root, recipe, offers, options)
+        for name in repeated:
+            (fresh / batches.FILES / name).unlink()
+        judged = {name: offer for name, offer in offers.items() if name not in repeated}
+        known = known_labels(root, recipe, block) if known is None else known
+        welcome = {*known, *new_classes}
+        misplaced = _misplaced(judged, options, welcome)
+        _move(misplaced, fresh / batches.FILES, aside / batches.FILES)
+        verdict = _judge(
+            fresh / batches.FILES, judged.keys() - misplaced.keys(), kind, options, block, welcome, progress
+        )
+        if verdict.unknown:
+            raise DataError(_unknown_labels(place, recipe, verdict.unknown, known))
+        _move(verdict.broken, fresh / batches.FILES, aside / batches.FILES)
+        broken = {**misplaced, **verdict.broken}
+        good = {name: offer.sha256 for name, offer in judged.items() if name not in broken}
+        now = datetime.now(UTC)
+        batch = _name(now, good) if good else None
+        if batch is not None:
+            about = {"batch": batch, "taken": now.isoformat(timespec="seconds"), "files": good}
+            counts = {"rows": verdict.rows, "usable": verdict.usable, "labels": dict(sorted(verdict.labels.items()))}
+            write_json(fresh / batches.MANIFEST, {**about, **counts})
+        set_aside = {**broken, **links}
+        if set_aside:
+            sums = {name: judged[name].sha256 if name in judged else None for name in set_aside}
+            reasons = {name: {"reason": reason, "sha256": sums[name]} for name, reason in set_aside.items()}
+            write_json(aside / REASONS, reasons)
+        os.sync()  # the copies are on the disk before the originals go
+        if batch is not None:
+            _take_name(fresh, accepted / batch)
+        if set_aside:
+            _take_name(aside, root / REJECTED / recipe / (batch or _name(now, sums)))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ChainruleError(
+            f"{place}: cannot be taken in, the disk is full ({error.strerror}); free room on the disk of "
+            f"{root / batches.ACCEPTED} and run again. Nothing was lost: what is not taken in is still there"
+        ) from None
+    finally:
+        for folder in staging.values():
+            shutil.rmtree(folder, ignore_errors=True)
+    _remove(place, offers, links)
+    return Intake(batch, verdict.usable, tuple(sorted(good)), tuple(repeated), set_aside, waiting)
+
+
+def known_labels(root: Path, recipe: str, block: Mapping[str, Any]) -> set[str]:
+    """Return the labels that rows may have: those of the recipe's exported model, else of its source; and of batches.
+
+    Raises DataError if the source or a batch's manifest cannot be read.
+    """
+    signature = root / "models" / "onnx" / recipe / "signature.json"
+    if signature.is_file():
+        known = {str(label) for label in read_json(signature)["labels"]}
+    else:
+        kind, options = plug_in(block["source"], "kind")
+        rows = plugins.load("data.sources", kind).read(root / options.pop("path"), **options)
+        known = {str(label) for label in rows["label"].dropna().unique()}
+    folder = batches.prepare(root, recipe)
+    for name in batches.names(folder):
+        known |= batches.manifest(folder / name)["labels"].keys()
+    return known
+
+
+# ---- looking and copying
+
+
+def _copy(place: Path, to: Path) -> tuple[dict[str, _Offer], dict[str, str], dict[str, str]]:
+    """Copy every complete file below `place`; return these, what is no file and what waits, each by name."""
+    offers: dict[str, _Offer] = {}
+    links: dict[str, str] = {}
+    waiting: dict[str, str] = {}
+    to.mkdir(parents=True)
+    for path in _entries(place):
+        name = path.relative_to(place).as_posix()
+        if any(part.startswith(".") or part.lower().endswith(UNFINISHED) for part in PurePosixPath(name).parts):
+            waiting[name] = "its name says that it is still being written"
+            continue
+        try:
+            found = path.lstat()
+            if not stat.S_ISREG(found.st_mode):
+                links[_printable(name)] = _what(path, found.st_mode)
+            elif name != _printable(name):
+                waiting[_printable(name)] = "its name is not UTF-8; rename it"
+            else:
+                copied = _copied(path, to / name)
+                if copied is None:
+                    (to / name).unlink()
+                    waiting[name] = "it changed while it was read"
+                else:
+                    offers[name] = copied
+        except FileNotFoundError:
+            continue  # taken away since it was seen
+        except PermissionError as error:
+            waiting[name] = f"it cannot be read ({error.strerror}); change its permissions"
+    return offers, links, waiting
+
+
+def _entries(place: Path) -> Iterable[Path]:
+    """Yield everything below a folder but the folders themselves; links to folders are entries, not followed."""
+    for here, folders, files in os.walk(place):
+        folders.sort()
+        linked = [name for name in folders if (Path(here) / name).is_symlink()]
+        yield from (Path(here) / name for name in sorted([*files, *linked]))
+
+
+def _copied(path: Path, to: Path) -> _Offer | None:
+    """Copy a file and hash it on the way; None if it changed meanwhile. No link is followed."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as source, open(to, "wb") as target:
+        before = _stamp(os.fstat(source.fileno()))
+        while chunk := source.read(1 << 20):
+            digest.update(chunk)
+            target.write(chunk)
+        after = _stamp(os.fstat(source.fileno()))
+    return _Offer(path, before, digest.hexdigest()) if before == after else None
+
+
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _what(path: Path, mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return f"a link to {_printable(os.readlink(path))}; put the file itself there"
+    kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return f"{kinds.get(stat.S_IFMT(mode), 'a device')}, no file"
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _repeated(root: Path, recipe: str, offers: Mapping[str, _Offer], options: Mapping[str, Any]) -> list[str]:
+    """Return the names of offers whose content is in already, or comes twice."""
+    seen: set[tuple[str, str | None]] = set()
+    folder = batches.prepare(root, recipe)
+    for batch in batches.names(folder):
+        files = batches.manifest(folder / batch)["files"]
+        seen |= {(_shelf(name, options), sha256) for name, sha256 in files.items()}
+    for reasons in sorted((root / REJECTED / recipe).glob(f"*/{REASONS}")):
+        seen |= {(_shelf(name, options), entry["sha256"]) for name, entry in read_json(reasons).items()}
+    found = []
+    for name, offer in offers.items():
+        mark = (_shelf(name, options), offer.sha256)
+        if mark in seen:
+            found.append(name)
+        seen.add(mark)
+    return found
+
+
+def _shelf(name: str, options: Mapping[str, Any]) -> str:
+    """Return what besides its content makes a file what it is: what `files` takes it for, else the folder it is in."""
+    if options.get("files") is None:
+        return PurePosixPath(name).parent.as_posix()
+    return batches.key_of(name, options["files"]) or ""
+
+
+def _name(now: datetime, sums: Mapping[str, str | None]) -> str:
+    listing = "".join(f"{name} {sha256}\n" for name, sha256 in sorted(sums.items()))
+    return f"{now:%Y%m%dT%H%M%SZ}-{hashlib.sha256(listing.encode()).hexdigest()[:12]}"
+
+
+def _move(names: Iterable[str], folder: Path, to: Path) -> None:
+    """Move files, and take away the folders that this leaves empty: no source reads an empty folder of a class."""
+    for name in names:
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).rename(to / name)
+    for here, _, _ in os.walk(folder, topdown=False):
+        if here != str(folder) and not os.listdir(here):
+            os.rmdir(here)
+
+
+# ---- judging
+
+
+def _misplaced(names: Iterable[str], options: Mapping[str, Any], welcome: Collection[str]) -> dict[str, str]:
+    """Return by name why a file cannot stand where it does, in a batch of one folder per class."""
+    found: dict[str, str] = {}
+    for name in names if options.get("files") is None else ():
+        top, *below = PurePosixPath(name).parts
+        if not below:
+            found[name] = "not in the folder of a class"
+        elif any(part.lower() in LITTER for part in (top, *below)):
+            found[name] = "left by an operating system, no file of this source"
+        elif top.lower() in PARTS and top not in welcome:
+            found[name] = f"{OFFICIAL}: put the folders of the classes directly into data/incoming"
+    return found
+
+
+def _judge(
+    folder: Path,
+    names: Collection[str],
+    kind: str,
+    options: Mapping[str, Any],
+    block: Mapping[str, Any],
+    welcome: Collection[str],
+    progress: Progress | None,
+) -> _Verdict:
+    """Read every file as `ingest` will and its rows as `clean` will; the copies lie in `folder`."""
+    verdict = _Verdict()
+    whole = options.get("files") is None
+    if not names:
+        return verdict
+    read = plugins.load("data.sources", kind).read
+    modality = plugins.load("data", str(block["modality"]))
+    normalise = block["clean"]["normalise"]
+    read_files: set[str] = set()
+    items = list(batches.pieces(folder, options).items())
+    for piece, chosen in items if whole or progress is None else progress(items, "read new files"):
+        try:
+            rows = read(folder, **chosen)
+        except DataError as error:
+            said = str(error).replace(f"{folder}/", "")
+            if whole:
+                raise DataError(f"data/incoming: {said}") from None
+            verdict.broken[piece] = said
+            read_files.add(piece)
+            continue
+        _judge_rows(rows, piece, modality, normalise, welcome, verdict, read_files, progress)
+    for name in sorted(set(names) - read_files):
+        wanted = "one that the source reads" if whole else f"{', '.join(options['files'].values())} (incoming.files)"
+        verdict.broken[name] = f"not a file of this source: its name is not {wanted}"
+    return verdict
+
+
+def _judge_rows(
+    rows: "pd.DataFrame",
+    piece: str,
+    modality: ModuleType,
+    normalise: Mapping[str, Any],
+    welcome: Collection[str],
+    verdict: _Verdict,
+    read_files: set[str],
+    progress: Progress | None,
+) -> None:
+    """Judge the rows of a file `piece`, or of all files (""), each of which is a row then."""
+    labels = [None if label is None or label != label else str(label) for label in rows["label"]]
+    problems = [None if problem is None or problem != problem else str(problem) for problem in rows["problem"]]
+    parts = [None if part is None or part != part else str(part) for part in rows["part"]]
+    columns = list(zip(rows[modality.INPUT], labels, parts, problems, rows["origin"], strict=True))
+    faults: Counter[str] = Counter()
+    usable = 0
+    for raw, label, part, problem, origin in progress(columns, "look at new rows") if progress else columns:
+        name = piece or str(origin)
+        read_files.add(name)
+        fault = _fault(raw, label, part, problem, modality, normalise)
+        if fault is None and label is not None and label not in welcome:
+            verdict.unknown.setdefault(label, []).append(str(origin))
+        if problem == "unknown_label":
+            verdict.unknown.setdefault("(a value that incoming.labels does not have)", []).append(str(origin))
+        if fault is None:
+            usable += 1
+            verdict.labels.update([] if label is None else [label])
+        elif piece:
+            faults[fault.partition(":")[0]] += 1
+        else:
+            verdict.broken[name] = fault
+    if piece and not usable:
+        counted = ", ".join(f"{fault} {count:,}" for fault, count in faults.most_common())
+        verdict.broken[piece] = f"no row of it can be used ({counted})"
+    else:
+        verdict.usable += usable
+        verdict.rows += len(rows) if piece else usable
+
+
+def _fault(
+    raw: Any,
+    label: str | None,
+    part: str | None,
+    problem: str | None,
+    modality: ModuleType,
+    normalise: Mapping[str, Any],
+) -> str | None:
+    """Return what is wrong with a row; None if it can be used."""
+    if problem is not None:
+        return problem
+    if part not in (None, "unlabelled"):
+        return OFFICIAL
+    if part is None and (label is None or not label.strip()):
+        return "missing_label"
+    try:
+        modality.normalise(raw, **normalise)
+    except Reject as reject:
+        return f"{reject.reason}: {reject.detail}"
+    return None
+
+
+def _unknown_labels(place: Path, recipe: str, unknown: Mapping[str, list[str]], known: Collection[str]) -> str:
+    """Return the message that names the rows of unknown labels and what can be done."""
+    found = []
+    for label, origins in sorted(unknown.items()):
+        more = f" and {len(origins) - NAMED:,} more" if len(origins) > NAMED else ""
+        found.append(f"{label!r} ({', '.join(origins[:NAMED])}{more})")
+    options = " ".join(f"--new-class {label}" for label in sorted(unknown) if not label.startswith("("))
+    return (
+        f"{place}: labels that the model of {recipe} does not know: {'; '.join(found)}; it knows "
+        f"{', '.join(sorted(known))}. Correct or remove these"
+        + (f", or take them in as new classes with {options}" if options else "")
+        + ". Nothing was taken in"
+    )
+
+
+# ---- the last steps
+
+
+def _take_name(folder: Path, final: Path) -> None:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(final)
+
+
+def _remove(place: Path, offers: Mapping[str, _Offer], links: Mapping[str, str]) -> None:
+    """Remove the originals of what was copied, unless another file took their place meanwhile."""
+    for offer in offers.values():
+        try:
+            if _stamp(offer.path.lstat()) == offer.stamp:
+                offer.path.unlink()
+        except FileNotFoundError:
+            continue
+    for path in list(_entries(place)) if links else []:
+        if _printable(path.relative_to(place).as_posix()) in links and not stat.S_ISREG(path.lstat().st_mode):
+            path.unlink()

@@ -1,0 +1,23 @@
+"""Accept: the batches that were taken in from data/incoming, checked against their manifests."""
+
+from chainrule.data import batches
+from chainrule.files import write_json
+from chainrule.stages.job import Job, main
+
+
+def accept(job: Job) -> None:
+    """Make the recipe's folder of batches if there is none; every file in it must be what was taken in."""
+    folder = batches.prepare(job.root, job.recipe)
+    found = [batches.check(folder / name) for name in batches.names(folder)]
+    report = {
+        "batches": len(found),
+        "files": sum(len(manifest["files"]) for manifest in found),
+        "rows": sum(manifest["rows"] for manifest in found),
+    }
+    write_json(job.out("reports/{recipe}/accept.json"), report)
+    job.run.metrics(report)
+    job.say(f"{report['batches']:,} batches of {report['rows']:,} rows" if found else "no batches were taken in yet")
+
+
+if __name__ == "__main__":
+    main("accept", accept)

@@ -1,0 +1,359 @@
+"""Intake: everything offered is taken in, set aside with its reason, or waits; a kill or a full disk loses nothing."""
+
+import builtins
+import errno
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from chainrule.data import batches, incoming
+from chainrule.data.incoming import Intake
+from chainrule.data.sources import delimited, image_folder
+from chainrule.errors import ChainruleError, DataError
+
+IMAGES = {
+    "modality": "image",
+    "incoming": {"kind": "image_folder", "group_pattern": None},
+    "clean": {"normalise": {"mode": "L", "size": None, "max_pixels": 10_000}},
+}
+COLUMNS = {"delimiter": ",", "quoting": True, "header": True, "text": "text", "label": "label", "labels": None}
+TABLES = {
+    "modality": "text",
+    "incoming": {
+        "kind": "delimited",
+        "files": {"unlabelled": "*.unlabelled.csv", "all": "*.csv"},
+        **COLUMNS,
+        "group": None,
+    },
+    "clean": {
+        "normalise": {"lowercase": False, "strip_html": True, "min_characters": 3, "max_characters": 100},
+    },
+}
+KNOWN = {"dark", "light"}
+
+
+def png(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (4, 4), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def offer(root: Path, files: dict[str, bytes]) -> Path:
+    place = root / "data" / "incoming" / "mine"
+    place.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(content)
+    return place
+
+
+def take(root: Path, block: dict[str, Any] = IMAGES, known: Any = KNOWN, **options: Any) -> Intake:
+    return incoming.take_in(root, "mine", block, known=known, **options)
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Return every file of the project by its path."""
+    return {name: (root / name).read_bytes() for name in files(root) if not name.endswith("README.md")}
+
+
+# ---- the way it should go
+
+
+def test_complete_files_become_one_batch_that_says_what_it_is(tmp_path: Path) -> None:
+    place = offer(tmp_path, {"dark/1.png": png(1), "light/2.png": png(2), "light/3.png": png(3)})
+    taken = take(tmp_path)
+    assert taken.batch is not None and batches.NAME.fullmatch(taken.batch)
+    assert (taken.rows, taken.accepted, taken.set_aside) == (3, ("dark/1.png", "light/2.png", "light/3.png"), {})
+    assert files(place) == set()
+    batch = tmp_path / "data" / "accepted" / "mine" / taken.batch
+    manifest = batches.check(batch)
+    assert (manifest["usable"], manifest["labels"]) == (3, {"dark": 1, "light": 2})
+    rows = batches.read(batch, image_folder.read, {"group_pattern": None})
+    assert list(rows["id"]) == [f"{taken.batch}/{name}" for name in taken.accepted]
+    assert list(rows["image"]) == [png(1), png(2), png(3)]
+
+
+def test_rows_of_a_batch_keep_groups_that_mean_something_and_get_their_own_otherwise(tmp_path: Path) -> None:
+    offer(tmp_path, {"dark/ann_1.png": png(1), "light/ann_2.png": png(2)})
+    taken = take(tmp_path)
+    batch = tmp_path / "data" / "accepted" / "mine" / str(taken.batch)
+    own = batches.read(batch, image_folder.read, {"group_pattern": None})
+    assert list(own["group"]) == [f"{taken.batch}/dark/ann_1", f"{taken.batch}/light/ann_2"]
+    shared = batches.read(batch, image_folder.read, {"group_pattern": "^([a-z]+)_"})
+    assert list(shared["group"]) == ["ann", "ann"]
+
+
+def test_a_broken_file_is_set_aside_with_its_reason_and_the_rest_goes_on(tmp_path: Path) -> None:
+    broken = png(1)[:30]
+    offer(tmp_path, {"dark/1.png": png(1), "dark/broken.png": broken, "dark/notes.txt": b"?", "loose.png": png(3)})
+    offer(tmp_path, {"light/Thumbs.db": b"?"})
+    taken = take(tmp_path)
+    assert taken.accepted == ("dark/1.png",)
+    assert set(taken.set_aside) == {"dark/broken.png", "dark/notes.txt", "loose.png", "light/Thumbs.db"}
+    assert taken.set_aside["dark/broken.png"].startswith("unreadable_image: ")
+    aside = tmp_path / "data" / "rejected" / "mine" / str(taken.batch)
+    reasons = json.loads((aside / "reasons.json").read_text())
+    assert {name: entry["reason"] for name, entry in reasons.items()} == taken.set_aside
+    assert (aside / "files" / "dark" / "broken.png").read_bytes() == broken
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'text,label\n"never closed,good\n', "never closed"),
+        ("text,label\nwell made,good\n".encode("utf-16"), "UTF-16"),
+        (b"text,label\n" + b"\x81\x8d\x8f\x90,good\n" * 3, "undecodable_text 3"),
+        (b"words,label\nwell made,good\n", "has no column 'text'"),
+        (b"PK\x03\x04 and so on", "compressed archive"),
+        (b"", "empty"),
+        (b"text,label\n", "no rows"),
+    ],
+)
+def test_a_broken_table_is_set_aside_and_the_others_go_on(tmp_path: Path, content: bytes, said: str) -> None:
+    offer(tmp_path, {"a.csv": content, "b.csv": b"text,label\nwell made,good\nawful,bad\n", "c.txt": b"other"})
+    taken = take(tmp_path, TABLES, {"good", "bad"})
+    assert (taken.accepted, taken.rows) == (("b.csv",), 2)
+    assert set(taken.set_aside) == {"a.csv", "c.txt"}
+    assert said in taken.set_aside["a.csv"]
+    assert str(tmp_path) not in taken.set_aside["a.csv"]
+    batch = tmp_path / "data" / "accepted" / "mine" / str(taken.batch)
+    options = {key: value for key, value in TABLES["incoming"].items() if key != "kind"}  # type: ignore[attr-defined]
+    rows = batches.read(batch, delimited.read, options)
+    assert list(rows["id"]) == [f"{taken.batch}/b.csv/all/000002", f"{taken.batch}/b.csv/all/000003"]
+
+
+def test_unlabelled_rows_need_no_label(tmp_path: Path) -> None:
+    offer(tmp_path, {"a.unlabelled.csv": b"text,label\nwhat is it,\n"})
+    assert take(tmp_path, TABLES, {"good", "bad"}).rows == 1
+
+
+def test_links_are_set_aside_and_never_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "1.png").write_bytes(png(9))
+    place = offer(tmp_path, {"dark/1.png": png(1)})
+    (place / "dark" / "link.png").symlink_to(secret / "1.png")
+    (place / "light").symlink_to(secret)
+    os.mkfifo(place / "dark" / "pipe.png")
+    taken = take(tmp_path)
+    assert taken.accepted == ("dark/1.png",)
+    assert taken.set_aside["light"].startswith(f"a link to {secret}")
+    assert taken.set_aside["dark/pipe.png"].startswith("a named pipe")
+    assert files(place) == set() and (secret / "1.png").exists()
+    assert b"secret/1.png" in (tmp_path / f"data/rejected/mine/{taken.batch}/reasons.json").read_bytes()
+    assert files(tmp_path / f"data/rejected/mine/{taken.batch}") == {"reasons.json"}
+
+
+@pytest.mark.parametrize("name", [".hidden.png", "x.png.part", "x.TMP", ".dir/x.png", "copy.partial/x.png"])
+def test_files_that_are_still_being_written_wait(tmp_path: Path, name: str) -> None:
+    place = offer(tmp_path, {f"dark/{name}": png(1)})
+    taken = take(tmp_path)
+    assert (taken.batch, taken.set_aside, list(taken.waiting)) == (None, {}, [f"dark/{name}"])
+    assert files(place) == {f"dark/{name}"}
+
+
+def test_the_same_content_is_not_taken_twice(tmp_path: Path) -> None:
+    offer(tmp_path, {"dark/1.png": png(1), "dark/bad.png": b"?"})
+    first = take(tmp_path)
+    before = contents(tmp_path)
+    place = offer(tmp_path, {"dark/again.png": png(1), "dark/bad.png": b"?"})
+    again = take(tmp_path)
+    assert (again.batch, again.accepted, again.set_aside) == (None, (), {})
+    assert set(again.repeated) == {"dark/again.png", "dark/bad.png"}
+    assert files(place) == set() and contents(tmp_path) == before
+    # As a row of another class it is another row: which label is right is for `clean` to doubt.
+    offer(tmp_path, {"light/1.png": png(1)})
+    assert take(tmp_path).accepted == ("light/1.png",) and first.accepted == ("dark/1.png",)
+
+
+# ---- what must not happen
+
+
+def test_unknown_labels_name_the_rows_and_the_way_out_and_change_nothing(tmp_path: Path) -> None:
+    offer(tmp_path, {"dark/1.png": png(1), "dusk/2.png": png(2), "dark/bad.png": b"?"})
+    before = contents(tmp_path)
+    with pytest.raises(DataError, match=r"'dusk' \(dusk/2.png\).*knows dark, light.*--new-class dusk"):
+        take(tmp_path)
+    assert contents(tmp_path) == before
+    assert take(tmp_path, new_classes=["dusk"]).rows == 2
+
+
+def test_an_unknown_value_in_a_table_is_named_by_its_line(tmp_path: Path) -> None:
+    block = json.loads(json.dumps(TABLES))
+    block["incoming"]["labels"] = {"1": "good", "0": "bad"}
+    offer(tmp_path, {"a.csv": b"text,label\nwell made,1\nso so,2\n"})
+    with pytest.raises(DataError, match=r"a\.csv:3"):
+        take(tmp_path, block, {"good", "bad"})
+
+
+@pytest.mark.parametrize("part", ["test", "Train", "val"])
+def test_an_official_part_is_set_aside_for_it_would_break_the_splits(tmp_path: Path, part: str) -> None:
+    offer(tmp_path, {f"{part}/dark/1.png": png(1), f"{part}/light/2.png": png(2)})
+    taken = take(tmp_path)
+    assert taken.batch is None
+    assert all("no official part" in reason for reason in taken.set_aside.values()) and len(taken.set_aside) == 2
+    # Also where a class is called so, and the folders cannot be told apart.
+    offer(tmp_path, {f"{part}/dark/3.png": png(3)})
+    taken = take(tmp_path, known={"dark", part})
+    assert "no official part" in taken.set_aside[f"{part}/dark/3.png"]
+
+
+def test_a_lost_folder_of_batches_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None:
+    lock = "stages: {accept@mine: {outs: [{path: data/accepted/mine, nfiles: 4}]}}"
+    (tmp_path / "dvc.lock").write_text(lock)
+    place = offer(tmp_path, {"dark/1.png": png(1)})
+    with pytest.raises(DataError, match=r"dvc.lock names 4 files.*dvc checkout"):
+        take(tmp_path)
+    assert files(place) == {"dark/1.png"} and not (tmp_path / "data" / "accepted" / "mine").exists()
+
+
+def test_a_changed_batch_is_noticed(tmp_path: Path) -> None:
+    offer(tmp_path, {"dark/1.png": png(1), "dark/2.png": png(2)})
+    batch = tmp_path / "data" / "accepted" / "mine" / str(take(tmp_path).batch)
+    (batch / "files" / "dark" / "1.png").write_bytes(png(3))
+    with pytest.raises(DataError, match=r"1\.png: changed since"):
+        batches.check(batch)
+    (batch / "files" / "dark" / "1.png").unlink()
+    with pytest.raises(DataError, match=r"1\.png: missing"):
+        batches.check(batch)
+
+
+# ---- kills and full disks
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing that is written to catch errors catches it."""
+
+
+CALLS = ("mkdir", "rename", "unlink", "sync", "replace", "open")
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, root: Path, at: int, error: BaseException) -> Callable[[], int]:
+    """Let the `at`-th call that changes something below `root` fail; return a function that says how many came."""
+    count = 0
+
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            nonlocal count
+            writes = real not in (builtins.open,) or (len(arguments) > 1 and "w" in str(arguments[1]))
+            if writes and (not arguments or isinstance(arguments[0], int) or str(arguments[0]).startswith(str(root))):
+                count += 1
+                if count == at:
+                    raise error
+            return real(*arguments, **options)
+
+        return call
+
+    for name in ("rename", "unlink"):
+        monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
+    monkeypatch.setattr(os, "sync", counted(os.sync))
+    monkeypatch.setattr(builtins, "open", counted(builtins.open))
+    if isinstance(error, Killed):
+        # What a killed process does not do any more.
+        monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    return lambda: count
+
+
+OFFERED = {"dark/1.png": png(1), "light/2.png": png(2), "dark/bad.png": b"?", "light/bad.png": b"??"}
+
+
+def outcome(root: Path) -> dict[str, Any]:
+    """Return what lies where, whatever the batches are called."""
+    accepted, rejected = root / "data" / "accepted" / "mine", root / "data" / "rejected" / "mine"
+    found = [batches.check(accepted / name)["files"] for name in batches.names(accepted)]
+    reasons = [json.loads(path.read_text()) for path in rejected.glob("*/reasons.json")]
+    kept = [path.relative_to(rejected).as_posix().split("/", 2)[2] for path in rejected.glob("*/files/**/*.png")]
+    return {
+        "accepted": sorted(item for names in found for item in names.items()),
+        "rejected": sorted((name, entry["reason"]) for names in reasons for name, entry in names.items()),
+        "kept": sorted(kept),
+        "incoming": sorted(files(root / "data" / "incoming")),
+    }
+
+
+def test_a_kill_at_any_step_leads_to_the_same_result_at_the_next_run(tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    offer(whole, OFFERED)
+    take(whole)
+    expected = outcome(whole)
+    assert (len(expected["accepted"]), len(expected["kept"]), expected["incoming"]) == (2, 2, [])
+    for at in range(1, 100):
+        root = tmp_path / str(at)
+        offer(root, OFFERED)
+        with pytest.MonkeyPatch.context() as patch:
+            calls = interrupt(patch, root, at, Killed())
+            try:
+                take(root)
+            except Killed:
+                pass
+            else:
+                assert calls() < at
+                break
+        take(root)
+        assert outcome(root) == expected, at
+        assert not list(root.glob("data/*/.partial/mine"))
+    assert at > 10
+
+
+def test_a_full_disk_says_so_and_nothing_is_lost(tmp_path: Path) -> None:
+    for at in range(1, 100):
+        root = tmp_path / str(at)
+        place = offer(root, OFFERED)
+        with pytest.MonkeyPatch.context() as patch:
+            calls = interrupt(patch, root / "data" / "accepted", at, OSError(errno.ENOSPC, "No space left on device"))
+            try:
+                take(root)
+            except ChainruleError as error:
+                said = str(error)
+            else:
+                assert calls() < at
+                break
+        assert "the disk is full" in said and "free room" in said
+        # Only the folder's own note may be what found no room.
+        taken = (root / "data/accepted/mine").exists() and batches.names(root / "data/accepted/mine")
+        assert taken or files(place) == set(OFFERED)
+        assert not list(root.glob("data/*/.partial/mine"))
+    assert at > 5
+
+
+NAMES = st.sampled_from(["1.png", "2.png", "3.PNG", ".4.png", "5.png.part", "6.txt", "a b.png", "ü.png"])
+CONTENTS = st.sampled_from([png(1), png(2), png(3), b"", b"?", png(1)[:20]])
+TREES = st.dictionaries(
+    st.tuples(st.sampled_from(["", "dark", "light", "dark/deep", "test"]), NAMES), CONTENTS, max_size=8
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=TREES, second=TREES)
+def test_offered_is_accepted_repeated_set_aside_or_waiting(
+    tmp_path_factory: pytest.TempPathFactory, first: Any, second: Any
+) -> None:
+    root = tmp_path_factory.mktemp("intake")
+    accepted: set[tuple[str, bytes]] = set()
+    for tree in (first, second):
+        place = offer(root, {f"{folder}/{name}".lstrip("/"): content for (folder, name), content in tree.items()})
+        offered = files(place)
+        taken = take(root)
+        groups = [set(taken.accepted), set(taken.repeated), set(taken.set_aside), set(taken.waiting)]
+        assert sum(map(len, groups)) == len(offered)
+        assert set().union(*groups) == offered
+        assert files(place) == set(taken.waiting)
+        for name in taken.accepted:
+            content = (root / f"data/accepted/mine/{taken.batch}/files" / name).read_bytes()
+            assert (str(Path(name).parent), content) not in accepted
+            accepted.add((str(Path(name).parent), content))
