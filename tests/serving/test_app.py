@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import http.client
 import io
 import json
 import re
@@ -15,11 +16,13 @@ from PIL import Image
 
 import live_server
 import tiny_bundles
-from chainrule.serving import body, routes
+from chainrule.serving import batching, body, connection, routes
 from chainrule.serving.app import infer_target
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 from chainrule.serving.runtime import Session
+from chainrule.tasks.image_classification import service as images
+from chainrule.tasks.text_classification import service as texts
 
 httpclient = pytest.importorskip("tritonclient.http")
 exceptions = pytest.importorskip("tritonclient.utils")
@@ -611,6 +614,79 @@ def test_a_client_that_leaves_takes_its_waiting_request_with_it(tmp_path, monkey
         assert live.ask("POST", "/v2/models/digits/infer", request()).status == 200
 
 
+def raw(path: str, content: bytes = b"", method: str = "POST", **headers: str) -> bytes:
+    said = {"Host": "localhost", "X-Request-ID": "mine", "Content-Length": str(len(content))}
+    said |= {name.replace("_", "-"): text for name, text in headers.items()}
+    lines = "".join(f"{name}: {text}\r\n" for name, text in said.items() if text)
+    return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + content
+
+
+INFER = "/v2/models/digits/infer"
+BINARY = json.dumps(
+    {
+        "inputs": [
+            {"name": "image", "shape": [1, 1, 8, 8], "datatype": "UINT8", "parameters": {"binary_data_size": 64}}
+        ],
+        "parameters": {"binary_data_output": True},
+    }
+).encode()
+ASKED = {
+    "json": raw(INFER, request()),
+    "binary": raw(INFER, BINARY + bytes(64), Inference_Header_Content_Length=str(len(BINARY))),
+    "bytes alone": raw(INFER, bytes(64), Inference_Header_Content_Length="0"),
+    "a version": raw("/v2/models/digits/versions/0/infer", request()),
+    "compressed": raw(INFER, gzip.compress(request()), Content_Encoding="gzip"),
+    "with a wait": raw(INFER, request(), Expect="100-continue"),
+    "closing": raw(INFER, request(), Connection="close"),
+    "no request id": raw(INFER, request(), X_Request_ID="a b"),
+    "text": raw("/models/reviews", b"a good film", Content_Type="text/plain"),
+    "probe": raw("/v2/health/live", method="GET"),
+    "unknown model": raw("/v2/models/nothing/infer", request()),
+    "unknown version": raw("/v2/models/digits/versions/7/infer", request()),
+    "no JSON": raw(INFER, b"{"),
+    "wrong shape": raw(INFER, request(PIXELS[:, :, :7])),
+    "wrong header": raw(INFER, request(), Inference_Header_Content_Length="-1"),
+    "too large": raw(INFER, request() + b" " * 400_000),
+    "unknown encoding": raw(INFER, request(), Content_Encoding="br"),
+    "another host": raw(INFER, request(), Host="example.com"),
+    "another host, head": raw(INFER, b"", "HEAD", Host="example.com"),
+    "another origin": raw(INFER, request(), Origin="http://example.com"),
+    "not a route": raw("/v3", method="GET"),
+    "a wrong method": raw(INFER, method="GET"),
+}
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_an_answer_does_not_depend_on_how_it_was_computed_and_written(live, monkeypatch, what):
+    def said() -> bytes:
+        with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+            client.sendall(ASKED[what])
+            found = b""
+            while not (whole := re.search(rb"(?s)content-length: (\d+).*?\r\n\r\n(.*)", found)) or (
+                len(whole[2]) < int(whole[1]) and not what.endswith("head")
+            ):
+                piece = client.recv(65536)
+                assert piece
+                found += piece
+        return re.sub(rb'("milliseconds":|date: |x-request-id: (?!mine))[^\r}]*', rb"\1", found)
+
+    async def two_messages(exchange, status, head, content):
+        headers = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")[:-1]]
+        headers.append((b"content-length", b"%d" % len(content)))
+        await exchange._cycle.send({"type": "http.response.start", "status": status, "headers": headers})
+        await exchange._cycle.send({"type": "http.response.body", "body": content})
+
+    seen = [said()]
+    monkeypatch.setattr(connection.Exchange, "answer", two_messages)
+    real = connection.Exchange.__init__
+    for alone in (False, True):
+        monkeypatch.setattr(
+            connection.Exchange, "__init__", lambda self, cycle, _, alone=alone: real(self, cycle, lambda: alone)
+        )
+        seen.append(said())
+    assert seen[0].startswith(b"HTTP/1.1 ") and seen[0] == seen[1] == seen[2]
+
+
 def test_an_input_that_is_not_prepared_in_time_is_refused(tmp_path, monkeypatch):
     free = threading.Event()
     monkeypatch.setattr(routes, "_prepared", lambda *_: free.wait(20))
@@ -618,6 +694,48 @@ def test_an_input_that_is_not_prepared_in_time_is_refused(tmp_path, monkeypatch)
         answer = live.ask("POST", "/models/digits", png(), Content_Type="image/png")
         free.set()
         assert answer.status == 503 and answer.headers["Retry-After"] == "1" and "0.2 s" in answer.json["error"]
+
+
+def test_runs_are_the_loops_for_one_client_and_the_workers_for_many(tmp_path, monkeypatch):
+    threads = []
+    real = Session.run
+
+    def run(session, inputs):
+        threads.append(threading.current_thread().name)
+        return real(session, inputs)
+
+    monkeypatch.setattr(Session, "run", run)
+    monkeypatch.setattr(batching, "SHORT", 60.0)
+    with live_server.running(live_server.project(tmp_path)) as live:
+
+        def connect() -> http.client.HTTPConnection:
+            return http.client.HTTPConnection("127.0.0.1", live.port, timeout=30)
+
+        def asked_by(client: http.client.HTTPConnection) -> str:
+            client.request("POST", INFER, request())
+            assert client.getresponse().read().startswith(b'{"model_name":"digits"')
+            return threads[-1]
+
+        one, other = connect(), connect()
+        live_server.until(lambda: not asked_by(one).startswith("run-"))
+        for client in (other, one, other, one):
+            assert asked_by(client).startswith("run-")
+        live_server.until(lambda: not asked_by(other).startswith("run-"))
+        one.close()
+        other.close()
+
+
+def test_decoders_and_tokenizer_are_there_before_the_first_request(tmp_path, monkeypatch):
+    taken = []
+    for service in (images, texts):
+        prepare = service.prepare
+        monkeypatch.setattr(
+            service,
+            "prepare",
+            lambda content, *rest, prepare=prepare, **more: taken.append(prepare(content, *rest, **more)),
+        )
+    with live_server.running(live_server.project(tmp_path)):
+        assert len(taken) == len(list(images.examples())) + len(texts.examples())
 
 
 # ---- its parts

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chainrule.serving import batching
 from chainrule.serving.batching import Answer, Arrays, Batcher, Ran, assemble, split
 from chainrule.serving.errors import Refusal
 
@@ -71,6 +72,70 @@ def test_a_lone_request_runs_at_once_and_as_it_is() -> None:
         assert (answer.version, answer.batch) == ("3", 1)
         assert runs.batches[0] is inputs["x"]  # not copied
         assert answer.queued < 1 and answer.computed < 1
+        await queue.close()
+
+    go(test)
+
+
+def test_a_short_run_of_a_client_that_is_alone_is_done_by_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        runs = Runs()
+        threads: list[threading.Thread] = []
+
+        def run(inputs: Arrays) -> Arrays:
+            threads.append(threading.current_thread())
+            return runs(inputs)
+
+        queue = Batcher(
+            run, version="3", workers=2, abreast=2, max_batch=4, max_cells=1000, queue=100, deadline=30.0,
+            padding={}, mixes=True, counted=runs.counted.append,
+        )  # fmt: skip
+
+        async def rest() -> None:
+            while queue._idle < 2:  # a worker is on its way back
+                await asyncio.sleep(0.001)
+
+        async def here(value: int, items: int = 1, alone: bool = True) -> bool:
+            await rest()
+            answer = await queue.submit(row(value, items=items), items, (2,), alone=alone)
+            assert answer.outputs["y"].tolist() == [[4 * value]] * items
+            assert (answer.version, answer.batch) == ("3", items)
+            return threads[-1] is threading.main_thread()
+
+        assert not await here(1)  # how long a run takes is not known yet
+        assert await here(2)
+        assert not await here(3, alone=False)
+        monkeypatch.setattr(batching, "SHORT", 0.0)
+        assert not await here(4)
+        monkeypatch.setattr(batching, "SHORT", 60.0)
+        assert await here(5, items=9)  # in parts
+        for value, status in ((13, 400), (7, 500)):
+            await rest()
+            with pytest.raises(Refusal) as caught:
+                await queue.submit(row(value), 1, (2,), alone=True)
+            assert caught.value.status == status and threads[-1] is threading.main_thread()
+        assert sum(ran.items for ran in runs.counted) == 15
+        await queue.close()
+        with pytest.raises(Refusal):
+            await queue.submit(row(1), 1, (2,), alone=True)
+
+    go(test)
+
+
+def test_the_loop_does_no_run_while_others_are_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "SHORT", 60.0)
+
+    async def test() -> None:
+        runs = Runs()
+        queue = batcher(runs)
+        await queue.submit(row(1), 1, (2,))
+        runs.entered.clear()
+        first = await held(queue, runs)
+        second = asyncio.ensure_future(queue.submit(row(2), 1, (2,), alone=True))
+        await asyncio.sleep(0)
+        assert queue.queued == 1  # the loop still turns, and the run is the worker's
+        runs.gate.set()
+        assert [(await each).outputs["y"].item() for each in (first, second)] == [4, 8]
         await queue.close()
 
     go(test)

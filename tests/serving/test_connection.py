@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chainrule.serving.connection import PIPELINED, connection_class
+from chainrule.serving.connection import EXCHANGE, PIPELINED, connection_class
 from chainrule.serving.limits import Limits
 
 uvicorn = pytest.importorskip("uvicorn")
@@ -144,3 +144,124 @@ def test_a_client_that_asks_on_and_on_without_waiting_is_cut_off() -> None:
         assert len(connection.pipeline) == PIPELINED
 
     go(test)
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "POST / HTTP/1.1",
+        "POST / HTTP/1.1\r\nConnection: close",
+        "POST / HTTP/1.0",
+        "POST / HTTP/1.0\r\nConnection: keep-alive",
+        "HEAD / HTTP/1.1",
+        "POST / HTTP/1.1\r\nExpect: 100-continue",
+    ],
+)
+def test_an_answer_in_one_piece_is_what_two_messages_make(head: str, status: int) -> None:
+    asked = f"{head}\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc".encode()
+    seen = []
+    for whole in (True, False):
+
+        async def answer(exchange: Any, send: Any, whole: bool = whole) -> None:
+            if whole:
+                await exchange.answer(status, b"x-a: 1\r\nx-b: 2\r\n", b"content")
+                return
+            headers = [(b"x-a", b"1"), (b"x-b", b"2"), (b"content-length", b"7")]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": b"content"})
+
+        seen.append(conversation(answer, asked * 2))
+    assert seen[0] == seen[1]
+    assert seen[0][0].startswith(b"HTTP/1.1 ") and b"x-a: 1" in seen[0][0]
+
+
+def conversation(answer: Any, asked: bytes) -> tuple[bytes, bool, int]:
+    """Return what a connection wrote in answer to these bytes, whether it closed, and the requests it counted."""
+
+    async def main() -> tuple[bytes, bool, int]:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            exchange = scope["state"].pop(EXCHANGE)
+            while (await receive()).get("more_body"):
+                pass
+            await answer(exchange, send)
+
+        wire = Wire()
+        state = uvicorn.server.ServerState()
+        connection = connection_class(Limits())(uvicorn.Config(app, lifespan="off", log_config=None), state, {})
+        connection.connection_made(wire)
+        connection.data_received(asked)
+        await turns()
+        found = wire.written, wire.closed, state.total_requests
+        connection.connection_lost(None)
+        return found
+
+    return asyncio.run(main())
+
+
+def test_nothing_is_written_to_a_client_that_is_gone() -> None:
+    async def main() -> None:
+        left = asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            exchange = scope["state"].pop(EXCHANGE)
+            await left.wait()
+            await exchange.answer(200, b"", b"late")
+
+        wire = Wire()
+        config = uvicorn.Config(app, lifespan="off", log_config=None)
+        connection = connection_class(Limits())(config, uvicorn.server.ServerState(), {})
+        connection.connection_made(wire)
+        connection.data_received(request(10))
+        await turns()
+        connection.connection_lost(None)
+        left.set()
+        await turns()
+        assert wire.written == b""
+
+    asyncio.run(main())
+
+
+def test_a_client_is_alone_when_it_asks_again_and_nobody_else_asks() -> None:
+    async def main() -> None:
+        alone: list[bool] = []
+        waiting: list[asyncio.Event] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            exchange = scope["state"].pop(EXCHANGE)
+            for event in waiting:
+                await event.wait()
+            alone.append(exchange.is_alone())
+            await exchange.answer(200, b"", b"")
+
+        made = connection_class(Limits())
+        state = uvicorn.server.ServerState()
+        config = uvicorn.Config(app, lifespan="off", log_config=None)
+        one, other = (made(config, state, {}) for _ in range(2))
+        for connection in (one, other):
+            connection.connection_made(Wire())
+            connection.client = ("127.0.0.1", 1000 + len(state.connections))
+
+        async def ask(*connections: Any) -> list[bool]:
+            alone.clear()
+            for connection in connections:
+                connection.data_received(request(1))
+            await turns()
+            return list(alone)
+
+        assert await ask(one) == [False]  # it was never here before
+        assert await ask(one) == [True]
+        assert await ask(other) == [False]
+        assert await ask(one) == [False]
+        assert await ask(one) == [True]
+        waiting.append(asyncio.Event())
+        await ask(other)
+        await ask(one)
+        await ask(one)  # behind the one before on its connection
+        waiting.pop().set()
+        await turns()
+        assert alone[:2] == [False, False]
+        for connection in (one, other):
+            connection.connection_lost(None)
+
+    asyncio.run(main())

@@ -17,7 +17,7 @@ import live_server
 import tiny_bundles
 from chainrule import cli
 from chainrule.errors import ChainruleError
-from chainrule.serving import server
+from chainrule.serving import models, server
 from chainrule.serving.limits import Limits
 
 TOKEN = "a token of enough characters"
@@ -242,3 +242,13 @@ def test_a_client_that_never_reads_is_dropped(tmp_path, caplog):
                     found += len(piece)
         assert 0 < found < answers * len(live.ask("GET", "/openapi.json").content) / 2
     assert "Traceback" not in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what glibc keeps")
+def test_memory_is_given_back_once_in_every_rest(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(models, "give_back", lambda: given.append(None))
+    with live_server.running(live_server.project(tmp_path)) as live:
+        live_server.until(lambda: len(given) == 3)  # two models loaded, and the first rest
+        live.ask("GET", "/v2/health/live")
+        live_server.until(lambda: len(given) == 4)

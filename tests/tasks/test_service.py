@@ -245,6 +245,13 @@ def test_a_number_that_is_none_is_the_models_fault_not_the_senders(bad: float) -
     assert not isinstance(caught.value, DataError)
 
 
+def test_there_is_an_example_of_every_kind_of_file() -> None:
+    examples = list(images.examples())
+    for start in images._STARTS:
+        (example,) = (each for each in examples if each.startswith(start))
+        assert images.prepare(example, signature(), None, **LIMITS)["image"].shape == (1, 1, 8, 8)
+
+
 def test_the_faces_load_nothing_of_the_training_side() -> None:
     program = (
         "import sys, chainrule.tasks.image_classification.service, chainrule.tasks.text_classification.service\n"

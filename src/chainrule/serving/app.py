@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from chainrule.serving import body, protocol, routes, security
-from chainrule.serving.connection import GONE, MAY_END
+from chainrule.serving.connection import EXCHANGE, GONE, MAY_END, Exchange
 from chainrule.serving.context import Context
 from chainrule.serving.errors import Refusal
 from chainrule.serving.logs import request_id
@@ -81,7 +81,8 @@ class _Request:
     """A request in hand, and what is to be said of it in log and metrics."""
 
     __slots__ = (
-        "began", "fields", "headers", "id", "model", "path", "receive", "route", "scope", "send", "share", "status",
+        "began", "exchange", "fields", "headers", "id", "model", "path", "receive", "route", "scope", "send", "share",
+        "status",
     )  # fmt: skip
 
     def __init__(self, scope: Any, receive: Any, send: Any, share: body.Share) -> None:
@@ -90,6 +91,8 @@ class _Request:
         self.receive = receive
         self.send = send
         self.share = share
+        # Taken out: the exchange knows the scope, and what knows itself stays until the collector comes by.
+        self.exchange: Exchange = scope["state"].pop(EXCHANGE)
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.id = request_id(self.headers.get(b"x-request-id"))
@@ -98,13 +101,10 @@ class _Request:
         self.status = 0
         self.fields: dict[str, Any] = {}
 
-    async def answer(self, status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
-        """Send a whole answer."""
+    async def answer(self, status: int, head: bytes, content: bytes) -> None:
+        """Send a whole answer; head: lines of headers."""
         self.status = status
-        headers.append((b"content-length", b"%d" % len(content)))
-        headers.append((b"x-request-id", self.id))
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": content})
+        await self.exchange.answer(status, b"%bx-request-id: %b\r\n" % (head, self.id), content)
 
 
 async def _infer(context: Context, request: _Request, name: str, version: str | None) -> None:
@@ -126,30 +126,32 @@ async def _infer(context: Context, request: _Request, name: str, version: str | 
                 context.decoder, protocol.decode, content, length, bundle.inputs, bundle.outputs, limits
             )
     decoded = perf_counter()
-    answer = await model.infer(asked.inputs)
+    answer = await model.infer(asked.inputs, alone=request.exchange.is_alone())
     answered = perf_counter()
     outputs = [(wanted, answer.outputs[wanted.tensor.name]) for wanted in asked.outputs]
     length, content = protocol.encode(name, answer.version, asked.id, outputs)
-    headers = [*_about(answer.version, model.variant, model.provider, model.device), *_JSON]
-    if length is not None:
-        headers[-1] = _BINARY
-        headers.append((b"inference-header-content-length", b"%d" % length))
+    kind = _JSON if length is None else _BINARY % length
     ended = perf_counter()
-    await request.answer(200, headers, content)
+    await request.answer(200, _about(answer.version, model.variant, model.provider, model.device) + kind, content)
     context.metrics.of(name, answer.version).answered(
         decoded - start, answer.queued, answer.computed, ended - answered, ended - start
     )
     request.fields = {"version": answer.version, "batch": answer.batch}
 
 
-_JSON = ((b"content-type", b"application/json"),)
-_BINARY = (b"content-type", b"application/octet-stream")
+_JSON = b"content-type: application/json\r\n"
+_BINARY = b"content-type: application/octet-stream\r\ninference-header-content-length: %d\r\n"
 
 
 @functools.lru_cache(maxsize=64)
-def _about(version: str, variant: str, provider: str, device: str) -> tuple[tuple[bytes, bytes], ...]:
+def _about(version: str, variant: str, provider: str, device: str) -> bytes:
     said = {"version": version, "variant": variant, "provider": provider, "device": device}
-    return (*((b"x-chainrule-" + key.encode(), value.encode()) for key, value in said.items()), security.NOSNIFF)
+    named = [(b"x-chainrule-" + key.encode(), value.encode()) for key, value in said.items()]
+    return _lines([*named, security.NOSNIFF])
+
+
+def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % pair for pair in headers)
 
 
 def header_length(headers: Headers) -> int | None:
@@ -184,7 +186,8 @@ async def _other(others: App, request: _Request) -> None:
 async def _refuse(context: Context, request: _Request, refusal: Refusal) -> None:
     context.metrics.failures[request.model, refusal.reason] += 1
     request.fields = {"reason": refusal.reason, "error": refusal.message}
-    await request.answer(refusal.status, routes.refusal_headers(refusal), orjson.dumps({"error": refusal.message}))
+    head = _lines(routes.refusal_headers(refusal))
+    await request.answer(refusal.status, head, orjson.dumps({"error": refusal.message}))
 
 
 def _count(context: Context, request: _Request) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -11,14 +12,46 @@ from chainrule.serving.limits import Limits
 
 HEAD_BYTES = 64 * 1024
 PIPELINED = 32  # requests that may wait behind the one being answered; each takes some kilobytes
-# Keys of a request's state: it has been read, so it may be ended when its client goes away; its client went away.
-MAY_END, GONE = "may_end", "gone"
+# Keys of a request's state: it has been read, so it may be ended when its client goes away; its client went away; its
+# Exchange.
+MAY_END, GONE, EXCHANGE = "may_end", "gone", "exchange"
+
+
+class Exchange:
+    """A request and its answer, for an application that has all of the answer at once."""
+
+    __slots__ = ("_cycle", "is_alone")
+
+    def __init__(self, cycle: RequestResponseCycle, is_alone: Callable[[], bool]) -> None:
+        self._cycle = cycle
+        self.is_alone = is_alone
+        """Whether nobody but this client asks for anything, as far as can be seen."""
+
+    async def answer(self, status: int, head: bytes, content: bytes) -> None:
+        """Send the answer: in one piece what ASGI's two messages would. head: lines of headers, each with its end."""
+        cycle = self._cycle
+        if cycle.flow.write_paused and not cycle.disconnected:
+            await cycle.flow.drain()
+        if cycle.disconnected:
+            return
+        cycle.response_started = cycle.response_complete = True
+        first = b"".join(b"%b: %b\r\n" % pair for pair in cycle.default_headers)
+        last = b"" if cycle.keep_alive else b"connection: close\r\n"
+        body = b"" if cycle.scope["method"] == "HEAD" else content
+        cycle.transport.write(
+            b"%b%b%bcontent-length: %d\r\n%b\r\n%b" % (STATUS_LINE[status], first, head, len(content), last, body)
+        )
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
 
 
 def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
     """Return the class of connections that keep to `limits`; the server calls `end_if_slow` once a second."""
 
     class Connection(HttpToolsProtocol):
+        latest: tuple[str, int] | None = None  # the client that asked last, on whatever connection
         # When the request that is not here in full began, or the connection; infinity between requests.
         since = math.inf
         # Bytes of answers that the client has not taken, and when that last changed.
@@ -56,6 +89,8 @@ def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
         def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
             # As uvicorn does it, which keeps the task to itself.
             self._running = cycle
+            again, Connection.latest = Connection.latest is self.client, self.client
+            cycle.scope["state"][EXCHANGE] = Exchange(cycle, lambda: again and len(self.tasks) == 1)
             self._task = self.loop.create_task(cycle.run_asgi(app))
             self._task.add_done_callback(self.tasks.discard)
             self.tasks.add(self._task)

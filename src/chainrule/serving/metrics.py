@@ -71,6 +71,8 @@ class Metrics:
         """By route, model ("" where none) and status."""
         self.failures: Counter[tuple[str, str]] = Counter()
         """By model and reason."""
+        self.observed: Counter[tuple[str, str]] = Counter()
+        """By model and what became of them; the observer's own."""
         self._series: dict[tuple[str, str], Series] = {}
         self._registry = CollectorRegistry()
         self._registry.register(_Page(self))
@@ -111,6 +113,12 @@ class Metrics:
         for labels, count in self.failures.items():
             failures.add_metric(list(labels), count)
         yield failures
+        if self.observed:
+            about = ["model", "outcome"]
+            observed = CounterMetricFamily("chainrule_observed", "Items observed, or meant to be.", labels=about)
+            for labels, count in list(self.observed.items()):
+                observed.add_metric(list(labels), count)
+            yield observed
         seconds = HistogramMetricFamily(
             "chainrule_inference_seconds",
             "Time of answered inference requests by step.",

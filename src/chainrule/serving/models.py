@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, DataError
 from chainrule.serving import bundle as bundles
-from chainrule.serving import runtime, store
+from chainrule.serving import plain, runtime, store
 from chainrule.serving.batching import Answer, Arrays, Batcher, Ran
 from chainrule.serving.bundle import Bundle, Tensor
 from chainrule.serving.errors import Refusal
@@ -50,10 +50,11 @@ class Model:
         options: Options,
         ran: Callable[["Model", Ran], None],
         versions: list[dict[str, Any]],
+        observed: "Observed | None" = None,
     ) -> None:
         """Serve a bundle by a session that was warmed up; needs a running event loop.
 
-        versions: what `store.versions` says of this version and those kept beside it.
+        versions: what `store.versions` says of this version and those kept beside it; observed: told of every answer.
         """
         limits = options.limits
         self.name = bundle.name
@@ -74,6 +75,7 @@ class Model:
         self._longest = bundles.longest(bundle)
         self._highest = _highest(bundle)
         self._ran = ran
+        self._observed = observed
         self._batcher = Batcher(
             session.run,
             version=bundle.version,
@@ -103,16 +105,19 @@ class Model:
         if not self._users:
             self._unused.set()
 
-    async def infer(self, inputs: Arrays, outputs: Iterable[str] | None = None) -> Answer:
+    async def infer(self, inputs: Arrays, outputs: Iterable[str] | None = None, *, alone: bool = False) -> Answer:
         """Return the answer to inputs whose names, types and ranks are the bundle's.
 
-        outputs: the names wanted, None for all. Raises Refusal: sizes that do not fit each other or the model, a token
-        that it does not know, a full queue, a deadline passed, a run that failed.
+        outputs: the names wanted, None for all; alone: nobody else asks the server for anything. Raises Refusal: sizes
+        that do not fit each other or the model, a token that it does not know, a full queue, a deadline passed, a run
+        that failed.
         """
         items, sizes = self._sizes(inputs)
         self._check_values(inputs)
         with self:
-            answer = await self._batcher.submit(inputs, items, sizes)
+            answer = await self._batcher.submit(inputs, items, sizes, alone=alone)
+            if self._observed is not None:
+                self._observed(self, inputs, answer)
         if outputs is None:
             return answer
         return answer._replace(outputs={name: answer.outputs[name] for name in outputs})
@@ -122,7 +127,7 @@ class Model:
         await self._unused.wait()
         self.ready = False
         await self._batcher.close()
-        _give_back()
+        give_back()
 
     def _count(self, ran: Ran) -> None:
         self.statistics.add(ran)
@@ -158,6 +163,9 @@ class Model:
                 raise Refusal(400, f"{name} has {wrong}; this model takes 0 to {most}", "values")
 
 
+Observed = Callable[[Model, Arrays, Answer], None]
+
+
 def _uncounted(model: Model, ran: Ran) -> None:
     pass
 
@@ -175,12 +183,15 @@ class _State:
 class Models:
     """Every model by name. All methods are called from one event loop."""
 
-    def __init__(self, options: Options, ran: Callable[[Model, Ran], None] = _uncounted) -> None:
-        """Serve nothing yet. ran: told of every run, on the loop, for metrics."""
+    def __init__(
+        self, options: Options, ran: Callable[[Model, Ran], None] = _uncounted, observed: Observed | None = None
+    ) -> None:
+        """Serve nothing yet. ran: told of every run, on the loop, for metrics; observed: of every answer."""
         self.options = options
         self.notes: dict[str, str] = {}
         """What else is amiss, by where: shown with the reasons, stops nobody."""
         self._ran = ran
+        self._observed = observed
         self._current: dict[str, Model] = {}
         self._states: dict[str, _State] = {}
         self._awaited: set[str] = set()
@@ -277,7 +288,7 @@ class Models:
                 raise
             finally:
                 state.loading = False
-            model = Model(bundle, session, self.options, self._ran, versions)
+            model = Model(bundle, session, self.options, self._ran, versions, self._observed)
             self._current[name] = model
             state.reason = ""
             self._awaited.discard(name)
@@ -371,7 +382,8 @@ def _open(wanted: Wanted, options: Options) -> tuple[Bundle, Session]:
     # Runs share the cores among themselves, each in a thread of its own.
     session = runtime.open_session(bundle, options.variant, options.device, threads=1, limits=options.limits)
     warm(bundle, session, workers_for(session, options), options.limits)
-    _give_back()
+    plain.warm(bundle, options.limits)
+    give_back()
     return bundle, session
 
 
@@ -400,7 +412,7 @@ def _mixes(bundle: Bundle) -> bool:
     return filled and not any(None in tensor.shape[1:] for tensor in bundle.outputs)
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Return freed memory to the system: glibc keeps what a model took to load."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -2,14 +2,13 @@
 
 import asyncio
 import functools
-import importlib
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version as version_of
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -17,17 +16,13 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 from chainrule.errors import ChainruleError
-from chainrule.serving import body, protocol, security, store, watch
+from chainrule.serving import body, plain, protocol, security, store, watch
 from chainrule.serving.connection import MAY_END
 from chainrule.serving.context import Context
 from chainrule.serving.docs import INFER_PATHS, api_page
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 from chainrule.serving.models import Model
-from chainrule.tasks.table import TASKS
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {
@@ -219,12 +214,15 @@ def _plain(api: FastAPI, context: Context) -> None:
         kind = _kind(request.headers.get("content-type", ""))
         with context.models.get(model) as found:
             state["model"] = model
-            face = _face(found)
+            face = plain.face(found.bundle)
+            if face is None:
+                message = f"{model} has no plain route; use /v2/models/{model}/infer"
+                raise Refusal(404, message, "unknown_task")
             if preparing >= MOST_PREPARING:
                 raise Refusal(503, "too many images and texts wait already; ask again in 1 s", "queue_full", 1)
             preparing += 1
             try:
-                making = asyncio.get_running_loop().run_in_executor(pool, _prepared, face, content, kind, found, limits)
+                making = asyncio.get_running_loop().run_in_executor(pool, _prepared, content, kind, found, limits)
                 inputs = await asyncio.wait_for(making, limits.deadline_seconds)
             except TimeoutError:
                 message = f"the input was not prepared within {limits.deadline_seconds:g} s; ask again"
@@ -317,28 +315,12 @@ def _content(content: bytes, kind: str, limits: Limits) -> bytes | str:
         raise Refusal(400, "the text is not UTF-8", "text") from None
 
 
-def _face(model: Model) -> Any:
-    task = model.bundle.signature.get("task")
-    if task not in TASKS:
-        raise Refusal(404, f"{model.name} has no plain route; use /v2/models/{model.name}/infer", "unknown_task")
-    return importlib.import_module(f"chainrule.tasks.{task}.service")
-
-
-def _prepared(face: Any, content: bytes, kind: str, model: Model, limits: Limits) -> Any:
+def _prepared(content: bytes, kind: str, model: Model, limits: Limits) -> Any:
     given = _content(content, kind, limits)
-    bundle = model.bundle
-    tokenizer = None if bundle.tokenizer is None else _tokenizer(bundle.tokenizer)
     try:
-        return face.prepare(given, bundle.signature, tokenizer, pixels=limits.pixels, characters=limits.characters)
+        return plain.prepare(model.bundle, given, limits)
     except ChainruleError as error:
         raise Refusal(400, str(error), "content") from None
-
-
-@functools.lru_cache(maxsize=8)
-def _tokenizer(content: str) -> "Tokenizer":
-    from tokenizers import Tokenizer
-
-    return Tokenizer.from_str(content)
 
 
 @functools.cache

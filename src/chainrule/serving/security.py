@@ -80,8 +80,9 @@ def check_admin(settings: Settings) -> None:
 
 
 def _known(host: bytes, settings: Settings) -> bool:
-    if host.startswith((b"127.0.0.1:", b"localhost:")):
-        return host.partition(b":")[2].isdigit()
+    plain, colon, port = host.partition(b":")
+    if plain in (b"127.0.0.1", b"localhost"):  # nearly always: to parse an address takes longer than all else here
+        return port.isdigit() or not colon
     name = host.decode("latin-1")
     bare = name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
     return is_loopback(bare) or bare.lower() in settings.names

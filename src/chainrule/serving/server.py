@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 
     from chainrule.serving.logs import Log
     from chainrule.serving.models import Models
+    from chainrule.serving.observed import Observer
 
 FLUSH_SECONDS = 0.2  # the longest that a line about a request waits to be written
 KEEP_ALIVE_SECONDS = 75
 SWITCH_SECONDS = 0.0005
 BACKLOG = 2048
 LARGE_PIECE = 1024 * 1024
-_MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # glibc's M_MMAP_THRESHOLD, M_ARENA_MAX
+ARENAS = 2
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +74,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="most seconds that a request waits for its run (default: %(default)s)",
     )
     parser.add_argument(
+        "--observe",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="write this share of inputs and answers to data/observed, for pipelines.monitor (default: 0, none)",
+    )
+    parser.add_argument(
+        "--observe-megabytes",
+        type=int,
+        default=Settings.observe_megabytes,
+        metavar="N",
+        help="most MiB of it per model; the oldest go (default: %(default)s)",
+    )
+    parser.add_argument(
         "--registry",
         help="an MLflow server whose champions are served (default: MLFLOW_TRACKING_URI if it is http)",
     )
@@ -92,6 +108,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise ChainruleError(f"{option} must be more than 0")
     if arguments.threads < 0 or not 0 <= arguments.port <= 65535:
         raise ChainruleError("--threads must be 0 or more, --port from 0 to 65535")
+    if not 0 <= arguments.observe <= 1 or arguments.observe_megabytes < 1:
+        raise ChainruleError("--observe must be from 0 to 1, --observe-megabytes 1 or more")
     return serve(
         Settings(
             root=arguments.root,
@@ -103,6 +121,8 @@ def run(arguments: argparse.Namespace) -> int:
             registry=arguments.registry or (uri if uri.startswith(("http://", "https://")) else None),
             names=tuple(name.lower() for name in arguments.allow_host),
             token=os.environ.get(TOKEN_VARIABLE) or None,
+            observe=arguments.observe,
+            observe_megabytes=arguments.observe_megabytes,
             limits=limits,
         )
     )
@@ -145,22 +165,35 @@ def make_server(settings: Settings, log: "Log") -> "uvicorn.Server":
     from chainrule.serving.body import Bodies
     from chainrule.serving.context import Context
     from chainrule.serving.metrics import Metrics
-    from chainrule.serving.models import Models, Options
+    from chainrule.serving.models import Models, Options, give_back
+    from chainrule.serving.observed import Observer
 
     class Server(uvicorn.Server):
+        asked = given_back = 0  # requests answered by a second ago, and when memory was given back last
+
         async def on_tick(self, counter: int) -> bool:
             if counter % 10 == 0:
                 now = asyncio.get_running_loop().time()
                 for each in list(self.server_state.connections):
                     each.end_if_slow(now)  # type: ignore[union-attr] # they are of the class below
+                before, self.asked = self.asked, self.server_state.total_requests
+                # A second of rest after work: free pages go back to the system, once.
+                if self.asked == before != self.given_back and not self.server_state.tasks:
+                    self.given_back = before
+                    give_back()
             return await super().on_tick(counter)
 
     metrics = Metrics()
-    models = Models(Options(settings.device, settings.variant, settings.threads, settings.limits), metrics.ran)
+    observer = None
+    if settings.observe > 0:
+        observer = Observer(settings.root, settings.observe, settings.observe_megabytes)
+        metrics.observed = observer.counts
+    options = Options(settings.device, settings.variant, settings.threads, settings.limits)
+    models = Models(options, metrics.ran, observer)
     metrics.serving = models.serving
     context = Context(models, settings, metrics, log, Bodies(settings.limits.bodies_bytes))
     config = uvicorn.Config(
-        create_app(context, lambda _: _life(models, settings, log)),
+        create_app(context, lambda _: _life(models, settings, log, observer)),
         http=connection.connection_class(settings.limits),
         loop="asyncio" if sys.platform == "win32" else "uvloop",
         ws="none",
@@ -186,9 +219,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def give_back_large() -> None:
-    """Have glibc return every large piece of memory when it is freed; else each thread keeps what one body took."""
+    """Have glibc return every large piece of memory when it is freed, and threads share what it keeps of small ones.
+
+    Else each thread keeps what one body took.
+    """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(_MMAP_THRESHOLD, LARGE_PIECE)
+        mallopt(_ARENA_MAX, ARENAS)
 
 
 def allow_files(count: int) -> None:
@@ -204,7 +241,7 @@ def allow_files(count: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _life(models: "Models", settings: Settings, log: "Log") -> AsyncIterator[None]:
+async def _life(models: "Models", settings: Settings, log: "Log", observer: "Observer | None") -> AsyncIterator[None]:
     """Watch for models to serve as long as the server lives, then finish what is in hand."""
     from chainrule.serving.watch import watch
 
@@ -219,6 +256,8 @@ async def _life(models: "Models", settings: Settings, log: "Log") -> AsyncIterat
     yield
     watching.cancel()
     await models.close()
+    if observer is not None:
+        observer.close()
     log.later = None
     log.flush()
 

@@ -29,4 +29,8 @@ class Settings:
     """Host names that requests may be addressed to, beside loopback names, when there is no token."""
     token: str | None = field(default=None, repr=False)
     """What every request must bring as `Authorization: Bearer`; None asks for nothing."""
+    observe: float = 0.0
+    """The share of items that is written to data/observed with its answers; 0: none."""
+    observe_megabytes: int = 64
+    """The most that a model's observed items take on disk, in MiB; the oldest go."""
     limits: Limits = field(default_factory=Limits)

@@ -61,7 +61,10 @@ async def _watch_disk(models: Models, root: Path, seen: Seen) -> None:
         if not started and seen.places:
             started = True
             models.start(seen.places)
-        models.note("store", "" if started else f"{root / 'models'}: nothing to serve; run `dvc repro`")
+        said = "" if started else f"{root / 'models'}: nothing to serve; run `dvc repro`"
+        if said and said != models.notes.get("store"):
+            _log.warning(said)
+        models.note("store", said)
         await asyncio.sleep(SECONDS)
 
 

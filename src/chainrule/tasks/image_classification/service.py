@@ -1,6 +1,7 @@
 """One label per image, the face for serving: an image file in, the graph's input; its output in, probabilities."""
 
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +49,14 @@ def prepare(
         png = _covering(png, height, width)
     (name,) = (tensor["name"] for tensor in signature["inputs"])
     return {name: np.ascontiguousarray(image.decode([png]).transpose(0, 3, 1, 2))}
+
+
+def examples() -> Iterator[bytes]:
+    """Return a small image file of every kind that `prepare` takes."""
+    for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP"):
+        buffer = io.BytesIO()
+        Image.new("RGB", (8, 8), "grey").save(buffer, kind)
+        yield buffer.getvalue()
 
 
 def answer(outputs: dict[str, np.ndarray], signature: dict[str, Any]) -> list[tuple[str, float]]:

@@ -46,6 +46,11 @@ def prepare(
     return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
 
 
+def examples() -> tuple[str, ...]:
+    """Return a text that `prepare` takes."""
+    return ("a text",)
+
+
 def answer(outputs: dict[str, np.ndarray], signature: dict[str, Any]) -> list[tuple[str, float]]:
     """Return (label, probability), the likeliest first, of the graph's output for one text."""
     (name,) = (tensor["name"] for tensor in signature["outputs"])

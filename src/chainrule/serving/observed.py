@@ -1,0 +1,251 @@
+"""What a server saw, kept on disk for a look at drift: a share of the inputs and answers, bounded, off by default.
+
+data/observed/<model>/<time>-<process>-<number>.jsonl   a line per item, the newest file last by name
+
+A line holds the time, the version, the label, the probabilities and the inputs as the graph got them; nothing about who
+asked. A request only puts its item into a bounded queue; one thread does the rest.
+"""
+
+import base64
+import errno
+import logging
+import os
+import random
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+import numpy as np
+import orjson
+
+from chainrule.errors import DataError
+
+if TYPE_CHECKING:
+    from chainrule.serving.batching import Answer, Arrays
+    from chainrule.serving.models import Model
+
+FOLDER = Path("data/observed")
+MEBIBYTE = 1024 * 1024
+FILES = 8
+"""Files that a model's share of the disk is divided into: the oldest goes when a new one is begun."""
+WAITING = 512
+"""Most items between the requests and the writer."""
+WAITING_BYTES = 16 * MEBIBYTE
+"""Most bytes of inputs between them."""
+CLOSE_SECONDS = 5.0
+_KINDS = "biuf"  # NumPy's kinds of numbers
+_log = logging.getLogger(__name__)
+
+
+class Row(NamedTuple):
+    """One item as it was seen."""
+
+    time: datetime
+    version: str
+    label: str
+    probabilities: list[float]
+    """In the order of the model's labels."""
+    inputs: dict[str, np.ndarray]
+    """What the graph got, [1, ...] each."""
+
+
+class _Item(NamedTuple):
+    model: str
+    version: str
+    labels: tuple[str, ...]
+    time: datetime
+    inputs: "Arrays"
+    logits: np.ndarray
+    size: int
+
+
+class Observer:
+    """Takes items on the event loop, writes them in a thread of its own."""
+
+    def __init__(self, root: Path, share: float, megabytes: int) -> None:
+        """Start the writer. share: of the items, above 0, at most 1; megabytes: most of a model's files together."""
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """Items by model and what became of them: written; dropped, as the writer was behind; too_large for a file;
+        lost, since a file could not be written."""
+        self._folder = root / FOLDER
+        self._share = share
+        self._file_bytes = megabytes * MEBIBYTE // FILES
+        self._ready = threading.Condition()  # guards the four that follow
+        self._waiting: deque[_Item] = deque()
+        self._bytes = 0
+        self._closed = False
+        self._failed = False
+        self._files: dict[str, BinaryIO] = {}
+        self._number = 0
+        self._random = random.Random()
+        self._writer = threading.Thread(target=self._write, name="observed", daemon=True)
+        self._writer.start()
+
+    def __call__(self, model: "Model", inputs: "Arrays", answer: "Answer") -> None:
+        """Take this share of a request's items; never waits, never raises for want of room."""
+        items = len(next(iter(inputs.values())))
+        chosen = [index for index in range(items) if self._random.random() < self._share]
+        if not chosen:
+            return
+        outputs = model.bundle.outputs
+        if (
+            len(outputs) != 1
+            or not model.bundle.labels
+            or any(each.dtype.kind not in _KINDS for each in inputs.values())
+        ):
+            return  # not a classifier of numbers: nothing here could read it again
+        logits, now = answer.outputs[outputs[0].name], datetime.now(UTC)
+        for index in chosen:
+            # Copies: a view would keep the whole request's body in memory.
+            own = {name: each[index : index + 1].copy() for name, each in inputs.items()}
+            size = sum(each.nbytes for each in own.values())
+            item = _Item(model.name, answer.version, model.bundle.labels, now, own, logits[index].copy(), size)
+            with self._ready:
+                if self._failed:
+                    self.counts[model.name, "lost"] += 1
+                elif len(self._waiting) >= WAITING or self._bytes + size > WAITING_BYTES:
+                    self.counts[model.name, "dropped"] += 1
+                else:
+                    self._waiting.append(item)
+                    self._bytes += size
+                    self._ready.notify()
+
+    def close(self) -> None:
+        """Write what waits, for at most CLOSE_SECONDS, and end."""
+        with self._ready:
+            self._closed = True
+            self._ready.notify()
+        self._writer.join(CLOSE_SECONDS)
+
+    def _write(self) -> None:
+        try:
+            for items in self._batches():
+                for place, item in enumerate(items):
+                    try:
+                        self.counts[item.model, self._append(item.model, _line(item))] += 1
+                    except OSError:
+                        self._give_up(items[place:])
+                        raise
+        except OSError as error:
+            _log.error("%s: %s; nothing more is observed until the server starts anew", self._folder, error)
+        finally:
+            for file in self._files.values():
+                file.close()
+
+    def _give_up(self, items: list[_Item]) -> None:
+        with self._ready:
+            self._failed = True
+            for item in (*items, *self._waiting):
+                self.counts[item.model, "lost"] += 1
+            self._waiting.clear()
+
+    def _batches(self) -> Iterator[list[_Item]]:
+        """Yield what waits, all of it at a time, until the end."""
+        while True:
+            with self._ready:
+                while not self._waiting and not self._closed:
+                    self._ready.wait()
+                items = list(self._waiting)
+                self._waiting.clear()
+                self._bytes = 0
+            if not items:
+                return
+            yield items
+
+    def _append(self, model: str, line: bytes) -> str:
+        """Write a line to the model's file, whole or not at all; return what became of it. Raises OSError."""
+        if len(line) > self._file_bytes:
+            return "too_large"
+        file = self._files.get(model)
+        if file is not None and file.tell() + len(line) > self._file_bytes:
+            file.close()
+            file = None
+        if file is None:
+            file = self._files[model] = self._next_file(model)
+        begun = file.tell()
+        if file.write(line) != len(line):
+            file.truncate(begun)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder / model))
+        return "written"
+
+    def _next_file(self, model: str) -> BinaryIO:
+        """Begin a file, after the oldest ones that leave no room for it are gone."""
+        folder = self._folder / model
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in files(folder)[: -(FILES - 1)]:
+            path.unlink(missing_ok=True)
+        self._number += 1
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{os.getpid()}-{self._number}.jsonl"
+        # Inputs may be private: readable by whoever runs the server, and nobody else.
+        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        return os.fdopen(descriptor, "ab", buffering=0)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the files of a model, the oldest first; none if nothing was observed."""
+    return sorted(folder.glob("*.jsonl"))
+
+
+def read(root: Path, model: str, newest: int) -> tuple[list[Row], int]:
+    """Return (the newest rows, at most so many, the oldest of them first; lines that are no rows).
+
+    A line that its server was stopped in the middle of is one of the latter. Raises DataError if a file cannot be read.
+    """
+    rows: list[Row] = []
+    broken = 0
+    for path in reversed(files(root / FOLDER / model)):
+        try:
+            lines = path.read_bytes().splitlines()
+        except FileNotFoundError:
+            continue  # the server has just removed its oldest
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}); remove it or mend its rights") from None
+        for line in reversed(lines):
+            if len(rows) == newest:
+                break
+            try:
+                rows.append(_row(line))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                broken += 1
+        if len(rows) == newest:
+            break
+    return rows[::-1], broken
+
+
+def _line(item: _Item) -> bytes:
+    powers = np.exp(item.logits.astype(np.float64) - item.logits.max())
+    chances = powers / powers.sum()
+    said: dict[str, Any] = {
+        "time": item.time.isoformat(timespec="milliseconds"),
+        "version": item.version,
+        "label": item.labels[int(chances.argmax())],
+        "probabilities": [round(float(chance), 6) for chance in chances],
+        "inputs": {
+            name: {
+                "type": array.dtype.newbyteorder("<").str,
+                "shape": array.shape,
+                "data": base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode(),
+            }
+            for name, array in item.inputs.items()
+        },
+    }
+    return orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _row(line: bytes) -> Row:
+    said = orjson.loads(line)
+    inputs = {}
+    for name, entry in said["inputs"].items():
+        kind = np.dtype(entry["type"])
+        if kind.kind not in _KINDS or entry["shape"][0] != 1:
+            raise ValueError(f"{name} is {kind} {entry['shape']}")
+        data = base64.b64decode(entry["data"], validate=True)
+        inputs[name] = np.frombuffer(data, kind).reshape(entry["shape"])
+    if not inputs:
+        raise ValueError("a row without inputs")
+    return Row(
+        datetime.fromisoformat(said["time"]), str(said["version"]), str(said["label"]), said["probabilities"], inputs
+    )
