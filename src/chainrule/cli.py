@@ -11,8 +11,10 @@ COMMANDS = {
     "export-triton": ("chainrule.exporting.triton", "write a bundle as a model repository of Triton and KServe"),
     "models": ("chainrule.commands.models", "what is registered, what is champion and how it came to be"),
     "promote": ("chainrule.commands.promote", "try a version of a model and make it the one that is served"),
+    "reproduce": ("chainrule.commands.reproduce", "rebuild a registered model from its commit, and compare"),
     "rollback": ("chainrule.commands.rollback", "make the champion before the present one champion again"),
     "serve": ("chainrule.serving.server", "answer for every champion over the Open Inference Protocol v2"),
+    "status": ("chainrule.commands.status", "what is stale and why, what is champion, what comes next"),
 }
 """Subcommand -> its module, with `add_arguments(parser)` and `run(arguments) -> exit code`, and one line of help."""
 
@@ -22,20 +24,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     # Only the module of the command that was asked for is imported: each start-up pays for itself alone.
     wanted = next((word for word in words if not word.startswith("-")), None)
+    try:
+        arguments = _parse(words, wanted)
+        return int(importlib.import_module(COMMANDS[arguments.command][0]).run(arguments))
+    except ChainruleError as error:
+        print(f"chainrule {wanted}: {error}", file=sys.stderr)
+        return error.exit_code
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "chainrule":
+            raise
+        remedy = '`pip install "chainrule[serve]"` for the server, "chainrule[train]" for everything else'
+        print(f"chainrule {wanted}: {error.name} is not installed: {remedy}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parse(words: Sequence[str], wanted: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="chainrule", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module_name, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
         if name == wanted:
             importlib.import_module(module_name).add_arguments(command)
-    arguments = parser.parse_args(words)
-    try:
-        return int(importlib.import_module(COMMANDS[arguments.command][0]).run(arguments))
-    except ChainruleError as error:
-        print(f"chainrule {arguments.command}: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":

@@ -129,21 +129,19 @@ def is_published(root: Path, recipe: str, version: Version) -> bool:
 def speaking(root: Path) -> Iterator["MlflowClient"]:
     """A client of the project's registry; what goes wrong with it becomes one line.
 
-    Raises ChainruleError if mlflow is not installed, the registry is not there, or it refuses.
+    Raises ChainruleError if the registry is not there, or refuses.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     uri = tracking.tracking_uri(root)
     path = Path(uri.removeprefix("sqlite:///"))
     if uri.startswith("sqlite:///") and not path.exists():
         raise ChainruleError(f"{path}: no such registry; `dvc repro` makes it, MLFLOW_TRACKING_URI names another")
-    try:
-        from mlflow.exceptions import MlflowException
-        from requests import RequestException
-        from sqlalchemy.exc import SQLAlchemyError
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
 
-        from chainrule import sending
-    except ImportError as error:
-        raise ChainruleError(f"{error.name} is not installed: `pip install chainrule[train]`") from None
+    from chainrule import sending
+
     try:
         yield sending.connect(root, uri)
     except (MlflowException, SQLAlchemyError, RequestException) as error:
@@ -186,7 +184,7 @@ def _promote(client: "MlflowClient", root: Path, recipe: str, version: Version, 
     project = place / ".promotion"
     number = str(version.number)
     try:
-        content = _fetch(client, recipe, version, project / SERVED / recipe / number)
+        content = fetch(client, recipe, version, project / SERVED / recipe / number)
         say(f"{recipe}: version {number} is here, its hashes are right")
         champion = {
             "version": number,
@@ -230,8 +228,11 @@ def _finish(client: "MlflowClient", root: Path, recipe: str, move: Move | None) 
         raise failure or ChainruleError(f"{recipe}: the alias was moved elsewhere meanwhile; nothing is published")
 
 
-def _fetch(client: "MlflowClient", recipe: str, version: Version, folder: Path) -> bundle.Bundle:
-    """Download the version's bundle into `folder`, beside a version.json, and compare it with what was registered."""
+def fetch(client: "MlflowClient", recipe: str, version: Version, folder: Path) -> bundle.Bundle:
+    """Download the version's bundle into `folder`, beside a version.json, and compare it with what was registered.
+
+    Raises ChainruleError if it cannot be fetched, or is not what was registered.
+    """
     from chainrule.sending import one_line
 
     name = f"{recipe} version {version.number}"

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import platform
 import posixpath
 import re
 import sys
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule import locks, registry
 from chainrule.journal import Event, Status, read_events, read_start, write_status
+from chainrule.machine import processor
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -46,16 +48,18 @@ def connect(root: Path, uri: str) -> "MlflowClient":
     from mlflow import MlflowClient
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    client = MlflowClient(uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or uri)
-    if uri.startswith("sqlite:"):
-        lock = root / ".chainrule" / "locks" / "mlflow.lock"
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = locks.take(lock, wait=True)
-        assert descriptor is not None
-        try:
-            client.search_experiments(max_results=1)
-        finally:
-            os.close(descriptor)
+    registry_uri = os.environ.get("MLFLOW_REGISTRY_URI") or uri
+    if not uri.startswith("sqlite:"):
+        return MlflowClient(uri, registry_uri=registry_uri)
+    lock = root / ".chainrule" / "locks" / "mlflow.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = locks.take(lock, wait=True)
+    assert descriptor is not None
+    try:
+        client = MlflowClient(uri, registry_uri=registry_uri)  # this makes the store
+        client.search_experiments(max_results=1)
+    finally:
+        os.close(descriptor)
     return client
 
 
@@ -239,6 +243,8 @@ def open_runs(client: "MlflowClient", root: Path, uri: str, name: str, start: Ev
     recipe, stage = start["recipe"], start["stage"]
     experiment = experiment_id(client, root, uri, recipe)
     shared = {"mlflow.user": start["user"], "mlflow.source.type": "LOCAL", "chainrule.host": start["host"]}
+    # The sender runs where the stage does, with the same interpreter.
+    shared |= {"chainrule.processor": processor(), "chainrule.python": platform.python_version()}
     if start["commit"]:
         shared |= {"mlflow.source.git.commit": start["commit"]} | git_tags(start)
     chain = str(start["chain"]).replace("'", "_")

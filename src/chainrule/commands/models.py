@@ -68,12 +68,13 @@ def describe(client: "MlflowClient", root: Path, recipe: str) -> Model:
     return {
         "recipe": recipe,
         "served": promotion.served_version(root, recipe),
-        "versions": [_version(client, version) for version in registry.versions(client, recipe)],
+        "versions": [about(client, version) for version in registry.versions(client, recipe)],
         "moves": [asdict(move) for move in registry.moves(client, recipe)],
     }
 
 
-def _version(client: "MlflowClient", version: "Version") -> dict[str, Any]:
+def about(client: "MlflowClient", version: "Version") -> dict[str, Any]:
+    """All about one version, ready for JSON: its test scores with their bounds, where it came from, its aliases."""
     scores: dict[str, dict[str, float]] = {}
     for key, value in _metrics(client, version.run_id).items():
         prefix, _, rest = key.partition(".")

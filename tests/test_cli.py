@@ -1,0 +1,31 @@
+"""The command as a whole: what it says where only part of the project is installed."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"), [("models", "mlflow"), ("promote digits", "psutil"), ("serve", "uvicorn")]
+)
+def test_a_package_that_is_not_installed_is_named_with_the_remedy(command: str, missing: str) -> None:
+    program = f"import sys; sys.modules[{missing!r}] = None; from chainrule.cli import main; sys.exit(main())"
+    found = subprocess.run(
+        [sys.executable, "-c", program, *command.split()], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert found.returncode == 1
+    assert "Traceback" not in found.stderr
+    said = found.stderr.splitlines()[-1]
+    assert said.startswith(f"chainrule {command.split()[0]}: {missing}")
+    assert " is not installed: " in said
+    assert "chainrule[" in said
+
+
+def test_a_word_that_is_no_command_is_refused_with_those_that_are() -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "chainrule.cli", "frobnicate"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert found.returncode == 2
+    assert "promote" in found.stderr
+    assert "Traceback" not in found.stderr
