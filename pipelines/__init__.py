@@ -1,0 +1,1 @@
+"""Prefect flows around the chain of DVC stages."""

@@ -1,0 +1,379 @@
+"""Retraining as a Prefect flow: new files, drift, a new model, a fair comparison, a promotion or a refusal.
+
+`python -m pipelines.retrain RECIPE` does it once; `--cron "0 3 * * *"` stays and does it on a schedule.
+"""
+
+import argparse
+import errno
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chainrule import processes
+from chainrule.errors import ChainruleError
+from pipelines import server
+
+if __name__ == "__main__":
+    server.set_defaults()
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed, State
+
+from chainrule import decisions, progress, promotion, retraining, tracking, versioning
+from chainrule.data import batches, incoming
+from chainrule.decisions import Decision
+from chainrule.params import check
+from chainrule.params.file import recipe_block, section
+from chainrule.params.retrain import Retrain
+from pipelines import chain, schedule
+from pipelines.schedule import GRACE_MINUTES
+
+if TYPE_CHECKING:
+    from chainrule import drift
+
+CHAIN = "CHAINRULE_CHAIN"
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class Course:
+    """One retraining as far as it has come."""
+
+    root: Path
+    recipe: str
+    block: dict[str, Any]
+    say: Callable[[str], None]
+    commit: bool
+    force: bool
+    decision: Decision
+    champion: retraining.Champion | None = None
+    new: dict[str, int] = field(default_factory=dict)
+    drift: "drift.Report | None" = None
+    trouble: str = ""
+    """What went wrong, whatever was decided before."""
+
+    @property
+    def settings(self) -> Retrain:
+        """Return the section `retrain` of the recipe."""
+        return section(self.block, "retrain", Retrain)
+
+    def note(self, **changes: Any) -> None:
+        """Put down more of the decision."""
+        self.decision = replace(self.decision, **changes)
+
+
+@flow(name="retrain", flow_run_name="retrain-{recipe}", persist_result=False, log_prints=True)  # type: ignore[untyped-decorator, unused-ignore]
+def retrain(
+    recipe: str,
+    force: bool = False,
+    commit: bool = False,
+    new_classes: list[str] | None = None,
+    grace_minutes: float = GRACE_MINUTES,
+) -> Any:
+    """Take in new files of a recipe, train if that is worth it, and promote the new model if it is not worse.
+
+    force: train whether it seems worth it or not; commit: commit what DVC and the stages wrote, and tag a promoted
+    version; new_classes: labels that are welcome although no row had them before; grace_minutes: a scheduled run that
+    starts later is skipped. Works on the project in the current directory.
+    """
+    if os.environ.get("PREFECT__FLOW_RUN_ID"):
+        processes.die_with_starters()  # a process of `serve` or of a worker
+    if late := schedule.skipped(recipe, grace_minutes):
+        return late
+    began, root = time.monotonic(), Path.cwd()
+    course = Course(root, recipe, {}, _logger(), commit, force, _nothing_yet(recipe))
+    try:
+        check.check(root)
+        course.block = recipe_block(root, recipe)
+        with processes.hold(retraining.lock(root, recipe), retraining.waiting(recipe)):
+            try:
+                _run(course, list(new_classes or ()))
+            except (ChainruleError, OSError) as error:
+                course.trouble = _told(error)
+                if not course.decision.action:
+                    course.note(action=decisions.FAILED, reason=course.trouble)
+            finally:
+                course.note(seconds=round(time.monotonic() - began, 1))
+                if course.decision.action:
+                    decisions.append(root, course.decision)
+    except (ChainruleError, OSError) as error:
+        return Failed(message=f"{recipe}: {_told(error)}")
+    _artifact(course)
+    said = f"{recipe}: {course.decision.action}: {course.decision.reason}"
+    if course.trouble and course.decision.action != decisions.FAILED:
+        said = f"{said}; but then: {course.trouble}"
+    return Failed(message=said) if course.trouble else Completed(message=said)
+
+
+def _told(error: Exception) -> str:
+    """Return an error as the flow's state shows it; anything that is no mistake outside the code is raised again."""
+    if isinstance(error, ChainruleError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full ({error}); free room and run the retraining again; {retraining.KEEPS}"
+    raise error
+
+
+def _nothing_yet(recipe: str) -> Decision:
+    return Decision(
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        recipe=recipe,
+        trigger=(),
+        batch=None,
+        rows=0,
+        set_aside=0,
+        drift=None,
+        action="",
+        reason="",
+        challenger=None,
+        champion=None,
+        difference=None,
+        commit=None,
+        seconds=0.0,
+        flow_run=str(flow_run.id) if flow_run.id else None,
+    )
+
+
+def _logger() -> Callable[[str], None]:
+    log = get_run_logger()
+    return lambda line: log.info("%s", line)
+
+
+# ---- the steps, each a task
+
+
+def _run(course: Course, new_classes: list[str]) -> None:
+    root, recipe = course.root, course.recipe
+    if course.commit:
+        versioning.check(root, recipe)  # rather now than after an hour of training
+    # Before anything is taken in: a registry that is down ends the flow here.
+    course.champion = _step("champion", lambda: retraining.champion(root, recipe, course.say))
+    course.note(champion=course.champion.number if course.champion else None)
+    _step("intake", lambda: _intake(course, new_classes))
+    course.new = retraining.undecided(root, recipe)
+    if course.champion is not None and course.new:
+        _step("drift", lambda: _drift(course))
+    trigger = retraining.triggers(course.settings, course.champion, course.new, course.drift, force=course.force)
+    course.note(trigger=trigger)
+    if not trigger:
+        waiting = sum(course.new.values())
+        course.note(
+            action=decisions.NOTHING, reason=f"{waiting:,} new rows; {course.settings.rows:,} are worth a training"
+        )
+        return
+    course.say(f"{recipe}: trains, because: {', '.join(trigger)}")
+    result = chain.run(root, [recipe])
+    course.note(batches=tuple(batches.names(batches.prepare(root, recipe))))
+    _decide(course, result.chain or f"retrain-{flow_run.id}")
+
+
+def _step(name: str, work: Callable[[], Result]) -> Result:
+    """Run a step as a task; ChainruleError with what is to be mended if it fails."""
+
+    def guarded() -> Any:
+        try:
+            return [work()]  # in a list: a task's None would be a state's missing result
+        except (ChainruleError, OSError) as error:
+            return Failed(message=_told(error))
+
+    state: State[Any] = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(guarded)(
+        return_state=True
+    )
+    if not state.is_completed():
+        raise ChainruleError(state.message or f"the step {name} ended as {state.name}")
+    found: list[Result] = state.result()
+    return found[0]
+
+
+def _intake(course: Course, new_classes: list[str]) -> None:
+    root, recipe, block = course.root, course.recipe, course.block
+
+    def track(items: Collection[Any], label: str) -> Iterator[Any]:
+        return progress.track(items, f"retrain@{recipe}: {label}")
+
+    taken = incoming.take_in(root, recipe, block, new_classes=new_classes, progress=track)
+    course.note(batch=taken.batch, rows=taken.rows, set_aside=len(taken.set_aside))
+    if taken.batch:
+        course.say(f"{recipe}: took in {len(taken.accepted):,} files, {taken.rows:,} rows, as {taken.batch}")
+    for what, names in (("set aside", taken.set_aside), ("left where it is", taken.waiting)):
+        for name, reason in names.items():
+            course.say(f"{recipe}: {what}: {name}: {reason}")
+    if taken.repeated:
+        course.say(f"{recipe}: {len(taken.repeated):,} files were taken in before: {', '.join(taken.repeated[:5])}")
+
+
+def _drift(course: Course) -> None:
+    from chainrule import drift
+
+    assert course.champion is not None
+    report = retraining.drifted(course.root, course.recipe, course.block, course.champion, list(course.new))
+    if report is None:
+        return
+    course.drift = report
+    flagged = [f"{test.name}: {test.said}" for test in report.tests if test.flagged]
+    course.note(drift={"flagged": report.flagged, "tests": flagged})
+    course.say(f"{course.recipe}: {drift.summary(report)}")
+
+
+def _decide(course: Course, name: str) -> None:
+    """Compare, then promote or refuse, with an MLflow run of its own in the chain's."""
+    root, recipe, champion = course.root, course.recipe, course.champion
+    sha256 = retraining.exported(root, recipe).sums["model.onnx"]
+    prefer = champion.number if champion else None
+    number = _step("registered", lambda: retraining.registered(root, recipe, sha256, prefer))
+    course.note(challenger=number)
+    if champion is not None and champion.sha256 == sha256:
+        course.note(
+            action=decisions.NOTHING, reason=f"the model is the same as version {champion.number}, the champion"
+        )
+    elif champion is not None and not course.force and (when := _refused(course, number, champion.number)):
+        course.note(action=decisions.NOTHING, reason=f"version {number} was refused on {when}; nothing changed since")
+    else:
+        with _chain_name(name), tracking.stage_run(root, recipe, "retrain", course.block) as run:
+            _contest(course, run, number)
+            _record(course, run)
+    if course.commit:
+        _step("commit", lambda: _commit(course))
+
+
+def _refused(course: Course, challenger: int, champion: int) -> str | None:
+    return retraining.refused_before(course.root, course.recipe, challenger, champion)
+
+
+def _contest(course: Course, run: tracking.Run, number: int) -> None:
+    root, recipe, champion = course.root, course.recipe, course.champion
+    if champion is None:
+        reason = "the first model: there is no champion to compare it with"
+        fit = True
+    else:
+        found = _step("compare", lambda: retraining.compare(root, recipe, course.block, champion))
+        run.metrics({f"difference.{key}": value for key, value in found["difference"].items()})
+        run.metrics(
+            {key: found[key] for key in ("challenger_accuracy", "champion_accuracy", "rows", "groups", "margin")}
+        )
+        reason, fit = retraining.verdict(found, champion.number), found["not_worse"]
+        course.note(difference=found["difference"])
+    if fit:
+        _step("promote", lambda: promotion.promote(root, recipe, number, reason=reason, say=course.say))
+        course.note(action=decisions.PROMOTED, reason=reason)
+    else:
+        course.note(action=decisions.REFUSED, reason=f"{reason}; version {champion and champion.number} stays")
+
+
+def _record(course: Course, run: tracking.Run) -> None:
+    """Show the decision and the drift report in MLflow."""
+    folder = course.root / ".chainrule" / "retrain" / course.recipe
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "decision.json").write_text(json.dumps(asdict(course.decision), indent=2, ensure_ascii=False) + "\n")
+    run.artifact(folder / "decision.json")
+    if course.drift is not None:
+        from chainrule import drift
+
+        run.metrics(drift.metrics(course.drift))
+        drift.write(course.drift, folder, course.recipe, "validation rows", f"new rows ({', '.join(course.new)})")
+        run.artifact(folder / "drift.html")
+        run.artifact(folder / "drift.png", "figures")
+
+
+@contextmanager
+def _chain_name(name: str) -> Iterator[None]:
+    """Let runs that are tracked in the block belong to the chain of that name."""
+    before = os.environ.get(CHAIN)
+    os.environ[CHAIN] = name
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[CHAIN]
+        else:
+            os.environ[CHAIN] = before
+
+
+def _commit(course: Course) -> None:
+    root, recipe, decision = course.root, course.recipe, course.decision
+    message = f"{recipe}: version {decision.challenger} {decision.action}\n\n{decision.reason}\n"
+    course.note(commit=versioning.commit(root, recipe, message))
+    served = promotion.served_version(root, recipe)
+    if served is not None and int(served) == decision.challenger:
+        versioning.tag(root, recipe, decision.challenger, decision.reason)
+
+
+def _artifact(course: Course) -> None:
+    decision = course.decision
+    lines = [f"**{decision.action}**: {decision.reason}", ""]
+    lines += [f"- {key}: {value}" for key, value in asdict(decision).items() if value not in (None, "", (), {})]
+    create_markdown_artifact(
+        "\n".join(lines), key=f"{course.recipe.replace('_', '-')}-retrain", description=f"{course.recipe}: the decision"
+    )
+
+
+# ---- the command line
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    words = argparse.ArgumentParser(
+        "python -m pipelines.retrain",
+        description="Take in what lies in data/incoming, train if that is worth it, promote the new model if it is not "
+        "worse than the champion.",
+        epilog="Exit codes: 0 decided, or nothing to do; 1 failed, what is served stays; 2 mistakes in params.yaml.",
+    )
+    words.add_argument("recipe", help="a recipe of params.yaml")
+    words.add_argument("--force", action="store_true", help="train whether it seems worth it or not")
+    words.add_argument(
+        "--commit", action="store_true", help="commit dvc.lock, reports and measured, and tag a promoted version"
+    )
+    words.add_argument(
+        "--new-class", action="append", default=[], metavar="LABEL", help="take in rows of a class that is new"
+    )
+    words.add_argument("--cron", help='stay, and retrain on this schedule, such as "0 3 * * *"')
+    words.add_argument("--timezone", help="of the schedule, such as Europe/Berlin (default: UTC)")
+    words.add_argument(
+        "--grace", type=float, default=GRACE_MINUTES, metavar="MINUTES",
+        help=f"skip a scheduled run that starts later than this (default: {GRACE_MINUTES})",
+    )  # fmt: skip
+    return words
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; a mistake of the user's is one line on stderr."""
+    arguments = parser().parse_args(argv)
+    settings = {
+        "recipe": arguments.recipe,
+        "force": arguments.force,
+        "commit": arguments.commit,
+        "new_classes": arguments.new_class or None,
+        "grace_minutes": arguments.grace,
+    }
+    try:
+        root = Path.cwd()
+        check.check(root)
+        recipe_block(root, arguments.recipe)
+        server.at_hand(schedules=arguments.cron is not None)
+        if arguments.cron is not None:
+            schedule.serve(retrain, f"{arguments.recipe}-schedule", arguments.cron, arguments.timezone, settings)
+            return 0
+        state = retrain(**settings, return_state=True)
+    except ChainruleError as error:
+        print(f"retrain: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("retrain: interrupted", file=sys.stderr)
+        return 130
+    print(f"retrain: {state.message}", file=sys.stdout if state.is_completed() else sys.stderr)
+    return 0 if state.is_completed() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

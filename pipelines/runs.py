@@ -1,0 +1,119 @@
+"""Flow runs in Prefect: which process each belongs to, whether somebody cancelled it, those whose process is gone."""
+
+import contextvars
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from chainrule import journal, locks, processes
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+MARK = "process:"
+LOOK_SECONDS = 2.0
+
+
+@contextmanager
+def looked_after(root: Path) -> Iterator[threading.Event]:
+    """Look after the flow run that this is called in; the event is set when somebody cancels it in Prefect.
+
+    A flow that no worker started has nobody else to act on that. Runs whose process is gone are closed as crashed, and
+    what earlier stages could not tell MLflow is sent.
+    """
+    from prefect.runtime import flow_run
+
+    cancelled, over = threading.Event(), threading.Event()
+    run_id = UUID(str(flow_run.id))
+    context = contextvars.copy_context()  # Prefect's settings
+    thread = threading.Thread(target=context.run, args=(_look, root, run_id, cancelled, over), daemon=True)
+    thread.start()
+    try:
+        yield cancelled
+    finally:
+        over.set()
+
+
+def _look(root: Path, run_id: UUID, cancelled: threading.Event, over: threading.Event) -> None:
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    with _client() as client:
+        once: list[Callable[[], object]] = [lambda: _mark(client, run_id), lambda: close_dead(client)]
+        while not over.is_set():
+            try:
+                while once:
+                    once.pop(0)()
+                state = client.read_flow_run(run_id).state
+            except (httpx.HTTPError, PrefectException):
+                state = None  # a server that restarts: it is asked again
+            if state is not None and (state.is_cancelling() or state.is_cancelled()):
+                cancelled.set()
+                return
+            over.wait(LOOK_SECONDS)
+
+
+def _client(**settings: Any) -> "SyncPrefectClient":
+    from prefect.client.orchestration import get_client
+
+    return get_client(httpx_settings=settings or None, sync_client=True)
+
+
+def mark() -> str:
+    """Return the tag that says which process a flow run belongs to: this one."""
+    return f"{MARK}{socket.gethostname()}:{processes.identity()}"
+
+
+def _mark(client: "SyncPrefectClient", run_id: UUID) -> None:
+    """Tag a flow run with this process; one that a worker started has no tag yet."""
+    tags = client.read_flow_run(run_id).tags
+    if mark() not in tags:
+        client.update_flow_run(run_id, tags=[*tags, mark()])
+
+
+def close_dead_if_reachable() -> None:
+    """Do what `close_dead` does, if there is a server that runs and answers at once."""
+    import httpx
+    from prefect.exceptions import PrefectException
+    from prefect.settings import PREFECT_API_URL
+
+    if PREFECT_API_URL.value():
+        # A server that is away will be asked by the next flow.
+        with suppress(httpx.HTTPError, PrefectException), _client(timeout=3) as client:
+            close_dead(client)
+
+
+def close_dead(client: "SyncPrefectClient") -> list[str]:
+    """Close flow runs that a process of this machine left open when it was killed; return their names."""
+    from prefect.client.schemas.filters import FlowRunFilter
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Crashed
+
+    open_states = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+    found = client.read_flow_runs(flow_run_filter=FlowRunFilter(state={"type": {"any_": open_states}}), limit=200)
+    closed = []
+    for run in found:
+        if any(_is_dead(tag) for tag in run.tags):
+            state = Crashed(message="its process ended without a word (killed, or the machine went down)")
+            client.set_flow_run_state(run.id, state, force=True)
+            closed.append(run.name)
+    return closed
+
+
+def _is_dead(tag: str) -> bool:
+    """Whether a tag names a process of this machine that is gone."""
+    mark = f"{MARK}{socket.gethostname()}:"
+    if not tag.startswith(mark):
+        return False
+    pid, _, born = tag.removeprefix(mark).partition(":")
+    return not pid.isdecimal() or journal.birth(int(pid)) != born
+
+
+def send_what_waits(root: Path) -> None:
+    """Start the sender if journals of earlier stages wait: nothing may run that would do so."""
+    if any(not locks.is_held(journal.owner_lock(folder)) for folder in journal.journals(root)):
+        journal.start_sender(root)

@@ -1,0 +1,109 @@
+"""A Prefect server for as long as a flow needs one, where none is set up; it ends with the flow however that ends.
+
+Prefect starts a temporary server by itself, but one that outlives a killed flow.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+from chainrule import processes
+from chainrule.errors import ChainruleError
+
+START_SECONDS = 90.0
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
+}
+"""Settings of every flow here, where the user's environment says nothing else: nothing leaves the machine."""
+
+
+class GoneError(ChainruleError):
+    """Prefect's server does not answer any more."""
+
+
+def set_defaults() -> None:
+    """Put QUIET into the environment; to be called before Prefect is imported."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+
+
+def at_hand(schedules: bool = False) -> None:
+    """See that there is a Prefect server: the one of PREFECT_API_URL or of the Prefect profile, else a temporary one.
+
+    The temporary one ends with this process, not earlier: Prefect sends its last log lines when Python exits. With
+    `schedules` it makes the runs of schedules, too. Raises ChainruleError if it does not start.
+    """
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import PREFECT_API_URL
+
+    if known := PREFECT_API_URL.value():
+        _check(known)
+        return
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.server", str(listener.fileno()), *(["schedules"] if schedules else [])],
+            env=os.environ | {"PREFECT_UI_ENABLED": "0", processes.STARTER: processes.identity()},
+            stdin=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,  # Ctrl-C is the flow's to act on
+        )
+    try:
+        _wait_until_ready(process, address)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    _servers.append(process)
+    os.environ["PREFECT_API_URL"] = address
+    refresh_global_settings_context()
+
+
+_servers: list[subprocess.Popen[bytes]] = []
+
+
+def _check(address: str) -> None:
+    import httpx
+
+    try:
+        httpx.get(f"{address}/health", timeout=10)  # whatever it answers, it is there
+    except httpx.TransportError as error:
+        remedy = "start it, or unset PREFECT_API_URL to do without one"
+        raise GoneError(f"Prefect's server at {address} does not answer ({error}); {remedy}") from None
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], address: str) -> None:
+    import httpx
+
+    deadline = time.monotonic() + START_SECONDS
+    with httpx.Client(trust_env=False, timeout=5) as client:
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                if client.get(f"{address}/health").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass  # it listens before it answers
+            time.sleep(0.05)
+    remedy = "set PREFECT_API_URL to a server that runs, or look at what it printed"
+    raise ChainruleError(f"Prefect's temporary server did not start; {remedy}")
+
+
+def main() -> None:
+    """`python -m pipelines.server DESCRIPTOR [schedules]`: Prefect's API on a socket that already listens."""
+    processes.end_with_parent()
+    processes.die_with_starters()
+    import uvicorn
+
+    os.environ["PREFECT__SERVER_FINAL"] = "1"
+    if sys.argv[2:] != ["schedules"]:
+        os.environ["PREFECT__SERVER_EPHEMERAL"] = "1"  # as Prefect starts its own: without services
+    app = "prefect.server.api.server:create_app"
+    uvicorn.run(app, factory=True, fd=int(sys.argv[1]), log_level="error", lifespan="on")
+
+
+if __name__ == "__main__":
+    main()

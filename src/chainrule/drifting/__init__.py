@@ -1,0 +1,1 @@
+"""What `chainrule.drift` is made of: samples, statistics under permutation, the comparison, its report."""

@@ -1,0 +1,344 @@
+"""Retraining, with a real Prefect server, registry and DVC stages: what is promoted, refused, left alone."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import retrain_project
+from chainrule import decisions, locks, promotion, retraining, sending
+from tiny_clone import environment
+from waiting import until
+
+Retrain = Callable[..., Any]
+BROKEN = b"\x89PNG\r\n\x1a\n and no more"
+
+
+@pytest.fixture(scope="module")
+def project_home(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return retrain_project.make(project, tmp_path_factory.mktemp("retrain") / "project")
+
+
+@pytest.fixture
+def retrain(
+    prefect_url: str, prefect_home: Path, project_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Retrain]:
+    """Return a function that runs the flow in the project and gives back the state it ends in."""
+    variables = environment(PREFECT_API_URL=prefect_url, PREFECT_HOME=str(prefect_home))
+    for name in set(os.environ) - set(variables):
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(project_home)
+    from pipelines.retrain import retrain as flow
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: prefect_url, PREFECT_HOME: prefect_home}):
+        yield lambda **options: flow("mine", **options, return_state=True)
+
+
+@pytest.fixture
+def first(retrain: Retrain, project_home: Path) -> Path:
+    """The project with a champion."""
+    if promotion.served_version(project_home, "mine") is None:
+        state = retrain()
+        assert state.is_completed(), state.message
+    return project_home
+
+
+def last(root: Path) -> dict[str, Any]:
+    return decisions.read(root, "mine")[-1]
+
+
+def git(root: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def offer(root: Path, **options: Any) -> Path:
+    place = root / "data" / "incoming" / "mine"
+    retrain_project.write_images(place, **options)
+    return place
+
+
+def mlflow_runs(root: Path) -> list[Any]:
+    client = sending.connect(root, f"sqlite:///{root / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("mine")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id], max_results=1000))
+
+
+def remembered(root: Path) -> tuple[Any, ...]:
+    """Return all that a retraining with nothing to do must leave as it was."""
+    served = {path: path.read_bytes() for path in (root / "models" / "served").rglob("*") if path.is_file()}
+    return served, (root / "dvc.lock").read_bytes(), git(root, "log", "--format=%H"), len(mlflow_runs(root))
+
+
+# ---- the way it should go
+
+
+def test_a_model_keeps_itself_fresh(first: Path, retrain: Retrain) -> None:
+    decided = last(first)
+    assert (decided["action"], decided["challenger"], decided["champion"]) == ("promoted", 1, None)
+    assert decided["trigger"] == ["no champion yet"] and "no champion to compare" in decided["reason"]
+
+    # Run twice: nothing happens twice.
+    before = remembered(first)
+    assert retrain().message == "mine: nothing to do: 0 new rows; 20 are worth a training"
+    assert remembered(first) == before
+
+    # A few rows wait, taken in; more are worth a training. One file is broken.
+    place = offer(first, seed=1, count=5)
+    assert "10 new rows; 20 are worth" in retrain().message
+    offer(first, seed=2, count=20)
+    (place / "dark" / "broken.png").write_bytes(BROKEN)
+    (first / "README").write_text("not ours to commit")
+    state = retrain(commit=True)
+    assert state.is_completed(), state.message
+    decided = last(first)
+    assert (decided["action"], decided["challenger"], decided["champion"]) == ("promoted", 2, 1)
+    assert decided["trigger"] == ["new data: 50 rows"] and len(decided["batches"]) == 2
+    assert (decided["rows"], decided["set_aside"], decided["drift"]["flagged"]) == (40, 1, False)
+    assert decided["difference"]["low"] > -0.05
+    assert promotion.served_version(first, "mine") == "2"
+    (reasons,) = (first / "data" / "rejected" / "mine").glob("*/reasons.json")
+    assert list(json.loads(reasons.read_text())) == ["dark/broken.png"]
+    raw = json.loads((first / "reports" / "mine" / "ingest.json").read_text())
+    assert raw["rows"] == 140 + 50
+
+    # What it did is in git and in MLflow.
+    assert decided["commit"] == git(first, "rev-parse", "HEAD") == git(first, "rev-parse", "mine@2^{commit}")
+    assert "dvc.lock" in git(first, "show", "--stat", "--format=%s") and "README" in git(first, "status", "--short")
+    (run,) = [
+        run for run in mlflow_runs(first) if run.info.run_name == "retrain" and "difference.low" in run.data.metrics
+    ]
+    assert run.data.metrics["challenger_accuracy"] >= 0.9 and run.data.metrics["drift.flagged"] == 0
+    assert run.info.status == "FINISHED"
+
+
+def test_a_worse_model_is_refused_with_the_reason(first: Path, retrain: Retrain) -> None:
+    before = promotion.served_version(first, "mine")
+    # Labels that are the wrong way round.
+    offer(first, seed=3, count=60, brightness={"dark": 235, "light": 20})
+    state = retrain()
+    assert state.is_completed(), state.message
+    decided = last(first)
+    assert decided["action"] == "refused" and "may be worse than version" in decided["reason"]
+    assert any(trigger.startswith("drift: ") for trigger in decided["trigger"])
+    assert decided["drift"]["flagged"] and decided["drift"]["tests"]
+    assert decided["difference"]["low"] <= -0.05
+    assert promotion.served_version(first, "mine") == before
+    # It is not tried again and again; the batch taken out, the champion's own model comes back.
+    assert "0 new rows" in retrain().message
+    shutil.rmtree(first / "data" / "accepted" / "mine" / decided["batch"])
+    state = retrain(force=True)
+    assert f"the model is the same as version {before}, the champion" in state.message
+
+
+def test_an_old_champion_is_retrained_and_an_unchanged_model_is_not_promoted(first: Path, retrain: Retrain) -> None:
+    path = first / "models" / "served" / "mine" / "champion.json"
+    kept = path.read_text()
+    promoted = (datetime.now(UTC) - timedelta(days=31)).isoformat()
+    path.write_text(json.dumps({**json.loads(kept), "promoted": promoted}))
+    try:
+        assert "the model is the same" in retrain().message
+        assert last(first)["trigger"] == ["age: 31 days"]
+    finally:
+        path.write_text(kept)
+
+
+def test_of_two_at_once_one_waits(first: Path, retrain: Retrain, prefect_url: str, prefect_home: Path) -> None:
+    lock = retraining.lock(first, "mine")
+    held = locks.take(lock)
+    assert held is not None
+    count = len(decisions.read(first, "mine"))
+    process = start(first, prefect_url, prefect_home)
+    try:
+        waits = read_until(process, "waits for another retraining")
+        assert len(decisions.read(first, "mine")) == count
+    finally:
+        os.close(held)
+    rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, waits + rest
+    assert "retrain: mine: nothing to do" in rest
+    assert len(decisions.read(first, "mine")) == count + 1
+
+
+# ---- what goes wrong
+
+
+def test_unknown_labels_fail_the_flow_and_change_nothing(first: Path, retrain: Retrain) -> None:
+    place = offer(first, seed=5, count=3, brightness={"dusk": 120, "dark": 60})
+    before = remembered(first)
+    state = retrain()
+    assert state.is_failed()
+    assert "'dusk' (dusk/5-000.png" in state.message and "--new-class dusk" in state.message
+    assert last(first)["action"] == "failed" and "dusk" in last(first)["reason"]
+    assert remembered(first) == before and len(list(place.rglob("*.png"))) == 6
+    shutil.rmtree(place)
+
+
+def test_a_champion_that_will_not_load_fails_the_flow(first: Path, retrain: Retrain) -> None:
+    number = promotion.served_version(first, "mine")
+    graph = first / "models" / "served" / "mine" / str(number) / "bundle" / "model.onnx"
+    content = graph.read_bytes()
+    graph.write_bytes(content[:-10])
+    try:
+        state = retrain(force=True)
+        assert state.is_failed()
+        assert "cannot be loaded" in state.message and "chainrule promote mine" in state.message
+        assert "what is served stays" in state.message
+    finally:
+        graph.write_bytes(content)
+    assert retrain().is_completed()
+
+
+def test_a_registry_that_is_down_fails_the_flow_before_anything_is_taken_in(
+    first: Path, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = offer(first, seed=6, count=3)
+    before = remembered(first)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    state = retrain()
+    assert state.is_failed()
+    assert "Connection refused" in state.message and "MLFLOW_TRACKING_URI" in state.message
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert remembered(first) == before and len(list(place.rglob("*.png"))) == 6
+    shutil.rmtree(place)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """Mount a file system of 64 KiB on a folder; the test is skipped where this is not allowed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_fails_the_flow_and_loses_nothing(first: Path, retrain: Retrain) -> None:
+    place = offer(first, seed=7, count=40)
+    before = remembered(first)
+    with small_disk(first / "data" / "accepted" / ".partial"):
+        state = retrain()
+        assert state.is_failed()
+        assert "the disk is full" in state.message and "free room" in state.message
+    assert remembered(first) == before and len(list(place.rglob("*.png"))) == 80
+    shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("trouble", ["staged", "no author", "detached"])
+def test_a_git_that_cannot_be_used_is_said_before_any_work(
+    first: Path, retrain: Retrain, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branch = git(first, "branch", "--show-current")
+    if trouble == "staged":
+        (first / "mine.txt").write_text("the user's own")
+        git(first, "add", "mine.txt")
+    elif trouble == "no author":
+        git(first, "config", "user.email", "")
+        git(first, "config", "user.name", "")
+    else:
+        git(first, "switch", "--quiet", "--detach")
+    try:
+        state = retrain(commit=True)
+        assert state.is_failed()
+        said = {"staged": "mine.txt", "no author": "git var", "detached": "no branch"}[trouble]
+        assert said in state.message and "without --commit" in state.message
+        assert git(first, "diff", "--cached", "--name-only") == ("mine.txt" if trouble == "staged" else "")
+    finally:
+        git(first, "reset", "--quiet")
+        git(first, "config", "user.email", "t@example.org")
+        git(first, "config", "user.name", "t")
+        git(first, "switch", "--quiet", branch)
+
+
+# ---- schedules
+
+
+def scheduled(monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
+    """Let the flow take its run for one that Prefect's scheduler made, to start so many minutes ago."""
+    from pipelines import schedule
+
+    run = SimpleNamespace(auto_scheduled=True, expected_start_time=datetime.now(UTC) - timedelta(minutes=minutes))
+    monkeypatch.setattr(schedule, "FlowRunContext", SimpleNamespace(get=lambda: SimpleNamespace(flow_run=run)))
+
+
+def test_a_run_that_starts_too_late_is_skipped(
+    project_home: Path, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = len(decisions.read(project_home, "mine"))
+    scheduled(monkeypatch, 60)
+    state = retrain()
+    assert (state.type.value, state.name) == ("COMPLETED", "Skipped")
+    assert "60 minutes late, 15 allowed" in state.message
+    assert len(decisions.read(project_home, "mine")) == count
+
+
+def test_a_run_that_starts_a_little_late_does_its_work(
+    first: Path, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = len(decisions.read(first, "mine"))
+    scheduled(monkeypatch, 1)
+    assert retrain().name == "Completed"
+    assert len(decisions.read(first, "mine")) == count + 1
+
+
+def test_on_a_schedule_it_runs_and_ends_with_its_process(first: Path, prefect_home: Path, retrain: Retrain) -> None:
+    import psutil
+
+    # Without a server of its own: as on a laptop.
+    process = start(first, "", prefect_home, "--cron", "* * * * *")
+    try:
+        count = len(decisions.read(first, "mine"))
+        until(lambda: len(decisions.read(first, "mine")) > count or process.poll() is not None, 120)
+        assert process.poll() is None
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert family
+    finally:
+        process.kill()
+        process.communicate()
+    until(lambda: not any(child.is_running() and child.status() != "zombie" for child in family))
+
+
+def test_a_schedule_that_is_none_is_one_line(first: Path, prefect_url: str, prefect_home: Path) -> None:
+    process = start(first, prefect_url, prefect_home, "--cron", "every night")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "--cron 'every night'" in said and "Traceback" not in said
+
+
+def start(root: Path, url: str, home: Path, *words: str) -> "subprocess.Popen[str]":
+    settings = {"PREFECT_HOME": str(home), "PYTHONUNBUFFERED": "1"} | ({"PREFECT_API_URL": url} if url else {})
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipelines.retrain", "mine", *words],
+        cwd=root,
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def read_until(process: "subprocess.Popen[str]", text: str) -> str:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    raise AssertionError("".join(lines))
