@@ -41,9 +41,9 @@ def image_graph(labels: int = 10, shift: float = 0.0, seed: int = 0, opset: int 
         helper.make_node("Add", ["product", "shift"], ["logits"]),
     ]
     constants = {
-        "full": np.float32(255.0).reshape(()),
+        "full": np.array(255.0, np.float32),
         "weights": image_weights(labels, seed),
-        "shift": np.float32(shift).reshape(()),
+        "shift": np.array(shift, np.float32),
     }
     return _model(
         nodes,
@@ -71,8 +71,8 @@ def text_graph(shift: float = 0.0, seed: int = 0) -> onnx.ModelProto:
         "embeddings": text_weights(seed),
         "last": np.array([2]),
         "second": np.array([1]),
-        "one": np.float32(1.0).reshape(()),
-        "shift": np.float32(shift).reshape(()),
+        "one": np.array(1.0, np.float32),
+        "shift": np.array(shift, np.float32),
     }
     return _model(
         nodes,

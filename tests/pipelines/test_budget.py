@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pipelines.budget import TRAINS, Budget, ClosedError, Share, cores_for, urgencies, visible_gpus
 
 from chainrule.errors import ChainruleError
 from pipelines import budget
+from pipelines.budget import TRAINS, Budget, ClosedError, Share, cores_for, urgencies, visible_gpus
 
 
 def test_the_stages_that_train_are_those_that_say_so(project: Path) -> None:

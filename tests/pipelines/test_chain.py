@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from pipelines.chain import failure, may_pass
 
 from chainrule import journal, locks
 from flow_process import Flow, below
+from pipelines.chain import failure, may_pass
 from waiting import until
 
 Start = Callable[..., Flow]

@@ -55,8 +55,9 @@ def monitor(prefect_url: str, prefect_home: Path, root: Path, monkeypatch: pytes
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(root)
-    from pipelines.monitor import monitor as flow
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    from pipelines.monitor import monitor as flow
 
     with temporary_settings({PREFECT_API_URL: prefect_url, PREFECT_HOME: prefect_home}):
         yield lambda recipe="digits", **options: flow(recipe, **options, return_state=True)

@@ -39,8 +39,9 @@ def retrain(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(project_home)
-    from pipelines.retrain import retrain as flow
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    from pipelines.retrain import retrain as flow
 
     with temporary_settings({PREFECT_API_URL: prefect_url, PREFECT_HOME: prefect_home}):
         yield lambda **options: flow("mine", **options, return_state=True)

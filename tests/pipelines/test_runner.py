@@ -5,9 +5,9 @@ import threading
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pipelines.runner import lines
 
 from pipelines import runner
+from pipelines.runner import lines
 
 
 def read(chunks: list[bytes]) -> list[str]:

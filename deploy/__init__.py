@@ -1,0 +1,1 @@
+"""What a team runs beside the project: databases, stores, servers, workers. With Docker or without (docs/deploy.md)."""
