@@ -104,7 +104,7 @@ def _draw_tests(axes: Any, report: Report) -> None:
     axes.set_xlim(0, -math.log10(LEAST) * 1.04)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("chance of so large a difference between rows of the same kind, corrected for the number of tests")
-    style.title(axes, _headline(report), report.undecided or f"red: below the level of {report.alpha:g} (dashed)")
+    style.title(axes, _headline(report), report.undecided or f"orange: below the level of {report.alpha:g} (dashed)")
 
 
 def _draw_shares(axes: Any, name: str, shares: dict[str, tuple[float, float]]) -> None:
