@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule import processes
+from chainrule import locks, processes
 from chainrule.errors import ChainruleError, ParamsError
 from pipelines import server
 
@@ -48,7 +48,7 @@ def monitor(recipe: str, rows: int = MOST_ROWS, again: bool = False, grace_minut
     root = Path.cwd()
     try:
         block = recipe_block(root, recipe)
-        with processes.hold(root / ".chainrule" / "locks" / f"monitor@{recipe}.lock", f"{recipe}: waits for a look"):
+        with locks.held(root / ".chainrule" / "locks" / f"monitor@{recipe}.lock", f"{recipe}: waits for a look"):
             found = monitoring.look(root, recipe, block, rows=rows, again=again)
             if found.report is not None:
                 _record(root, recipe, block, found.report)

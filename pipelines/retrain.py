@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chainrule import processes
+from chainrule import locks, processes
 from chainrule.errors import ChainruleError
 from pipelines import server
 
@@ -96,7 +96,7 @@ def retrain(
     try:
         check.check(root)
         course.block = recipe_block(root, recipe)
-        with processes.hold(retraining.lock(root, recipe), retraining.waiting(recipe)):
+        with locks.held(retraining.lock(root, recipe), retraining.waiting(recipe)):
             try:
                 _run(course, list(new_classes or ()))
             except (ChainruleError, OSError) as error:

@@ -12,15 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from chainrule import processes
+from chainrule import locks, processes
 from chainrule.errors import ChainruleError
 
 DEADLINE = 20.0  # seconds for what takes a fraction of one; only a failure waits so long
 
 HOLDER = """
-import sys
-from chainrule import processes
-with processes.hold(processes.Path(sys.argv[1]), sys.argv[2] + " waits"):
+import pathlib, sys
+from chainrule import locks
+with locks.held(pathlib.Path(sys.argv[1]), sys.argv[2] + " waits"):
     print("holds", flush=True)
     sys.stdin.readline()
 print("released", flush=True)
@@ -136,14 +136,14 @@ def test_the_lock_of_a_killed_holder_is_free(start: Start, tmp_path: Path, capsy
     assert first.line() == "holds"
     first.popen.kill()
     first.popen.wait()
-    with processes.hold(lock, "waits"):
+    with locks.held(lock, "waits"):
         assert capsys.readouterr().out == ""
 
 
 def test_a_lock_is_free_after_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(KeyError), processes.hold(tmp_path / "stage.lock", "waits"):
+    with pytest.raises(KeyError), locks.held(tmp_path / "stage.lock", "waits"):
         raise KeyError
-    with processes.hold(tmp_path / "stage.lock", "waits"):
+    with locks.held(tmp_path / "stage.lock", "waits"):
         assert capsys.readouterr().out == ""
 
 

@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -32,3 +34,18 @@ def is_held(path: Path) -> bool:
     if descriptor is not None:
         os.close(descriptor)
     return descriptor is None
+
+
+@contextmanager
+def held(path: Path, waiting: str | None = None) -> Iterator[None]:
+    """Hold the file's lock for the block, its folder made if need be; print `waiting` once if another has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = take(path, wait=waiting is None)
+    if descriptor is None:
+        print(waiting, flush=True)
+        descriptor = take(path, wait=True)
+    assert descriptor is not None
+    try:
+        yield
+    finally:
+        os.close(descriptor)

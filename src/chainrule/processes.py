@@ -97,21 +97,6 @@ def _alive(process: psutil.Process) -> bool:
         return False
 
 
-@contextmanager
-def hold(lock: Path, waiting: str) -> Iterator[None]:
-    """Hold a lock file for the block; print `waiting` once if another process has it."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = locks.take(lock)
-    if descriptor is None:
-        print(waiting, flush=True)
-        descriptor = locks.take(lock, wait=True)
-    assert descriptor is not None
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def available_cores() -> int:
     """Return how many cores this process may use: its affinity, cut down by a container's CPU quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chainrule import processes, registry, tracking, trial
+from chainrule import locks, registry, tracking, trial
 from chainrule.errors import ChainruleError, DataError
 from chainrule.files import read_json, write_json
 from chainrule.registry import CHAMPION, Move, Version
@@ -152,7 +152,7 @@ def speaking(root: Path) -> Iterator["MlflowClient"]:
 def alone(root: Path, recipe: str) -> Iterator[None]:
     """Hold the recipe's lock: one promotion at a time under this root; print a line if it has to wait."""
     lock = root / ".chainrule" / "locks" / f"promote@{recipe}.lock"
-    with processes.hold(lock, f"{recipe}: waits for another promotion of it to end"):
+    with locks.held(lock, f"{recipe}: waits for another promotion of it to end"):
         yield
 
 

@@ -51,15 +51,9 @@ def connect(root: Path, uri: str) -> "MlflowClient":
     registry_uri = os.environ.get("MLFLOW_REGISTRY_URI") or uri
     if not uri.startswith("sqlite:"):
         return MlflowClient(uri, registry_uri=registry_uri)
-    lock = root / ".chainrule" / "locks" / "mlflow.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = locks.take(lock, wait=True)
-    assert descriptor is not None
-    try:
+    with locks.held(root / ".chainrule" / "locks" / "mlflow.lock"):
         client = MlflowClient(uri, registry_uri=registry_uri)  # this makes the store
         client.search_experiments(max_results=1)
-    finally:
-        os.close(descriptor)
     return client
 
 

@@ -155,17 +155,17 @@ def page(report: Report, recipe: str, reference: str, current: str, picture: Pat
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     sections = [_verdict_section(report)]
     if picture is not None and report.tests:
-        sections.append(house._section("Figure", house._figure(house.Figure(picture, summary(report), wide=True))))
+        sections.append(house.section("Figure", house.figure(house.Figure(picture, summary(report), wide=True))))
     if report.tests:
-        sections.append(house._section("Tests", _table(report)))
+        sections.append(house.section("Tests", _table(report)))
     if report.words is not None and not report.undecided:
-        sections.append(house._section("Words", _words(report)))
-    sections.append(house._section("How to read this", _reading(report)))
+        sections.append(house.section("Words", _words(report)))
+    sections.append(house.section("How to read this", _reading(report)))
     # The style is the report's own, taken whole: a module that a stage depends on is not opened up for a page.
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(recipe)} drift · Chainrule</title><style>{house._STYLE}{_STYLE}</style></head>\n<body><main>"
+        f"<title>{escape(recipe)} drift · Chainrule</title><style>{house.STYLE}{_STYLE}</style></head>\n<body><main>"
         f'<header><p class="over">Chainrule drift</p><h1>{escape(recipe)}</h1>'
         f'<dl class="facts">{lines}</dl></header>\n' + "\n".join(sections) + "\n</main></body></html>\n"
     )

@@ -61,16 +61,16 @@ def to_html(
     ranked = sorted(floors, key=lambda name: -floors[name]["accuracy"]["value"])
     sections = [
         _headline(scores, floors, ranked),
-        _section("Scores", _scores_table(scores, floors, ranked) + _notes(scores)),
-        _section("Classes", _class_table(scores["per_class"])),
-        _section("Figures", '<div class="figures">' + "".join(map(_figure, figures)) + "</div>") if figures else "",
-        _section("Worst mistakes", _mistakes(mistakes)),
+        section("Scores", _scores_table(scores, floors, ranked) + _notes(scores)),
+        section("Classes", _class_table(scores["per_class"])),
+        section("Figures", '<div class="figures">' + "".join(map(figure, figures)) + "</div>") if figures else "",
+        section("Worst mistakes", _mistakes(mistakes)),
     ]
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(recipe)} · Chainrule</title><style>{_STYLE}</style></head>\n<body><main>"
+        f"<title>{escape(recipe)} · Chainrule</title><style>{STYLE}</style></head>\n<body><main>"
         f'<header><p class="over">Chainrule report</p><h1>{escape(recipe)}</h1>'
         f'<dl class="facts">{lines}</dl></header>\n'
         + "\n".join(section for section in sections if section)
@@ -90,7 +90,8 @@ _NAMES = {
 _LOWER_IS_BETTER = {"log_loss", "expected_calibration_error"}
 
 
-def _section(title: str, body: str) -> str:
+def section(title: str, body: str) -> str:
+    """Return a titled part of a page; `body` is HTML."""
     return f"<section><h2>{title}</h2>{body}</section>"
 
 
@@ -171,10 +172,11 @@ def _class_table(per_class: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _figure(figure: Figure) -> str:
-    caption = escape(figure.caption)
-    source = _data_uri(figure.path.read_bytes())
-    kind = ' class="wide"' if figure.wide else ""
+def figure(shown: Figure) -> str:
+    """Return a picture with its caption, the file's content in the page; raises OSError if it cannot be read."""
+    caption = escape(shown.caption)
+    source = _data_uri(shown.path.read_bytes())
+    kind = ' class="wide"' if shown.wide else ""
     image = f'<img src="{source}" alt="{caption}" loading="lazy">'
     return f"<figure{kind}>{image}<figcaption>{caption}</figcaption></figure>"
 
@@ -221,7 +223,7 @@ def _data_uri(png: bytes) -> str:
     return f"data:image/png;base64,{b64encode(png).decode('ascii')}"
 
 
-_STYLE = """
+STYLE = """
 :root{color-scheme:light dark;--ink:#1f2933;--faint:#5f6b78;--page:#f5f7f9;--card:#fff;--line:#dfe4e9;
 --own:#0072b2;
 --other:#b4bec8;--soft:#eaf3f9}

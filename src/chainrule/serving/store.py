@@ -145,14 +145,8 @@ def alone(root: Path, name: str) -> Iterator[None]:
         return
     from chainrule import locks
 
-    path = root / ".chainrule" / "locks" / f"publish@{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = locks.take(path, wait=True)
-    assert descriptor is not None
-    try:
+    with locks.held(root / ".chainrule" / "locks" / f"publish@{name}.lock"):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def publish(root: Path, name: str, fresh: Path, champion: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from chainrule.errors import ChainruleError
@@ -118,14 +119,8 @@ def _keep_measured(job: Job, table: dict[str, dict[str, Any]]) -> None:
 
     numbers = job.root / "measured" / "metrics" / f"{job.recipe}.json"
     picture = job.root / "measured" / "plots" / f"{job.recipe}.png"
-    for final in (numbers, picture):
-        partial = final.parent / PARTIAL / final.name
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        if final == numbers:
-            write_json(partial, table)
-        else:
-            figure.variants(table, partial)
-        os.replace(partial, final)
+    _replace(numbers, lambda path: write_json(path, table))
+    _replace(picture, lambda path: figure.variants(table, path))
     job.run.artifact(picture, "figures")
     job.run.headline(
         {
@@ -135,6 +130,14 @@ def _keep_measured(job: Job, table: dict[str, dict[str, Any]]) -> None:
             if isinstance(value, int | float)
         }
     )
+
+
+def _replace(final: Path, write: Callable[[Path], object]) -> None:
+    """Write a file beside its place and put it there in one step."""
+    partial = final.parent / PARTIAL / final.name
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    write(partial)
+    os.replace(partial, final)
 
 
 def _refuse_difference(report: dict[str, Any], settings: Export) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chainrule import processes, progress, tracking
+from chainrule import locks, processes, progress, tracking
 from chainrule.errors import ChainruleError
 from chainrule.params.file import AnySection, recipe_block, section
 
@@ -105,7 +105,7 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
     block = recipe_block(root, recipe)
     lock = root / STATE / "locks" / f"{stage}@{recipe}.lock"
     with ExitStack() as around:
-        around.enter_context(processes.hold(lock, f"{stage}@{recipe}: waits for another run of this stage to end"))
+        around.enter_context(locks.held(lock, f"{stage}@{recipe}: waits for another run of this stage to end"))
         # Outside the cores: while the run's last events are sent, the next stage may already compute.
         stage_run = around.enter_context(tracking.stage_run(root, recipe, stage, block))
         cores = around.enter_context(processes.lent_cores(f"{stage}@{recipe}")) if trains else 1
