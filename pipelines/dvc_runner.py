@@ -77,10 +77,10 @@ def plan(root: Path, recipes: list[str], force: bool) -> dict[str, Any]:
 
 
 def _mend_read_write_lock(root: Path) -> None:
-    """Remove DVC's list of who reads and writes what if it is half-written.
+    """Take out of DVC's list of who reads and writes what those that are dead; remove it if it is half-written.
 
-    DVC does not replace it in one step; after a kill at the wrong moment every DVC command would refuse to work. The
-    list says nothing about processes that are dead, and those that live hold the guard while they write.
+    DVC does not replace it in one step; after a kill at the wrong moment every DVC command would refuse to work. And it
+    takes a process for alive as long as nobody has asked how it ended.
     """
     from dvc.lock import make_lock
 
@@ -89,9 +89,20 @@ def _mend_read_write_lock(root: Path) -> None:
         return
     with make_lock(f"{path}.lock", tmp_dir=str(path.parent)):
         try:
-            json.loads(path.read_text())
-        except ValueError:
+            listed = json.loads(path.read_text())
+            readers = {place: list(filter(_lives, users)) for place, users in listed.get("read", {}).items()}
+            writers = {place: user for place, user in listed.get("write", {}).items() if _lives(user)}
+        except (ValueError, AttributeError, KeyError, TypeError):
             path.unlink()
+            return
+        fresh = path.with_name(f"{path.name}.{os.getpid()}.partial")
+        read = {place: users for place, users in readers.items() if users}
+        fresh.write_text(json.dumps({"read": read, "write": writers}))
+        fresh.replace(path)
+
+
+def _lives(user: dict[str, Any]) -> bool:
+    return birth(int(user["pid"])) is not None
 
 
 # ---- one stage, in a fork

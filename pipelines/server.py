@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 from chainrule import processes
@@ -58,12 +59,17 @@ def at_hand(schedules: bool = False) -> None:
         process.kill()
         process.wait()
         raise
-    _servers.append(process)
+    threading.Thread(target=_end_with, args=(process,), name="prefect-server", daemon=True).start()
     os.environ["PREFECT_API_URL"] = address
     refresh_global_settings_context()
 
 
-_servers: list[subprocess.Popen[bytes]] = []
+def _end_with(process: subprocess.Popen[bytes]) -> None:
+    """End this process as soon as the temporary server has: Prefect would ask for minutes, of what cannot come back."""
+    process.wait()
+    said = "Prefect's temporary server ended early; what is done is kept, start the flow again"
+    print(said, file=sys.stderr, flush=True)
+    os._exit(GoneError.exit_code)  # every process of the flow ends with it
 
 
 def _check(address: str) -> None:

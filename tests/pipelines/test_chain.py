@@ -224,6 +224,20 @@ def test_a_killed_flow_takes_its_temporary_server_along(fresh: Path, flow: Start
     nothing_is_left(fresh)
 
 
+def test_a_flow_ends_with_its_temporary_server_and_the_next_one_finishes(fresh: Path, flow: Start) -> None:
+    change(fresh)
+    order(fresh, "first@digits", "wait")
+    run = flow(fresh, PREFECT_API_URL="")
+    run.waits_for("> python quick.py first digits")
+    (server,) = [process for process in below(fresh) if "pipelines.server" in process.cmdline()]
+    server.kill()
+    assert run.popen.wait(timeout=30) == 1
+    assert "temporary server ended early" in run.output()
+    nothing_is_left(fresh)
+    (fresh / "control" / "go").touch()
+    assert flow(fresh, PREFECT_API_URL="").code() == 0
+
+
 def test_cancelling_in_prefect_ends_the_flow(fresh: Path, flow: Start, prefect_url: str) -> None:
     change(fresh)
     order(fresh, "first@digits", "child\nwait")
