@@ -2,17 +2,23 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 
 @pytest.mark.parametrize(
-    ("command", "missing"), [("models", "mlflow"), ("promote digits", "psutil"), ("serve", "uvicorn")]
+    ("command", "missing"), [("models", "mlflow"), ("promote digits", "mlflow"), ("serve", "uvicorn")]
 )
-def test_a_package_that_is_not_installed_is_named_with_the_remedy(command: str, missing: str) -> None:
+def test_a_package_that_is_not_installed_is_named_with_the_remedy(tmp_path: Path, command: str, missing: str) -> None:
+    (tmp_path / "mlflow.db").touch()
     program = f"import sys; sys.modules[{missing!r}] = None; from chainrule.cli import main; sys.exit(main())"
     found = subprocess.run(
-        [sys.executable, "-c", program, *command.split()], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program, *command.split(), "--root", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert found.returncode == 1
     assert "Traceback" not in found.stderr

@@ -14,7 +14,7 @@ def test_a_registered_model_is_rebuilt_byte_for_byte(built: Path, tmp_path: Path
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "Running stage 'finetune@mine'" in done.stdout
     assert "mine version 1 is reproduced" in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("chainrule-reproduce*")) == []
 
 
 def test_the_state_of_a_chain_that_was_just_built(built: Path) -> None:

@@ -127,8 +127,8 @@ def test_a_model_keeps_itself_fresh(first: Path, retrain: Retrain) -> None:
 
 def test_a_worse_model_is_refused_with_the_reason(first: Path, retrain: Retrain) -> None:
     before = promotion.served_version(first, "mine")
-    # Labels that are the wrong way round.
-    offer(first, seed=3, count=60, brightness={"dark": 235, "light": 20})
+    # Labels that are the wrong way round: too few to be the rule among the test rows, enough to turn the model.
+    offer(first, seed=3, count=70, brightness={"dark": 255, "light": 0})
     state = retrain()
     assert state.is_completed(), state.message
     decided = last(first)

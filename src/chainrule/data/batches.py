@@ -138,9 +138,9 @@ def key_of(name: str, patterns: Mapping[str, str]) -> str | None:
 def read(batch: Path, read_rows: Read, options: Mapping[str, Any]) -> "pd.DataFrame":
     """Return the raw rows of a batch, in the order of its files, named apart from all others.
 
-    read_rows: `read` of a source plug-in; options: its options beside the path. The batch's name stands before every
-    `id` and `origin`, and before a `group` that is a row's own; one that means something (a person) is left as it is.
-    Raises DataError as the plug-in does, and for a batch without rows.
+    read_rows: `read` of a source plug-in; options: its options beside the path. The digest of its content stands before
+    every `id`, and before a `group` that is a row's own; one that means something (a person) is left as it is. Raises
+    DataError as the plug-in does, and for a batch without rows.
     """
     import pandas as pd
 
@@ -149,7 +149,9 @@ def read(batch: Path, read_rows: Read, options: Mapping[str, Any]) -> "pd.DataFr
     for piece, chosen in pieces(batch / FILES, options).items():
         rows = read_rows(batch / FILES, **chosen)
         left_out |= {key: left_out.get(key, 0) + count for key, count in rows.attrs.items()}
-        before = f"{batch.name}/{piece}/" if piece else f"{batch.name}/"
+        # Not the time: the split of a row must not depend on when it came.
+        digest = batch.name.rpartition("-")[2]
+        before = f"{digest}/{piece}/" if piece else f"{digest}/"
         own = [is_own(group, row) for group, row in zip(rows["group"], rows["id"], strict=True)]
         rows["group"] = rows["group"].mask(pd.Series(own, index=rows.index), before + rows["group"])
         frames.append(rows.assign(id=before + rows["id"], origin=f"{batch.name}/" + rows["origin"]))
