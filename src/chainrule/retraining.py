@@ -209,15 +209,49 @@ def triggers(
 
 
 def compare(root: Path, recipe: str, block: Mapping[str, Any], champion: Champion) -> dict[str, Any]:
-    """Return how the exported model and the champion compare on the current test rows (`contest.compare`)."""
-    return contest.compare(
-        read_rows(root / "data" / "split" / recipe / "test.parquet"),
+    """Return how the exported model and the champion compare on the current test rows (`contest.compare`).
+
+    "left_out": rows that are not compared on because the champion was trained on a row of their group. New rows can tie
+    rows that were trained on to ones that are tested, and the split then tests them all; None if it is not known which.
+    """
+    rows = read_rows(root / "data" / "split" / recipe / "test.parquet")
+    seen = _trained_on(root, recipe, champion)
+    fair = rows if seen is None else rows[~rows["group"].isin(rows["group"][rows["id"].isin(seen)])]
+    found = contest.compare(
+        fair.reset_index(drop=True),
         exported(root, recipe).folder,
         champion.folder,
         margin=section(dict(block), "retrain", Retrain).margin,
         resamples=section(dict(block), "evaluate", Evaluate).resamples,
         seed=int(block["seed"]),
     )
+    return found | {"left_out": None if seen is None else len(rows) - len(fair)}
+
+
+def _trained_on(root: Path, recipe: str, champion: Champion) -> set[str] | None:
+    """Return the ids of rows that the champion was trained or chosen on, from the split that its run names.
+
+    None if the run names none, or DVC's cache does not have it.
+    """
+    import pandas as pd
+    from dvc.repo import Repo
+
+    run_id = read_json(champion.folder.parent / "version.json")["run_id"]
+    with _speaking(root) as client:
+        split = client.get_run(run_id).data.tags.get(f"dvc.data/split/{recipe}")
+    with Repo(str(root)) as repo:
+        cache = Path(repo.cache.local.path)
+    if split is None or not _cached(cache, split).is_file():
+        return None
+    listed = {item["relpath"]: item["md5"] for item in read_json(_cached(cache, split))}
+    files = [_cached(cache, listed[f"{part}.parquet"]) for part in ("train", "validation")]
+    if not all(file.is_file() for file in files):
+        return None
+    return {row for file in files for row in pd.read_parquet(file, columns=["id"])["id"]}
+
+
+def _cached(cache: Path, digest: str) -> Path:
+    return cache / digest[:2] / digest[2:]
 
 
 def exported(root: Path, recipe: str) -> bundle.Bundle:
@@ -229,12 +263,16 @@ def verdict(found: Mapping[str, Any], champion: int) -> str:
     """Return the outcome of a comparison as a sentence."""
     difference = found["difference"]
     judged = "not worse than" if found["not_worse"] else "may be worse than"
-    refused = {who: count for who, count in found["refused"].items() if count}
-    more = "".join(f"; the {who} takes {count:,} of the rows not at all" for who, count in refused.items())
-    return (
+    notes = [f"the {who} takes {count:,} of the rows not at all" for who, count in found["refused"].items() if count]
+    if found["left_out"] is None:
+        notes.append("which rows the champion was trained on is not known")
+    elif found["left_out"]:
+        notes.append(f"{found['left_out']:,} more left out, the champion was trained on rows of their groups")
+    said = (
         f"{judged} version {champion} on {found['rows']:,} test rows: accuracy {difference['value']:+.4f} "
-        f"({difference['low']:+.4f} to {difference['high']:+.4f}), margin {found['margin']:g}{more}"
+        f"({difference['low']:+.4f} to {difference['high']:+.4f}), margin {found['margin']:g}"
     )
+    return "; ".join([said, *notes])
 
 
 def refused_before(root: Path, recipe: str, challenger: int, champion: int) -> str | None:

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
+import yaml
 
 import retrain_project
 from chainrule import decisions, locks, promotion, retraining, sending
@@ -142,6 +144,24 @@ def test_a_worse_model_is_refused_with_the_reason(first: Path, retrain: Retrain)
     shutil.rmtree(first / "data" / "accepted" / "mine" / decided["batch"])
     state = retrain(force=True)
     assert f"the model is the same as version {before}, the champion" in state.message
+
+
+def test_rows_that_the_champion_was_trained_on_are_not_compared_on(first: Path, retrain: Retrain) -> None:
+    place = first / "data" / "split" / "mine"
+    tested = (place / "test.parquet").read_bytes()
+    block = yaml.safe_load((first / "params.yaml").read_text())["recipes"]["mine"]
+    champion = retraining.champion(first, "mine", print)
+    assert champion is not None
+    before = retraining.compare(first, "mine", block, champion)
+    assert before["left_out"] == 0
+    moved = pd.read_parquet(place / "train.parquet").head(7)  # as when new rows tie them to tested ones
+    try:
+        pd.concat([pd.read_parquet(place / "test.parquet"), moved]).to_parquet(place / "test.parquet")
+        after = retraining.compare(first, "mine", block, champion)
+    finally:
+        (place / "test.parquet").write_bytes(tested)
+    assert after == before | {"left_out": 7}
+    assert "7 more left out" in retraining.verdict(after, champion.number)
 
 
 def test_an_old_champion_is_retrained_and_an_unchanged_model_is_not_promoted(first: Path, retrain: Retrain) -> None:
