@@ -142,8 +142,9 @@ def lent_cores(name: str) -> Iterator[int]:
         # One process at a time collects cores, so that two cannot hold half each and wait for ever.
         with ExitStack() as queue:
             while not _take(folder / "queue.lock", queue):
-                say()
                 time.sleep(POLL_SECONDS)
+                if locks.is_held(folder / "queue.lock"):  # by one that waits, not one that just passes
+                    say()
             taken: set[Path] = set()
             while len(taken) < wanted:
                 for core in cores:
