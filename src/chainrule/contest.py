@@ -1,6 +1,5 @@
 """Champion against challenger, each as it is served, on the same test rows."""
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from chainrule import plugins, processes
 from chainrule.errors import ChainruleError, DataError
 from chainrule.evaluation.comparison import paired_comparison
-from chainrule.serving import batching, runtime
+from chainrule.serving import batching, plain, runtime
 from chainrule.serving import bundle as bundles
 from chainrule.serving.limits import Limits
 
@@ -54,19 +53,11 @@ def predictions(folder: Path, rows: "pd.DataFrame") -> np.ndarray:
     bundle = bundles.read(folder, folder.name, "")
     limits = Limits()
     session = runtime.open_session(bundle, None, "cpu", processes.available_cores(), limits)
-    service = importlib.import_module(f"chainrule.tasks.{bundle.signature['task']}.service")
     column = plugins.load(f"tasks.{bundle.signature['task']}", "rows").INPUT
-    tokenizer = None
-    if bundle.tokenizer is not None:
-        from tokenizers import Tokenizer
-
-        tokenizer = Tokenizer.from_str(bundle.tokenizer)
     inputs: dict[int, batching.Arrays] = {}
     for place, content in enumerate(rows[column]):
         try:
-            inputs[place] = service.prepare(
-                content, bundle.signature, tokenizer, pixels=limits.pixels, characters=limits.characters
-            )
+            inputs[place] = plain.prepare(bundle, content, limits)
         except DataError:
             continue  # as the server would refuse it; counted
     found = np.full(len(rows), REFUSED, dtype=object)

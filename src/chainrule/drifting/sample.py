@@ -13,7 +13,9 @@ from chainrule import plugins
 from chainrule.drifting import features
 from chainrule.drifting.features import Inputs
 from chainrule.errors import DataError
+from chainrule.evaluation.calibration import softmax
 from chainrule.serving import bundle as bundles
+from chainrule.serving import plain
 from chainrule.serving.limits import Limits
 from chainrule.tasks.table import TASKS
 
@@ -68,16 +70,12 @@ def rows_sample(bundle_folder: Path, rows: "pd.DataFrame", most: int = MOST_ROWS
         given = rows["group"].to_numpy()
         groups = np.where(rows["group"].isna(), ids, given).astype(str)
     kept = chosen(ids if groups is None else groups, most)
-    face = importlib.import_module(f"chainrule.tasks.{task}.service")
     tokenizer = _tokenizer(bundle)
     limits = Limits()
     encoded = []
     for index in kept:
         try:
-            content = rows[column].iloc[index]
-            encoded.append(
-                face.prepare(content, bundle.signature, tokenizer, pixels=limits.pixels, characters=limits.characters)
-            )
+            encoded.append(plain.prepare(bundle, rows[column].iloc[index], limits))
         except DataError as error:
             raise DataError(f"row {ids[index]}: {error}") from None
     labels = None
@@ -135,8 +133,7 @@ def _sample(
     outputs = features.run(bundles.graph_bytes(bundle, "fp32"), path, rows, bundle.signature)
     measure = importlib.import_module(f"chainrule.drifting.{bundle.signature['modality']}").measure
     numbers, vectors, words = measure(rows, tokenizer)
-    powers = np.exp(outputs.logits - outputs.logits.max(axis=1, keepdims=True))
-    confidence = (powers / powers.sum(axis=1, keepdims=True)).max(axis=1)
+    confidence = softmax(outputs.logits, 1.0).max(axis=1)
     predictions = np.array(bundle.labels)[outputs.logits.argmax(axis=1)]
     named = {} if labels is None else {"labels": labels}
     notes = ("the graph shows no layer before its logits: they stand for the features",)
@@ -163,6 +160,4 @@ def _tokenizer(bundle: bundles.Bundle) -> Any:
         if bundle.signature["modality"] == "text":
             raise DataError(f"{bundle.folder}: has no tokenizer.json; export it again")
         return None
-    from tokenizers import Tokenizer
-
-    return Tokenizer.from_str(bundle.tokenizer)
+    return plain.tokenizer(bundle.tokenizer)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.errors import ChainruleError
-from chainrule.serving import bundle
+from chainrule.serving import bundle, plain
 from chainrule.serving.bundle import Bundle
+from chainrule.serving.limits import Limits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,18 +103,11 @@ def _probabilities(content: Bundle, rows: "pd.DataFrame") -> np.ndarray:
 
     from chainrule import plugins, trial
 
-    task = content.signature["task"]
-    service, column = plugins.load(f"tasks.{task}", "service"), plugins.load(f"tasks.{task}", "rows").INPUT
-    tokenizer = None
-    if content.tokenizer is not None:
-        from tokenizers import Tokenizer
-
-        tokenizer = Tokenizer.from_str(content.tokenizer)
+    column = plugins.load(f"tasks.{content.signature['task']}", "rows").INPUT
     graph = bundle.graph_bytes(content, "fp32")
     session: Any = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    limits = {"pixels": 2**62, "characters": 2**62}  # the rows were cleaned: no size is a danger
-    prepared = (service.prepare(row, content.signature, tokenizer, **limits) for row in rows[column])
-    found = [trial.run(content, session, inputs) for inputs in prepared]
+    limits = Limits(pixels=2**62, characters=2**62)  # the rows were cleaned: no size is a danger
+    found = [trial.run(content, session, plain.prepare(content, row, limits)) for row in rows[column]]
     if not found:
         raise ChainruleError("there are no validation rows to compare answers on")
     return np.concatenate(found)

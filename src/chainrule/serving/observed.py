@@ -22,6 +22,7 @@ import numpy as np
 import orjson
 
 from chainrule.errors import DataError
+from chainrule.evaluation.calibration import softmax
 
 if TYPE_CHECKING:
     from chainrule.serving.batching import Answer, Arrays
@@ -216,8 +217,7 @@ def read(root: Path, model: str, newest: int) -> tuple[list[Row], int]:
 
 
 def _line(item: _Item) -> bytes:
-    powers = np.exp(item.logits.astype(np.float64) - item.logits.max())
-    chances = powers / powers.sum()
+    chances = softmax(item.logits[None], 1.0)[0]
     said: dict[str, Any] = {
         "time": item.time.isoformat(timespec="milliseconds"),
         "version": item.version,

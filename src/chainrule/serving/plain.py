@@ -23,9 +23,9 @@ def face(bundle: Bundle) -> Any:
 
 def prepare(bundle: Bundle, content: bytes | str, limits: Limits) -> "dict[str, np.ndarray]":
     """Return the graph's input for an image file or a text. Raises ChainruleError if the task cannot take it."""
-    tokenizer = None if bundle.tokenizer is None else _tokenizer(bundle.tokenizer)
+    words = None if bundle.tokenizer is None else tokenizer(bundle.tokenizer)
     inputs: dict[str, np.ndarray] = face(bundle).prepare(
-        content, bundle.signature, tokenizer, pixels=limits.pixels, characters=limits.characters
+        content, bundle.signature, words, pixels=limits.pixels, characters=limits.characters
     )
     return inputs
 
@@ -39,7 +39,8 @@ def warm(bundle: Bundle, limits: Limits) -> None:
 
 
 @functools.lru_cache(maxsize=8)
-def _tokenizer(content: str) -> "Tokenizer":
+def tokenizer(content: str) -> "Tokenizer":
+    """Return the tokenizer of a bundle's tokenizer.json; the same one for the same content."""
     from tokenizers import Tokenizer
 
     return Tokenizer.from_str(content)
