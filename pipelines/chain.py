@@ -18,6 +18,9 @@ from typing import Any
 
 if __name__ == "__main__":
     # Before Prefect is imported: meanwhile DVC makes its plan.
+    from pipelines import quick
+
+    quick.start()
     from pipelines.command import main
 
     sys.exit(main())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chainrule.errors import ChainruleError
-from pipelines import runs, server
+from pipelines import quick, runs, server
 from pipelines.budget import cores_for
 from pipelines.runner import Runner
 
@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(runner: Runner, arguments: argparse.Namespace, cores: int) -> int:
     from pipelines import chain
 
+    quick.started()
     plan = runner.plan()
     runs.send_what_waits(runner.root)
     if not plan.stages:

@@ -10,7 +10,6 @@ the flow, whose end of the socket closes however the flow dies, and takes the st
 A line of JSON each. Exit codes of a fork are those of the stage, or UNCHANGED, BUSY.
 """
 
-import gc
 import json
 import logging
 import os
@@ -27,6 +26,7 @@ from typing import Any
 from chainrule import processes
 from chainrule.errors import ChainruleError
 from chainrule.journal import birth
+from pipelines import quick
 
 UNCHANGED = 64
 BUSY = 75
@@ -170,7 +170,7 @@ def _fork(root: Path, request: dict[str, Any], output: int, keep_out: list[socke
         for item in keep_out:
             item.close()
         os.environ.update(request["environment"])
-        gc.disable()  # a fork that ends soon: collecting costs more than it frees
+        quick.start()  # and it ends soon
         code = reproduce(root, request["address"], request["force"])
     except BaseException:  # the fork must not go on as a second runner, whatever it is
         logging.getLogger("dvc").exception("%s", request["address"])
@@ -245,6 +245,7 @@ def say(flow: socket.socket, message: dict[str, Any]) -> None:
 
 def main() -> None:
     """`python -m pipelines.dvc_runner DESCRIPTOR force|stale [RECIPE...]`, started by `pipelines.runner`."""
+    quick.start()
     flow = socket.socket(fileno=int(sys.argv[1]))
     logging.getLogger("dvc.repo.scm_context").setLevel(logging.WARNING)  # what to tell git, after every stage
     root = Path.cwd()
@@ -253,7 +254,7 @@ def main() -> None:
     except ChainruleError as error:
         say(flow, {"refusal": str(error), "code": error.exit_code})
         return
-    gc.freeze()
+    quick.started()
     serve(root, flow)
 
 

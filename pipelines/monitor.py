@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import locks, processes
-from chainrule.errors import ChainruleError, ParamsError
-from pipelines import server
+from chainrule.errors import ChainruleError
+from pipelines import quick, server
 
 if __name__ == "__main__":
+    quick.start()
     server.set_defaults()
 
 from prefect import flow, get_run_logger
@@ -25,7 +26,6 @@ from prefect.states import Completed, Failed
 from chainrule import drift, tracking
 from chainrule.drifting import monitoring
 from chainrule.drifting.sample import MOST_ROWS
-from chainrule.params import check
 from chainrule.params.file import recipe_block
 from pipelines import schedule
 from pipelines.schedule import GRACE_MINUTES
@@ -109,44 +109,18 @@ def parser() -> argparse.ArgumentParser:
         help="newest rows to compare, at most (default: %(default)s)",
     )
     words.add_argument("--again", action="store_true", help="count the rows of the last look too")
-    words.add_argument("--cron", help='stay, and look on this schedule, such as "0 * * * *"')
-    words.add_argument("--timezone", help="of the schedule, such as Europe/Berlin (default: UTC)")
-    words.add_argument(
-        "--grace", type=float, default=GRACE_MINUTES, metavar="MINUTES",
-        help=f"skip a scheduled look that starts later than this (default: {GRACE_MINUTES})",
-    )  # fmt: skip
+    schedule.add_options(words, "look")
     return words
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; a mistake of the user's is one line on stderr."""
-    arguments = parser().parse_args(argv)
-    settings = {
-        "recipe": arguments.recipe,
-        "rows": arguments.rows,
-        "again": arguments.again,
-        "grace_minutes": arguments.grace,
-    }
-    try:
-        if arguments.rows < 1:
-            raise ParamsError("--rows must be 1 or more")
-        check.check(Path.cwd())
-        recipe_block(Path.cwd(), arguments.recipe)
-        server.at_hand(schedules=arguments.cron is not None)
-        if arguments.cron is not None:
-            schedule.serve(monitor, f"{arguments.recipe}-monitor", arguments.cron, arguments.timezone, settings)
-            return 0
-        state = monitor(**settings, return_state=True)
-    except ChainruleError as error:
-        print(f"monitor: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("monitor: interrupted", file=sys.stderr)
-        return 130
-    print(f"monitor: {state.message}", file=sys.stdout if state.is_completed() else sys.stderr)
-    if not state.is_completed():
-        return 1
-    return 4 if state.name == DRIFT else 0
+    words = parser()
+    options = words.parse_args(argv)
+    if options.rows < 1:
+        words.error("--rows must be 1 or more")
+    parameters = {"rows": options.rows, "again": options.again}
+    return schedule.main(monitor, options, f"{options.recipe}-monitor", parameters, {DRIFT: 4})
 
 
 if __name__ == "__main__":

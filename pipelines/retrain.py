@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chainrule import locks, processes
 from chainrule.errors import ChainruleError
-from pipelines import server
+from pipelines import quick, server
 
 if __name__ == "__main__":
+    quick.start()
     server.set_defaults()
 
 from prefect import flow, get_run_logger, task
@@ -337,42 +338,15 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument(
         "--new-class", action="append", default=[], metavar="LABEL", help="take in rows of a class that is new"
     )
-    words.add_argument("--cron", help='stay, and retrain on this schedule, such as "0 3 * * *"')
-    words.add_argument("--timezone", help="of the schedule, such as Europe/Berlin (default: UTC)")
-    words.add_argument(
-        "--grace", type=float, default=GRACE_MINUTES, metavar="MINUTES",
-        help=f"skip a scheduled run that starts later than this (default: {GRACE_MINUTES})",
-    )  # fmt: skip
+    schedule.add_options(words, "retrain")
     return words
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; a mistake of the user's is one line on stderr."""
-    arguments = parser().parse_args(argv)
-    settings = {
-        "recipe": arguments.recipe,
-        "force": arguments.force,
-        "commit": arguments.commit,
-        "new_classes": arguments.new_class or None,
-        "grace_minutes": arguments.grace,
-    }
-    try:
-        root = Path.cwd()
-        check.check(root)
-        recipe_block(root, arguments.recipe)
-        server.at_hand(schedules=arguments.cron is not None)
-        if arguments.cron is not None:
-            schedule.serve(retrain, f"{arguments.recipe}-schedule", arguments.cron, arguments.timezone, settings)
-            return 0
-        state = retrain(**settings, return_state=True)
-    except ChainruleError as error:
-        print(f"retrain: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("retrain: interrupted", file=sys.stderr)
-        return 130
-    print(f"retrain: {state.message}", file=sys.stdout if state.is_completed() else sys.stderr)
-    return 0 if state.is_completed() else 1
+    options = parser().parse_args(argv)
+    parameters = {"force": options.force, "commit": options.commit, "new_classes": options.new_class or None}
+    return schedule.main(retrain, options, f"{options.recipe}-schedule", parameters)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,31 @@
-"""Flows on a schedule: served by a process that stays, one run at a time; a run that starts too late is skipped."""
+"""Flows from the command line, once or on a schedule: one run at a time; a run that starts too late is skipped."""
 
-from datetime import UTC, datetime
+import argparse
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
+from prefect.runtime import deployment
 from prefect.states import Completed, State
 
-from chainrule.errors import ParamsError
+from chainrule.errors import ChainruleError, ParamsError
+from chainrule.params import check
+from chainrule.params.file import recipe_block
+from pipelines import quick, server
 
 GRACE_MINUTES = 15
 """A scheduled run that starts later than this is skipped: the next one takes in what it would have."""
@@ -16,18 +34,83 @@ GRACE_MINUTES = 15
 def skipped(what: str, grace_minutes: float) -> State | None:
     """Return the state to end in for a scheduled run that starts too late; None for any other run.
 
-    After a pause Prefect starts every run that was missed, the oldest first.
+    After a pause Prefect starts every run that was missed, the oldest first, a process each. The first of them ends all
+    others that are too late and still wait: what is due next does not have to wait for them.
     """
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if run is None or not run.auto_scheduled or run.expected_start_time is None:
         return None
-    late = float((datetime.now(UTC) - run.expected_start_time).total_seconds()) / 60
-    if late <= grace_minutes:
+    now = datetime.now(UTC)
+    if now - run.expected_start_time <= timedelta(minutes=grace_minutes):
         return None
-    return Completed(
-        name="Skipped", message=f"{what}: {late:.0f} minutes late, {grace_minutes:g} allowed; not made up for"
+    if deployment.id:
+        _skip_waiting(deployment.id, what, now, grace_minutes)
+    return _skipped(what, now - run.expected_start_time, grace_minutes)
+
+
+def _skip_waiting(deployment_id: str, what: str, now: datetime, grace_minutes: float) -> None:
+    too_late = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=[UUID(deployment_id)]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        expected_start_time=FlowRunFilterExpectedStartTime(before_=now - timedelta(minutes=grace_minutes)),
     )
+    with get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(flow_run_filter=too_late):
+            if run.auto_scheduled and run.expected_start_time is not None:
+                client.set_flow_run_state(run.id, _skipped(what, now - run.expected_start_time, grace_minutes))
+
+
+def _skipped(what: str, late: timedelta, grace_minutes: float) -> State:
+    minutes = late.total_seconds() / 60
+    message = f"{what}: {minutes:.0f} minutes late, {grace_minutes:g} allowed; not made up for"
+    return Completed(name="Skipped", message=message)
+
+
+def add_options(words: argparse.ArgumentParser, verb: str) -> None:
+    """Add the options that say when a flow runs; `verb` is what it does."""
+    words.add_argument("--cron", help=f'stay, and {verb} on this schedule, such as "0 3 * * *"')
+    words.add_argument("--timezone", help="of the schedule, such as Europe/Berlin (default: UTC)")
+    words.add_argument(
+        "--grace", type=float, default=GRACE_MINUTES, metavar="MINUTES",
+        help=f"skip a scheduled run that starts later than this (default: {GRACE_MINUTES})",
+    )  # fmt: skip
+
+
+def main(
+    flow: Flow[..., Any],
+    options: argparse.Namespace,
+    name: str,
+    parameters: dict[str, Any],
+    codes: Mapping[str, int] | None = None,
+) -> int:
+    """Run a recipe's flow on the project in the current directory, as `add_options` has it; return the exit code.
+
+    options: parsed, with the recipe; name: of the deployment that a schedule makes; parameters: of the flow, beside
+    recipe and grace_minutes; codes: name of a completed run's state -> exit code, where it is not 0. A mistake of the
+    user's is one line on stderr.
+    """
+    quick.started()
+    parameters = {"recipe": options.recipe, "grace_minutes": options.grace, **parameters}
+    try:
+        check.check(Path.cwd())
+        recipe_block(Path.cwd(), options.recipe)
+        server.at_hand(schedules=options.cron is not None)
+        if options.cron is not None:
+            serve(flow, name, options.cron, options.timezone, parameters)
+            return 0
+        state = flow(**parameters, return_state=True)
+    except ChainruleError as error:
+        print(f"{flow.name}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"{flow.name}: interrupted", file=sys.stderr)
+        return 130
+    if not state.is_completed():
+        print(f"{flow.name}: {state.message}", file=sys.stderr)
+        return 1
+    print(f"{flow.name}: {state.message}")
+    return (codes or {}).get(state.name, 0)
 
 
 def serve(flow: Flow[..., Any], name: str, cron: str, timezone: str | None, parameters: dict[str, Any]) -> None:

@@ -9,9 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from chainrule import processes
 from chainrule.errors import ChainruleError
+from pipelines import quick
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 START_SECONDS = 90.0
 QUIET = {
@@ -98,8 +103,17 @@ def _wait_until_ready(process: subprocess.Popen[bytes], address: str) -> None:
     raise ChainruleError(f"Prefect's temporary server did not start; {remedy}")
 
 
+def _app() -> "FastAPI":
+    from prefect.server.api.server import create_app
+
+    app: FastAPI = create_app()
+    quick.started()
+    return app
+
+
 def main() -> None:
     """`python -m pipelines.server DESCRIPTOR [schedules]`: Prefect's API on a socket that already listens."""
+    quick.start()
     processes.end_with_parent()
     processes.die_with_starters()
     import uvicorn
@@ -107,8 +121,7 @@ def main() -> None:
     os.environ["PREFECT__SERVER_FINAL"] = "1"
     if sys.argv[2:] != ["schedules"]:
         os.environ["PREFECT__SERVER_EPHEMERAL"] = "1"  # as Prefect starts its own: without services
-    app = "prefect.server.api.server:create_app"
-    uvicorn.run(app, factory=True, fd=int(sys.argv[1]), log_level="error", lifespan="on")
+    uvicorn.run(_app, factory=True, fd=int(sys.argv[1]), log_level="error", lifespan="on")
 
 
 if __name__ == "__main__":

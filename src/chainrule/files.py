@@ -1,5 +1,6 @@
-"""Read and write what passes between stages: Parquet rows and JSON, with the same bytes for the same content."""
+"""What passes between stages: Parquet rows and JSON, with the same bytes for the same content, and hashes of files."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,3 +46,9 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}); delete it and run `dvc repro`") from None
+
+
+def sha256(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

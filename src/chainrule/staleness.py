@@ -1,6 +1,6 @@
 """What DVC would run again, and why, in words."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,11 @@ def look(root: Path) -> dict[str, list[Stage]]:
     Raises ChainruleError if there is no DVC project, dvc.yaml or dvc.lock cannot be read, or another process keeps
     DVC's lock for seconds.
     """
-    try:
-        from dvc.exceptions import DvcException
-        from dvc.lock import LockError
-        from dvc.repo import Repo
-    except ImportError as error:
-        raise ChainruleError(f"{error.name} is not installed: `pip install chainrule[train]`") from None
+    import networkx  # type: ignore[import-untyped, unused-ignore]
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+
     try:
         # With the lock, for DVC does not write dvc.lock in one step.
         with Repo(str(root)) as repo, repo.lock:
@@ -50,7 +49,7 @@ def look(root: Path) -> dict[str, list[Stage]]:
             made = {out.fs_path for stage in stages for out in stage.outs}
             found = {named(stage): _why(root, stage, made) for stage in stages}
             stale = [stage for stage in stages if found[named(stage)]]
-            behind = {named(after) for stage in stale for after in reach(stage, graph.predecessors)}
+            behind = {named(after) for stage in stale for after in networkx.ancestors(graph, stage)}
     except LockError:
         raise ChainruleError("another process has kept DVC's lock for seconds; try again when it is done") from None
     except DvcException as error:
@@ -69,17 +68,6 @@ def look(root: Path) -> dict[str, list[Stage]]:
 def named(stage: Any) -> str:
     """The name of a DVC stage, `finetune@digits`, wherever this process stands; empty for data without a stage."""
     return getattr(stage, "name", "")
-
-
-def reach(start: Any, step: Callable[[Any], Iterable[Any]]) -> list[Any]:
-    """All that can be come to from `start`, itself not among it, by single steps."""
-    found: list[Any] = []
-    left = [start]
-    while left:
-        fresh = [one for one in step(left.pop()) if one not in found]
-        found += fresh
-        left += fresh
-    return found
 
 
 def _place(address: str) -> int:

@@ -29,7 +29,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from chainrule import locks
+from chainrule import dvc_lock, locks
+from chainrule.files import sha256
 from chainrule.journal import (
     birth,
     discard,
@@ -124,8 +125,7 @@ def _digest(path: Path) -> str:
         inside = sorted(item for item in path.rglob("*") if item.is_file())
         listing = "".join(f"{item.relative_to(path).as_posix()} {_digest(item)}\n" for item in inside)
         return hashlib.sha256(listing.encode()).hexdigest()
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(path)
 
 
 @contextmanager
@@ -290,20 +290,10 @@ def lock_hashes(root: Path, recipe: str, stage: str) -> dict[str, str]:
     what the last stage wrote is known by the sha256 of its model instead. Code is left out, the commit
     stands for it.
     """
-    import yaml
-
-    path = root / "dvc.lock"
-    if not path.exists():
-        return {}
-    text, before_that = path.read_text(), None
-    while text != before_that:
-        # Another recipe's dvc may be writing it, and does not do so in one step.
-        time.sleep(0.02)
-        text, before_that = path.read_text(), text
-    lock = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - both are safe
+    lock = dvc_lock.read(root)
     found: dict[str, str] = {}
     for before in CHAIN[: CHAIN.index(stage)] if stage in CHAIN else ():
-        entry = lock.get("stages", {}).get(f"{before}@{recipe}", {})
+        entry = lock.get(f"{before}@{recipe}", {})
         for item in [*entry.get("deps", []), *entry.get("outs", [])]:
             value = item.get("md5") or item.get(item.get("hash", ""))
             if value and not item["path"].startswith(("src/", "pipelines/")):

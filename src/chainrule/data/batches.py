@@ -5,7 +5,6 @@ data/accepted/<recipe>/README.md               for whoever finds the folder
                        <batch>/files/          the files, exactly as they came
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +12,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from chainrule import dvc_lock
 from chainrule.errors import DataError
-from chainrule.files import read_json
+from chainrule.files import read_json, sha256
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,13 +53,7 @@ def prepare(root: Path, recipe: str) -> Path:
 
 def _recorded_files(root: Path, recipe: str) -> int:
     """Return how many files dvc.lock says that the folder holds; the README is one."""
-    import yaml
-
-    lock = root / "dvc.lock"
-    if not lock.is_file():
-        return 0
-    content = yaml.load(lock.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - both are safe
-    outs = content.get("stages", {}).get(f"accept@{recipe}", {}).get("outs", [])
+    outs = dvc_lock.read(root).get(f"accept@{recipe}", {}).get("outs", [])
     return max((int(out.get("nfiles", 0)) for out in outs), default=0)
 
 
@@ -101,12 +95,6 @@ def files_below(folder: Path) -> Iterator[Path]:
     for here, folders, found in os.walk(folder):
         folders.sort()
         yield from (Path(here) / name for name in sorted(found))
-
-
-def sha256(path: Path) -> str:
-    """Return the sha256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 Read = Callable[..., "pd.DataFrame"]

@@ -15,7 +15,7 @@ import yaml
 
 from chainrule.errors import ChainruleError, DataError
 from chainrule.reproduction.origin import Origin
-from chainrule.staleness import named, reach
+from chainrule.staleness import named
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,13 @@ def _as_at_home(home: Any) -> dict[str, Any]:
 
 def _inputs(repo: Any, origin: Origin) -> list[Input]:
     """What the chain up to the export reads without making it, sources first."""
+    import networkx  # type: ignore[import-untyped, unused-ignore]
     from dvc.dependency.param import ParamsDependency
 
     last = next((stage for stage in repo.index.stages if named(stage) == f"export@{origin.recipe}"), None)
     if last is None:
         raise ChainruleError(f"commit {origin.commit[:12]}: its dvc.yaml has no stage export@{origin.recipe}")
-    stages = [stage for stage in (last, *reach(last, repo.index.graph.successors)) if stage.cmd]
+    stages = [stage for stage in (last, *networkx.descendants(repo.index.graph, last)) if stage.cmd]
     made = [Path(out.fs_path) for stage in stages for out in stage.outs]
     found: dict[str, Input] = {}
     for stage in stages:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule import registry
+from chainrule import dvc_lock, registry
 from chainrule.errors import ChainruleError
 from chainrule.registry import Version
 from chainrule.sending import flatten, key_for
@@ -88,14 +88,10 @@ def recorded_in(root: Path, origin: Origin, bundle: Path) -> str | None:
     For a version trained before its changes were committed, as one does: edit, `dvc repro`, look at it, commit.
     bundle: the registered files. None if there is no such commit.
     """
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     wanted = directory_hash(bundle)
     listed = _git(root, "log", "--all", f"--max-count={MOST_COMMITS}", "--format=%H", "--", "dvc.lock")
     for commit in listed.stdout.decode().split():
-        content = yaml.load(_show(root, commit, "dvc.lock") or b"", Loader=loader)  # noqa: S506 - both are safe
-        stages = (content or {}).get("stages", {})
+        stages = dvc_lock.parse(_show(root, commit, "dvc.lock") or b"")
         outs = {item.get("md5") for item in stages.get(f"export@{origin.recipe}", {}).get("outs", [])}
         if wanted in outs and _same_data(origin, stages) and _same_code(root, commit, origin.recipe, stages):
             return commit

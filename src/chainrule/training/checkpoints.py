@@ -16,6 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from chainrule.files import sha256
+
 
 def checkpoint_path(folder: Path, settings: Any, inputs: list[Path]) -> Path:
     """Return where the training of these settings on these inputs keeps its checkpoint; remove all others in `folder`.
@@ -26,21 +28,16 @@ def checkpoint_path(folder: Path, settings: Any, inputs: list[Path]) -> Path:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(f"torch {torch.__version__}, {torch.get_num_threads()} threads".encode())
     for path in sorted(inputs):
-        digest.update(path.name.encode() + _sha256(path))
+        digest.update(f"{path.name} {sha256(path)}".encode())
     sources = {module.__file__ for name, module in list(sys.modules.items()) if name.split(".")[0] == "chainrule"}
     for source in sorted(filter(None, sources)):
-        digest.update(_sha256(Path(source)))
+        digest.update(sha256(Path(source)).encode())
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{digest.hexdigest()[:32]}.safetensors"
     for other in folder.iterdir():
         if other != path:
             other.unlink()
     return path
-
-
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def save(
