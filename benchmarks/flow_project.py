@@ -112,11 +112,11 @@ class Server:
                 common.stop(f"{' '.join(self.command[:5])} did not start; see {self.log}")
             time.sleep(0.05)
 
-    def kill(self) -> None:
-        """Kill it with all its processes."""
+    def kill(self, group: bool = True) -> None:
+        """Kill it, with all its processes or alone."""
         if self.process is not None:
             try:
-                os.killpg(self.process.pid, signal.SIGKILL)
+                (os.killpg if group else os.kill)(self.process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 return
             self.process.wait()
@@ -167,6 +167,25 @@ def mlflow_server(folder: Path) -> Iterator[tuple[Server, str]]:
         yield server, url
     finally:
         server.kill()
+
+
+def worker(root: Path, prefect_url: str, **variables: str) -> Server:
+    """Deploy the flows of the project in `root` and return a worker that runs them, not yet started."""
+    port = free_port()
+    settings = common.environment(root) | {
+        "PREFECT_API_URL": prefect_url,
+        "PREFECT_HOME": str(root.parent / "worker"),
+        "PREFECT_WORKER_WEBSERVER_PORT": str(port),
+    }
+    for command in (["deploy.pools"], ["prefect", "--no-prompt", "deploy", "-n", "all"]):
+        subprocess.run([sys.executable, "-m", *command], cwd=root, env=settings, check=True, capture_output=True)
+    command = ["worker", "start", "--pool", "chainrule", "--type", "process", "--with-healthcheck"]
+    return Server(
+        [sys.executable, "-m", "prefect", *command],
+        f"http://127.0.0.1:{port}/health",
+        settings | variables,
+        root.parent / "worker.log",
+    )
 
 
 # ---- flows

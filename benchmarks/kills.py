@@ -2,10 +2,10 @@
 
 Two recipes of 120 small images are built once, undisturbed. Then, --kills times: the stages of one or both recipes from
 a random one on are made stale, a flow starts, and at a random moment one of its processes is killed: the flow itself,
-the runner of its stages, the DVC of a stage, a stage, a child of a stage, the sender of its journal, the MLflow server
-or the Prefect server (on every fifth turn the flow's own temporary one). In three of four turns a killed server is back
-while the first flow still runs. When the flow has ended and the servers are up, a second flow runs to its end. SIGKILL
-for all; the flow also gets SIGTERM, SIGINT and SIGHUP by turns.
+the runner of its stages, the DVC of a stage, a stage, a child of a stage, the sender of its journal, the MLflow server,
+the Prefect server (on every fifth turn the flow's own temporary one) or the worker that runs the flow. In three of four
+turns a killed server is back while the first flow still runs. When the flow has ended and the servers are up, a second
+flow runs to its end. SIGKILL for all; the flow also gets SIGTERM, SIGINT and SIGHUP by turns.
 
 Targets: every following run completes; its metrics and the hashes of its outputs are those of the undisturbed build; no
 process, held lock, journal that waits, open run in MLflow or open flow run in Prefect is left. Written after each kill.
@@ -15,6 +15,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from flow_project import Server
 from chainrule import journal, locks
 
 RECIPES = ["first", "second"]
-VICTIMS = ("flow", "runner", "dvc", "stage", "child", "sender", "mlflow", "prefect")
+VICTIMS = ("flow", "runner", "dvc", "stage", "child", "sender", "mlflow", "prefect", "worker")
 SOFT = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LONGEST = 300.0
 """Seconds in which a flow must end."""
@@ -48,6 +49,14 @@ class Setting:
     prefect: Server
     prefect_url: str
     home: Path
+    worker: Server
+
+    def start_by_worker(self) -> subprocess.Popen[bytes]:
+        """Start the worker and ask for a flow; what is returned waits for the flow run."""
+        self.worker.up()
+        with open(self.log, "ab") as log:
+            command = [sys.executable, "-m", "prefect", "deployment", "run", "chain/all", "--watch"]
+            return subprocess.Popen(command, env=self.worker.environment, cwd="/", stdout=log, stderr=log)
 
     def start(self, own_server: bool) -> subprocess.Popen[bytes]:
         """Start a flow, with the Prefect server or with a temporary one of its own."""
@@ -75,7 +84,10 @@ def main() -> None:
             flow_project.prefect_server(folder) as (prefect, prefect_url),
             flow_project.mlflow_server(folder) as (mlflow, mlflow_url),
         ):
-            at = Setting(root, folder / "flow.log", mlflow, mlflow_url, prefect, prefect_url, folder / "prefect")
+            worker = flow_project.worker(root, prefect_url, MLFLOW_TRACKING_URI=mlflow_url, TMPDIR=str(folder))
+            at = Setting(
+                root, folder / "flow.log", mlflow, mlflow_url, prefect, prefect_url, folder / "prefect", worker
+            )
             began = time.perf_counter()
             if at.start(False).wait(LONGEST) != 0:
                 common.stop(f"the undisturbed build failed:\n{at.log.read_text()[-3000:]}")
@@ -127,14 +139,15 @@ def turn(
     """Make stages stale, kill something of the flow that builds them, run the next flow, and look what is left."""
     at.mlflow.up()
     at.prefect.up()
-    own_server = number % 5 == 4
     share = make_stale(at.root, chance, stages)
     victim = chance.choice(VICTIMS)
+    own_server = number % 5 == 4 and victim != "worker"
     number_of_signal = chance.choice(SOFT) if victim == "flow" else signal.SIGKILL
     # From the start of the flow to about its end.
-    moment = chance.uniform(0.0, 1.5 + (5.0 if own_server else 0.0) + share * undisturbed)
+    slow_start = 5.0 if own_server or victim == "worker" else 0.0
+    moment = chance.uniform(0.0, 1.5 + slow_start + share * undisturbed)
     began = time.perf_counter()
-    flow = at.start(own_server)
+    flow = at.start_by_worker() if victim == "worker" else at.start(own_server)
     killed = strike(at, flow, victim, number_of_signal, moment, own_server)
     struck = time.perf_counter() - began
     back = chance.random() < 0.75  # a service manager would start a server again while the flow goes on
@@ -149,9 +162,13 @@ def turn(
         "stale_share": round(share, 2),
         "own_server": own_server,
         "servers_back_at_once": back,
-        "first_code": ended(flow),
+        "first_code": None if victim == "worker" and killed else ended(flow),
     }
     row["left_by_first"] = left(at.root)
+    if victim == "worker":
+        flow.kill()  # nobody tells it that the flow run has ended with its worker
+        flow.wait()
+        at.worker.kill()
     at.mlflow.up()
     at.prefect.up()
     began = time.perf_counter()
@@ -205,7 +222,10 @@ def strike(
         if victim == "prefect" and not own_server:
             at.prefect.kill()
             return "prefect server"
-        found = candidates(flow.pid, at.root, victim)
+        if victim == "worker" and flow_project.processes_below(at.root):
+            at.worker.kill(group=False)
+            return "prefect worker"
+        found = [] if victim == "worker" else candidates(flow.pid, at.root, victim)
         if found:
             what = " ".join(found[0].cmdline()[1:5])
             try:

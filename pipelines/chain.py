@@ -162,7 +162,7 @@ def chain(
     """
     log = get_run_logger()
     try:
-        with _runner(recipes or (), force) as runner:
+        with _runner(recipes or (), force) as runner, runs.looked_after() as cancelled:
             plan = runner.plan()
             runs.send_what_waits(runner.root)
             if not plan.stages:
@@ -172,8 +172,7 @@ def chain(
             work = Work(runner, budget, name, force, report.connect(runner.root))
             log.info("%d of %d stages are stale: %s", len(plan.stale), len(plan.stages), ", ".join(plan.stale))
             try:
-                with runs.looked_after(runner.root) as cancelled:
-                    return _follow(work, _submit(work, plan, retries), cancelled)
+                return _follow(work, _submit(work, plan, retries), cancelled)
             finally:
                 budget.close()
     except ChainruleError as error:

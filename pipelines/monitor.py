@@ -5,13 +5,12 @@ observe: `chainrule serve --observe SHARE`.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule import locks, processes
+from chainrule import locks
 from chainrule.errors import ChainruleError
 from pipelines import quick, server
 
@@ -27,7 +26,7 @@ from chainrule import drift, tracking
 from chainrule.drifting import monitoring
 from chainrule.drifting.sample import MOST_ROWS
 from chainrule.params.file import recipe_block
-from pipelines import schedule
+from pipelines import runs, schedule
 from pipelines.schedule import GRACE_MINUTES
 
 DRIFT = "Drift"
@@ -41,8 +40,7 @@ def monitor(recipe: str, rows: int = MOST_ROWS, again: bool = False, grace_minut
     rows: the newest that are compared at most; again: rows of the last look count too; grace_minutes: a scheduled run
     that starts later is skipped. Works on the project in the current directory.
     """
-    if os.environ.get("PREFECT__FLOW_RUN_ID"):
-        processes.die_with_starters()  # a process of `serve` or of a worker
+    runs.begin()
     if late := schedule.skipped(recipe, grace_minutes):
         return late
     root = Path.cwd()

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chainrule import locks, processes
+from chainrule import locks
 from chainrule.errors import ChainruleError
 from pipelines import quick, server
 
@@ -36,7 +36,7 @@ from chainrule.decisions import Decision
 from chainrule.params import check
 from chainrule.params.file import recipe_block, section
 from chainrule.params.retrain import Retrain
-from pipelines import chain, schedule
+from pipelines import chain, runs, schedule
 from pipelines.schedule import GRACE_MINUTES
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def retrain(
     version; new_classes: labels that are welcome although no row had them before; grace_minutes: a scheduled run that
     starts later is skipped. Works on the project in the current directory.
     """
-    if os.environ.get("PREFECT__FLOW_RUN_ID"):
-        processes.die_with_starters()  # a process of `serve` or of a worker
+    runs.begin()
     if late := schedule.skipped(recipe, grace_minutes):
         return late
     began, root = time.monotonic(), Path.cwd()

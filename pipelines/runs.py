@@ -1,6 +1,7 @@
 """Flow runs in Prefect: which process each belongs to, whether somebody cancelled it, those whose process is gone."""
 
 import contextvars
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,19 +19,39 @@ MARK = "process:"
 LOOK_SECONDS = 2.0
 
 
-@contextmanager
-def looked_after(root: Path) -> Iterator[threading.Event]:
-    """Look after the flow run that this is called in; the event is set when somebody cancels it in Prefect.
+def begin() -> None:
+    """Let the flow run that this is called in end with the worker or the `serve` that started it, if one did.
 
-    A flow that no worker started has nobody else to act on that. Runs whose process is gone are closed as crashed, and
-    what earlier stages could not tell MLflow is sent.
+    Should it be killed, the next flow on this machine closes it, as this one does with others.
+    """
+    import httpx
+    from prefect.exceptions import PrefectException
+    from prefect.runtime import flow_run
+
+    _end_with_worker()
+    with suppress(httpx.HTTPError, PrefectException), _client() as client:  # Prefect itself will say what is wrong
+        _mark(client, UUID(str(flow_run.id)))
+        close_dead(client)
+
+
+def _end_with_worker() -> None:
+    if os.environ.get("PREFECT__FLOW_RUN_ID"):
+        processes.die_with_starters()
+
+
+@contextmanager
+def looked_after() -> Iterator[threading.Event]:
+    """Do as `begin`, beside the block; the event is set when somebody cancels the flow run in Prefect.
+
+    A flow that no worker started has nobody else to act on that.
     """
     from prefect.runtime import flow_run
 
+    _end_with_worker()
     cancelled, over = threading.Event(), threading.Event()
     run_id = UUID(str(flow_run.id))
     context = contextvars.copy_context()  # Prefect's settings
-    thread = threading.Thread(target=context.run, args=(_look, root, run_id, cancelled, over), daemon=True)
+    thread = threading.Thread(target=context.run, args=(_look, run_id, cancelled, over), daemon=True)
     thread.start()
     try:
         yield cancelled
@@ -38,7 +59,7 @@ def looked_after(root: Path) -> Iterator[threading.Event]:
         over.set()
 
 
-def _look(root: Path, run_id: UUID, cancelled: threading.Event, over: threading.Event) -> None:
+def _look(run_id: UUID, cancelled: threading.Event, over: threading.Event) -> None:
     import httpx
     from prefect.exceptions import PrefectException
 
