@@ -39,7 +39,7 @@ def test_bins_hold_about_as_many_each(values):
     assert (np.diff(edges) > 0).all()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 1000))
 def test_the_first_statistics_are_those_of_scipy(seed):
     rng = np.random.default_rng(seed)
@@ -53,7 +53,7 @@ def test_the_first_statistics_are_those_of_scipy(seed):
     assert statistics.chi_square(codes, of_row, which)[0] ** 3 == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.integers(0, 1000))
 def test_which_sample_is_called_current_makes_no_difference(seed):
     rng = np.random.default_rng(seed)

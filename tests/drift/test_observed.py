@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import threading
 
 import numpy as np
@@ -13,6 +14,7 @@ from chainrule.errors import DataError
 from chainrule.files import write_rows
 from chainrule.serving import observed
 from drift_rows import image_rows
+from server_process import observing
 
 BLOCK = {"seed": 3, "retrain": {"drift": 0.01}}
 
@@ -95,6 +97,52 @@ def test_files_are_bounded_and_the_oldest_go(root):
     assert (len(rows), broken) == (50, 0)
     np.testing.assert_array_equal(rows[-1].inputs["image"][0, 0], image_rows(50, sent - 50)[1][-1])
     assert "-1.jsonl" not in first.name
+
+
+def send(live, count, seed):
+    """Send so many images and wait until they are in a file."""
+    before = counted(live, "written")
+    for start in range(0, count, 50):
+        ask(live, image_rows(min(50, count - start), seed + start)[1])
+        # Never more than the writer takes: nothing is dropped.
+        live_server.until(lambda n=start: counted(live, "written") - before >= min(n + 50, count))
+
+
+def test_servers_on_one_root_share_the_bound_and_remove_no_file_of_one_that_writes(root):
+    bound = ("--observe-megabytes", "1")
+    with observing(root, *bound) as (quiet, one), observing(root, *bound) as (_, other):
+        send(one, 3, seed=90_000)
+        (first,) = files(root)
+        for seed in (0, 10_000):
+            send(other, 4000, seed)  # more than the bound takes
+            assert first in files(root)
+            assert 0.5 * 2**20 < sum(path.stat().st_size for path in files(root)) <= 2**20
+        send(one, 3, seed=95_000)
+        rows, broken = observed.read(root, "digits", 10)
+        pixels = np.concatenate([image_rows(3, 95_000)[1], image_rows(50, 13_950)[1]])
+        found = [row.inputs["image"][0, 0] for row in rows]
+        assert broken == 0
+        np.testing.assert_array_equal(found[-3:], pixels[:3])  # in the older file, and yet the newest
+        np.testing.assert_array_equal(found[:-3], pixels[-7:])
+        assert len(first.read_bytes().splitlines()) == 6
+        quiet.kill()
+        quiet.wait()
+        send(other, 4000, seed=20_000)
+        assert first not in files(root)
+
+
+def test_a_restart_keeps_what_was_seen_before(root):
+    for seed in range(observed.FILES + 1):
+        serve_and_see(root, image_rows(5, seed)[1])
+    assert len(observed.read(root, "digits", 1000)[0]) == 5 * (observed.FILES + 1)
+
+
+def test_a_file_that_somebody_removes_is_begun_anew(root):
+    with live_server.running(root, observe=1.0) as live:
+        send(live, 2, seed=0)
+        shutil.rmtree(root / observed.FOLDER)
+        send(live, 4, seed=1)
+    assert len(observed.read(root, "digits", 10)[0]) == 4
 
 
 def test_a_full_disk_stops_observing_and_nothing_else(root, monkeypatch, caplog):
@@ -199,6 +247,15 @@ def test_too_few_rows_wait_for_the_next_look(watched):
     assert "too few, 20 are needed" in look(watched).words()
     serve_and_see(watched, image_rows(12, seed=1)[1])
     assert (look(watched).rows, look(watched).rows) == (24, 0)
+
+
+def test_rows_that_are_sent_over_and_over_are_named(watched):
+    pixels = image_rows(30, seed=8)[1]
+    serve_and_see(watched, np.concatenate([pixels, pixels[:10], pixels[:10]]))
+    report = look(watched).report
+    assert [note for note in report.notes if "20 of 50 rows repeat another" in note]
+    serve_and_see(watched, image_rows(30, seed=9)[1])
+    assert not [note for note in look(watched).report.notes if "repeat" in note]
 
 
 def test_rows_of_other_versions_and_broken_lines_are_counted_and_left_out(watched):

@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from chainrule.files import write_rows
 from chainrule.serving import observed
 from drift_rows import image_rows
 from live_server import Live
+from server_process import observing
 from tiny_clone import environment
 
 Monitor = Callable[..., Any]
@@ -36,31 +36,26 @@ def root(project: Path, tmp_path: Path) -> Path:
 def see(root: Path, pixels: np.ndarray) -> None:
     """Let a server that observes everything answer these images, one a request."""
     with live_server.running(root, observe=1.0) as live:
-        for image in pixels:
-            assert _answered(live, image) == 200
-    assert len(observed.read(root, "digits", 10_000)[0]) >= len(pixels)
+        ask(live, pixels)
 
 
-def _answered(live: Live, image: np.ndarray) -> int:
-    tensor = {"name": "image", "datatype": "UINT8", "shape": [1, 1, 8, 8], "data": image.ravel().tolist()}
-    return live.ask("POST", "/v2/models/digits/infer", json.dumps({"inputs": [tensor]}).encode()).status
+def ask(live: Live, pixels: np.ndarray) -> None:
+    """Send images, one a request, and wait until the server has written them down."""
+    before = len(observed.read(live.root, "digits", 10_000)[0])
+    for image in pixels:
+        tensor = {"name": "image", "datatype": "UINT8", "shape": [1, 1, 8, 8], "data": image.ravel().tolist()}
+        body = json.dumps({"inputs": [tensor]}).encode()
+        assert live.ask("POST", "/v2/models/digits/infer", body).status == 200
+    live_server.until(lambda: len(observed.read(live.root, "digits", 10_000)[0]) == before + len(pixels))
 
 
 @pytest.fixture
-def monitor(prefect_url: str, prefect_home: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Monitor]:
+def monitor(as_user: None, root: Path, monkeypatch: pytest.MonkeyPatch) -> Monitor:
     """Return a function that runs the flow in the project and gives back the state it ends in."""
-    variables = environment(PREFECT_API_URL=prefect_url, PREFECT_HOME=str(prefect_home))
-    for name in set(os.environ) - set(variables):
-        monkeypatch.delenv(name)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.chdir(root)
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
     from pipelines.monitor import monitor as flow
 
-    with temporary_settings({PREFECT_API_URL: prefect_url, PREFECT_HOME: prefect_home}):
-        yield lambda recipe="digits", **options: flow(recipe, **options, return_state=True)
+    return lambda recipe="digits", **options: flow(recipe, **options, return_state=True)
 
 
 def artifact(key: str) -> str:
@@ -72,7 +67,8 @@ def artifact(key: str) -> str:
     return str(found.data)
 
 
-def test_what_drifted_is_flagged_shown_and_recorded(root: Path, monitor: Monitor) -> None:
+def test_what_drifted_is_flagged_shown_and_recorded(root: Path, monitor: Monitor, empty_store: Path) -> None:
+    shutil.copy(empty_store, root)
     see(root, image_rows(60, seed=8)[1])
     calm = monitor()
     assert (calm.name, calm.is_completed()) == ("Completed", True)
@@ -85,14 +81,25 @@ def test_what_drifted_is_flagged_shown_and_recorded(root: Path, monitor: Monitor
     folder = root / ".chainrule" / "monitor" / "digits"
     assert "what the server saw, 60 rows" in (folder / "drift.html").read_text()
 
+    runs = recorded(root)
+    assert [run.data.metrics["drift.flagged"] for run in runs] == [1, 0]
+    files = {item.path for item in connect(root).list_artifacts(runs[0].info.run_id)}
+    assert {"drift.html", "figures"} <= files
+    (figure,) = connect(root).list_artifacts(runs[0].info.run_id, "figures")
+    assert figure.path == "figures/drift.png" and figure.file_size > 10_000
+
+
+def connect(root: Path) -> Any:
     from mlflow import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+    return MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+
+
+def recorded(root: Path) -> list[Any]:
+    """The runs of looks in MLflow, the newest first."""
+    client = connect(root)
     experiment = client.get_experiment_by_name("digits")
-    runs = client.search_runs([experiment.experiment_id], "tags.`chainrule.stage` = 'monitor'")
-    assert sorted(run.data.metrics["drift.flagged"] for run in runs) == [0, 1]
-    files = {item.path for item in client.list_artifacts(runs[0].info.run_id)}
-    assert {"drift.html", "figures"} <= files
+    return list(client.search_runs([experiment.experiment_id], "tags.`chainrule.stage` = 'monitor'"))
 
 
 def test_nothing_or_too_little_is_said_and_no_failure(root: Path, monitor: Monitor) -> None:
@@ -114,7 +121,8 @@ def test_what_cannot_be_judged_fails_with_what_to_do(root: Path, monitor: Monito
     assert state.is_failed() and "no such recipe" in state.message
 
 
-def test_the_command_line(root: Path, prefect_url: str, prefect_home: Path, project: Path) -> None:
+def test_the_command_line(root: Path, prefect_url: str, prefect_home: Path, project: Path, empty_store: Path) -> None:
+    shutil.copy(empty_store, root)
     variables = environment(
         PREFECT_API_URL=prefect_url, PREFECT_HOME=str(prefect_home), PYTHONPATH=str(project / "src")
     )
@@ -123,10 +131,20 @@ def test_the_command_line(root: Path, prefect_url: str, prefect_home: Path, proj
         command = [sys.executable, "-m", "pipelines.monitor", *words]
         return subprocess.run(command, cwd=root, env=variables, capture_output=True, text=True, timeout=120)
 
-    see(root, image_rows(60, seed=9)[1] // 3)
-    found = run("digits")
-    assert found.returncode == 4, found.stderr
-    assert found.stdout.splitlines()[-1].startswith("monitor: digits: version 0, 60 observed rows: drift in ")
+    # Beside a server that goes on serving.
+    with observing(root) as (server, live):
+        ask(live, image_rows(60, seed=8)[1])
+        calm = run("digits")
+        assert calm.returncode == 0, calm.stderr
+        assert calm.stdout.splitlines()[-1].startswith("monitor: digits: version 0, 60 observed rows: no drift in ")
+        ask(live, image_rows(60, seed=9)[1] // 3)
+        found = run("digits")
+        assert found.returncode == 4, found.stderr
+        said = found.stdout.splitlines()[-1]
+        assert said.startswith("monitor: digits: version 0, 60 observed rows since ") and ": drift in " in said
+        assert server.poll() is None
+    assert "what the server saw, 60 rows" in (root / ".chainrule" / "monitor" / "digits" / "drift.html").read_text()
+    assert [run.data.metrics["drift.flagged"] for run in recorded(root)] == [1, 0]
     assert run("unheard-of").returncode == 2
     wrong = run("digits", "--cron", "every day")
     assert wrong.returncode == 2 and "--cron 'every day'" in wrong.stderr

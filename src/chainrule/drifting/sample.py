@@ -3,7 +3,7 @@
 import importlib
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +91,16 @@ def served_sample(bundle_folder: Path, inputs: Sequence[Inputs], left_out: int =
     """
     bundle = bundles.read(bundle_folder, bundle_folder.name, "")
     _task(bundle)
-    return _sample(bundle, [_bare(row) for row in inputs], _tokenizer(bundle), None, None, left_out)
+    rows = [_bare(row) for row in inputs]
+    sample = _sample(bundle, rows, _tokenizer(bundle), None, None, left_out)
+    if repeats := len(rows) - len({_content(row) for row in rows}):
+        note = f"{repeats:,} of {len(rows):,} rows repeat another; a few that are sent over and over count as drift"
+        return replace(sample, notes=(*sample.notes, note))
+    return sample
+
+
+def _content(row: Inputs) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, array.tobytes()) for name, array in sorted(row.items()))
 
 
 def _bare(row: Inputs) -> Inputs:

@@ -1,19 +1,27 @@
 """What a server saw, kept on disk for a look at drift: a share of the inputs and answers, bounded, off by default.
 
-data/observed/<model>/<time>-<process>-<number>.jsonl   a line per item, the newest file last by name
+data/observed/<model>/<time>-<process>-<number>.jsonl   a line per item; of a server's files the newest last by name
+data/observed/<model>/.lock                             held by whoever makes room for a file and begins it
 
 A line holds the time, the version, the label, the probabilities and the inputs as the graph got them; nothing about who
 asked. A request only puts its item into a bounded queue; one thread does the rest.
+
+Several servers may write below one root. Each writes files of its own, whose lock it holds meanwhile, and only files
+that nobody writes are removed. A model's files together take at most the megabytes that were asked for, a file that is
+being written counted as full: so it is for up to FILES servers with the same bound. Of more servers, or with different
+bounds, each still gets its one file: together they take at most the largest bound and an eighth of each one's.
 """
 
 import base64
 import errno
+import fcntl
 import logging
 import os
 import random
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -21,6 +29,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 import orjson
 
+from chainrule import locks
 from chainrule.errors import DataError
 from chainrule.evaluation.calibration import softmax
 
@@ -31,12 +40,15 @@ if TYPE_CHECKING:
 FOLDER = Path("data/observed")
 MEBIBYTE = 1024 * 1024
 FILES = 8
-"""Files that a model's share of the disk is divided into: the oldest goes when a new one is begun."""
+"""A full file is one of so many parts of a model's bound: the oldest go when a new one is begun."""
+BLOCK = 4096
+"""What the smallest file counts as: it takes a block of the disk."""
 WAITING = 512
 """Most items between the requests and the writer."""
 WAITING_BYTES = 16 * MEBIBYTE
 """Most bytes of inputs between them."""
 CLOSE_SECONDS = 5.0
+LOCK = ".lock"
 _KINDS = "biuf"  # NumPy's kinds of numbers
 _log = logging.getLogger(__name__)
 
@@ -67,7 +79,10 @@ class Observer:
     """Takes items on the event loop, writes them in a thread of its own."""
 
     def __init__(self, root: Path, share: float, megabytes: int) -> None:
-        """Start the writer. share: of the items, above 0, at most 1; megabytes: most of a model's files together."""
+        """Start the writer.
+
+        share: of the items, above 0, at most 1; megabytes: most of a model's files together, whoever wrote them.
+        """
         self.counts: Counter[tuple[str, str]] = Counter()
         """Items by model and what became of them: written; dropped, as the writer was behind; too_large for a file;
         lost, since a file could not be written."""
@@ -161,8 +176,8 @@ class Observer:
         if len(line) > self._file_bytes:
             return "too_large"
         file = self._files.get(model)
-        if file is not None and file.tell() + len(line) > self._file_bytes:
-            file.close()
+        if file is not None and (file.tell() + len(line) > self._file_bytes or not os.fstat(file.fileno()).st_nlink):
+            file.close()  # full, or somebody removed it
             file = None
         if file is None:
             file = self._files[model] = self._next_file(model)
@@ -173,47 +188,83 @@ class Observer:
         return "written"
 
     def _next_file(self, model: str) -> BinaryIO:
-        """Begin a file, after the oldest ones that leave no room for it are gone."""
+        """Begin a file, locked for as long as it is open, after old ones that leave no room for it are gone."""
         folder = self._folder / model
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in files(folder)[: -(FILES - 1)]:
-            path.unlink(missing_ok=True)
-        self._number += 1
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{os.getpid()}-{self._number}.jsonl"
-        # Inputs may be private: readable by whoever runs the server, and nobody else.
-        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        return os.fdopen(descriptor, "ab", buffering=0)
+        with locks.held(folder / LOCK):
+            _make_room(folder, FILES * self._file_bytes, self._file_bytes)
+            self._number += 1
+            path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{os.getpid()}-{self._number}.jsonl"
+            # Inputs may be private: readable by whoever runs the server, and nobody else.
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            file = os.fdopen(descriptor, "ab", buffering=0)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BaseException:
+                file.close()
+                raise
+            return file
+
+
+def _make_room(folder: Path, most: int, wanted: int) -> None:
+    """Remove the oldest files that nobody writes until `wanted` bytes more are at most `most`, or none is left."""
+    at_rest: list[tuple[Path, int]] = []
+    taken = wanted
+    for path in files(folder):
+        try:
+            size = max(path.stat().st_size, BLOCK)
+            written = locks.is_held(path)
+        except FileNotFoundError:
+            continue  # by hand, this moment
+        taken += max(size, wanted) if written else size
+        if not written:
+            at_rest.append((path, size))
+    for path, size in at_rest:
+        if taken <= most:
+            break
+        path.unlink(missing_ok=True)
+        taken -= size
 
 
 def files(folder: Path) -> list[Path]:
-    """Return the files of a model, the oldest first; none if nothing was observed."""
+    """Return the files of a model, first the one that was begun first; none if nothing was observed."""
     return sorted(folder.glob("*.jsonl"))
 
 
 def read(root: Path, model: str, newest: int) -> tuple[list[Row], int]:
-    """Return (the newest rows, at most so many, the oldest of them first; lines that are no rows).
+    """Return (the newest rows of all servers, at most so many, the oldest of them first; lines that are no rows).
 
     A line that its server was stopped in the middle of is one of the latter. Raises DataError if a file cannot be read.
     """
     rows: list[Row] = []
     broken = 0
-    for path in reversed(files(root / FOLDER / model)):
+    for path, written in _last_written_first(root / FOLDER / model):
+        if len(rows) == newest and rows[0].time > written:
+            break
         try:
             lines = path.read_bytes().splitlines()
         except FileNotFoundError:
-            continue  # the server has just removed its oldest
+            continue  # a server has just removed it
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror}); remove it or mend its rights") from None
+        found: list[Row] = []
         for line in reversed(lines):
-            if len(rows) == newest:
+            if len(found) == newest:
                 break
             try:
-                rows.append(_row(line))
+                found.append(_row(line))
             except (ValueError, KeyError, TypeError, AttributeError):
                 broken += 1
-        if len(rows) == newest:
-            break
-    return rows[::-1], broken
+        rows = sorted([*found[::-1], *rows], key=lambda row: row.time)[-newest:]
+    return rows, broken
+
+
+def _last_written_first(folder: Path) -> list[tuple[Path, datetime]]:
+    """Return a model's files with the time after which nothing was added to them."""
+    found = []
+    for path in files(folder):
+        with suppress(FileNotFoundError):  # a server has just removed it
+            found.append((path, datetime.fromtimestamp(path.stat().st_mtime, UTC)))
+    return sorted(found, key=lambda each: each[1], reverse=True)
 
 
 def _line(item: _Item) -> bytes:
