@@ -1,12 +1,54 @@
-"""What several tests need: the project's root, and no telemetry of any tool."""
+"""What several tests need, and how the whole suite is dealt out to two processes."""
 
 import os
+import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A shell starts what runs in its background deaf to Ctrl-C, and the tests' processes would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Two workers and what they start share the cores: a thread that waits for others must not keep one busy.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# How long an example takes says how busy the machine is.
+settings.register_profile("chainrule", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("chainrule")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers for the suite or a folder of it; none for files, which start sooner and can be debugged without."""
+    return 2 if all(Path(word).is_dir() for word in config.args) else 0
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal out whole files, so that a module's fixtures are made once; those that share a built chain stay together."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "tests/integration" if path.startswith("tests/integration/") else path
+
+    return Files(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give this worker a place for the locks of its trainings: it waits neither for another's nor for a user's."""
+    tmp_path_factory.getbasetemp()  # where pytest always has it
+    with tempfile.TemporaryDirectory(prefix="chainrule-tests-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o711)  # PostgreSQL has a user of its own where we are root
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TMPDIR", folder)
+            patch.setattr(tempfile, "tempdir", None)
+            yield
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +62,13 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("CHAINRULE_REAL_DATA names no folder of real data sets")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new MLflow store, to be copied: making one takes longer than most tests."""
+    from chainrule import sending
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    sending.connect(path.parent, f"sqlite:///{path}")
+    return path

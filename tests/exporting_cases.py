@@ -1,12 +1,14 @@
 """Small models with their tasks, their facts and what export makes of them."""
 
+from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
 
-from chainrule.exporting import graph
+from chainrule.exporting import graph, variants
 from chainrule.nets import cnn, encoder
 from chainrule.tasks.image_classification import model as image_task
 from chainrule.tasks.text_classification import model as text_task
@@ -30,9 +32,21 @@ def text_model() -> torch.nn.Module:
     return text_task.build(net, TEXTS, CLASSES).eval()
 
 
-def exported(task: Any, model: Any, facts: dict[str, Any]) -> onnx.ModelProto:
+def _exported(task: Any, model: Any, facts: dict[str, Any]) -> onnx.ModelProto:
     example = task.example(facts, 2, torch.Generator().manual_seed(0))
     return graph.to_onnx(model, example, model.inputs, task.dynamic_shapes())
+
+
+@cache
+def image_graph() -> onnx.ModelProto:
+    """What export makes of `image_model`; one for all tests, none of which changes it."""
+    return _exported(image_task, image_model(), IMAGES)
+
+
+@cache
+def text_graph() -> onnx.ModelProto:
+    """What export makes of `text_model`; one for all tests, none of which changes it."""
+    return _exported(text_task, text_model(), TEXTS)
 
 
 def image_rows(count: int = 40) -> Images:
@@ -49,3 +63,14 @@ def text_rows(count: int = 40) -> Texts:
 def image_feeds(batches: int = 3) -> list[dict[str, np.ndarray]]:
     random = np.random.default_rng(2)
     return [{"image": random.integers(0, 256, (8, 3, 8, 8), dtype=np.uint8)} for _ in range(batches)]
+
+
+def digests() -> str:
+    """The sha256 of every smaller variant of both graphs, a line each; `python -m exporting_cases` prints it."""
+    image, text = image_graph(), text_graph()
+    small = [variants.int8(image, image_feeds()), variants.int8(text, []), variants.fp16(image), variants.fp16(text)]
+    return "".join(f"{sha256(content).hexdigest()}\n" for content in small)
+
+
+if __name__ == "__main__":
+    print(digests(), end="")

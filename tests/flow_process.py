@@ -33,11 +33,11 @@ class Flow:
 
     def waits_for(self, text: str) -> None:
         """Wait until the flow has printed a text."""
-        until(lambda: text in self.output() or self.popen.poll() is not None, 60)
+        until(lambda: text in self.output() or self.popen.poll() is not None)
         assert text in self.output(), self.output()[-3000:]
 
     def code(self) -> int:
-        return self.popen.wait(timeout=120)
+        return self.popen.wait(timeout=300)
 
 
 def below(root: Path) -> list[psutil.Process]:

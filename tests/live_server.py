@@ -5,7 +5,6 @@ import io
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,9 @@ import tiny_bundles
 from chainrule.serving.logs import Log
 from chainrule.serving.server import listen, make_server
 from chainrule.serving.settings import Settings
+from waiting import until
+
+__all__ = ["Answer", "Live", "project", "running", "until"]
 
 
 class Answer(NamedTuple):
@@ -73,14 +75,6 @@ def running(root: Path, **changes) -> Iterator[Live]:
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive()
-
-
-def until(true, seconds: float = 20.0) -> None:
-    """Wait until something is true."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.02)
 
 
 def project(root: Path) -> Path:

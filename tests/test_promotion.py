@@ -6,10 +6,8 @@ import errno
 import hashlib
 import json
 import shutil
-import socket
 import sqlite3
 import threading
-import time
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +22,7 @@ from chainrule.commands import promote as promote_command
 from chainrule.commands import rollback as rollback_command
 from chainrule.errors import ChainruleError
 from chainrule.serving import bundle, store
+from waiting import free_port, until
 
 COMMIT = "c549ba4e3580d930d60471d4764992ad5c025d5c"
 
@@ -87,10 +86,11 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def two_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_versions(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     """Making a store and registering take longer than a test."""
     root = tmp_path_factory.mktemp("stores") / "project"
     root.mkdir()
+    shutil.copy(empty_store, root)
     project = Project(root)
     project.register()
     project.register(shift=1.0)
@@ -303,9 +303,7 @@ def test_an_unknown_version_is_said_to_be_unknown(project: Project) -> None:
 
 
 def test_a_registry_that_is_down_is_one_line(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://name:secret@127.0.0.1:{port}")
     with pytest.raises(ChainruleError) as caught:
         project.promote()
@@ -425,10 +423,7 @@ def test_a_second_promotion_waits_for_the_first(project: Project, capsys: pytest
     second = threading.Thread(target=project.promote)
     with promotion.alone(project.root, "digits"):
         second.start()
-        deadline = time.monotonic() + 20
-        while "waits for another promotion" not in capsys.readouterr().out:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: "waits for another promotion" in capsys.readouterr().out)
         assert project.champion is None
     second.join(60)
     assert (project.champion, project.served) == (2, "2")

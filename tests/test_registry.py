@@ -1,5 +1,7 @@
 """The registry against a real MLflow store."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,9 +10,10 @@ from chainrule import registry, sending
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str, str]:
+def store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[Any, str, str]:
     """A client, an experiment and a run in a new SQLite store."""
     root = tmp_path_factory.mktemp("registry")
+    shutil.copy(empty_store, root)
     client = sending.connect(root, f"sqlite:///{root / 'mlflow.db'}")
     experiment = client.create_experiment("digits", artifact_location=(root / "mlruns").as_uri())
     return client, experiment, client.create_run(experiment).info.run_id

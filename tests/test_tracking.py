@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from chainrule import locks, sending, tracking
 from chainrule.journal import journals, read_events, read_status, sender_lock, write_status
+from waiting import free_port, until
 
 # A stage: `python stage.py <recipe> <stage> <what to do>`, in the repository.
 STAGE = """
@@ -28,6 +29,7 @@ STAGE = """
     from pathlib import Path
     from chainrule import tracking
 
+    tracking.FLUSH_SECONDS = 60.0  # on a busy machine the sender takes long to start
     recipe, stage, what = sys.argv[1:]
     params = {
         "seed": 1,
@@ -69,14 +71,6 @@ DVC = """
         subprocess.run([sys.executable, "stage.py", sys.argv[1], stage, what], check=True)
 """
 Query = Callable[..., list[Any]]
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new SQLite store: making one takes longer than a whole test."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    sending.connect(path.parent, f"sqlite:///{path}")
-    return path
 
 
 def make_root(place: Path, store: Path | None) -> Path:
@@ -296,9 +290,7 @@ def test_the_model_of_a_chain_is_a_version_one_can_load(chain: tuple[Path, Any, 
 
 def test_the_sender_ends_with_its_chain(chain: tuple[Path, Any, str]) -> None:
     root = chain[0]
-    deadline = time.monotonic() + 5
-    while locks.is_held(sender_lock(root)):
-        assert time.monotonic() < deadline, "the sender outlives the dvc that it served"
+    until(lambda: not locks.is_held(sender_lock(root)), what="the end of the sender after that of the dvc it served")
     assert (root / ".chainrule" / "sender.log").read_text() == ""
 
 
@@ -331,12 +323,6 @@ def test_two_recipes_at_once_on_a_new_store_lose_no_row(tmp_path: Path) -> None:
     )
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @contextlib.contextmanager
 def server(place: Path, port: int) -> Iterator[str]:
     """An MLflow server with its store in `place`, killed with all it started when the block ends."""
@@ -357,12 +343,13 @@ def server(place: Path, port: int) -> Iterator[str]:
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert process.poll() is None and time.monotonic() < deadline, (place / "server.log").read_text()
-            time.sleep(0.05)
+
+        def answers() -> bool:
+            assert process.poll() is None, (place / "server.log").read_text()
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        until(answers, what="an answer of the MLflow server")
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -378,7 +365,7 @@ def test_a_server_that_dies_during_training_costs_one_line_and_no_row(root: Path
         stage = start(root, "stage.py", "digits", "finetune", "wait", uri=uri)
         assert stage.stdout is not None
         assert stage.stdout.readline() == "half\n"
-        until(lambda: confirmed(root), "the server has taken the first half, and the sender knows it")
+        until(lambda: confirmed(root), what="that the sender knows that the server has the first half")
     began = time.monotonic()
     _, err = stage.communicate("go on\n", timeout=60)
     assert stage.returncode == 0
@@ -420,7 +407,7 @@ def test_a_killed_stage_is_a_killed_run(root: Path) -> None:
     assert stage.stdout is not None
     assert stage.stdout.readline() == "half\n"
     store = root / "mlflow.db"
-    until(lambda: query(store, "select * from metrics where key = 'half'") != [], "the run is there")
+    until(lambda: query(store, "select * from metrics where key = 'half'") != [], what="the run in the store")
     assert statuses(store) == {"chain": "RUNNING", "finetune": "RUNNING"}
     stage.kill()
     stage.communicate()
@@ -457,7 +444,7 @@ def test_an_event_that_mlflow_refuses_is_a_gap_that_is_told(root: Path) -> None:
 def test_sending_twice_gives_the_same_picture(root: Path) -> None:
     make_bundle(root)
     run(root, "stage.py", "digits", "finetune", "everything", uri=f"http://127.0.0.1:{free_port()}")
-    until(lambda: not locks.is_held(sender_lock(root)), "the sender that found no server is gone")
+    until(lambda: not locks.is_held(sender_lock(root)), what="the end of the sender that found no server")
     [folder] = journals(root)
     uri = f"sqlite:///{root / 'mlflow.db'}"
     client = sending.connect(root, uri)
@@ -545,10 +532,3 @@ def confirmed(root: Path) -> bool:
     (folder,) = journals(root)
     status = read_status(folder)
     return "offset" in status and not read_events(folder, status["offset"])[0]
-
-
-def until(happens: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not happens():
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        time.sleep(0.02)

@@ -8,13 +8,18 @@ import tiny_bundles
 from chainrule.serving import bundle
 
 
-def promote(root: Path, name: str, version: str, **options: Any) -> Path:
-    """Put a version into the store as its champion, as a promotion does; return its bundle."""
+def publish(root: Path, name: str, version: str, **options: Any) -> tuple[Path, dict[str, str]]:
+    """Put a version into the store; return its bundle and what `point` makes it champion with."""
     folder = root / "models" / "served" / name / version / "bundle"
     folder.parent.mkdir(parents=True)
     tiny_bundles.image_bundle(folder, **options)
-    digest = bundle.read(folder, name, version).digest
-    point(root, name, {"version": version, "digest": digest})
+    return folder, {"version": version, "digest": bundle.read(folder, name, version).digest}
+
+
+def promote(root: Path, name: str, version: str, **options: Any) -> Path:
+    """Put a version into the store as its champion, as a promotion does; return its bundle."""
+    folder, champion = publish(root, name, version, **options)
+    point(root, name, champion)
     return folder
 
 

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,6 +19,7 @@ from chainrule import tracking
 from chainrule.journal import journals
 from chainrule.params.file import recipe_block
 from tiny_clone import environment
+from waiting import until
 
 STAGES = """
 import json, os, sys, time
@@ -110,8 +110,8 @@ stages:
 IGNORED = "/data/*\n!/data/source/\n/models/\n.chainrule/\nmlflow.db*\nmlruns/\n__pycache__/\n"
 
 
-def make(root: Path, project: Path) -> Path:
-    """Write and commit the project in `root`; `project` is the real one, whose params.yaml it has."""
+def make(root: Path, project: Path, store: Path) -> Path:
+    """Write and commit the project in `root`; `project` is the real one, whose params.yaml it has, `store` MLflow's."""
     for name in ("params.yaml", ".dvc/config", ".dvc/.gitignore"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(project / name, root / name)
@@ -123,6 +123,7 @@ def make(root: Path, project: Path) -> Path:
     (root / "data" / "source").mkdir(parents=True)
     for recipe in yaml.safe_load((root / "params.yaml").read_text())["recipes"]:
         (root / "data" / "source" / f"{recipe}.txt").write_text("one\ntwo\nthree\n")
+    shutil.copyfile(store, root / "mlflow.db")
     git(root, "init", "-q")
     commit(root, "the project")
     return root
@@ -145,7 +146,7 @@ def dvc(root: Path, *words: str) -> None:
     """Run dvc; it must succeed."""
     command = [sys.executable, "-m", "dvc", *words]
     done = subprocess.run(
-        command, cwd=root, env=environment(), capture_output=True, text=True, timeout=120, check=False
+        command, cwd=root, env=environment(), capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -161,10 +162,8 @@ def train(root: Path, name: str, recipe: str = "digits", **metrics: float) -> No
     ):
         run.headline({"test.accuracy": 0.9, "test.accuracy.low": 0.85, "test.accuracy.high": 0.95, **metrics})
         run.model(root / "models" / "onnx" / recipe)
-    end = time.monotonic() + 60
-    while journals(root):  # a busy machine's sender may need longer than a stage waits for it
-        assert time.monotonic() < end, "the run was not sent"
-        time.sleep(0.05)
+    # A busy machine's sender may need longer than a stage waits for it.
+    until(lambda: not journals(root), what="the end of sending the run")
 
 
 def edit(path: Path, before: str, after: str) -> None:

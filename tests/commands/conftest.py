@@ -9,9 +9,9 @@ import toy_project
 
 
 @pytest.fixture(scope="session")
-def trained(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(project: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The recipe digits built, registered as version 1 and committed; reviews never run."""
-    root = toy_project.make(tmp_path_factory.mktemp("trained") / "toy", project)
+    root = toy_project.make(tmp_path_factory.mktemp("trained") / "toy", project, empty_store)
     toy_project.train(root, "first")
     toy_project.commit(root, "built")
     return root

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 import toy_project
 from chainrule import cli, promotion, registry
 from tiny_clone import environment
+from waiting import until
 
 
 class Versions:
@@ -35,9 +35,9 @@ class Versions:
 
 
 @pytest.fixture(scope="module")
-def made(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(project: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Version 1 is clean; 2 was trained with changes that were thrown away; 3 before its changes were committed."""
-    root = toy_project.make(tmp_path_factory.mktemp("versions") / "toy", project)
+    root = toy_project.make(tmp_path_factory.mktemp("versions") / "toy", project, empty_store)
     toy_project.train(root, "first", **{"finetune.cores": 1.0})
     toy_project.commit(root, "version 1")
     toy_project.edit(root / "src" / "toy.py", "GAIN = 1.0", "GAIN = 200.0")
@@ -142,10 +142,14 @@ def test_data_that_is_nowhere_and_data_from_a_remote(
 
 
 def test_a_source_outside_of_the_commit_is_taken_from_the_folder_if_it_is_the_same(
-    project: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    project: Path,
+    empty_store: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    root = toy_project.make(tmp_path / "toy", project)
+    root = toy_project.make(tmp_path / "toy", project, empty_store)
     source = root / "data" / "source" / "digits.txt"
     source.write_text("one\ntwo\n")  # changed, and never committed: no part of what makes a commit dirty
     toy_project.train(root, "only")
@@ -214,18 +218,18 @@ def test_nothing_is_left_when_it_is_ended(
     command = [sys.executable, "-m", "chainrule.cli", "reproduce", "digits@1"]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=versions.root, env=variables, stdout=quiet, stderr=quiet)
-    wait_for(lambda: mark.exists() and mark.read_text())
+    until(lambda: mark.exists() and mark.read_text())
     assert len(list(temporary.iterdir())) == 1
     started = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, number)
-    assert process.wait(30) == (-9 if number == signal.SIGKILL else 130)
+    assert process.wait(120) == (-9 if number == signal.SIGKILL else 130)
     if number == signal.SIGKILL:
-        wait_for(lambda: not any(map(is_dvc, started)))
+        until(lambda: not any(map(is_dvc, started)))
         for child in started:  # the toy's stages, unlike real ones, do not watch for their DVC's end
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
         reproduce(versions.root, capfd, "digits@2", code=1)  # whoever comes next sweeps
-    wait_for(lambda: not any(map(lives, started)))
+    until(lambda: not any(map(lives, started)))
 
 
 def is_dvc(process: psutil.Process) -> bool:
@@ -240,11 +244,3 @@ def lives(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def wait_for(condition: object, seconds: float = 60.0) -> None:
-    assert callable(condition)
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)

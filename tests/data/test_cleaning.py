@@ -169,7 +169,7 @@ arbitrary = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows=arbitrary)
 def test_kept_and_rejected_make_up_the_raw_rows_and_no_input_is_kept_in_two_parts(rows):
     frame = raw(*rows)

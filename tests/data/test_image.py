@@ -112,7 +112,7 @@ def test_what_cannot_be_used_is_rejected_with_a_reason(raw, reason):
     assert "0x" not in caught.value.detail
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     kind=st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"]),
     changes=st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 255)), max_size=6),

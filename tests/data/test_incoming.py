@@ -344,7 +344,7 @@ TREES = st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=TREES, second=TREES)
 def test_offered_is_accepted_repeated_set_aside_or_waiting(
     tmp_path_factory: pytest.TempPathFactory, first: Any, second: Any

@@ -188,7 +188,7 @@ def grown(draw):
     return old, before, both, pd.concat([before, *later], ignore_index=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=grown(), seed=st.integers(0, 5))
 def test_when_data_arrives_no_row_that_was_tested_is_trained_on_nor_one_for_selection(data, seed):
     old, before, both, links = data
@@ -202,7 +202,7 @@ def test_when_data_arrives_no_row_that_was_tested_is_trained_on_nor_one_for_sele
         assert order.index(second[name]) >= order.index(was)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(old=st.sets(st.integers(0, 60), min_size=5), new=st.sets(st.integers(61, 120)))
 def test_without_new_links_new_groups_change_no_split(old, new):
     early = clean_rows([f"g{n}" for n in sorted(old)])
@@ -216,7 +216,7 @@ def test_without_new_links_new_groups_change_no_split(old, new):
     assert all(second_by_group[group] == was for group, was in zip(first["group"], first["split"], strict=True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.lists(
         st.tuples(

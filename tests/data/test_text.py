@@ -63,7 +63,7 @@ def test_what_cannot_be_used_is_rejected_with_a_reason(raw, reason):
     assert caught.value.detail
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     raw=st.one_of(
         st.binary(max_size=40),
@@ -123,7 +123,7 @@ def jaccard(one: str, other: str) -> float:
     return len(sets[0] & sets[1]) / max(1, len(sets[0] | sets[1]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     texts=st.lists(st.lists(st.sampled_from("abc"), min_size=3, max_size=12).map(" ".join), min_size=2, max_size=12),
     threshold=st.sampled_from([0.2, 0.5, 0.75, 1.0]),

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from deploy import supervisor
-from live_server import until
+from waiting import until
 
 # A piece answers when its file is there. Its child ignores SIGTERM, in another session.
 PIECE = """

@@ -14,7 +14,7 @@ def calibrated_rows(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return logits, (softmax(logits, 1.0).cumsum(axis=1) < draws).sum(axis=1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(temperature=st.floats(0.3, 6), seed=st.integers(0, 100))
 def test_the_temperature_that_spoilt_the_logits_is_found(temperature: float, seed: int) -> None:
     logits, labels = calibrated_rows(4000, seed)

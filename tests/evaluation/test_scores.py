@@ -33,7 +33,7 @@ def scored(
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.integers(2, 60),
     classes=st.integers(2, 6),
@@ -95,7 +95,7 @@ def test_a_confidence_on_the_edge_belongs_to_the_lower_bin_and_certainty_to_the_
     assert np.flatnonzero(bins["count"]).tolist() == [11, 14]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), classes=st.integers(3, 5))
 def test_renaming_the_classes_moves_every_score_along(seed: int, classes: int) -> None:
     labels, probabilities = simulated(80, classes, seed)
@@ -111,7 +111,7 @@ def test_renaming_the_classes_moves_every_score_along(seed: int, classes: int) -
         assert moved["per_class"][name]["f1"] == pytest.approx(entry["f1"], abs=2e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000))
 def test_the_order_of_rows_does_not_matter_to_values(seed: int) -> None:
     labels, probabilities = simulated(60, 3, seed, steps=1)

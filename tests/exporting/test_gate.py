@@ -7,7 +7,7 @@ import torch
 
 from chainrule.exporting import gate, variants
 from chainrule.params.export import Variants
-from exporting_cases import IMAGES, exported, image_feeds, image_model, image_rows, image_task, text_rows
+from exporting_cases import image_feeds, image_graph, image_model, image_rows, text_rows
 
 SLOW = {
     "device": "CPU, 1 thread",
@@ -102,7 +102,7 @@ def test_what_goes_into_the_bundle_holds_no_time_and_fp16_is_not_judged_without_
 ) -> None:
     monkeypatch.setattr(gate, "SECONDS", 0.0)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    graph = exported(image_task, image_model(), IMAGES)
+    graph = image_graph()
     graphs = {
         "fp32": graph.SerializeToString(),
         "int8": variants.int8(graph, image_feeds()),
@@ -127,7 +127,7 @@ def test_what_goes_into_the_bundle_holds_no_time_and_fp16_is_not_judged_without_
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_fp16_is_measured_on_the_gpu() -> None:
-    graph = exported(image_task, image_model(), IMAGES)
+    graph = image_graph()
     table, found = gate.choose(
         {"fp32": graph.SerializeToString(), "fp16": variants.fp16(graph)}, image_rows(), 16, Variants()
     )

@@ -2,8 +2,8 @@
 
 import json
 import os
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,18 +17,8 @@ import onnx
 import pytest
 
 from chainrule.exporting import bundle, gate, parity, variants
-from exporting_cases import (
-    IMAGES,
-    TEXTS,
-    exported,
-    image_feeds,
-    image_model,
-    image_rows,
-    image_task,
-    text_model,
-    text_rows,
-    text_task,
-)
+from exporting_cases import image_feeds, image_graph, image_rows, text_graph, text_rows
+from waiting import free_port
 
 # Runs a bundle's graphs with nothing importable but NumPy and ONNX Runtime (and what those bring themselves).
 ALONE = """
@@ -70,10 +60,10 @@ def feed_of(which: str) -> dict[str, np.ndarray]:
 
 def write(folder: Path, which: str) -> Path:
     if which == "images":
-        graph = exported(image_task, image_model(), IMAGES)
+        graph = image_graph()
         more = {"int8": variants.int8(graph, image_feeds()), "fp16": variants.fp16(graph)}
     else:
-        graph = exported(text_task, text_model(), TEXTS)
+        graph = text_graph()
         more = {"int8": variants.int8(graph, []), "fp16": variants.fp16(graph)}
     content = graph.SerializeToString(deterministic=True)
     bundle.write(folder, content, {"labels": ["a", "b", "c"]}, "# card\n", "{}" if which == "texts" else None, more)
@@ -105,7 +95,9 @@ def test_every_graph_loads_in_onnx_runtime_alone(written: tuple[str, Path], tmp_
 
 
 @pytest.fixture(scope="module")
-def logged(written: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, str, str]:
+def logged(
+    written: tuple[str, Path], empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path, str, str]:
     """The bundle's graph in an MLflow store of its own, logged as the sender does: (kind, bundle, store, model)."""
     from mlflow.tracking import MlflowClient
 
@@ -113,7 +105,7 @@ def logged(written: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) 
 
     which, folder = written
     store = tmp_path_factory.mktemp("store")
-    uri = f"sqlite:///{store / 'mlflow.db'}"
+    uri = f"sqlite:///{shutil.copy(empty_store, store / 'mlflow.db')}"
     client = sending.connect(store, uri)
     assert isinstance(client, MlflowClient)
     experiment = sending.experiment_id(client, store, uri, "recipe")
@@ -141,22 +133,9 @@ def test_mlflow_loads_the_graph_as_onnx(logged: tuple[str, Path, str, str]) -> N
 @pytest.mark.integration
 def test_mlflow_models_serve_answers_with_the_graphs_logits(logged: tuple[str, Path, str, str], tmp_path: Path) -> None:
     which, folder, uri, model = logged
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "models",
-        "serve",
-        "-m",
-        model,
-        "--port",
-        str(port),
-        "--env-manager",
-        "local",
-    ]
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--port", str(port)]
+    command += ["--env-manager", "local", "--workers", "1"]
     environment = {
         **os.environ,
         "MLFLOW_TRACKING_URI": uri,
@@ -165,12 +144,7 @@ def test_mlflow_models_serve_answers_with_the_graphs_logits(logged: tuple[str, P
     log = tmp_path / "serve.log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            [*command, "--workers", "1"],
-            env=environment,
-            cwd=tmp_path,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
+            command, env=environment, cwd=tmp_path, stdout=output, stderr=output, start_new_session=True
         )
     try:
         feed = feed_of(which)

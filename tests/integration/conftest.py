@@ -67,8 +67,9 @@ def dvc() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def built(make_clone: Callable[[], Path], dvc: Callable[..., Any]) -> Path:
+def built(make_clone: Callable[[], Path], empty_store: Path, dvc: Callable[..., Any]) -> Path:
     """Return a clone whose whole chain was built by one `dvc repro`."""
     clone = make_clone()
+    shutil.copy(empty_store, clone)
     dvc(clone, "repro")
     return clone

@@ -1,9 +1,9 @@
 """kill -9 of dvc, of the stage, of both: the next `dvc repro` finishes with the same result and no orphan writes on."""
 
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tiny_clone import environment
+from waiting import until
 
 Dvc = Callable[..., subprocess.CompletedProcess[str]]
 DEADLINE = 120.0
@@ -24,9 +25,9 @@ def lock_of(clone: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def clone(make_clone: Callable[[], Path], dvc: Dvc) -> Path:
+def clone(built: Path, tmp_path_factory: pytest.TempPathFactory, dvc: Dvc) -> Path:
     """Return a clone up to pretraining, with a fine-tuning long enough to be killed in the middle."""
-    clone = make_clone()
+    clone = Path(shutil.copytree(built, tmp_path_factory.mktemp("kill") / "chainrule", symlinks=True))
     params = yaml.safe_load((clone / "params.yaml").read_text())
     params["recipes"]["digits"]["finetune"] |= {"epochs": 12, "batch_size": 32}
     (clone / "params.yaml").write_text(yaml.safe_dump(params))
@@ -38,15 +39,6 @@ def clone(make_clone: Callable[[], Path], dvc: Dvc) -> Path:
 def uninterrupted(clone: Path, dvc: Dvc) -> Any:
     dvc(clone, "repro", "finetune@digits", CHAINRULE_TRACKING="off")
     return lock_of(clone)
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.05)  # a pause between looks, not a wait for a result
-    raise AssertionError(f"{what} did not happen in {DEADLINE:g} s")
 
 
 def stages_of(clone: Path) -> list[psutil.Process]:
@@ -66,7 +58,7 @@ def test_a_killed_training_resumes_to_the_same_result(clone: Path, uninterrupted
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--single-item", "finetune@digits"]
     running = subprocess.Popen(command, cwd=clone, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     checkpoints = clone / ".chainrule" / "checkpoints" / "finetune@digits"
-    wait_for(lambda: list(checkpoints.glob("*.safetensors")), "a checkpoint")
+    until(lambda: list(checkpoints.glob("*.safetensors")), what="a checkpoint")
     stages = [process for process in stages_of(clone) if "python" in process.name()]
     if victims in ("dvc", "both"):
         running.send_signal(signal.SIGKILL)
@@ -74,7 +66,7 @@ def test_a_killed_training_resumes_to_the_same_result(clone: Path, uninterrupted
         for process in stages:
             process.kill()
     running.wait(DEADLINE)
-    wait_for(lambda: not stages_of(clone), "the end of every stage process")
+    until(lambda: not stages_of(clone), what="the end of every stage process")
     assert list(checkpoints.glob("*.safetensors"))
     assert not (clone / "models" / "finetuned" / "digits").exists()
     # Forced, because DVC would fetch what the uninterrupted run left in its cache.
@@ -89,7 +81,7 @@ def test_two_runs_of_one_stage_at_once_corrupt_nothing(clone: Path, uninterrupte
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--single-item", "finetune@digits"]
     variables = environment(CHAINRULE_TRACKING="off")
     first = subprocess.Popen(command, cwd=clone, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(lambda: stages_of(clone), "the start of the first stage")
+    until(lambda: stages_of(clone), what="the start of the first stage")
     second = dvc(clone, "repro", "--force", "--single-item", "finetune@digits", check=False, CHAINRULE_TRACKING="off")
     assert first.wait(DEADLINE) == 0
     assert second.returncode == 0 or "busy" in second.stderr
@@ -102,7 +94,7 @@ def test_a_stage_by_hand_waits_for_the_one_that_runs_and_says_so(clone: Path, un
     command = [sys.executable, "-m", STAGE, "digits"]
     first = subprocess.Popen(command, cwd=clone, env=variables, stdout=subprocess.PIPE, text=True)
     assert first.stdout is not None
-    wait_for(lambda: "full on" in first.stdout.readline(), "the start of the training")
+    until(lambda: "full on" in first.stdout.readline(), what="the start of the training")
     second = subprocess.run(command, cwd=clone, env=variables, capture_output=True, text=True, check=False, timeout=300)
     assert "waits for another run of this stage to end" in second.stdout
     assert (first.wait(DEADLINE), second.returncode) == (0, 0)

@@ -1,6 +1,7 @@
 """A Prefect server for the session, a project with quick stages, and flows as a user starts them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import quick_project
 from flow_process import Flow
 from tiny_clone import environment
-from waiting import until
+from waiting import free_port, until
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +25,7 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prefect_url(prefect_home: Path) -> Iterator[str]:
     """A real Prefect server, on a port of its own."""
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}/api"
     settings = {"PREFECT_HOME": str(prefect_home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "true"}
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port), "--no-ui"]
@@ -47,7 +45,7 @@ def prefect_url(prefect_home: Path) -> Iterator[str]:
             return False
 
     try:
-        until(answers, 120)
+        until(answers)
         yield url
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -55,9 +53,25 @@ def prefect_url(prefect_home: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def pristine(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pristine(project: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with quick stages, none of which has run."""
-    return quick_project.make(project, tmp_path_factory.mktemp("quick") / "project")
+    made = quick_project.make(project, tmp_path_factory.mktemp("quick") / "project")
+    shutil.copy(empty_store, made)
+    return made
+
+
+@pytest.fixture
+def as_user(prefect_url: str, prefect_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A flow called in this process finds the server, and the environment of a flow that is started by itself."""
+    variables = environment(PREFECT_API_URL=prefect_url, PREFECT_HOME=str(prefect_home))
+    for name in set(os.environ) - set(variables):
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: prefect_url, PREFECT_HOME: prefect_home}):
+        yield
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_the_stages_that_train_are_those_that_say_so(project: Path) -> None:
     assert found == TRAINS
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     cores=st.integers(1, 5),
     gpus=st.integers(0, 3),

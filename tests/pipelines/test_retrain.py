@@ -26,27 +26,19 @@ BROKEN = b"\x89PNG\r\n\x1a\n and no more"
 
 
 @pytest.fixture(scope="module")
-def project_home(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return retrain_project.make(project, tmp_path_factory.mktemp("retrain") / "project")
+def project_home(project: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = retrain_project.make(project, tmp_path_factory.mktemp("retrain") / "project")
+    shutil.copy(empty_store, made)
+    return made
 
 
 @pytest.fixture
-def retrain(
-    prefect_url: str, prefect_home: Path, project_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Retrain]:
+def retrain(as_user: None, project_home: Path, monkeypatch: pytest.MonkeyPatch) -> Retrain:
     """Return a function that runs the flow in the project and gives back the state it ends in."""
-    variables = environment(PREFECT_API_URL=prefect_url, PREFECT_HOME=str(prefect_home))
-    for name in set(os.environ) - set(variables):
-        monkeypatch.delenv(name)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.chdir(project_home)
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
     from pipelines.retrain import retrain as flow
 
-    with temporary_settings({PREFECT_API_URL: prefect_url, PREFECT_HOME: prefect_home}):
-        yield lambda **options: flow("mine", **options, return_state=True)
+    return lambda **options: flow("mine", **options, return_state=True)
 
 
 @pytest.fixture
@@ -321,7 +313,7 @@ def test_on_a_schedule_it_runs_and_ends_with_its_process(first: Path, prefect_ho
     import psutil
 
     # Without a server of its own: as on a laptop.
-    process = start(first, "", prefect_home, "--cron", "* * * * *")
+    process = start(first, "", prefect_home, "--cron", "* * * * * */5")
     try:
         count = len(decisions.read(first, "mine"))
         until(lambda: len(decisions.read(first, "mine")) > count or process.poll() is not None, 120)

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import pytest
 from PIL import Image
 
 import tiny_bundles
+from waiting import free_port, until
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -37,9 +37,7 @@ class Server:
     """A `chainrule serve` of the bundles below a folder, on one port through restarts."""
 
     def __init__(self, root: Path, **environment: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.root, self.environment = root, os.environ | environment
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
@@ -47,15 +45,16 @@ class Server:
     def start(self) -> None:
         command = [sys.executable, "-m", "chainrule.cli", "serve", "--root", str(self.root), "--port", str(self.port)]
         self.process = subprocess.Popen([*command, "--device", "cpu"], env=self.environment, stderr=subprocess.DEVNULL)
-        for _ in range(300):
-            time.sleep(0.1)
+
+        def ready() -> bool:
             assert self.process.poll() is None, "the server has ended"
             try:
-                urllib.request.urlopen(f"{self.url}/v2/health/ready")
-                return
+                with urllib.request.urlopen(f"{self.url}/v2/health/ready"):
+                    return True
             except OSError:
-                continue
-        raise AssertionError("the server is not ready after 30 s")
+                return False
+
+        until(ready, what="a ready server")
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

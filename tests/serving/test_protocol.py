@@ -69,7 +69,7 @@ DATATYPES = [*protocol.BINARY, "BYTES"]
 
 @pytest.mark.parametrize("datatype", DATATYPES)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_encoded_in_binary_decodes_to_the_same_bits(datatype, data):
     array = data.draw(arrays(datatype))
     length, body = protocol.encode("m", "1", None, [(Wanted(tensor(datatype), True), array)])
@@ -85,7 +85,7 @@ def test_what_is_encoded_in_binary_decodes_to_the_same_bits(datatype, data):
 
 @pytest.mark.parametrize("datatype", [name for name in DATATYPES if name not in ("FP16", "BF16")])
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_encoded_in_json_decodes_to_the_same_bits(datatype, data):
     array = data.draw(arrays(datatype))
     length, body = protocol.encode("m", "1", None, [(Wanted(tensor(datatype), False), array)])
@@ -96,7 +96,7 @@ def test_what_is_encoded_in_json_decodes_to_the_same_bits(datatype, data):
 
 
 @given(hnp.arrays(np.float32, (3, 5), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_nested_and_flat_data_are_the_same(array):
     flat = decode({"inputs": [entry(shape=[3, 5], data=array.ravel().tolist())]})
     nested = decode({"inputs": [entry(shape=[3, 5], data=array.tolist())]})
@@ -466,20 +466,20 @@ def hold(body: bytes, length: int | None, inputs) -> None:
 
 
 @given(REQUEST, st.binary(max_size=40), st.sampled_from(DATATYPES), st.booleans(), st.integers(-3, 3))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_request_is_decoded_or_refused(request_, tail, datatype, with_binary, off):
     head = json.dumps(request_).encode()
     hold(head + tail, len(head) + off if with_binary else None, (tensor(datatype),))
 
 
 @given(st.binary(max_size=200), st.none() | st.integers(-10, 300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_are_decoded_or_refused(body, length):
     hold(body, length, (tensor(),))
 
 
 @given(st.integers(0, 200), st.integers(0, 255), st.sampled_from(DATATYPES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_good_request_with_a_changed_byte_is_decoded_or_refused(place, byte, datatype):
     size = 2 * np.dtype(protocol.BINARY[datatype]).itemsize if datatype != "BYTES" else 12
     said = {"name": "x", "shape": [1, 2], "datatype": datatype, "parameters": {"binary_data_size": size}}

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 import live_server
@@ -114,19 +115,23 @@ def test_requests_in_hand_are_answered_after_sigterm(start, tmp_path):
     process = start()
     process.until_ready()
     content = body()
-    head = f"POST /v2/models/digits/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n"
+    head = f"POST /v2/models/digits/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n"
     with socket.create_connection(("127.0.0.1", process.port), timeout=20) as client:
-        client.sendall(head.encode() + content[:20])
-        time.sleep(0.2)
+        client.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert client.recv(65536).startswith(b"HTTP/1.1 100")  # it has the request, and waits for the body
+        client.sendall(content[:20])
         process.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        live_server.until(lambda: refuses(process.port))
         assert process.process.poll() is None
-        with pytest.raises(OSError):
-            socket.create_connection(("127.0.0.1", process.port), timeout=1).close()
         client.sendall(content[20:])
         answer = client.recv(65536)
     assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer.lower()
     assert process.process.wait(20) == 0
+
+
+def refuses(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) != 0
 
 
 def test_under_load_sigterm_breaks_no_answer(start, tmp_path):
@@ -235,8 +240,9 @@ def test_a_client_that_never_reads_is_dropped(tmp_path, caplog):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(("127.0.0.1", live.port))
             client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * answers)
-            time.sleep(3.5)
-            found = 0
+            here, found = client.getsockname(), len(client.recv(1))  # it has begun to answer
+            # The server's end of it is in this process as well.
+            live_server.until(lambda: here not in {one.raddr for one in psutil.Process().net_connections("tcp")})
             with contextlib.suppress(ConnectionResetError):
                 while piece := client.recv(65536):
                     found += len(piece)

@@ -12,7 +12,7 @@ from chainrule.serving import models as serving_models
 from chainrule.serving import registry_client, store, watch
 from chainrule.serving.errors import Refusal
 from chainrule.serving.models import Models, Options
-from tiny_store import export, point, promote
+from tiny_store import export, point, promote, publish
 
 IMAGE = np.zeros((1, 1, 8, 8), np.uint8)
 
@@ -73,9 +73,10 @@ def test_a_bad_champion_leaves_the_old_and_is_tried_again(tmp_path: Path) -> Non
 
     async def test(models: Models) -> None:
         await until(lambda: models.ready)
-        folder = promote(tmp_path, "digits", "2")
+        folder, champion = publish(tmp_path, "digits", "2")
         card = (folder / "MODEL_CARD.md").read_text()
         (folder / "MODEL_CARD.md").write_text("forged")
+        point(tmp_path, "digits", champion)
         await until(lambda: "digits" in models.reasons())
         assert "sha256" in models.reasons()["digits"]
         assert version(models) == "1"
