@@ -51,6 +51,12 @@ TRACEBACK = "Traceback (most recent call last)"
 CACHED = "is cached - skipping run"
 
 
+class CancelledError(ChainruleError):
+    """Somebody cancelled the flow in Prefect."""
+
+    exit_code = 3
+
+
 @dataclass(frozen=True)
 class Stage:
     """What became of one stage."""
@@ -96,7 +102,8 @@ def run(
 ) -> ChainResult:
     """Bring the recipes (all by default) of the project in `root` up to date; inside a flow as a flow of its own.
 
-    Raises ChainruleError that says which stage failed and what to do, ParamsError with every mistake in params.yaml.
+    Raises ChainruleError that says which stage failed and what to do, ParamsError with every mistake in params.yaml,
+    CancelledError.
     """
     runner = Runner(root, recipes or (), force=force)
     try:
@@ -110,7 +117,8 @@ def run(
     finally:
         runner.end()
     if not state.is_completed():
-        raise ChainruleError(state.message or f"the chain ended as {state.name}")
+        kind = CancelledError if state.is_cancelled() else ChainruleError
+        raise kind(state.message or f"the chain ended as {state.name}")
     result: ChainResult = state.result()
     return result
 

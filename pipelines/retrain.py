@@ -28,7 +28,7 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, State
+from prefect.states import Cancelled, Completed, Failed, State
 
 from chainrule import decisions, progress, promotion, retraining, tracking, versioning
 from chainrule.data import batches, incoming
@@ -63,6 +63,7 @@ class Course:
     drift: "drift.Report | None" = None
     trouble: str = ""
     """What went wrong, whatever was decided before."""
+    cancelled: bool = False
 
     @property
     def settings(self) -> Retrain:
@@ -101,6 +102,7 @@ def retrain(
                 _run(course, list(new_classes or ()))
             except (ChainruleError, OSError) as error:
                 course.trouble = _told(error)
+                course.cancelled = isinstance(error, chain.CancelledError)
                 if not course.decision.action:
                     course.note(action=decisions.FAILED, reason=course.trouble)
             finally:
@@ -113,6 +115,8 @@ def retrain(
     said = f"{recipe}: {course.decision.action}: {course.decision.reason}"
     if course.trouble and course.decision.action != decisions.FAILED:
         said = f"{said}; but then: {course.trouble}"
+    if course.cancelled:
+        return Cancelled(message=said)
     return Failed(message=said) if course.trouble else Completed(message=said)
 
 
@@ -327,7 +331,8 @@ def parser() -> argparse.ArgumentParser:
         "python -m pipelines.retrain",
         description="Take in what lies in data/incoming, train if that is worth it, promote the new model if it is not "
         "worse than the champion.",
-        epilog="Exit codes: 0 decided, or nothing to do; 1 failed, what is served stays; 2 mistakes in params.yaml.",
+        epilog="Exit codes: 0 decided, or nothing to do; 1 failed, what is served stays; 2 mistakes in params.yaml; "
+        "3 cancelled.",
     )
     words.add_argument("recipe", help="a recipe of params.yaml")
     words.add_argument("--force", action="store_true", help="train whether it seems worth it or not")

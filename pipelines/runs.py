@@ -43,15 +43,15 @@ def _end_with_worker() -> None:
 def looked_after() -> Iterator[threading.Event]:
     """Do as `begin`, beside the block; the event is set when somebody cancels the flow run in Prefect.
 
-    A flow that no worker started has nobody else to act on that.
+    Or the one that it is part of. A flow that no worker started has nobody else to act on that.
     """
     from prefect.runtime import flow_run
 
     _end_with_worker()
     cancelled, over = threading.Event(), threading.Event()
-    run_id = UUID(str(flow_run.id))
+    run_ids = {UUID(str(flow_run.id)): None, UUID(str(flow_run.root_flow_run_id)): None}
     context = contextvars.copy_context()  # Prefect's settings
-    thread = threading.Thread(target=context.run, args=(_look, run_id, cancelled, over), daemon=True)
+    thread = threading.Thread(target=context.run, args=(_look, list(run_ids), cancelled, over), daemon=True)
     thread.start()
     try:
         yield cancelled
@@ -59,20 +59,20 @@ def looked_after() -> Iterator[threading.Event]:
         over.set()
 
 
-def _look(run_id: UUID, cancelled: threading.Event, over: threading.Event) -> None:
+def _look(run_ids: list[UUID], cancelled: threading.Event, over: threading.Event) -> None:
     import httpx
     from prefect.exceptions import PrefectException
 
     with _client() as client:
-        once: list[Callable[[], object]] = [lambda: _mark(client, run_id), lambda: close_dead(client)]
+        once: list[Callable[[], object]] = [lambda: _mark(client, run_ids[0]), lambda: close_dead(client)]
         while not over.is_set():
             try:
                 while once:
                     once.pop(0)()
-                state = client.read_flow_run(run_id).state
+                states = [client.read_flow_run(run_id).state for run_id in run_ids]
             except (httpx.HTTPError, PrefectException):
-                state = None  # a server that restarts: it is asked again
-            if state is not None and (state.is_cancelling() or state.is_cancelled()):
+                states = []  # a server that restarts: it is asked again
+            if any(state and (state.is_cancelling() or state.is_cancelled()) for state in states):
                 cancelled.set()
                 return
             over.wait(LOOK_SECONDS)

@@ -108,7 +108,7 @@ def main(
         return 130
     if not state.is_completed():
         print(f"{flow.name}: {state.message}", file=sys.stderr)
-        return 1
+        return 3 if state.is_cancelled() else 1
     print(f"{flow.name}: {state.message}")
     return (codes or {}).get(state.name, 0)
 

@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 import yaml
@@ -252,6 +253,33 @@ def test_a_full_disk_fails_the_flow_and_loses_nothing(first: Path, retrain: Retr
     shutil.rmtree(place)
 
 
+def test_cancelling_it_in_prefect_ends_the_chain_in_it(first: Path, retrain: Retrain, prefect_url: str) -> None:
+    before = promotion.served_version(first, "mine")
+
+    def running(**which: Any) -> list[dict[str, Any]]:
+        asked = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}, **which.pop("flow_runs", {})}, **which}
+        found = httpx.post(f"{prefect_url}/flow_runs/filter", json=asked)
+        return list(found.raise_for_status().json())
+
+    def cancel() -> None:
+        """Cancel the retraining as soon as the chain that it starts runs."""
+        name = {"flows": {"name": {"any_": ["retrain"]}}}
+        until(lambda: running(**name))
+        (outer,) = running(**name)
+        until(lambda: running(flow_runs={"parent_flow_run_id": {"any_": [outer["id"]]}}))
+        cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+        httpx.post(f"{prefect_url}/flow_runs/{outer['id']}/set_state", json=cancelling).raise_for_status()
+
+    offer(first, seed=9, count=40)
+    with ThreadPoolExecutor(1) as beside:
+        cancelled = beside.submit(cancel)
+        state = retrain(force=True)
+        cancelled.result()
+    assert state.is_cancelled() and "cancelled" in state.message
+    assert last(first)["action"] == decisions.FAILED and promotion.served_version(first, "mine") == before
+    assert retrain(force=True).is_completed()  # goes on where that one was
+
+
 @pytest.mark.parametrize("trouble", ["staged", "no author", "detached"])
 def test_a_git_that_cannot_be_used_is_said_before_any_work(
     first: Path, retrain: Retrain, trouble: str, monkeypatch: pytest.MonkeyPatch
@@ -279,34 +307,6 @@ def test_a_git_that_cannot_be_used_is_said_before_any_work(
 
 
 # ---- schedules
-
-
-def scheduled(monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
-    """Let the flow take its run for one that Prefect's scheduler made, to start so many minutes ago."""
-    from pipelines import schedule
-
-    run = SimpleNamespace(auto_scheduled=True, expected_start_time=datetime.now(UTC) - timedelta(minutes=minutes))
-    monkeypatch.setattr(schedule, "FlowRunContext", SimpleNamespace(get=lambda: SimpleNamespace(flow_run=run)))
-
-
-def test_a_run_that_starts_too_late_is_skipped(
-    project_home: Path, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    count = len(decisions.read(project_home, "mine"))
-    scheduled(monkeypatch, 60)
-    state = retrain()
-    assert (state.type.value, state.name) == ("COMPLETED", "Skipped")
-    assert "60 minutes late, 15 allowed" in state.message
-    assert len(decisions.read(project_home, "mine")) == count
-
-
-def test_a_run_that_starts_a_little_late_does_its_work(
-    first: Path, retrain: Retrain, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    count = len(decisions.read(first, "mine"))
-    scheduled(monkeypatch, 1)
-    assert retrain().name == "Completed"
-    assert len(decisions.read(first, "mine")) == count + 1
 
 
 def test_on_a_schedule_it_runs_and_ends_with_its_process(first: Path, prefect_home: Path, retrain: Retrain) -> None:
