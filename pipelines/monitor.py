@@ -20,7 +20,7 @@ if __name__ == "__main__":
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
-from prefect.states import Completed, Failed
+from prefect.states import Completed, Failed, State
 
 from chainrule import drift, tracking
 from chainrule.drifting import monitoring
@@ -40,9 +40,11 @@ def monitor(recipe: str, rows: int = MOST_ROWS, again: bool = False, grace_minut
     rows: the newest that are compared at most; again: rows of the last look count too; grace_minutes: a scheduled run
     that starts later is skipped. Works on the project in the current directory.
     """
-    runs.begin()
-    if late := schedule.skipped(recipe, grace_minutes):
-        return late
+    with runs.looked_after():
+        return schedule.skipped(recipe, grace_minutes) or _monitor(recipe, rows, again)
+
+
+def _monitor(recipe: str, rows: int, again: bool) -> State:
     root = Path.cwd()
     try:
         block = recipe_block(root, recipe)

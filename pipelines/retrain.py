@@ -89,9 +89,11 @@ def retrain(
     version; new_classes: labels that are welcome although no row had them before; grace_minutes: a scheduled run that
     starts later is skipped. Works on the project in the current directory.
     """
-    runs.begin()
-    if late := schedule.skipped(recipe, grace_minutes):
-        return late
+    with runs.looked_after():
+        return schedule.skipped(recipe, grace_minutes) or _retrain(recipe, force, commit, list(new_classes or ()))
+
+
+def _retrain(recipe: str, force: bool, commit: bool, new_classes: list[str]) -> State:
     began, root = time.monotonic(), Path.cwd()
     course = Course(root, recipe, {}, _logger(), commit, force, _nothing_yet(recipe))
     try:
@@ -99,7 +101,7 @@ def retrain(
         course.block = recipe_block(root, recipe)
         with locks.held(retraining.lock(root, recipe), retraining.waiting(recipe)):
             try:
-                _run(course, list(new_classes or ()))
+                _run(course, new_classes)
             except (ChainruleError, OSError) as error:
                 course.trouble = _told(error)
                 course.cancelled = isinstance(error, chain.CancelledError)

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -14,40 +15,28 @@ from chainrule import journal, locks, processes
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
 
 MARK = "process:"
+DEPLOYED = "chainrule"
+"""The tag of the deployments in prefect.yaml."""
 LOOK_SECONDS = 2.0
-
-
-def begin() -> None:
-    """Let the flow run that this is called in end with the worker or the `serve` that started it, if one did.
-
-    Should it be killed, the next flow on this machine closes it, as this one does with others.
-    """
-    import httpx
-    from prefect.exceptions import PrefectException
-    from prefect.runtime import flow_run
-
-    _end_with_worker()
-    with suppress(httpx.HTTPError, PrefectException), _client() as client:  # Prefect itself will say what is wrong
-        _mark(client, UUID(str(flow_run.id)))
-        close_dead(client)
-
-
-def _end_with_worker() -> None:
-    if os.environ.get("PREFECT__FLOW_RUN_ID"):
-        processes.die_with_starters()
+UNMARKED_SECONDS = 60.0
+"""A flow marks its run within seconds, once its process has begun."""
 
 
 @contextmanager
 def looked_after() -> Iterator[threading.Event]:
-    """Do as `begin`, beside the block; the event is set when somebody cancels the flow run in Prefect.
+    """Look after the flow run that this is called in, beside the block.
 
-    Or the one that it is part of. A flow that no worker started has nobody else to act on that.
+    It ends with the worker or the `serve` that started it, if one did. Should it be killed, the next flow closes it, as
+    this one does with others. The event is set when somebody cancels it in Prefect, or the flow run that it is part of:
+    a flow that no worker started has nobody else to act on that.
     """
     from prefect.runtime import flow_run
 
-    _end_with_worker()
+    if os.environ.get("PREFECT__FLOW_RUN_ID"):
+        processes.die_with_starters()
     cancelled, over = threading.Event(), threading.Event()
     run_ids = {UUID(str(flow_run.id)): None, UUID(str(flow_run.root_flow_run_id)): None}
     context = contextvars.copy_context()  # Prefect's settings
@@ -68,7 +57,8 @@ def _look(run_ids: list[UUID], cancelled: threading.Event, over: threading.Event
         while not over.is_set():
             try:
                 while once:
-                    once.pop(0)()
+                    once[0]()
+                    once.pop(0)
                 states = [client.read_flow_run(run_id).state for run_id in run_ids]
             except (httpx.HTTPError, PrefectException):
                 states = []  # a server that restarts: it is asked again
@@ -109,7 +99,11 @@ def close_dead_if_reachable() -> None:
 
 
 def close_dead(client: "SyncPrefectClient") -> list[str]:
-    """Close flow runs that a process of this machine left open when it was killed; return their names."""
+    """Close flow runs that a process of this machine left open when it was killed; return their names.
+
+    And those of our deployments that no process has marked as its own for UNMARKED_SECONDS: it was killed before it
+    could, and nobody would ever close them.
+    """
     from prefect.client.schemas.filters import FlowRunFilter
     from prefect.client.schemas.objects import StateType
     from prefect.states import Crashed
@@ -118,7 +112,7 @@ def close_dead(client: "SyncPrefectClient") -> list[str]:
     found = client.read_flow_runs(flow_run_filter=FlowRunFilter(state={"type": {"any_": open_states}}), limit=200)
     closed = []
     for run in found:
-        if any(_is_dead(tag) for tag in run.tags):
+        if any(_is_dead(tag) for tag in run.tags) or _never_marked(client, run):
             state = Crashed(message="its process ended without a word (killed, or the machine went down)")
             client.set_flow_run_state(run.id, state, force=True)
             closed.append(run.name)
@@ -132,6 +126,16 @@ def _is_dead(tag: str) -> bool:
         return False
     pid, _, born = tag.removeprefix(mark).partition(":")
     return not pid.isdecimal() or journal.birth(int(pid)) != born
+
+
+def _never_marked(client: "SyncPrefectClient", run: "FlowRun") -> bool:
+    if DEPLOYED not in run.tags or any(tag.startswith(MARK) for tag in run.tags) or run.state is None:
+        return False
+    if (datetime.now(UTC) - run.state.timestamp).total_seconds() < UNMARKED_SECONDS:
+        return False
+    # A container may wait long for its machine; a process begins at once.
+    is_process = run.work_pool_name is not None and client.read_work_pool(run.work_pool_name).type == "process"
+    return is_process or bool(run.state.is_running())
 
 
 def send_what_waits(root: Path) -> None:
