@@ -19,8 +19,6 @@ def mlflow(team: Settings) -> Piece:
         **store(team),
         "MLFLOW_BACKEND_STORE_URI": team.database("mlflow"),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
     }
     place = ["--host", "127.0.0.1", "--port", str(team.ports["TEAM_MLFLOW_PORT"])]
     command = ["mlflow", "server", *place, "--workers", "1", "--artifacts-destination", f"s3://{BUCKETS[0]}"]
@@ -44,10 +42,8 @@ def prefect(team: Settings) -> Piece:
         "PREFECT_SERVER_API_AUTH_STRING": auth,
         "PREFECT_API_AUTH_STRING": auth,
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": team.database("prefect", "postgresql+asyncpg"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         # By default a restart forgets who holds a deployment's slot, and its flow run is crashed minutes later.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        "DO_NOT_TRACK": "true",
     }
 
     def settle() -> None:
@@ -56,7 +52,7 @@ def prefect(team: Settings) -> Piece:
     place = ["--host", "127.0.0.1", "--port", str(team.ports["TEAM_PREFECT_PORT"])]
     return Piece(
         "prefect",
-        [sys.executable, "-m", "prefect", "server", "start", "--analytics-off", *place],
+        [sys.executable, "-m", "prefect", "server", "start", *place],
         env,
         lambda: answers(f"{team.prefect}/ready", Authorization=basic(auth)),
         team.prefect.removesuffix("/api"),
@@ -95,7 +91,7 @@ def _worker(team: Settings, name: str) -> Piece:
         "--limit",
         "1",
     ]
-    env = {**inherited(), **client(team), "MLFLOW_DISABLE_TELEMETRY": "true", "PREFECT_WORKER_QUERY_SECONDS": "3"}
+    env = {**inherited(), **client(team), "PREFECT_WORKER_QUERY_SECONDS": "3"}
     return Piece(name, [sys.executable, "-m", *command], env, wrong, f"pool {PROCESS_POOL}", cwd=team.project)
 
 

@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
+from chainrule import QUIET
 from chainrule.errors import ChainruleError
 
 PORTS = {
@@ -151,4 +152,4 @@ def store(team: Settings) -> dict[str, str]:
 def inherited() -> dict[str, str]:
     """Return this process' environment without what would lead a piece to another server or database."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith(OTHERS)}
-    return {**kept, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    return {**kept, **QUIET, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}

@@ -47,7 +47,6 @@ class Runner:
             STARTER: identity(),
             "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONUNBUFFERED": "1",
-            "DO_NOT_TRACK": "true",
         }
         command = [sys.executable, "-m", "pipelines.dvc_runner", str(theirs.fileno()), "force" if force else "stale"]
         with theirs:

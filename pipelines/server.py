@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 
 START_SECONDS = 90.0
 QUIET = {
-    "DO_NOT_TRACK": "true",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
 }
-"""Settings of every flow here, where the user's environment says nothing else: nothing leaves the machine."""
+"""Settings of every flow here, where the user's environment says nothing else."""
 
 
 class GoneError(ChainruleError):

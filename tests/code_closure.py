@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = "chainrule"
+NO_INPUT = "src/chainrule/__init__.py"
+"""Defaults of the environment, which change no output (tests/test_dvc_yaml.py)."""
 # Where a recipe names the plug-ins of each package.
 NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "data": (("modality",),),
@@ -34,7 +36,7 @@ def closure(source: Path, stage: str, recipe: Mapping[str, Any]) -> set[str]:
             continue
         found.add(name)
         waiting += [module for imported in imports(source, path) for module in resolve(imported, recipe)]
-    return {name for name in found if not docstring_only(source.parent / name)}
+    return {name for name in found if name != NO_INPUT and not docstring_only(source.parent / name)}
 
 
 def module_path(source: Path, module: str) -> Path:

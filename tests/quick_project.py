@@ -66,7 +66,7 @@ def make(project: Path, folder: Path) -> Path:
     for command in (
         ["git", "init", "-q"],
         [sys.executable, "-m", "dvc", "init", "-q"],
-        [sys.executable, "-m", "dvc", "config", "core.analytics", "false"],
+        [sys.executable, "-m", "dvc", "config", "core.check_update", "false"],
         ["git", "add", "-A"],
         ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "quick"],
     ):

@@ -49,7 +49,7 @@ def make(project: Path, folder: Path) -> Path:
         ["git", "config", "user.name", "t"],
         ["git", "config", "user.email", "t@example.org"],
         [sys.executable, "-m", "dvc", "init", "-q"],
-        [sys.executable, "-m", "dvc", "config", "core.analytics", "false"],
+        [sys.executable, "-m", "dvc", "config", "core.check_update", "false"],
         ["git", "add", "-A"],
         ["git", "commit", "-qm", "project"],
     ):

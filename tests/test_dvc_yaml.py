@@ -16,7 +16,7 @@ from chainrule.nets.table import NETS
 from chainrule.tasks.table import TASKS
 from chainrule.training.objectives.table import OBJECTIVES
 from chainrule.training.strategies.table import STRATEGIES
-from code_closure import NAMED_BY, closure, docstring_only, imports, module_path, value_at
+from code_closure import NAMED_BY, NO_INPUT, closure, docstring_only, imports, module_path, value_at
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
@@ -85,8 +85,15 @@ def test_every_file_of_a_plug_in_package_stands_in_its_table() -> None:
         assert files - named_by_tasks == set(table), package
 
 
-def test_no_package_init_has_code() -> None:
-    assert [path for path in (SOURCE / "chainrule").rglob("__init__.py") if not docstring_only(path)] == []
+def test_no_package_init_has_code_but_for_the_environment() -> None:
+    inits = (SOURCE / "chainrule").rglob("__init__.py")
+    assert [path for path in inits if not docstring_only(path)] == [ROOT / NO_INPUT]
+    tree = ast.parse((ROOT / NO_INPUT).read_text())
+    assert [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)] == [
+        "import os"
+    ]
+    calls = {ast.unparse(node.func).rpartition(".")[2] for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert calls <= {"setdefault", "items"}
 
 
 def test_only_evaluate_depends_on_test_rows() -> None:

@@ -326,7 +326,7 @@ def test_two_recipes_at_once_on_a_new_store_lose_no_row(tmp_path: Path) -> None:
 @contextlib.contextmanager
 def server(place: Path, port: int) -> Iterator[str]:
     """An MLflow server with its store in `place`, killed with all it started when the block ends."""
-    env = environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    env = environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     words = [
         "--backend-store-uri",
         f"sqlite:///{place / 'mlflow.db'}",

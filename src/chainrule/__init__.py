@@ -1,1 +1,23 @@
-"""Chainrule: from labelled rows to a served model through one chain."""
+"""Chainrule: from labelled rows to a served model through one chain.
+
+Whoever imports any module of the project imports this one first. It holds defaults of the environment that libraries
+read when they are imported and that every process started from here inherits; what the user set stays. Nothing in it
+changes an output, so it is no input of any stage (tests/test_dvc_yaml.py).
+"""
+
+import os
+
+QUIET = {
+    "DO_NOT_TRACK": "true",  # in this very word, for MLflow takes no other
+    "DVC_NO_ANALYTICS": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "true",
+    "HF_HUB_OFFLINE": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+"""Nothing is reported to the libraries' makers, and nothing asked of them."""
+
+for _name, _value in QUIET.items():
+    os.environ.setdefault(_name, _value)

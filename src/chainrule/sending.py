@@ -37,8 +37,6 @@ FINAL = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "R
 
 def connect(root: Path, uri: str) -> "MlflowClient":
     """A client for `uri`; a new SQLite store is made first, under a lock (of two that make it, one dies)."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     # Repeating is the sender's business: it looks first whether a run exists, a blind retry makes a second.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

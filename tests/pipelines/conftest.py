@@ -27,7 +27,7 @@ def prefect_url(prefect_home: Path) -> Iterator[str]:
     """A real Prefect server, on a port of its own."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
-    settings = {"PREFECT_HOME": str(prefect_home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "true"}
+    settings = {"PREFECT_HOME": str(prefect_home)}
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port), "--no-ui"]
     process = subprocess.Popen(
         command,

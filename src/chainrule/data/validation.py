@@ -1,7 +1,6 @@
 """Checks on rows with Great Expectations, offline, and a page that shows what they found."""
 
 import html
-import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,6 @@ def validate(frame: pd.DataFrame, expectations: Sequence[Expectation], name: str
 
     Raises ParamsError for an expectation that Great Expectations does not know or whose arguments it refuses.
     """
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when the package is imported
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 

@@ -100,8 +100,6 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
     # in its tables leaves every model that exists as it is.
     importlib.import_module("chainrule.params.check").check(root)
     processes.die_with_starters()
-    for variable in ("DO_NOT_TRACK", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
-        os.environ.setdefault(variable, "true")
     block = recipe_block(root, recipe)
     lock = root / STATE / "locks" / f"{stage}@{recipe}.lock"
     with ExitStack() as around:
