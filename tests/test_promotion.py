@@ -458,6 +458,43 @@ def test_the_commands_say_what_is_and_what_was(project: Project, capsys: pytest.
     assert "rollback" in moves[0] and "@" in moves[0]
 
 
+QUALITY = {
+    "primary": {"name": "accuracy", "value": 0.9, "low": 0.85, "high": 0.95},
+    "floor": {"name": "naive_bayes", "value": 0.96},
+}
+
+
+def test_a_model_under_its_floor_is_promoted_with_a_warning(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "UNDER ITS FLOOR: accuracy 0.9000, 6.0 points below the best floor, naive bayes (0.9600)"
+    version = project.register(shift=2.0, quality=QUALITY)
+    for name, value in (("majority_class", 0.5), ("naive_bayes", 0.96)):
+        project.client.log_metric(version.run_id, f"floor.{name}.accuracy", value)
+    root = ["--root", project.root]
+    for _ in range(2):  # as often as it is asked for
+        call(promote_command, "digits", *root)
+        lines = capsys.readouterr().out.splitlines()
+        assert f"digits: WARNING: version 3 is {said}" in lines
+        assert "version 3 is champion" in lines[-1]
+    call(models_command, "digits", *root)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"! digits: version 3 is {said}"
+    assert lines[1].split()[:6] == ["recipe", "version", "aliases", "accuracy", "macro_f1", "floor"]
+    assert "  0.9600 naive_bayes !  " in lines[2]
+    assert "!" not in lines[3]
+    assert any(line.startswith("floor: the best of the simple models") for line in lines)
+
+
+def test_a_bundle_whose_quality_cannot_be_read_is_promoted_without(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.register(shift=2.0, quality={"primary": {"name": "accuracy", "value": "high"}, "floor": None})
+    call(promote_command, "digits", "--root", project.root)
+    said = capsys.readouterr().out
+    assert "version 3 is champion" in said and "FLOOR" not in said
+
+
 def test_models_without_a_name_lists_what_matters(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     project.register(shift=2.0)
     project.client.set_registered_model_alias("digits", "champion", "1")

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from chainrule import locks, registry, tracking, trial
 from chainrule.errors import ChainruleError, DataError
+from chainrule.evaluation import quality
 from chainrule.files import read_json, write_json
 from chainrule.registry import CHAMPION, Move, Version
 from chainrule.serving import bundle, store
@@ -52,7 +53,10 @@ def promote(root: Path, recipe: str, number: int | None = None, *, reason: str, 
             move = registry.new_move(CHAMPION, "promote", champion, version.number, reason)
             _promote(client, root, recipe, version, move, say)
             return move
-        if not is_published(root, recipe, version):
+        served = published(root, recipe, version)
+        if served is not None:
+            _warn(served, say)
+        else:
             say(f"{recipe}: version {champion} is champion in MLflow but is not what is served here")
             _promote(client, root, recipe, version, None, say)
         return None
@@ -113,16 +117,17 @@ def served_version(root: Path, recipe: str) -> str | None:
     return str(read_json(path)["version"]) if path.exists() else None
 
 
-def is_published(root: Path, recipe: str, version: Version) -> bool:
-    """Whether the store serves this version, whole, with the model that was registered as it."""
+def published(root: Path, recipe: str, version: Version) -> bundle.Bundle | None:
+    """Return the version's bundle if the store serves it, whole, with the model that was registered as it."""
     champion = root / SERVED / recipe / store.CHAMPION
     try:
         wanted = store.wanted(recipe, store.Place(champion, (0, 0, 0)))
         content = bundle.read(wanted.folder, recipe, wanted.version)
     except DataError:
-        return False
+        return None
     registered = content.sums[bundle.GRAPH] == version.tags.get("sha256")
-    return registered and wanted.version == str(version.number) and wanted.digest == content.digest
+    same = registered and wanted.version == str(version.number) and wanted.digest == content.digest
+    return content if same else None
 
 
 @contextmanager
@@ -186,6 +191,7 @@ def _promote(client: "MlflowClient", root: Path, recipe: str, version: Version, 
     try:
         content = fetch(client, recipe, version, project / SERVED / recipe / number)
         say(f"{recipe}: version {number} is here, its hashes are right")
+        _warn(content, say)
         champion = {
             "version": number,
             "digest": content.digest,
@@ -208,6 +214,14 @@ def _promote(client: "MlflowClient", root: Path, recipe: str, version: Version, 
             raise ChainruleError(f"{recipe}: version {number} cannot be written ({error}); nothing changed") from None
         raise
     _finish(client, root, recipe, move)
+
+
+def _warn(content: bundle.Bundle, say: Say) -> None:
+    """Say of a version that is no better than its floor that it is not; whether to serve it is its user's affair."""
+    found = quality.of_signature(content.signature)
+    if found is not None and quality.standing(found) != "above":
+        loud = "WARNING: " if quality.is_under(found) else ""
+        say(f"{content.name}: {loud}version {content.version} is {quality.in_words(found)}")
 
 
 def _finish(client: "MlflowClient", root: Path, recipe: str, move: Move | None) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import toy_project
-from chainrule import cli, decisions, promotion
+from chainrule import cli, decisions, promotion, registry
 from chainrule.decisions import Decision
 
 
@@ -120,6 +120,21 @@ def test_a_champion_that_is_not_served_is_said(toy: Path, capsys: pytest.Capture
     said = status(toy, capsys, "digits")
     assert "champion    version 1, test accuracy 0.9000" in said
     assert "served      nothing, not the champion: chainrule promote digits 1" in said
+
+
+def test_a_model_under_its_floor_is_said_first(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with promotion.speaking(toy) as client:
+        run_id = registry.versions(client, "digits")[0].run_id
+        client.log_metric(run_id, "floor.majority_class.accuracy", 0.5)
+        client.log_metric(run_id, "floor.naive_bayes.accuracy", 0.96)
+    lines = status(toy, capsys, "digits").splitlines()
+    said = " ".join(" ".join(lines).split())
+    assert lines[1].startswith("  WARNING     version 1 is UNDER ITS FLOOR: accuracy 0.9000, 6.0 points below")
+    assert "test accuracy 0.9000 (0.8500 to 0.9500), floor 0.9600 (naive bayes)" in said
+    assert "floor: the best of the simple models trained on the same rows" in said
+    assert max(map(len, lines)) <= 80
+    found = facts(toy, capsys)["model"]["challenger"]["quality"]
+    assert found["floor"] == {"name": "naive_bayes", "value": 0.96}
 
 
 DECISION = Decision(

@@ -1,5 +1,6 @@
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,31 @@ def test_image_mistakes_are_inline_and_no_mistakes_are_said_to_be_none(tmp_path:
 def test_a_model_no_better_than_a_floor_is_told_so(tmp_path: Path) -> None:
     words = " ".join(Page(page(tmp_path, [])).words)
     assert "0.0 points above the best floor, naive bayes" in words and "The intervals overlap." in words
+
+
+def scored(right: float) -> dict[str, Any]:
+    """Scores of a model that is right on this share of 200 rows of two classes."""
+    labels = np.arange(200) % 2
+    answers = np.where(np.arange(200) < 200 * right, labels, 1 - labels)
+    probabilities = np.where(answers[:, None] == [0, 1], 0.9, 0.1)
+    return classification_scores(labels, probabilities, ["no", "yes"], groups=None, resamples=50, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("right", "first"),
+    [
+        (0.6, "✕ Under its floor"),
+        (0.82, "≈ Not clearly better than its floor: accuracy 0.8200, 2.0 points above the best floor, naive bayes"),
+        (0.95, "✓ Better than its floor: accuracy 0.9500, 15.0 points above the best floor, naive bayes (0.8000)."),
+    ],
+)
+def test_where_the_model_stands_is_the_first_line_of_the_page(right: float, first: str) -> None:
+    html = to_html("r", scored(right), {"majority_class": scored(0.5), "naive_bayes": scored(0.8)}, {}, [], [])
+    body = " ".join(" ".join(Page(html.partition("<body>")[2].removesuffix("</body></html>\n")).words).split())
+    assert body.lower().startswith(first.lower())
+    assert ('class="verdict under" role="alert"' in html) == (right == 0.6)
+    assert ("Try more labelled rows" in body) == (right == 0.6)
+    assert "best of the simple models trained on the same rows" in body, "a floor is explained where it is named"
 
 
 def test_same_inputs_same_page_and_a_missing_figure_is_an_error(tmp_path: Path) -> None:

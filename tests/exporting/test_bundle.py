@@ -108,6 +108,17 @@ def test_the_model_card_shows_scores_and_floors_with_their_intervals() -> None:
     assert "1,234 test rows in 321 groups" in card
 
 
+def test_the_model_card_of_a_model_under_its_floor_says_so_first() -> None:
+    assert bundle.model_card("pets", SIGNATURE, {}, REPORT).split("\n\n")[1] == (
+        "Better than its floor: accuracy 0.9001, 4.9 points above the best floor, logistic (0.8507)."
+    )
+    under = {**REPORT, "test": {**REPORT["test"], "accuracy": score(0.71)}}
+    assert bundle.model_card("pets", SIGNATURE, {}, under).split("\n\n")[1] == (
+        "> **WARNING: UNDER ITS FLOOR: accuracy 0.7100, 14.1 points below the best floor, logistic (0.8507).** "
+        "A simple model trained on the same rows does better."
+    )
+
+
 def test_the_model_card_says_what_the_model_is_and_where_its_rows_come_from() -> None:
     source = {"kind": "image_folder", "note": "two\nlines"}
     card = bundle.model_card("pets", SIGNATURE, source, REPORT)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import ChainruleError
+from chainrule.evaluation import quality
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 HEADLINE = ("accuracy", "macro_f1")
 """Scores in the table; `--json` has every one of the test rows."""
+FLOOR = 3 + len(HEADLINE)
+"""The column of the best floor."""
 
 Model = dict[str, Any]
 
@@ -74,9 +77,10 @@ def describe(client: "MlflowClient", root: Path, recipe: str) -> Model:
 
 
 def about(client: "MlflowClient", version: "Version") -> dict[str, Any]:
-    """All about one version, ready for JSON: its test scores with their bounds, where it came from, its aliases."""
+    """All about one version, ready for JSON: its test scores with their bounds, its best floor, where it came from."""
+    metrics = _metrics(client, version.run_id)
     scores: dict[str, dict[str, float]] = {}
-    for key, value in _metrics(client, version.run_id).items():
+    for key, value in metrics.items():
         prefix, _, rest = key.partition(".")
         name, _, bound = rest.partition(".")
         if prefix == "test":
@@ -85,6 +89,7 @@ def about(client: "MlflowClient", version: "Version") -> dict[str, Any]:
         "version": version.number,
         "aliases": list(version.aliases),
         "scores": scores,
+        "quality": quality.of_metrics(metrics),
         "commit": version.tags.get("git_commit"),
         "dirty": version.tags.get("git_dirty") == "true",
         "created": datetime.fromtimestamp(version.created / 1000, UTC).isoformat(timespec="seconds"),
@@ -104,9 +109,9 @@ def _metrics(client: "MlflowClient", run_id: str) -> dict[str, float]:
 
 
 def table(models: list[Model], every_version: bool) -> str:
-    """Readable rows of versions: all, or those with an alias and the newest."""
-    rows = [["recipe", "version", "aliases", *HEADLINE, "commit", "created"]]
-    notes = []
+    """Readable rows of versions: all, or those with an alias and the newest; first what is under its floor."""
+    rows = [["recipe", "version", "aliases", *HEADLINE, "floor", "commit", "created"]]
+    warnings, notes = [], []
     for model in models:
         shown = [
             version
@@ -114,6 +119,11 @@ def table(models: list[Model], every_version: bool) -> str:
             if every_version or version["aliases"] or place == 0
         ]
         rows += [_row(model["recipe"], version) for version in shown]
+        warnings += [
+            f"! {model['recipe']}: version {version['version']} is {quality.in_words(version['quality'])}"
+            for version in shown
+            if quality.is_under(version["quality"])
+        ]
         if len(shown) < len(model["versions"]):
             notes.append(
                 f"{len(model['versions']) - len(shown)} more of {model['recipe']}: chainrule models {model['recipe']}"
@@ -121,14 +131,25 @@ def table(models: list[Model], every_version: bool) -> str:
         notes += _difference(model)
     if any(row[-2].endswith("*") for row in rows):
         notes.append("* with changes that were not committed")
-    return "\n".join([*_aligned(rows), *notes])
+    if any(row[FLOOR] != "-" for row in rows[1:]):
+        notes.append(quality.EXPLAINED)
+    else:
+        rows = [[*row[:FLOOR], *row[FLOOR + 1 :]] for row in rows]
+    return "\n".join([*warnings, *_aligned(rows), *notes])
 
 
 def _row(recipe: str, version: dict[str, Any]) -> list[str]:
     commit = (version["commit"] or "-")[:7] + ("*" if version["dirty"] else "")
     scores = [_interval(version["scores"].get(name, {})) for name in HEADLINE]
     aliases = ", ".join(version["aliases"]) or "-"
-    return [recipe, str(version["version"]), aliases, *scores, commit, _local(version["created"])]
+    return [recipe, str(version["version"]), aliases, *scores, _floor(version), commit, _local(version["created"])]
+
+
+def _floor(version: dict[str, Any]) -> str:
+    if version["quality"] is None:
+        return "-"
+    floor = version["quality"]["floor"]
+    return f"{floor['value']:.4f} {floor['name']}{' !' if quality.is_under(version['quality']) else ''}"
 
 
 def _interval(score: dict[str, float]) -> str:

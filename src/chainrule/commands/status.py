@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import ChainruleError
+from chainrule.evaluation import quality
 from chainrule.staleness import NEVER, Stage
 
 SCORE = "accuracy"
@@ -139,6 +140,8 @@ def screen(facts: Facts, colours: bool, now: datetime) -> str:
     for recipe in facts["recipes"]:
         lines += _recipe(recipe, facts, colours, now)
         lines.append("")
+    if any(version["quality"] for recipe in facts["recipes"] for version in _versions(recipe)):
+        lines += [*textwrap.wrap(quality.EXPLAINED, WIDTH), ""]
     if facts["registry"]["error"]:
         lines += _line("registry", facts["registry"]["error"], _paint("31", colours))
     if facts["prefect"]["error"]:
@@ -153,6 +156,10 @@ def _recipe(recipe: Facts, facts: Facts, colours: bool, now: datetime) -> Iterat
     stale = [stage for stage in recipe["stages"] if stage["stale"]]
     state, code = _state(recipe["stages"], stale)
     yield f"{_paint('1', colours)(recipe['recipe'])}: {_paint(code, colours)(state)}"
+    for version in _versions(recipe):
+        if quality.is_under(version["quality"]):
+            warning = f"version {version['version']} is {quality.in_words(version['quality'])}; {quality.REMEDY}"
+            yield from _line("WARNING", warning, _paint("1;31", colours))
     if state == "stale":
         for stage in stale:
             shown, more = stage["reasons"][:MOST_REASONS], stage["reasons"][MOST_REASONS:]
@@ -210,6 +217,12 @@ def _rest(recipe: Facts, facts: Facts, now: datetime) -> Iterator[tuple[str, str
     yield "incoming", f"{files} in data/incoming/{recipe['recipe']}" if count else files
 
 
+def _versions(recipe: Facts) -> list[Facts]:
+    """Champion and challenger, as far as there are any."""
+    model = recipe["model"] or {}
+    return [version for version in (model.get("champion"), model.get("challenger")) if version]
+
+
 def _version(version: Facts) -> str:
     score = version["scores"].get(SCORE, {})
     text = f"version {version['version']}, "
@@ -218,6 +231,9 @@ def _version(version: Facts) -> str:
     else:
         text += f"test {SCORE} {score['value']:.4f}"
         text += f" ({score['low']:.4f} to {score['high']:.4f})" if "low" in score and "high" in score else ""
+    if version["quality"]:
+        floor = version["quality"]["floor"]
+        text += f", floor {floor['value']:.4f} ({floor['name'].replace('_', ' ')})"
     return f"{text}, {_local(version['created'])[:10]}"
 
 

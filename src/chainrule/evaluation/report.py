@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.evaluation import quality
 from chainrule.evaluation.scores import SCORES
 
 
@@ -58,7 +59,8 @@ def to_html(
     `scores` and each of `floors` (by name) are results of classification_scores; `facts` are lines to show
     under the title ("task": "image classification"). Raises OSError when a figure cannot be read.
     """
-    ranked = sorted(floors, key=lambda name: -floors[name]["accuracy"]["value"])
+    ranked = quality.ranked(floors)
+    standing = quality.quality({"test": scores, "floor": floors})
     sections = [
         _headline(scores, floors, ranked),
         section("Scores", _scores_table(scores, floors, ranked) + _notes(scores)),
@@ -70,7 +72,7 @@ def to_html(
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(recipe)} · Chainrule</title><style>{STYLE}</style></head>\n<body><main>"
+        f"<title>{escape(recipe)} · Chainrule</title><style>{STYLE}</style></head>\n<body><main>{_verdict(standing)}"
         f'<header><p class="over">Chainrule report</p><h1>{escape(recipe)}</h1>'
         f'<dl class="facts">{lines}</dl></header>\n'
         + "\n".join(section for section in sections if section)
@@ -95,6 +97,22 @@ def section(title: str, body: str) -> str:
     return f"<section><h2>{title}</h2>{body}</section>"
 
 
+def _verdict(found: quality.Quality | None) -> str:
+    """The page's first line: where the model stands, with a sign and words beside the colour."""
+    if found is None:
+        return ""
+    standing = quality.standing(found)
+    sign = {"under": "✕", "level": "≈", "above": "✓"}[standing]
+    role = ' role="alert"' if standing == "under" else ""
+    advice = f"<br><small>{_sentence(quality.REMEDY)}</small>" if standing == "under" else ""
+    said = escape(_sentence(quality.in_words(found)))
+    return f'<p class="verdict {standing}"{role}><b aria-hidden="true">{sign}</b><span>{said}{advice}</span></p>'
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
 def _headline(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]) -> str:
     """Accuracy of the model and of each floor, as numbers and as bars with their intervals."""
     rows = [("model", "this model", scores["accuracy"])]
@@ -108,20 +126,16 @@ def _headline(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]]
         for kind, name, entry in rows
     )
     own = scores["accuracy"]
-    verdict = ""
+    note = ""
     if ranked:
         best = floors[ranked[0]]["accuracy"]
-        gain = 100 * (own["value"] - best["value"])
-        sign = "above" if gain >= 0 else "below"
-        verdict = f"<p>{abs(gain):.1f} points {sign} the best floor, {escape(_words(ranked[0]))}."
-        if own["low"] <= best["high"] and best["low"] <= own["high"]:
-            verdict += " <strong>The intervals overlap.</strong>"
-        verdict += "</p>"
+        overlap = own["low"] <= best["high"] and best["low"] <= own["high"]
+        note = f'<p class="note">{_sentence(quality.EXPLAINED)}{" The intervals overlap." if overlap else ""}</p>'
     return (
         '<section class="headline"><div class="big"><p class="over">Accuracy on the test rows</p>'
         f'<p class="score">{own["value"]:.1%}</p>'
-        f'<p class="interval">95% interval {own["low"]:.1%} to {own["high"]:.1%}</p>{verdict}</div>'
-        f'<div class="bars">{bars}</div></section>'
+        f'<p class="interval">95% interval {own["low"]:.1%} to {own["high"]:.1%}</p></div>'
+        f'<div class="bars">{bars}{note}</div></section>'
     )
 
 
@@ -236,6 +250,10 @@ font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:68rem;margin:0 auto;padding:2rem 1rem 4rem}
 h1{font-size:2rem;line-height:1.15;margin:0 0 .6rem;overflow-wrap:anywhere}h2{font-size:1.15rem;
 margin:0 0 .8rem}
+.verdict{display:flex;gap:.8rem;align-items:baseline;margin:0 0 1.4rem;padding:.8rem 1.1rem;border-radius:.7rem;
+border:1px solid var(--line);background:var(--card)}.verdict small{font-size:.9rem;font-weight:400;color:inherit}
+.verdict.under{background:#b3261e;border-color:#b3261e;color:#fff;font-size:1.2rem;font-weight:700}
+.verdict.level{border-left:.4rem solid #e69f00;font-weight:600}.verdict.above{border-left:.4rem solid #009e73}
 .over{margin:0;color:var(--faint);font-size:.85rem}
 .facts{display:flex;flex-wrap:wrap;gap:.2rem 1.6rem;margin:0 0 1.4rem;font-size:.9rem}
 .facts dt{color:var(--faint);margin-right:-1.2rem}.facts dd{margin:0;overflow-wrap:anywhere}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chainrule.evaluation import quality
 from chainrule.files import write_json
 
 GRAPH, SIGNATURE, CARD, SUMS = "model.onnx", "signature.json", "MODEL_CARD.md", "SHA256SUMS"
@@ -57,7 +58,7 @@ def model_card(
     labels = ", ".join(signature["labels"])
     about = "".join(f"- {key}: {' '.join(str(value).split())}\n" for key, value in source.items())
     return f"""# {recipe}
-
+{_standing(report)}
 Task: {signature["task"]}. Net: {signature["net"]["name"]}. Labels: {labels}.
 
 ## Data
@@ -66,7 +67,7 @@ Task: {signature["task"]}. Net: {signature["net"]["name"]}. Labels: {labels}.
 ## Scores
 
 On {test["rows"]:,} test rows in {test["groups"]:,} groups, with 95% intervals from a bootstrap over groups.
-The floors are simple models trained on the same training rows.
+The floors are simple models trained on the same training rows: what a model has to beat to be worth serving.
 
 | model | accuracy | macro F1 | log-loss |
 |---|---|---|---|
@@ -77,6 +78,17 @@ The floors are simple models trained on the same training rows.
 The scores hold for rows like those of the test split. Probabilities are calibrated on the validation split by one
 temperature. Nothing is known of inputs of another kind.
 """
+
+
+def _standing(report: Mapping[str, Any]) -> str:
+    """Say where the model stands, first of all and loud when that is under its floor."""
+    found = quality.quality(report)
+    if found is None:
+        return ""
+    said = quality.in_words(found)
+    if quality.is_under(found):
+        return f"\n> **WARNING: {said}.** A simple model trained on the same rows does better.\n"
+    return f"\n{said[0].upper()}{said[1:]}.\n"
 
 
 def _variants_section(variants: Mapping[str, Mapping[str, Any]]) -> str:

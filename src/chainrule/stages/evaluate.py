@@ -59,6 +59,17 @@ def evaluate(job: Job) -> None:
     job.run.headline(headline(report))
     for picture in sorted(plots.iterdir()):
         job.run.artifact(picture, "figures")
+    _say(job, report)
+
+
+def _say(job: Job, report: dict[str, Any]) -> None:
+    """Say where the model stands, then the scores behind it."""
+    from chainrule.evaluation import quality
+
+    found = quality.quality(report)
+    if found is not None:
+        under = quality.is_under(found)
+        job.say(f"{'WARNING: ' if under else ''}{quality.in_words(found)}{f'; {quality.REMEDY}' if under else ''}")
     for name, scores in (("model", report["test"]), *report["floor"].items()):
         accuracy = scores["accuracy"]
         job.say(f"{name}: accuracy {accuracy['value']:.4f} ({accuracy['low']:.4f} to {accuracy['high']:.4f})")

@@ -162,8 +162,10 @@ def _signature(
     import torch
 
     from chainrule import plugins
+    from chainrule.evaluation import quality
 
     task = plugins.load(f"tasks.{card['task']}", "model")
+    found = quality.quality(metrics)
 
     def tensor(value: Any) -> dict[str, Any]:
         kind = onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type)
@@ -184,6 +186,7 @@ def _signature(
         "postprocessing": "softmax",
         "temperature": 1.0,  # the graph has divided by the fitted one: nothing is left to do before the softmax
         "scores": {name: score for name, score in metrics["test"].items() if name != "per_class"},
+        **({"quality": found} if found else {}),
         "versions": {
             "opset": max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
             "onnx": onnx.__version__,
