@@ -194,6 +194,55 @@ def test_raw_texts_are_cleaned_as_the_rows_were(facts: dict[str, Any]) -> None:
     same_as_training(pd.DataFrame({"text": clean[:2]}), facts, [raw.decode() for raw in raws[:2]], text_signature())
 
 
+# Two words of a script that differ by a mark, a vowel sign, a joiner or a letter's case and by nothing else.
+MARKED = {
+    "Latin, Vietnamese": ("má", "mạ"),
+    "Latin, case": ("US", "us"),
+    "Greek": ("πότε", "ποτέ"),
+    "Cyrillic": ("все", "всё"),
+    "Arabic, harakat": ("عَلِم", "عُلِم"),
+    "Arabic, Persian joiner": ("می\u200cروم", "میروم"),
+    "Hebrew, niqqud": ("שֵׁם", "שָׁם"),
+    "Devanagari, vowel signs": ("कि", "की"),
+    "Devanagari, virama": ("कर्म", "करम"),
+    "Bengali": ("কাল", "কলা"),
+    "Tamil": ("பல்", "பால்"),
+    "Thai": ("มา", "ม้า"),
+    "Hangul": ("곰", "공"),
+    "Japanese, dakuten": ("か", "が"),
+    "Japanese, small letters": ("びょういん", "びよういん"),
+    "Chinese": ("未来", "末来"),
+    "Emoji, joiner": ("👩\u200d🚀", "👩🚀"),
+}
+
+
+@pytest.mark.parametrize("words", MARKED.values(), ids=MARKED.keys())
+def test_words_that_differ_by_a_mark_differ_in_training_and_service_alike(words: tuple[str, str]) -> None:
+    rules = RULES | {"min_characters": 1}
+    raws = [word.encode() for word in words]
+    clean = [text_data.normalise(raw, **rules)[0] for raw in raws]
+    facts = text_inputs.fit_facts(clean * 20, {"vocabulary": 200, "max_length": 24})
+    card = text_signature() | {"preprocessing": text_inputs.preprocessing(facts, rules)}
+    same_as_training(pd.DataFrame({"text": clean}), facts, raws, card)
+    one, other = text_inputs.encode(clean, facts)
+    assert one != other
+    assert facts["unknown_id"] not in one + other
+    # Nothing of the text is lost on the way: the pieces say it again.
+    for ids, word in zip((one, other), clean, strict=True):
+        pieces = [Tokenizer.from_str(facts["tokenizer"]).id_to_token(number) for number in ids[1:-1]]
+        assert "".join(pieces).replace("▁", "") == word
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_whether_case_counts_is_for_the_recipe_to_say(lowercase: bool) -> None:
+    rules = RULES | {"lowercase": lowercase}
+    facts = text_inputs.fit_facts(["in the US", "as for us"] * 20, {"vocabulary": 60, "max_length": 24})
+    card = text_signature() | {"preprocessing": text_inputs.preprocessing(facts, rules)}
+    tokenizer = Tokenizer.from_str(facts["tokenizer"])
+    upper, lower = (texts.prepare(raw, card, tokenizer, **LIMITS)["input_ids"].tolist() for raw in ("for US", "for us"))
+    assert (upper == lower) is lowercase
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -66,14 +66,19 @@ class Inputs:
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """Train a byte-pair tokenizer (Sennrich et al. 2016, arXiv:1508.07909) on lower-cased words and punctuation.
+    """Train a byte-pair tokenizer (Sennrich et al. 2016, arXiv:1508.07909) on words and punctuation.
 
-    Byte pairs, not word pieces: the trainer of word pieces makes another vocabulary at every run.
+    Texts are taken as cleaning left them: whether case counts is `clean.normalise.lowercase` alone, and no mark,
+    vowel sign or joiner of any script is dropped. Byte pairs, not word pieces: the trainer of word pieces makes
+    another vocabulary at every run.
     """
     from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
     tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    # An ideograph is a word of its own. The rest of what BERT does to a text would drop marks and joiners.
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        clean_text=False, handle_chinese_chars=True, strip_accents=False, lowercase=False
+    )
     # A word's start is a character of its own. The trainer's way to mark an end, `end_of_word_suffix`, numbers the
     # marked characters in the order of a hash table, another one at every run.
     marked = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
