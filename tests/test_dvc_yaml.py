@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # What the plug-ins of a package share beside the errors; the stage that loads them depends on it as well.
-SHARED = {"evaluation/floors": {"chainrule.evaluation.bootstrap", "chainrule.evaluation.selection"}}
+SHARED = {
+    "evaluation/floors": {"chainrule.evaluation.bootstrap", "chainrule.evaluation.selection", "chainrule.data.text"}
+}
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]
 
 

@@ -170,3 +170,32 @@ def test_nothing_is_deleted_or_swapped_with_probability_zero_and_one_word_surviv
 
 def test_describe_gives_characters_and_words():
     assert text.describe(["a bc", "d"]).to_dict("list") == {"characters": [4, 1], "words": [2, 1]}
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("A film, cost_3.5 (really)!", ["A", "film", ",", "cost_3", ".", "5", "(", "really", ")", "!"]),
+        ("hà nội", ["hà", "nội"]),
+        ("हिन्दी की", ["हिन्दी", "की"]),
+        ("می\u200cروم؟", ["می\u200cروم", "؟"]),
+        ("עַל־כֵּן", ["עַל", "־", "כֵּן"]),
+        ("한국어 좋다", ["한국어", "좋다"]),
+        ("ม้าดี", ["ม้", "า", "ดี"]),
+        ("未来world，が", ["未", "来", "world", "，", "が"]),
+        ("good👍🏽", ["good", "👍", "🏽"]),
+    ],
+)
+def test_words_of_any_script_keep_their_marks(value, found):
+    assert text.words(value, signs=True) == found
+    assert text.words(value) == [word for word in found if any(map(str.isalnum, word))]
+
+
+def test_texts_that_differ_by_vowel_signs_alone_are_not_alike():
+    one, other = "कि की कु कू के कै को कौ", "का कि की कु कू के कै को"
+    assert len(text.near_duplicates([one, one, other], 0.8)) == 1
+
+
+def test_texts_without_blanks_are_alike_where_most_letters_are():
+    value = "前台客房服务态度非常好早餐很丰富房价很干净再接再厉中国人的酒店"
+    assert text.near_duplicates([value, value + "吧", value[::-1]], 0.8).tolist() == [[0, 1]]

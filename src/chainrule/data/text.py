@@ -111,7 +111,6 @@ _BLOCK_TAG = re.compile(rf"<(?:!doctype html|/?(?:{'|'.join(_BLOCK)})){_ATTRIBUT
 # An entity whose ampersand was lost, as in "Microsoft #39;s".
 _LAME_ENTITY = re.compile(r"(?<![&\w;])(#\d{1,6}|quot|amp|lt|gt|nbsp|apos);")
 
-_WORD = re.compile(r"\w+")
 _NUMBER_MARK = re.compile(r"(?<=\d)[.,](?=\d)")
 
 
@@ -268,6 +267,43 @@ def _without_html(text: str) -> str:
     return text
 
 
+class _Spacing(dict[int, int | str]):
+    """A table for str.translate that keeps letters, digits, marks and joiners and puts blanks for the rest.
+
+    With `signs` every other sign but a control stays, between blanks.
+    """
+
+    def __init__(self, signs: bool) -> None:
+        super().__init__({ord("_"): "_", 0x200C: "\u200c", 0x200D: "\u200d"})
+        self.signs = signs
+
+    def __missing__(self, letter: int) -> int | str:
+        kind = unicodedata.category(chr(letter))[0]
+        self[letter] = letter if kind in "LMN" else f" {chr(letter)} " if self.signs and kind in "PS" else " "
+        return self[letter]
+
+
+_WORDS, _WORDS_AND_SIGNS = _Spacing(signs=False), _Spacing(signs=True)
+# Thai, Lao, Tibetan and Burmese; Khmer; kana; Han. Their marks stay with the letter before.
+_SOLID_BLOCKS = "\u0e00-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_SOLID_MARKS = "".join(
+    chr(letter)
+    for letter in (*range(0xE00, 0x10A0), *range(0x1780, 0x1800), 0x3099, 0x309A, *range(0xFE00, 0xFE10))
+    if unicodedata.category(chr(letter))[0] == "M"
+)
+_SOLID = re.compile(f"(?![{_SOLID_MARKS}])[{_SOLID_BLOCKS}][{_SOLID_MARKS}]*")
+
+
+def words(value: str, signs: bool = False) -> list[str]:
+    """Return the words of a text: runs of letters, digits and their marks, in any script.
+
+    A letter of a script that puts no blanks between its words is a word of its own, its marks included. With `signs`,
+    every other sign, such as "!" or an emoji, is a word as well.
+    """
+    spaced = value.translate(_WORDS_AND_SIGNS if signs else _WORDS)
+    return (spaced if spaced.isascii() else _SOLID.sub(r" \g<0> ", spaced)).split()
+
+
 class _Dropping(dict[int, int | None]):
     """A table for str.translate that drops blanks, controls and punctuation, filled as letters come by."""
 
@@ -287,11 +323,11 @@ def _shingles(values: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     flat: list[int] = []
     lengths = np.zeros(len(values), np.int64)
     for index, value in enumerate(values):
-        words = _WORD.findall(value.casefold())
-        if words and len(words) < _SHINGLE:
-            words += [""] * (_SHINGLE - len(words))
-        lengths[index] = len(words)
-        flat.extend(numbers.setdefault(word, len(numbers) + 1) for word in words)
+        found = words(value.casefold())
+        if found and len(found) < _SHINGLE:
+            found += [""] * (_SHINGLE - len(found))
+        lengths[index] = len(found)
+        flat.extend(numbers.setdefault(word, len(numbers) + 1) for word in found)
     word = np.array(flat, np.uint64)
     document = np.repeat(np.arange(len(values)), lengths)
     if not len(word):

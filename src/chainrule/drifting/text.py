@@ -1,13 +1,12 @@
 """What is measured on texts as the model gets them: through its tokenizer, cut to its longest."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-# A character of a script that puts no blanks between its words stands for itself.
-_WORD = re.compile(r"[぀-ヿ㐀-䶿一-鿿豈-﫿]|[^\W぀-ヿ㐀-䶿一-鿿豈-﫿]+")
+from chainrule.data.text import words as words_of
+
 _BLANK = "▁"
 
 
@@ -26,7 +25,7 @@ def measure(
         ids = [int(number) for number in row["input_ids"][0]]
         pieces = [names.get(number, "") for number in ids if number not in special]
         text = between.join(pieces).replace(_BLANK, " ")
-        found = _WORD.findall(text)
+        found = words_of(text)
         words.append(found)
         letters = sum(len(word) for word in found)
         # Every unknown character is one token; every word that the vocabulary lacks is several.

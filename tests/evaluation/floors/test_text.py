@@ -36,6 +36,15 @@ def test_word_order_within_two_words_counts() -> None:
         assert found[name].argmax(axis=1).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("words", [("US", "us"), ("कि", "की"), ("má", "mạ"), ("前台很好，", "前台很差，")])
+def test_case_and_marks_and_letters_between_no_blanks_count(words: tuple[str, str]) -> None:
+    found = floors(
+        [f"{word}店{number}" for number in range(20) for word in words], np.arange(40) % 2, list(words), 2, 0
+    )
+    for name in NAMES - {"majority_class"}:
+        assert found[name].argmax(axis=1).tolist() == [0, 1]
+
+
 def test_majority_class_gives_the_training_frequencies() -> None:
     found = floors(["a", "b", "c", "d"], np.array([1, 1, 1, 0]), ["x"], 3, 0)
     assert found["majority_class"].tolist() == [[0.25, 0.75, 0.0]]
