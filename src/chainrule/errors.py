@@ -11,6 +11,10 @@ class DataError(ChainruleError):
     """A source file or a row that cannot be used as it is."""
 
 
+class TooLargeError(DataError):
+    """A file or a text beyond a limit that is there to bound work, whatever is in it."""
+
+
 class ParamsError(ChainruleError):
     """params.yaml asks for something that cannot be; the message lists every mistake at once."""
 

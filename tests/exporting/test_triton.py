@@ -1,11 +1,10 @@
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+import triton_schema
 from chainrule.errors import DataError
 from chainrule.exporting import triton
 from tiny_bundles import image_bundle, text_bundle
@@ -13,19 +12,7 @@ from tiny_bundles import image_bundle, text_bundle
 
 @pytest.fixture(scope="session")
 def schema() -> ModuleType:
-    """Triton's own protobuf schema; taken from its file, because the package around it wants gRPC."""
-    pytest.importorskip("google.protobuf")
-    package = importlib.util.find_spec("tritonclient")
-    if package is None or not package.submodule_search_locations:
-        pytest.skip("tritonclient is not installed")
-    path = Path(package.submodule_search_locations[0]) / "grpc" / "model_config_pb2.py"
-    spec = importlib.util.spec_from_file_location("model_config_pb2", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault("model_config_pb2", module)
-    spec.loader.exec_module(module)
-    return module
+    return triton_schema.load()
 
 
 def parsed(schema: ModuleType, folder: Path) -> Any:

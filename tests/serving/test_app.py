@@ -221,7 +221,7 @@ def test_every_answer_says_who_answered(live):
         ("GET", "/v2/models/nothing", 404),
         ("GET", "/v2/models/digits/versions/1", 404),
         ("GET", "/v2/models/digits/stats/more", 404),
-        ("GET", "/v2/models/digits/infer", 404),
+        ("GET", "/v2/models/digits/infer", 405),
         ("POST", "/v2/models/nothing/infer", 404),
         ("POST", "/v2/models/digits/versions/0/1/infer", 404),
         ("POST", "/v2/models//infer", 404),
@@ -391,7 +391,7 @@ def test_a_text_in_and_labels_out(live):
         ("digits", b"", "image/png", 400),
         ("digits", b"no image", "image/png", 400),
         ("digits", png()[:40], "image/png", 400),
-        ("digits", png(2000), "image/png", 400),
+        ("digits", png(2000), "image/png", 413),
         ("digits", b"<svg/>", "image/svg+xml", 400),
         ("digits", b"a text", "text/plain", 400),
         ("digits", png(), "application/pdf", 415),
@@ -400,7 +400,7 @@ def test_a_text_in_and_labels_out(live):
         ("reviews", png(), "image/png", 400),
         ("reviews", b"", "text/plain", 400),
         ("reviews", b"\xff\xfe", "text/plain", 400),
-        ("reviews", b"x" * 1001, "text/plain", 400),
+        ("reviews", b"x" * 1001, "text/plain", 413),
         ("reviews", b"[]", "application/json", 400),
         ("reviews", b'{"text": 1}', "application/json", 400),
         ("reviews", b"{", "application/json", 400),
@@ -519,7 +519,7 @@ def test_many_clients_at_once_get_their_own_answers(live):
 
 def test_a_fault_of_the_server_is_json_and_counted(tmp_path, monkeypatch, caplog):
     with live_server.running(live_server.project(tmp_path)) as live:
-        monkeypatch.setattr("chainrule.serving.routes._described", lambda model: 1 / 0)
+        monkeypatch.setattr("chainrule.serving.about.described", lambda model: 1 / 0)
         answer = live.ask("GET", "/models")
         assert answer.status == 500 and "log" in answer.json["error"] and "division" not in answer.json["error"]
         assert b'status="500"' in live.ask("GET", "/metrics").content

@@ -6,13 +6,14 @@ Inference is answered here and not by FastAPI, whose machinery of dependencies w
 import asyncio
 import functools
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
 import orjson
 
-from chainrule.serving import body, protocol, routes, security
+from chainrule.serving import body, given, protocol, routes, security
 from chainrule.serving.connection import EXCHANGE, GONE, MAY_END, Exchange
 from chainrule.serving.context import Context
 from chainrule.serving.errors import Refusal
@@ -24,6 +25,11 @@ App = Any
 
 _PREFIX, _SUFFIX = "/v2/models/", "/infer"
 LARGE = 1024 * 1024  # bytes of a body that are decoded in a thread: a hop that a small one need not pay
+# Headers that say who asks for what, and how the body is to be read.
+_ONCE = {
+    b"authorization", b"content-encoding", b"content-type", b"host", b"inference-header-content-length", b"origin",
+    b"transfer-encoding",
+}  # fmt: skip
 _GONE = 499  # as nginx: the client went away, no status was sent
 _log = logging.getLogger(__name__)
 
@@ -39,12 +45,15 @@ def create_app(context: Context, lifespan: Any = None) -> App:
             return
         request = _Request(scope, receive, send, body.Share(context.bodies))
         try:
+            request.refuse_ambiguous()
             security.check(context.settings, request.path in is_open, request.headers)
-            target = infer_target(request.path) if scope["method"] == "POST" else None
+            target = infer_target(request.path)
             if target is None:
                 await _other(others, request)
-            else:
+            elif scope["method"] == "POST":
                 await _infer(context, request, *target)
+            else:
+                raise Refusal(405, f"{scope['method']}: inference takes POST", "method")
         except Refusal as refusal:
             await _refuse(context, request, refusal)
         except body.Disconnected:
@@ -101,6 +110,15 @@ class _Request:
         self.status = 0
         self.fields: dict[str, Any] = {}
 
+    def refuse_ambiguous(self) -> None:
+        """Raise Refusal (400) if a header that decides something is there twice: which of them holds is not known."""
+        given = self.scope["headers"]
+        if len(given) == len(self.headers):
+            return
+        for name, count in Counter(name for name, _ in given).items():
+            if count > 1 and name in _ONCE:
+                raise Refusal(400, f"the header {name.decode()} is given {count} times", "header")
+
     async def answer(self, status: int, head: bytes, content: bytes) -> None:
         """Send a whole answer; head: lines of headers."""
         self.status = status
@@ -117,6 +135,8 @@ async def _infer(context: Context, request: _Request, name: str, version: str | 
     request.model = name
     bundle = model.bundle
     length = header_length(request.headers)
+    if b"charset" in request.headers.get(b"content-type", b""):
+        _refuse_charset(request.headers[b"content-type"])
     if len(content) <= LARGE:
         asked = protocol.decode(content, length, bundle.inputs, bundle.outputs, limits)
     else:
@@ -164,6 +184,13 @@ def header_length(headers: Headers) -> int | None:
     return int(value)
 
 
+def _refuse_charset(content_type: bytes) -> None:
+    """Raise Refusal (415) for JSON in another charset than UTF-8, which is the only one that JSON may be in."""
+    charset = given.charset_of(content_type.decode("latin-1"))
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise Refusal(415, f"the charset {charset!r:.60} is not that of JSON; send UTF-8", "charset")
+
+
 async def _other(others: App, request: _Request) -> None:
     """Let FastAPI answer; its responses get the same headers as all others."""
 
@@ -177,10 +204,12 @@ async def _other(others: App, request: _Request) -> None:
 
     state = request.scope["state"]
     state["share"] = request.share
-    await others(request.scope, request.receive, send)
+    # HEAD is GET whose content is not sent: uvicorn leaves it out.
+    scope = request.scope | ({"method": "GET"} if request.scope["method"] == "HEAD" else {})
+    await others(scope, request.receive, send)
     request.model = state.get("model", "")
     request.fields = state.get("fields", {})
-    request.route = getattr(request.scope.get("route"), "path", "other")
+    request.route = getattr(scope.get("route"), "path", "other")
 
 
 async def _refuse(context: Context, request: _Request, refusal: Refusal) -> None:

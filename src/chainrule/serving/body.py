@@ -62,6 +62,8 @@ async def read(receive: Receive, headers: Mapping[bytes, bytes], limits: Limits,
     encoding = headers.get(b"content-encoding", b"identity").lower()
     if encoding != b"identity" and encoding not in _WINDOWS:
         raise Refusal(415, "the body may be compressed with gzip or deflate only", "encoding")
+    if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+        raise Refusal(415, "the body may come in chunks, in no other transfer encoding", "encoding")
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limits.body_bytes:
         raise _too_large(limits)

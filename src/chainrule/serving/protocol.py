@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
+from chainrule.serving import parsing
 from chainrule.serving.bundle import Tensor
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
@@ -34,12 +35,7 @@ _FLOATS = {"FP16", "FP32", "FP64"}
 _BINARY_ONLY = {"FP16", "BF16"}
 
 _ID_CHARACTERS = 1_000
-# Arrays and objects take some 60 bytes each where their text takes 3: a body is not parsed if it is mostly these.
-_BRACKETS = 400_000
-_PIECE = 256 * 1024  # bytes, or elements, that are looked at in one step: other threads run in between
-_QUOTE, _OPENING, _CLOSING = b'"{}'
-# The bit between [ and {, and between ] and }; it makes a quote of 0x02 too, which JSON cannot have.
-_FOLD = np.uint8(ord("{") - ord("["))
+_PIECE = 256 * 1024  # elements that are converted in one step: other threads run in between
 
 
 class Wanted(NamedTuple):
@@ -69,18 +65,18 @@ def decode(
     if header_length == 0:
         array = _raw(memoryview(body), inputs, limits)
         return Request(None, array, [Wanted(tensor, binary=True) for tensor in outputs])
-    head: bytes | memoryview = body
-    tail = memoryview(b"")
+    head, tail = body, memoryview(b"")
     if header_length is not None:
         if not 0 <= header_length <= len(body):
             raise _bad(f"Inference-Header-Content-Length is {header_length}, the body has {len(body)} bytes", "header")
-        head, tail = memoryview(body)[:header_length], memoryview(body)[header_length:]
-    content = parse(head, limits)
-    arrays = _inputs(content.get("inputs"), tail, inputs, limits)
+        head, tail = body[:header_length], memoryview(body)[header_length:]
+    content = parsing.parse(head, limits)
+    truths = b"true" in head or b"false" in head
+    arrays = _inputs(content.get("inputs"), tail, inputs, limits, truths)
     identifier = content.get("id")
     if identifier is not None and (type(identifier) is not str or len(identifier) > _ID_CHARACTERS):
         raise _bad(f"id must be a text of at most {_ID_CHARACTERS} characters", "request")
-    all_binary = _flag(_parameters(content, "the request"), "binary_data_output", False)
+    all_binary = flag(_parameters(content, "the request"), "binary_data_output", False)
     return Request(identifier, arrays, _wanted(content.get("outputs"), outputs, all_binary))
 
 
@@ -108,27 +104,16 @@ def encode(
     return (len(head), b"".join((head, *binaries))) if binaries else (None, head)
 
 
-def parse(body: bytes | memoryview, limits: Limits) -> dict[str, Any]:
-    """Return the JSON object in `body`. Raises Refusal if it is none, too deep, or mostly brackets."""
-    body = bytes(body)
-    if _may_be_deeper(body, limits.json_depth):
-        _refuse_brackets(body, limits)
-    try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise _bad(f"the body is not valid JSON: {error}", "json") from None
-    if type(content) is not dict:
-        raise _bad("the body must be a JSON object", "json")
-    return content
-
-
 def metadata(tensor: Tensor) -> dict[str, Any]:
     """Return a tensor's metadata: -1 where a size varies."""
     shape = [-1 if size is None else size for size in tensor.shape]
     return {"name": tensor.name, "datatype": tensor.datatype, "shape": shape}
 
 
-def _inputs(entries: Any, tail: memoryview, inputs: Sequence[Tensor], limits: Limits) -> dict[str, np.ndarray]:
+def _inputs(
+    entries: Any, tail: memoryview, inputs: Sequence[Tensor], limits: Limits, truths: bool
+) -> dict[str, np.ndarray]:
+    """Read every input. truths: the JSON has a true or a false somewhere."""
     if type(entries) is not list or not entries:
         raise _bad("inputs must be a list of tensors", "request")
     expected = {tensor.name: tensor for tensor in inputs}
@@ -146,7 +131,7 @@ def _inputs(entries: Any, tail: memoryview, inputs: Sequence[Tensor], limits: Li
         shape = _shape(entry.get("shape"), tensor, limits)
         size = _parameters(entry, name).get("binary_data_size") if "parameters" in entry else None
         if size is None:
-            arrays[name] = _from_json(entry.get("data"), tensor, shape, limits)
+            arrays[name] = _from_json(entry.get("data"), tensor, shape, limits, truths)
             continue
         if type(size) is not int or not 0 <= size <= len(tail) - at:
             raise _bad(
@@ -192,7 +177,7 @@ def _shape(shape: Any, tensor: Tensor, limits: Limits) -> list[int]:
     return shape
 
 
-def _from_json(data: Any, tensor: Tensor, shape: list[int], limits: Limits) -> np.ndarray:
+def _from_json(data: Any, tensor: Tensor, shape: list[int], limits: Limits, truths: bool) -> np.ndarray:
     """Make an array of a flat list or of lists nested as the shape says."""
     name, datatype = tensor.name, tensor.datatype
     if datatype in _BINARY_ONLY:
@@ -212,6 +197,8 @@ def _from_json(data: Any, tensor: Tensor, shape: list[int], limits: Limits) -> n
         return np.array(data, bool).reshape(shape)
     code = _CODES[datatype]
     try:
+        if truths and bool in set(map(type, data)):  # which `struct` takes for 0 and 1
+            raise struct.error
         if count <= _PIECE:
             packed = struct.pack(f"<{count}{code}", *data)
         else:
@@ -314,7 +301,7 @@ def _wanted(entries: Any, outputs: Sequence[Tensor], all_binary: bool) -> list[W
             parameters = _parameters(entry, tensor.name)
             if parameters.get("classification"):
                 raise _bad("the classification extension is not supported; ask for the output itself", "parameters")
-            wanted.append(Wanted(tensor, _flag(parameters, "binary_data", all_binary)))
+            wanted.append(Wanted(tensor, flag(parameters, "binary_data", all_binary)))
     for tensor, binary in wanted:
         if not binary and tensor.datatype in _BINARY_ONLY:
             raise _bad(
@@ -355,48 +342,12 @@ def _parameters(entry: dict[str, Any], what: str) -> dict[str, Any]:
     return parameters
 
 
-def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
+def flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
+    """Return a parameter that is true or false. Raises Refusal for anything else."""
     value = parameters.get(name, default)
     if type(value) is not bool:
         raise _bad(f"{name} must be true or false", "parameters")
     return value
-
-
-def _may_be_deeper(body: bytes, depth: int) -> bool:
-    """Whether JSON has so many brackets that it may be nested deeper; by searches only, for most has a few."""
-    left = depth
-    for bracket in (b"[", b"{"):
-        at = body.find(bracket)
-        while at >= 0:
-            if left == 0:
-                return True
-            left -= 1
-            at = body.find(bracket, at + 1)
-    return False
-
-
-def _refuse_brackets(body: bytes, limits: Limits) -> None:
-    """Raise Refusal if JSON is nested too deep, or has too many arrays and objects; brackets in texts do not count."""
-    if b"\\" in body:
-        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    codes = np.frombuffer(body, np.uint8)
-    texts = brackets = depth = 0
-    for at in range(0, len(codes), _PIECE):
-        folded = codes[at : at + _PIECE] | _FOLD
-        marks = folded[(folded == _QUOTE) | (folded == _OPENING) | (folded == _CLOSING)]
-        quotes = marks == _QUOTE
-        seen = texts + np.cumsum(quotes)
-        steps = np.where(marks == _OPENING, 1, -1)[~quotes & (seen % 2 == 0)]
-        if len(steps):
-            depths = depth + np.cumsum(steps)
-            if depths.max() > limits.json_depth:
-                raise _bad("the JSON is nested too deep", "json_depth")
-            depth = int(depths[-1])
-            brackets += len(steps)
-        if len(quotes):
-            texts = int(seen[-1])
-        if brackets > _BRACKETS:
-            raise Refusal(413, "too many arrays and objects in the JSON; send data flat or as binary", "too_large")
 
 
 def _bad(message: str, reason: str) -> Refusal:

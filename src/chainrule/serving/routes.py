@@ -15,8 +15,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
-from chainrule.errors import ChainruleError
-from chainrule.serving import body, plain, protocol, security, store, watch
+from chainrule.errors import ChainruleError, TooLargeError
+from chainrule.serving import about, body, given, parsing, plain, protocol, security, store, watch
 from chainrule.serving.connection import MAY_END
 from chainrule.serving.context import Context
 from chainrule.serving.docs import INFER_PATHS, api_page
@@ -45,6 +45,7 @@ def create(context: Context, lifespan: Any) -> FastAPI:
     )  # fmt: skip
     _health(api, context)
     _protocol(api, context)
+    _unsupported(api)
     _repository(api, context)
     _plain(api, context)
     _page(api)
@@ -58,8 +59,13 @@ def create(context: Context, lifespan: Any) -> FastAPI:
 
     async def unknown(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        said = {"error": f"{error.detail}: {request.method} {request.scope['path'][:200]}"}
-        return _json(said, error.status_code, dict(error.headers or {}))
+        asked = f"{request.method} {request.scope['path'][:200]}"
+        headers = dict(error.headers or {})
+        remedy = "/docs lists what there is"
+        if "Allow" in headers:
+            headers["Allow"] = headers["Allow"].replace("GET", "GET, HEAD")
+            remedy = f"it takes {headers['Allow']}"
+        return _json({"error": f"{error.detail}: {asked}; {remedy}"}, error.status_code, headers)
 
     async def failed(request: Request, error: Exception) -> Response:
         return _json({"error": FAILED}, 500)
@@ -89,6 +95,8 @@ def refusal_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
         headers.append((b"retry-after", b"%d" % refusal.retry_after))
     if refusal.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    if refusal.status == 405:  # inference alone is refused so; Starlette says it of all other routes
+        headers.append((b"allow", b"POST"))
     return headers
 
 
@@ -136,9 +144,30 @@ def _protocol(api: FastAPI, context: Context) -> None:
         async def of_version(model: str, version: str) -> Response:
             return _json(tell(models.get(model, version)))
 
-    told("", "Metadata of", _metadata)
+    told("", "Metadata of", about.metadata)
+    told("/config", "Triton's configuration of", lambda model: about.configuration(model, context.settings.limits))
     told("/ready", "Readiness of", lambda model: {"name": model.name, "ready": True})
     told("/stats", "Statistics of", lambda model: {"model_stats": [_report(model)]})
+
+
+UNSUPPORTED = {
+    "/v2/trace/setting": "tracing is not supported; /metrics and the log have times",
+    "/v2/models/{model}/trace/setting": "tracing is not supported; /metrics and the log have times",
+    "/v2/logging": "the log has no settings; it goes to stderr as lines of JSON",
+    "/v2/{kind}sharedmemory/{rest:path}": "shared memory is not supported; send the data",
+}
+"""Triton's extensions that its client asks for and that are not here."""
+
+
+def _unsupported(api: FastAPI) -> None:
+    def refusing(message: str) -> Endpoint:
+        async def refuse() -> Response:
+            raise Refusal(404, message, "unsupported")
+
+        return refuse
+
+    for path, message in UNSUPPORTED.items():
+        api.api_route(path, methods=["GET", "POST"], include_in_schema=False)(refusing(message))
 
 
 def _repository(api: FastAPI, context: Context) -> None:
@@ -148,11 +177,11 @@ def _repository(api: FastAPI, context: Context) -> None:
         content = await _read(request, limits)
         if not content:
             return {}
-        return await asyncio.get_running_loop().run_in_executor(context.decoder, protocol.parse, content, limits)
+        return await asyncio.get_running_loop().run_in_executor(context.decoder, parsing.parse, content, limits)
 
     @api.post("/v2/repository/index", summary="All models and their states", openapi_extra=_takes("application/json"))
     async def index(request: Request) -> Response:
-        only_ready = (await asked(request)).get("ready", False)
+        only_ready = protocol.flag(await asked(request), "ready", False)
         found = context.models.index()
         return _json([model for model in found if model["state"] == "READY" or not only_ready])
 
@@ -193,7 +222,7 @@ def _plain(api: FastAPI, context: Context) -> None:
 
     @api.get("/models", summary="What is served")
     async def served() -> Response:
-        return _json([_described(model) for model in context.models.serving()])
+        return _json([about.described(model) for model in context.models.serving()])
 
     @api.get("/models/{model}/card", summary="The model card")
     async def card(model: str) -> Response:
@@ -211,7 +240,7 @@ def _plain(api: FastAPI, context: Context) -> None:
         state = request.scope["state"]
         state[MAY_END] = True
         start = perf_counter()
-        kind = _kind(request.headers.get("content-type", ""))
+        kind = given.kind_of(request.headers.get("content-type", ""))
         with context.models.get(model) as found:
             state["model"] = model
             face = plain.face(found.bundle)
@@ -247,78 +276,30 @@ def _plain(api: FastAPI, context: Context) -> None:
             "labels": [{"label": label, "probability": probability} for label, probability in ranked],
             "milliseconds": round((ended - start) * 1e3, 3),
         }
-        about = {
+        by = {
             "version": answer.version,
             "variant": found.variant,
             "provider": found.provider,
             "device": found.device,
         }
-        return _json(said, headers={f"x-chainrule-{key}": value for key, value in about.items()})
-
-
-def _described(model: Model) -> dict[str, Any]:
-    signature = model.bundle.signature
-    keys = ("task", "modality", "labels", "scores", "variants", "preprocessing")
-    return {
-        "name": model.name,
-        "version": model.version,
-        "variant": model.variant,
-        "provider": model.provider,
-        "device": model.device,
-        "versions": model.versions,
-        **{key: signature.get(key) for key in keys},
-    }
-
-
-def _metadata(model: Model) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "versions": [model.version],
-        "platform": "onnxruntime_onnx",
-        "inputs": [protocol.metadata(tensor) for tensor in model.bundle.inputs],
-        "outputs": [protocol.metadata(tensor) for tensor in model.bundle.outputs],
-        "properties": {
-            "variant": model.variant,
-            "provider": model.provider,
-            "device": model.device,
-            "digest": model.bundle.digest,
-        },
-    }
+        return _json(said, headers={f"x-chainrule-{key}": value for key, value in by.items()})
 
 
 def _report(model: Model) -> dict[str, Any]:
     return model.statistics.report(model.name, model.version)
 
 
-def _kind(kind: str) -> str:
-    """Return "image", "text/plain" or "application/json". Raises Refusal for any other Content-Type."""
-    kind = kind.partition(";")[0].strip().lower()
-    if kind.startswith("image/") or kind == "application/octet-stream":
-        return "image"
-    if kind in ("text/plain", "application/json"):
-        return kind
-    raise Refusal(415, "send an image (Content-Type image/...), text/plain, or application/json", "content_type")
-
-
-def _content(content: bytes, kind: str, limits: Limits) -> bytes | str:
-    """Return what a body holds: the bytes of an image file, or a text. Raises Refusal."""
-    if kind == "image":
-        return content
-    if kind == "application/json":
-        text = protocol.parse(content, limits).get("text")
-        if not isinstance(text, str):
-            raise Refusal(400, 'the JSON must be {"text": "..."}', "json")
-        return text
+def _prepared(body: bytes, kind: given.Kind, model: Model, limits: Limits) -> Any:
+    takes = model.bundle.signature.get("modality")
+    if kind.name == given.IMAGE and takes == "text":
+        raise Refusal(400, 'this model takes a text, not an image: send text/plain, or {"text": "..."}', "content")
+    if kind.name != given.IMAGE and takes == "image":
+        raise Refusal(400, "this model takes an image, not a text", "content")
+    content = given.content_of(body, kind, limits)
     try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise Refusal(400, "the text is not UTF-8", "text") from None
-
-
-def _prepared(content: bytes, kind: str, model: Model, limits: Limits) -> Any:
-    given = _content(content, kind, limits)
-    try:
-        return plain.prepare(model.bundle, given, limits)
+        return plain.prepare(model.bundle, content, limits)
+    except TooLargeError as error:
+        raise Refusal(413, str(error), "too_large") from None
     except ChainruleError as error:
         raise Refusal(400, str(error), "content") from None
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from chainrule.data import image
 from chainrule.data.reject import Reject
-from chainrule.errors import DataError
+from chainrule.errors import DataError, TooLargeError
 from chainrule.tasks.answers import ranked
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def prepare(
     try:
         png, _ = image.normalise(content, mode=rules["mode"], size=size, max_pixels=limit)
     except Reject as reject:
-        raise DataError(_sentence(reject, limit)) from reject
+        kind = TooLargeError if reject.reason == "too_many_pixels" else DataError
+        raise kind(_sentence(reject, limit)) from reject
     if size is None:
         png = _covering(png, height, width)
     (name,) = (tensor["name"] for tensor in signature["inputs"])

@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule.data import text
 from chainrule.data.reject import Reject
-from chainrule.errors import DataError
+from chainrule.errors import DataError, TooLargeError
 from chainrule.tasks.answers import ranked
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def _bytes(content: bytes | str, characters: int) -> bytes:
     too_long = f"the text is too long; at most {characters:,} characters are read"
     if isinstance(content, bytes):
         if len(content) > 4 * characters:
-            raise DataError(too_long)
+            raise TooLargeError(too_long)
         return content
     if len(content) > characters:
-        raise DataError(too_long)
+        raise TooLargeError(too_long)
     try:
         return content.encode()
     except UnicodeEncodeError as error:

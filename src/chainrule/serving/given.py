@@ -1,0 +1,88 @@
+"""What a plain request brings: an image file or a text, as its Content-Type says."""
+
+import encodings
+import functools
+import pkgutil
+from email.message import Message
+from email.utils import collapse_rfc2231_value
+from encodings.aliases import aliases
+from typing import NamedTuple
+
+from chainrule.serving import parsing
+from chainrule.serving.errors import Refusal
+from chainrule.serving.limits import Limits
+
+IMAGE, TEXT, JSON = "image", "text/plain", "application/json"
+_UTF8 = "utf-8"
+# Python's own, and no charset of anybody's: some take minutes for what is sent in a second.
+_NO_CHARSETS = {"aliases", "idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"}
+
+
+class Kind(NamedTuple):
+    """What a Content-Type says of a body."""
+
+    name: str
+    """IMAGE, TEXT or JSON."""
+    charset: str
+    """How the characters of a text or of JSON are written; a name that Python knows, of a charset or not."""
+
+
+def kind_of(content_type: str) -> Kind:
+    """Return what a Content-Type says. Raises Refusal (415) for what is neither image nor text, or in no known charset.
+
+    An image's own first bytes say of which format it is, not the header.
+    """
+    name = content_type.partition(";")[0].strip().lower()
+    if name.startswith("image/") or name == "application/octet-stream":
+        return Kind(IMAGE, _UTF8)
+    if name not in (TEXT, JSON):
+        raise Refusal(415, "send an image (Content-Type image/...), text/plain, or application/json", "content_type")
+    return Kind(name, charset_of(content_type))
+
+
+def charset_of(content_type: str) -> str:
+    """Return the charset that a Content-Type names, else UTF-8. Raises Refusal (415) for one that is not known."""
+    if ";" not in content_type:
+        return _UTF8
+    header = Message()
+    header["content-type"] = content_type
+    charset = collapse_rfc2231_value(header.get_param("charset", _UTF8)).lower()
+    # Python looks for a module of any name that it is asked for, and remembers each that there is none of.
+    if encodings.normalize_encoding(charset) not in _charsets():
+        raise _unknown(charset)
+    return charset
+
+
+def content_of(body: bytes, kind: Kind, limits: Limits) -> bytes | str:
+    """Return what a body holds: the bytes of an image file, or a text. Raises Refusal (400, 413, 415)."""
+    if kind.name == IMAGE:
+        return body
+    if kind.name == JSON:
+        utf8 = body if kind.charset == _UTF8 else _decoded(body, kind.charset).encode("utf-8", "surrogatepass")
+        text = parsing.parse(utf8, limits).get("text")
+        if not isinstance(text, str):
+            raise Refusal(400, 'the JSON must be {"text": "..."}', "json")
+    else:
+        text = _decoded(body, kind.charset)
+    return text
+
+
+def _decoded(body: bytes, charset: str) -> str:
+    try:
+        return body.decode(charset)
+    except UnicodeError:
+        message = f"the text is not {charset.upper()}; a Content-Type may name another charset"
+        raise Refusal(400, message, "text") from None
+    except LookupError:  # base64 and such: known, but not of texts
+        raise _unknown(charset) from None
+
+
+def _unknown(charset: str) -> Refusal:
+    return Refusal(415, f"the charset {charset!r:.60} is not known here; send UTF-8", "charset")
+
+
+@functools.cache
+def _charsets() -> frozenset[str]:
+    """Return the names that Python may know a charset by, as `normalize_encoding` writes them."""
+    modules = {module.name for module in pkgutil.iter_modules(encodings.__path__)}
+    return frozenset({*aliases, *modules} - _NO_CHARSETS)
