@@ -158,6 +158,8 @@ def test_checkpoints_of_other_keys_are_removed(tmp_path: Path, rows: Path) -> No
     old = checkpoints.checkpoint_path(folder, {"seed": 1}, [rows])
     old.write_bytes(b"old")
     old.with_suffix(".partial").write_bytes(b"half")
+    (folder / "mine").mkdir()
+    (folder / "mine" / "file").touch()
     new = checkpoints.checkpoint_path(folder, {"seed": 2}, [rows])
     assert new != old
     assert list(folder.iterdir()) == []

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from chainrule.errors import ChainruleError
@@ -187,6 +188,65 @@ def test_says_where_it_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == ""
     fit(small_objective(), images(24), images(4), checkpoint=checkpoint, save_seconds=0, label="finetune@mine")
     assert capsys.readouterr().out == "finetune@mine: resumes in epoch 2 of 2, batch 2\n"
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def halve_the_header(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def flip_one_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 4
+    path.write_bytes(content)
+
+
+def put_a_foreign_file(path: Path) -> None:
+    save_file({"weight": torch.ones(3)}, path)
+
+
+def put_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "file").touch()
+
+
+def put_another_nets(path: Path) -> None:
+    torch.manual_seed(0)
+    other = task.objective(task.build(cnn.build(1, width=4, depth=2, dropout=0.2), FACTS, 2), 0.1)
+    path.unlink()
+    with pytest.raises(KilledError):
+        fit(other, dying(5)(images(24)), images(4), checkpoint=path, save_seconds=0)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [truncate, halve_the_header, empty, flip_one_bit, put_a_foreign_file, put_a_folder, put_another_nets],
+)
+def test_a_checkpoint_that_cannot_be_used_is_dropped_and_training_starts_anew(
+    spoil: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, again = small_objective(), small_objective()
+    history = fit(whole, images(24), images(4))
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(KilledError):
+        fit(small_objective(), dying(5)(images(24)), images(4), checkpoint=checkpoint, save_seconds=0)
+    spoil(checkpoint)
+    capsys.readouterr()
+    assert fit(again, images(24), images(4), checkpoint=checkpoint, save_seconds=0, label="finetune@mine") == history
+    assert same(weights(again), weights(whole))
+    (said,) = capsys.readouterr().out.splitlines()
+    assert said.startswith(f"finetune@mine: {checkpoint} is ")
+    assert said.endswith(": dropped, training starts anew")
+    fit(small_objective(), images(24), images(4), checkpoint=checkpoint, save_seconds=0, label="finetune@mine")
+    assert "resumes in" in capsys.readouterr().out  # the new one is whole
 
 
 def test_called_again_when_finished_trains_no_further(tmp_path: Path) -> None:

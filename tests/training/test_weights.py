@@ -100,8 +100,18 @@ def test_weights_that_two_names_share_are_written_under_both(tmp_path: Path) -> 
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     save_weights(nn.Linear(3, 2), tmp_path / WEIGHTS)
-    with pytest.raises(RuntimeError, match="size mismatch"):
+    with pytest.raises(DataError, match="size mismatch"):
         load_weights(nn.Linear(3, 4), tmp_path / WEIGHTS)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x40" + bytes(40), None])
+def test_weights_that_are_not_whole_are_refused_in_one_line(tmp_path: Path, content: bytes | None) -> None:
+    save_weights(nn.Linear(3, 2), tmp_path / WEIGHTS)
+    whole = (tmp_path / WEIGHTS).read_bytes()
+    (tmp_path / WEIGHTS).write_bytes(whole[:-1] if content is None else content)
+    with pytest.raises(DataError, match=r"model\.safetensors does not hold this model's weights; run again") as caught:
+        load_weights(nn.Linear(3, 2), tmp_path / WEIGHTS)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:

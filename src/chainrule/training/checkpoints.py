@@ -1,22 +1,28 @@
 """Checkpoints: one safetensors file that a killed training resumes from, under a key of everything that shaped it.
 
-No pickle: tensors are safetensors, everything else is JSON in the file's header. Randomness needs no saving because
-every step draws from a generator seeded by the step (see `loop`).
+No pickle: tensors are safetensors, everything else is JSON in the file's header, with a checksum of it all. Randomness
+needs no saving because every step draws from a generator seeded by the step (see `loop`).
 """
 
 import hashlib
 import json
 import os
+import shutil
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from chainrule.errors import DataError
 from chainrule.files import sha256
+
+# model, best, optimizer: tensors by name.
+Groups = dict[str, dict[str, Tensor]]
 
 
 def checkpoint_path(folder: Path, settings: Any, inputs: list[Path]) -> Path:
@@ -36,8 +42,16 @@ def checkpoint_path(folder: Path, settings: Any, inputs: list[Path]) -> Path:
     path = folder / f"{digest.hexdigest()[:32]}.safetensors"
     for other in folder.iterdir():
         if other != path:
-            other.unlink()
+            discard(other)
     return path
+
+
+def discard(path: Path) -> None:
+    """Remove what stands where a checkpoint would, whatever it is."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def save(
@@ -53,30 +67,73 @@ def save(
                 tensors[f"optimizer/{index}/{slot}"] = value
             elif value is not None:
                 numbers[f"{index}/{slot}"] = value
-    header = json.dumps({"state": state, "optimizer": numbers})
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    content = json.dumps({"state": state, "optimizer": numbers})
     sibling = path.with_suffix(".partial")
-    save_file(
-        {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}, sibling, {"json": header}
-    )
+    save_file(tensors, sibling, {"json": content, "checksum": _checksum(tensors, content)})
     os.replace(sibling, path)
 
 
 def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Restore model and optimizer in place; return the loop's state and the best weights."""
-    groups: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
-    with safe_open(path, framework="pt") as file:
-        header = json.loads(file.metadata()["json"])
-        for key in file.keys():  # noqa: SIM118 - safe_open is not a mapping
-            group, name = key.split("/", 1)
-            groups[group][name] = file.get_tensor(key)
-    model.load_state_dict(groups["model"])
+    """Restore model and optimizer in place; return the loop's state and the best weights.
+
+    DataError, with model and optimizer as they were, for a file that is no whole checkpoint of theirs.
+    """
+    groups, header = _read(path)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     slots: dict[int, dict[str, Any]] = {}
     for key, value in {**groups["optimizer"], **header["optimizer"]}.items():
         index, slot = key.split("/")
-        if isinstance(value, Tensor) and value.shape == parameters[int(index)].shape:
-            # Fused optimizers walk weights and moments side by side in memory: both must be laid out alike.
-            value = torch.empty_like(parameters[int(index)], dtype=value.dtype).copy_(value)
         slots.setdefault(int(index), {})[slot] = value
+    _check_shapes(path, groups, slots, model, parameters)
+    model.load_state_dict(groups["model"])
+    for index, values in slots.items():
+        for slot, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameters[index].shape:
+                # Fused optimizers walk weights and moments side by side in memory: both must be laid out alike.
+                values[slot] = torch.empty_like(parameters[index], dtype=value.dtype).copy_(value)
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
     return header["state"], groups["best"]
+
+
+def _read(path: Path) -> tuple[Groups, dict[str, Any]]:
+    """Return tensors and header of a checkpoint; DataError for a file that `save` did not write, or not to its end."""
+    tensors: dict[str, Tensor] = {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            for key in file.keys():  # noqa: SIM118 - safe_open is not a mapping
+                tensors[key] = file.get_tensor(key)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path} is no whole checkpoint ({str(error).partition(chr(10))[0]})") from error
+    content = metadata.get("json", "")
+    if metadata.get("checksum") != _checksum(tensors, content):
+        raise DataError(f"{path} is no whole checkpoint (its checksum is another)")
+    groups: Groups = {"model": {}, "best": {}, "optimizer": {}}
+    for key, tensor in tensors.items():
+        group, name = key.split("/", 1)
+        groups[group][name] = tensor
+    return groups, json.loads(content)
+
+
+def _checksum(tensors: dict[str, Tensor], content: str) -> str:
+    """Return the CRC-32 of the header's JSON and every tensor's name, form and bytes."""
+    checksum = zlib.crc32(content.encode())
+    for name, tensor in sorted(tensors.items()):
+        checksum = zlib.crc32(f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), checksum)
+        checksum = zlib.crc32(tensor.flatten().view(torch.uint8).numpy(), checksum)
+    return f"{checksum:08x}"
+
+
+def _check_shapes(
+    path: Path, groups: Groups, slots: dict[int, dict[str, Any]], model: nn.Module, parameters: list[Tensor]
+) -> None:
+    """Raise DataError for a checkpoint of another model or another optimizer's weights."""
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    for weights in (groups["model"], groups["best"]) if groups["best"] else (groups["model"],):
+        if {name: tensor.shape for name, tensor in weights.items()} != wanted:
+            raise DataError(f"{path} is the checkpoint of another model")
+    for index, values in slots.items():
+        shapes = [value.shape for value in values.values() if isinstance(value, Tensor) and value.ndim]
+        if index >= len(parameters) or any(shape != parameters[index].shape for shape in shapes):
+            raise DataError(f"{path} is the checkpoint of another model")

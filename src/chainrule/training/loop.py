@@ -18,7 +18,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, DataError
 from chainrule.progress import Progress
 from chainrule.training import checkpoints, schedules
 from chainrule.training.prediction import Inputs, to_device
@@ -94,9 +94,13 @@ def fit(
     updates = epochs * math.ceil(batches_per_epoch / accumulation)
     state: dict[str, Any] = {"epoch": 0, "batch": 0, "update": 0, "loss_sum": 0.0, "count": 0.0, "history": []}
     best: dict[str, Tensor] = {}
-    if checkpoint is not None and checkpoint.is_file():
-        state, best = checkpoints.load(checkpoint, objective, optim.optimizer)
-        print(f"{label}: resumes in epoch {state['epoch'] + 1} of {epochs}, batch {state['batch'] + 1}", flush=True)
+    if checkpoint is not None and checkpoint.exists():
+        try:
+            state, best = checkpoints.load(checkpoint, objective, optim.optimizer)
+            print(f"{label}: resumes in epoch {state['epoch'] + 1} of {epochs}, batch {state['batch'] + 1}", flush=True)
+        except DataError as error:
+            checkpoints.discard(checkpoint)
+            print(f"{label}: {error}: dropped, training starts anew", flush=True)
     saved = time.monotonic()
     progress = Progress(
         label, epochs * batches_per_epoch, "batches", state["epoch"] * batches_per_epoch + state["batch"]

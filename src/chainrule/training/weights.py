@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from chainrule import plugins
+from chainrule.errors import DataError
 from chainrule.params.file import plug_in
 
 WEIGHTS = "model.safetensors"
@@ -31,5 +33,9 @@ def save_weights(module: nn.Module, path: Path) -> None:
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
-    """Read weights into a module of the same shape."""
-    module.load_state_dict(load_file(path))
+    """Read weights into a module of the same shape; DataError for a file that holds no such weights."""
+    try:
+        module.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise DataError(f"{path} does not hold this model's weights; run again what made it ({why})") from error
