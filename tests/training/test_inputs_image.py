@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from chainrule.errors import ParamsError
 from chainrule.training.inputs import image as module
 from chainrule.training.inputs.image import Inputs, fit_facts
 
@@ -36,9 +37,10 @@ def test_a_shuffled_pass_takes_every_row_at_most_once_and_leaves_out_under_half_
     used = torch.cat(batches).tolist()
     assert len(set(used)) == len(used)
     assert set(used) <= set(range(rows))
-    assert rows - len(used) < batch_size / 2
+    assert rows - len(used) < max(batch_size / 2, 2)
     assert all(len(batch) == batch_size for batch in batches[:-1])
     assert len(batches) == 1 or len(batches[-1]) >= batch_size / 2
+    assert rows == 1 or batch_size == 1 or min(map(len, batches)) > 1  # one row has no batch statistics
 
 
 @given(rows=st.integers(1, 60), batch_size=st.integers(1, 20))
@@ -175,3 +177,9 @@ def test_facts_survive_the_disk(tmp_path: Path) -> None:
     facts = fit_facts(noise(4, channels=3).numpy(), None)
     module.save_facts(facts, tmp_path)
     assert module.load_facts(tmp_path) == facts
+
+
+@pytest.mark.parametrize("distort", [{"erase": 9}, {"shift": 9}, {"erase": 512}])
+def test_a_distortion_that_leaves_nothing_of_an_image_is_refused(distort: dict[str, int]) -> None:
+    with pytest.raises(ParamsError, match="less than 9 leaves something"):
+        Inputs(torch.zeros(2, 9, 12, 1, dtype=torch.uint8), None, {}, **distort)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from chainrule.errors import ParamsError
 from chainrule.nets import cnn
 from chainrule.training.objectives import masked_image, masked_language, none
 from chainrule.training.objectives.classification import Classification
@@ -44,7 +45,7 @@ class Table(nn.Module):
 
 def image_objective(mask_ratio: float, patch: int, channels: int = 1) -> masked_image.MaskedImage:
     torch.manual_seed(0)
-    facts: dict[str, Any] = {"mean": [0.4] * channels, "std": [0.2] * channels}
+    facts: dict[str, Any] = {"height": 12, "width": 12, "mean": [0.4] * channels, "std": [0.2] * channels}
     net = cnn.build(channels, width=4, depth=2, dropout=0.0)
     return masked_image.build(net, facts, mask_ratio=mask_ratio, patch=patch)
 
@@ -68,6 +69,12 @@ def test_exactly_the_asked_share_of_patches_is_hidden_in_every_image(side: int, 
 def test_at_least_one_patch_is_hidden() -> None:
     mask = image_objective(0.001, 4)({"image": pictures(3, 8, 8)})["mask"]
     assert mask.sum(dim=(1, 2, 3)).tolist() == [16, 16, 16]
+
+
+@pytest.mark.parametrize(("mask_ratio", "patch"), [(0.5, 12), (0.1, 64), (0.99, 3)])
+def test_a_mask_that_leaves_nothing_to_see_is_refused(mask_ratio: float, patch: int) -> None:
+    with pytest.raises(ParamsError, match=f"patch {patch} .* of 12×12 pixels; take a smaller patch or ratio"):
+        image_objective(mask_ratio, patch)
 
 
 def test_images_that_no_patch_divides_are_rebuilt_in_full_size() -> None:

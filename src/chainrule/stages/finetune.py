@@ -13,7 +13,7 @@ def finetune(job: Job) -> None:
     from chainrule import plugins
     from chainrule.evaluation.calibration import fit_temperature
     from chainrule.stages import session
-    from chainrule.training import device, models, prediction, rows, weights
+    from chainrule.training import device, fitting, models, prediction, rows, weights
 
     settings = job.section("finetune", Finetune)
     machine = device.prepare(job.cores)
@@ -24,6 +24,7 @@ def finetune(job: Job) -> None:
     modality = job.block["modality"]
     facts = plugins.load("training.inputs", modality).load_facts(pretrained)
     net = weights.build_net(job.block, facts, job.seed)
+    fitting.check(net, job.block, facts, settings.batch_size)
     if (pretrained / weights.WEIGHTS).is_file():
         weights.load_weights(net, pretrained / weights.WEIGHTS)
     task = plugins.load(f"tasks.{job.block['task']}", "model")

@@ -13,7 +13,7 @@ def pretrain(job: Job) -> None:
     import pandas as pd
 
     from chainrule import plugins
-    from chainrule.training import device, rows, weights
+    from chainrule.training import device, fitting, rows, weights
 
     settings = job.section("pretrain", Pretrain)
     machine = device.prepare(job.cores)
@@ -22,6 +22,7 @@ def pretrain(job: Job) -> None:
     modality = job.block["modality"]
     facts = rows.fit_facts(training_rows, modality, settings.tokenizer)
     net = weights.build_net(job.block, facts, job.seed)
+    fitting.check(net, job.block, facts, settings.training.batch_size if settings.training else 2)
     out = job.out("models/pretrained/{recipe}")
     out.mkdir()
     plugins.load("training.inputs", modality).save_facts(facts, out)

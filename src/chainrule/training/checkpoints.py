@@ -121,7 +121,7 @@ def _checksum(tensors: dict[str, Tensor], content: str) -> str:
     checksum = zlib.crc32(content.encode())
     for name, tensor in sorted(tensors.items()):
         checksum = zlib.crc32(f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), checksum)
-        checksum = zlib.crc32(tensor.flatten().view(torch.uint8).numpy(), checksum)
+        checksum = zlib.crc32(tensor.flatten().view(torch.uint8).numpy(), checksum)  # type: ignore[arg-type]
     return f"{checksum:08x}"
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chainrule.errors import ParamsError
 from chainrule.files import read_json, write_json
 
 NAMES = ("image",)
@@ -30,8 +31,12 @@ class Inputs:
 
         shift: largest displacement in pixels, both ways, filled with black. flip: mirror left and right half of
         the time. erase: side in pixels of a square that is greyed out at a random place (DeVries & Taylor 2017, Cutout,
-        arXiv:1708.04552); 0 for none.
+        arXiv:1708.04552); 0 for none. Raises ParamsError where nothing of an image would be left.
         """
+        side = min(images.shape[1:3])
+        for name, pixels in (("shift", shift), ("erase", erase)):
+            if pixels >= side:
+                raise ParamsError(f"distort.{name}: found {pixels}; less than {side} leaves something of these images")
         self.images, self.labels = images, labels
         self.shift, self.flip, self.erase = shift, flip, erase
 
@@ -42,13 +47,14 @@ class Inputs:
     def order(self, batch_size: int, generator: torch.Generator | None) -> list[Tensor]:
         """Return the batches of one pass as row indices, shuffled by the generator; in row order without one.
 
-        A shuffled pass leaves out a last batch under half full: a handful of rows would make a step of its own, on
-        noisy batch statistics. Other rows are left out in every pass.
+        A shuffled pass leaves out a last batch that is under half full or a single row: a handful of rows would make a
+        step of its own, on noisy batch statistics, and one row has none. Other rows are left out in every pass.
         """
         if generator is None:
             return list(torch.split(torch.arange(len(self)), batch_size))
         batches = list(torch.split(torch.randperm(len(self), generator=generator), batch_size))
-        return batches[:-1] if len(batches) > 1 and len(batches[-1]) < batch_size / 2 else batches
+        fewest = min(batch_size, max(batch_size / 2, 2))
+        return batches[:-1] if len(batches) > 1 and len(batches[-1]) < fewest else batches
 
     def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
         """Return image uint8 [B, C, H, W] (channels last in memory) and label int64 [B], distorted with a generator."""
@@ -105,6 +111,11 @@ def fit_facts(images: np.ndarray, tokenizer: dict[str, Any] | None) -> dict[str,
 def net_arguments(facts: dict[str, Any]) -> dict[str, int]:
     """Return the arguments of an image net that the rows decide."""
     return {"channels": facts["channels"]}
+
+
+def net_inputs(facts: dict[str, Any], rows: int) -> tuple[Tensor, ...]:
+    """Return what a net is called with for so many rows of these facts: normalised images [rows, C, H, W]."""
+    return (torch.zeros(rows, facts["channels"], facts["height"], facts["width"]),)
 
 
 def save_facts(facts: dict[str, Any], folder: Path) -> None:

@@ -122,6 +122,12 @@ def net_arguments(facts: dict[str, Any]) -> dict[str, int]:
     return {"vocabulary": facts["vocabulary"], "pad_id": facts["pad_id"]}
 
 
+def net_inputs(facts: dict[str, Any], rows: int) -> tuple[Tensor, ...]:
+    """Return what a net is called with for so many of the longest rows: ids and mask, int64 [rows, max_length]."""
+    ids = torch.full((rows, facts["max_length"]), facts["unknown_id"])
+    return ids, torch.ones_like(ids)
+
+
 def save_facts(facts: dict[str, Any], folder: Path) -> None:
     """Write the facts where `load_facts` finds them, the tokenizer in a file of its own."""
     write_json(folder / FACTS, {name: value for name, value in facts.items() if name != "tokenizer"})

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.errors import ParamsError
+
 
 class MaskedImage(nn.Module):
     """Reconstruct masked patches from the net's feature map through a 1×1 convolution and a pixel shuffle."""
@@ -62,6 +64,15 @@ class MaskedImage(nn.Module):
 
 
 def build(net: nn.Module, facts: dict[str, Any], *, mask_ratio: float, patch: int) -> MaskedImage:
-    """Return the objective for a net and the facts of its inputs (mean and std per channel, of pixels in 0..1)."""
+    """Return the objective for a net and the facts of its inputs (mean and std per channel, of pixels in 0..1).
+
+    Raises ParamsError where the mask would leave nothing of an image to see.
+    """
+    patches = -(-facts["height"] // patch) * -(-facts["width"] // patch)
+    if round(mask_ratio * patches) >= patches or patches == 1:
+        raise ParamsError(
+            f"pretrain.objective: patch {patch} and mask_ratio {mask_ratio:g} hide the whole of an image of "
+            f"{facts['width']}×{facts['height']} pixels; take a smaller patch or ratio"
+        )
     mean, std = torch.tensor(facts["mean"]), torch.tensor(facts["std"])
     return MaskedImage(net, len(mean), mean, std, mask_ratio=mask_ratio, patch=patch)
