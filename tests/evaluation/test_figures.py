@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from chainrule.evaluation import figures
@@ -68,6 +69,24 @@ def test_undefined_scores_and_single_classes_are_left_blank_not_fatal(tmp_path: 
     figures.roc_curves(labels, probabilities, ["a", "b"], tmp_path / "roc.png")
     figures.confusion_matrix(labels, labels, ["a", "b"], tmp_path / "confusion.png")
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_learning_curves_ring_the_epoch_that_is_kept_not_the_best_accuracy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = [
+        epoch("finetune", 1, 0.7) | {"validation_loss": 0.6, "best": True},
+        epoch("finetune", 2, 0.8) | {"validation_loss": 0.4, "best": True},
+        epoch("finetune", 3, 0.9) | {"validation_loss": 0.5, "best": False},
+    ]
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures.style, "save", lambda figure, path: drawn.append(figure))
+    figures.learning_curves(history, tmp_path / "curves.png")
+    loss, accuracy, _ = drawn[0].axes
+    for axes, value in ((loss, 0.4), (accuracy, 0.8)):
+        (ring,) = (line for line in axes.lines if line.get_markerfacecolor() == "none")
+        assert ring.get_xydata().tolist() == [[2, value]]
+    assert "validation\nkept: 80.0%\nof epoch 2" in [text.get_text() for text in accuracy.texts]
 
 
 def test_histories_without_validation_are_drawn_and_empty_ones_refused(tmp_path: Path) -> None:

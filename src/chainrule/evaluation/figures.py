@@ -187,8 +187,8 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     scales.
 
     `history` in the order of training: {"phase": "pretrain" | "finetune", "epoch" (from 1), "train_loss",
-    "validation_loss", "validation_accuracy" (each a number or None), "learning_rate"}; other keys are
-    ignored. Raises ValueError when it is empty.
+    "validation_loss", "validation_accuracy" (each a number or None), "learning_rate", "best"}; other keys are
+    ignored. The last epoch that is `best`, whose weights were kept, has rings. Raises ValueError when it is empty.
     """
     phases = [(phase, title) for phase, title in _PHASES if any(epoch["phase"] == phase for epoch in history)]
     if not phases:
@@ -209,11 +209,15 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
         epochs = [epoch for epoch in history if epoch["phase"] == phase]
         panels = dict(zip(keys, grid[:, column], strict=True))
         last = max(epoch["epoch"] for epoch in epochs)
-        style.title(panels["loss"], title, f"{last} epoch{'s' if last > 1 else ''}")
+        kept = _kept(epochs)
+        ringed = f"; the weights of epoch {kept['epoch']}, ringed, are kept" if kept and last > 1 else ""
+        style.title(panels["loss"], title, f"{last} epoch{'s' if last > 1 else ''}{ringed}")
         lines = [
             _curve(panels["loss"], epochs, "train_loss", style.BLUE),
             _curve(panels["loss"], epochs, "validation_loss", style.RED),
         ]
+        if kept:
+            _ring(panels["loss"], kept["epoch"], kept["validation_loss"], style.RED)
         names = [f"{name} {value:.3g}" for name, value in zip(("training", "validation"), lines, strict=True) if value]
         _end_labels(panels["loss"], [value for value in lines if value], names, (style.BLUE, style.RED), last)
         _curve(panels["rate"], epochs, "learning_rate", style.FAINT)
@@ -306,6 +310,15 @@ def _curve(axes: Any, epochs: Sequence[Mapping[str, Any]], key: str, color: str)
     return float(points[-1][1])
 
 
+def _kept(epochs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the epoch whose weights the model has: the last that had the least validation loss until then."""
+    return next((epoch for epoch in reversed(epochs) if epoch.get("best")), None)
+
+
+def _ring(axes: Any, epoch: int, value: float, color: str) -> None:
+    axes.plot(epoch, value, "o", markersize=9, markerfacecolor="none", markeredgecolor=color)
+
+
 def _accuracy_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -> None:
     if _curve(axes, epochs, "validation_accuracy", style.GREEN) is None:
         axes.text(0.5, 0.5, "no accuracy in this phase", transform=axes.transAxes, ha="center", color=style.FAINT)
@@ -315,14 +328,16 @@ def _accuracy_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -
         axes.spines[["left", "bottom"]].set_visible(False)
         return
     known = [epoch for epoch in epochs if epoch.get("validation_accuracy") is not None]
-    best = max(known, key=lambda epoch: epoch["validation_accuracy"])
-    value = best["validation_accuracy"]
-    axes.plot(best["epoch"], value, "o", markersize=9, markerfacecolor="none", markeredgecolor=style.GREEN)
+    kept = _kept(known)
+    said = "validation"
+    if kept:
+        _ring(axes, kept["epoch"], kept["validation_accuracy"], style.GREEN)
+        said += f"\nkept: {kept['validation_accuracy']:.1%}\nof epoch {kept['epoch']}"
     axes.yaxis.set_major_formatter(style.percents())
     _end_labels(
         axes,
         [known[-1]["validation_accuracy"]],
-        [f"validation\nbest {value:.1%}\nat epoch {best['epoch']}"],
+        [said],
         (style.GREEN,),
         last,
     )

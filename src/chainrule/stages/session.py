@@ -73,7 +73,8 @@ def fit(
 
 
 def _log_epoch(job: Job, record: loop.Record) -> None:
-    numbers = {name: float(value) for name, value in record.items() if name not in ("epoch", "best")}
+    # The learning rate is recorded by update, as its curve of the course within an epoch.
+    numbers = {name: float(value) for name, value in record.items() if name not in ("epoch", "best", "learning_rate")}
     job.run.metrics(numbers, step=record["epoch"])
     accuracy = f", accuracy {record['validation_accuracy']:.4f}" if "validation_accuracy" in record else ""
     best = " (best)" if record["best"] else ""
