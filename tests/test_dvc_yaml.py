@@ -109,10 +109,12 @@ def test_a_stage_reads_and_writes_what_dvc_yaml_declares(stage: str) -> None:
     """Paths and sections in the stage's module against deps, outs and params; whole folders cover what is in them."""
     tree = ast.parse((SOURCE / "chainrule" / "stages" / f"{stage}.py").read_text())
     entry = STAGES[stage]["do"]
-    # An output that is kept from run to run (a mapping) takes no place of another: no `job.out` makes it.
-    whole = [out for out in entry["outs"] if isinstance(out, str)] + entry.get("plots", [])
-    outs = {out.replace("${key}", "{recipe}") for out in whole}
-    outs |= {path.replace("${key}", "{recipe}") for metric in entry["metrics"] for path in metric}
+    outs = {
+        path.replace("${key}", "{recipe}")
+        for out in [*entry["outs"], *entry.get("metrics", []), *entry.get("plots", [])]
+        for path, settings in ({out: {}} if isinstance(out, str) else out).items()
+        if "persist" not in settings  # kept from run to run: no `job.out` makes it
+    }
     written = {call_text(node) for node in ast.walk(tree) if is_call(node, "job.out")}
     assert written | ({f"reports/{{recipe}}/{stage}.html"} if stage in ("clean", "split") else set()) == outs
     deps = {dep.replace("${key}", "{recipe}") for dep in entry["deps"]}
@@ -123,6 +125,13 @@ def test_a_stage_reads_and_writes_what_dvc_yaml_declares(stage: str) -> None:
     sections = {param.removeprefix("recipes.${key}.").split(".")[0] for param in params}
     used = {node.args[0].value for node in ast.walk(tree) if is_call(node, "job.section")}  # type: ignore[attr-defined]
     assert used <= sections
+
+
+def test_a_handful_of_numbers_is_the_only_metric() -> None:
+    """DVC shows a column for each number of a metric."""
+    declared = {path for stage in STAGES.values() for metric in stage["do"].get("metrics", []) for path in metric}
+    assert declared == {"reports/${key}/headline.json"}
+    assert "metrics" not in yaml.safe_load((ROOT / "dvc.yaml").read_text())
 
 
 def is_call(node: ast.AST, name: str) -> bool:

@@ -152,10 +152,15 @@ def test_twice_from_scratch_gives_the_same_bytes(built: Path, make_clone: Callab
 
 
 def test_metrics_plots_params_and_experiments_work_as_a_user_of_dvc_expects(built: Path, dvc: Dvc) -> None:
-    assert "test.accuracy.value" in dvc(built, "metrics", "show", "reports/digits/metrics.json").stdout
+    shown = dvc(built, "metrics", "show", "--md").stdout.splitlines()
+    assert [cell.strip() for cell in shown[0].split("|")[1:-1]] == [
+        *("Path", "accuracy", "accuracy_high", "accuracy_low", "best_floor", "log_loss", "macro_f1", "rows")
+    ]
+    assert len(shown) == 2 + len(RECIPES)
     page = dvc(built, "plots", "show").stdout.strip().splitlines()[-1]
     html = Path(page.removeprefix("file://")).read_text()
     assert "confusion_matrix.png" in html
+    assert '{"epoch": "2", "validation_accuracy": "' in html
     dvc(built, "exp", "run", "-S", "recipes.digits.finetune.learning_rate=0.01", "evaluate@digits")
     difference = dvc(built, "params", "diff").stdout
     assert re.search(r"recipes\.digits\.finetune\.learning_rate\s.*0\.01", difference)

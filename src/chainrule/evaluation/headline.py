@@ -17,3 +17,21 @@ def headline(report: dict[str, Any]) -> dict[str, float]:
                 if prefix == "test":
                     found |= {f"test.{name}.{bound}": score[bound] for bound in ("low", "high")}
     return found
+
+
+def summary(report: dict[str, Any]) -> dict[str, float]:
+    """Return the handful of `reports/<recipe>/metrics.json` that `dvc metrics show` and `dvc exp show` show.
+
+    `best_floor` is the accuracy of the best floor. What a test split cannot tell is left out.
+    """
+    test = report["test"]
+    accuracy = test["accuracy"]
+    found = {
+        "accuracy": accuracy["value"],
+        "accuracy_low": accuracy["low"],
+        "accuracy_high": accuracy["high"],
+        "best_floor": max((floor["accuracy"]["value"] for floor in report["floor"].values()), default=None),
+        **{name: test[name]["value"] for name in ("macro_f1", "log_loss")},
+        "rows": test["rows"],
+    }
+    return {name: value for name, value in found.items() if value is not None}

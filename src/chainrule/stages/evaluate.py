@@ -9,6 +9,7 @@ from chainrule.stages.job import Job, main
 
 BATCH_SIZE = 256
 WORST = 12
+CURVES = ("train_loss", "validation_loss", "validation_accuracy")
 FIGURES = {
     "scores": "The model's scores beside the floors, with 95% intervals",
     "confusion_matrix": "Confusion matrix of the test rows",
@@ -21,7 +22,7 @@ FIGURES = {
 def evaluate(job: Job) -> None:
     """Score the model and the floors on the test rows; of all stages this one alone reads them."""
     from chainrule.evaluation.calibration import softmax
-    from chainrule.evaluation.headline import headline
+    from chainrule.evaluation.headline import headline, summary
     from chainrule.evaluation.scores import classification_scores
     from chainrule.training import device, models, prediction, rows
 
@@ -51,9 +52,11 @@ def evaluate(job: Job) -> None:
     floors = _floors(job, card, test)
     report = {"test": score(probabilities), "floor": {name: score(predicted) for name, predicted in floors.items()}}
     write_json(job.out("reports/{recipe}/metrics.json"), _compact(report))
+    write_json(job.out("reports/{recipe}/headline.json"), summary(report))
     plots = job.out("reports/{recipe}/plots")
     plots.mkdir()
     history = read_json(folder / "history.json")
+    _write_curves(job.out("reports/{recipe}/curves"), history)
     _draw(plots, labels, probabilities, card["classes"], history, report)
     _page(job, card, test, labels, probabilities, report, plots)
     job.run.headline(headline(report))
@@ -106,8 +109,21 @@ def _draw(
     figures.scores_beside_floors(report["test"], report["floor"], folder / "scores.png")
 
 
+def _write_curves(folder: Path, history: list[dict[str, Any]]) -> None:
+    """Write each curve of the trainings as a CSV of its own: `dvc plots` lays those of experiments over one another."""
+    import pandas as pd
+
+    folder.mkdir()
+    for phase in ("pretrain", "finetune"):
+        epochs = pd.DataFrame([epoch for epoch in history if epoch["phase"] == phase])
+        for curve in CURVES:
+            if curve in epochs:
+                points = epochs[["epoch", curve]].dropna()
+                points.to_csv(folder / f"{phase}_{curve}.csv", index=False, float_format="%.6f")
+
+
 def _compact(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the report without the floors' scores per class: `dvc metrics show` prints a column for each number."""
+    """Return the report without the floors' scores per class: nobody compares those."""
     floors = report["floor"].items()
     return {
         **report,
