@@ -1,0 +1,235 @@
+"""Steps per second of training, evaluation and export, by how long OpenMP's waiting threads spin, alone and in company.
+
+The threads of torch's OpenMP (libgomp) that wait for the others spin, by default for milliseconds, before they sleep: beside
+another busy process each wait burns the time slice that the awaited thread needs. GOMP_SPINCOUNT bounds the turns.
+
+Works, each with two threads: a transformer (4 layers, 128 wide, batches of 32×48 tokens) and a ResNet-9 (16 wide,
+batches of 128 images of 28×28) trained in the precision of `auto`, the same two answering, and the transformer in ONNX
+Runtime as `export` compares it (whose own threads do not read the variable: it is there to see that nothing changes).
+
+A process per work and bound is made once and measured on command, so that all bounds of one work are measured by turns
+within seconds: beside nothing, beside one and beside two busy Python processes, and beside a second training of the same
+bound (two recipes at once). The figures are medians of --rounds turns of --seconds each.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import common
+
+VARIABLE = "GOMP_SPINCOUNT"
+BOUNDS = ("default", "0", "300", "1000", "3000", "10000", "30000")
+WORKS = ("text train", "image train", "text answer", "image answer", "text onnx")
+BUSY = "while True: pass"
+COMPANY = {"quiet": 0, "one busy": 1, "two busy": 2}
+TWO = "two at once"
+CHOSEN = "3000"
+AT_MOST_SLOWER = 0.97
+
+
+def main() -> None:
+    """Run the benchmark, or one work of it."""
+    parser = common.arguments(__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each bound")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each turn")
+    parser.add_argument("--works", nargs="*", choices=WORKS, default=list(WORKS))
+    parser.add_argument("--bounds", nargs="*", default=list(BOUNDS))
+    parser.add_argument("--threads", type=int, default=2, help="of each work")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        serve(WORKS_BY_NAME[options.one](options.threads))
+        return
+    at_start = common.machine()
+    figures = {name: compare(name, options) for name in options.works}
+    figures["targets"] = [
+        common.target(
+            f"{name}, {CHOSEN} beside the default, quiet",
+            found["quiet"][CHOSEN]["median"] / found["quiet"]["default"]["median"],
+            ">=",
+            AT_MOST_SLOWER,
+        )
+        for name, found in figures.items()
+        if {CHOSEN, "default"} <= set(options.bounds)
+    ]
+    kept = {name: getattr(options, name) for name in ("rounds", "seconds", "works", "bounds", "threads")}
+    common.write_result(options.results, "spinning", at_start, kept, figures)
+
+
+def compare(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return steps per second of one work, by company and bound."""
+    with processes(name, options.bounds, options.threads) as workers:
+        rates: dict[str, dict[str, list[float]]] = {
+            company: {bound: [] for bound in options.bounds} for company in (*COMPANY, TWO)
+        }
+        for _ in range(options.rounds):
+            for company, count in COMPANY.items():
+                with busy(count):
+                    for bound, (first, _) in workers.items():
+                        rates[company][bound] += measure([first], options.seconds)
+            for bound, both in workers.items():
+                rates[TWO][bound].append(sum(measure(both, options.seconds)))
+    for company, found in rates.items():
+        medians = "  ".join(f"{bound} {statistics.median(values):.2f}" for bound, values in found.items())
+        print(f"{name}, {company}: {medians}", flush=True)
+    return {
+        company: {bound: common.spread(values, 3) for bound, values in found.items()}
+        for company, found in rates.items()
+    }
+
+
+@contextmanager
+def processes(name: str, bounds: Sequence[str], threads: int) -> Any:
+    """Start two processes of the work per bound and wait until they are warm; they end with the block."""
+    workers = {bound: [start(name, bound, threads) for _ in range(2)] for bound in bounds}
+    try:
+        for pair in workers.values():
+            measure(pair[:1], 0.5)
+            measure(pair[1:], 0.5)
+        yield workers
+    finally:
+        for process in (process for pair in workers.values() for process in pair):
+            process.kill()
+            process.wait()
+
+
+def start(name: str, bound: str, threads: int) -> subprocess.Popen[str]:
+    """Start a process of one work under one bound."""
+    env = common.environment(common.ROOT) | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
+    # Set to the empty string it is no number, and libgomp goes by its default; the package would set its own otherwise.
+    env[VARIABLE] = "" if bound == "default" else bound
+    command = [sys.executable, __file__, "--one", name, "--threads", str(threads)]
+    return subprocess.Popen(
+        command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+@contextmanager
+def busy(count: int) -> Any:
+    """Keep `count` Python processes busy for the block."""
+    others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def measure(workers: Sequence[subprocess.Popen[str]], seconds: float) -> list[float]:
+    """Let the processes work at the same time for `seconds` and return the steps per second of each."""
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write(f"{seconds}\n")
+        worker.stdin.flush()
+    found = []
+    for worker in workers:
+        assert worker.stdout is not None
+        found.append(float(json.loads(worker.stdout.readline())))
+    return found
+
+
+def serve(step: Callable[[], None]) -> None:
+    """Read seconds from stdin, work as long, and print steps per second; until stdin ends."""
+    step()
+    for line in sys.stdin:
+        began, steps = time.perf_counter(), 0
+        while time.perf_counter() - began < float(line):
+            step()
+            steps += 1
+        print(steps / (time.perf_counter() - began), flush=True)
+
+
+def transformer(threads: int) -> tuple[Any, tuple[Any, Any]]:
+    """Return a text classifier and one batch of its inputs."""
+    import torch
+
+    from chainrule.nets import encoder
+    from chainrule.tasks.text_classification import model as task
+    from chainrule.training import device
+
+    device.prepare(threads)
+    torch.manual_seed(0)
+    facts = {"vocabulary": 2000, "pad_id": 0, "max_length": 96}
+    net = encoder.build(
+        2000, 0, arch="bert", layers=4, width=128, heads=4, feed_forward=512, max_length=96, dropout=0.0
+    )
+    ids = torch.randint(1, facts["vocabulary"], (32, 48))
+    return task.build(net, facts, 2), (ids, torch.ones_like(ids))
+
+
+def resnet(threads: int) -> tuple[Any, tuple[Any]]:
+    """Return an image classifier and one batch of its inputs."""
+    import torch
+
+    from chainrule.nets import resnet9
+    from chainrule.training import device
+
+    device.prepare(threads)
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(resnet9.build(1, width=16, dropout=0.0), torch.nn.Linear(128, 10))
+    images = torch.rand(128, 1, 28, 28)
+    return model.to(memory_format=torch.channels_last), (images.to(memory_format=torch.channels_last),)
+
+
+def trained(model: Any, inputs: tuple[Any, ...]) -> Callable[[], None]:
+    """Return one step of a training in bf16."""
+    import torch
+
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    labels = torch.zeros(len(inputs[0]), dtype=torch.long)
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = torch.nn.functional.cross_entropy(model(*inputs).float(), labels)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def answering(model: Any, inputs: tuple[Any, ...]) -> Callable[[], None]:
+    """Return one batch of answers."""
+    import torch
+
+    model.eval()
+
+    def step() -> None:
+        with torch.no_grad():
+            model(*inputs)
+
+    return step
+
+
+def onnx(threads: int) -> Callable[[], None]:
+    """Return one batch of answers of the transformer in ONNX Runtime."""
+    from chainrule.exporting import graph, parity
+
+    model, inputs = transformer(threads)
+    axes = ({0: "batch", 1: "sequence"}, {0: "batch", 1: "sequence"})
+    names = ("input_ids", "attention_mask")
+    session = parity.session(graph.to_onnx(model, inputs, names, axes).SerializeToString(), threads)
+    feed = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
+    return lambda: session.run(None, feed)
+
+
+WORKS_BY_NAME: dict[str, Callable[[int], Callable[[], None]]] = {
+    "text train": lambda threads: trained(*transformer(threads)),
+    "image train": lambda threads: trained(*resnet(threads)),
+    "text answer": lambda threads: answering(*transformer(threads)),
+    "image answer": lambda threads: answering(*resnet(threads)),
+    "text onnx": onnx,
+}
+
+
+if __name__ == "__main__":
+    main()
