@@ -15,8 +15,6 @@ import chainrule as chainrule  # its environment: no library that a test uses re
 # A shell starts what runs in its background deaf to Ctrl-C, and the tests' processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Two workers and what they start share the cores: a thread that waits for others must not keep one busy.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # How long an example takes says how busy the machine is.
 settings.register_profile("chainrule", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("chainrule")
@@ -41,7 +39,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Give this worker a place for the locks of its trainings: it waits neither for another's nor for a user's."""
+    """Give this worker a place of its own for what its processes leave behind, and remove it."""
     tmp_path_factory.getbasetemp()  # where pytest always has it
     with tempfile.TemporaryDirectory(prefix="chainrule-tests-", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o711)  # PostgreSQL has a user of its own where we are root

@@ -28,10 +28,10 @@ print("released", flush=True)
 """
 
 BORROWER = """
-import os, sys
+import os, pathlib, sys
 from chainrule import processes
 processes.available_cores = lambda: int(sys.argv[1])
-with processes.lent_cores("finetune@" + sys.argv[2]) as cores:
+with processes.lent_cores("finetune@" + sys.argv[2], pathlib.Path(sys.argv[3])) as cores:
     print("holds", cores, os.environ["OMP_NUM_THREADS"], flush=True)
     sys.stdin.readline()
 print("released", flush=True)
@@ -157,12 +157,18 @@ def test_the_wanted_cores_are_those_asked_for_but_no_more_than_there_are(monkeyp
 
 def test_no_more_cores_are_lent_than_there_are_and_who_waits_says_so(start: Start, tmp_path: Path) -> None:
     def borrower(name: str) -> Process:
-        return start("-c", BORROWER, "2", name, CHAINRULE_CORES="1", TMPDIR=str(tmp_path))
+        return start("-c", BORROWER, "2", name, str(tmp_path), CHAINRULE_CORES="1")
 
     first, second = borrower("first"), borrower("second")
     assert first.line() == second.line() == "holds 1 1"  # side by side
     third = borrower("third")
-    assert third.line() == "finetune@third: waits for 1 of 2 cores; set CHAINRULE_CORES lower to run side by side"
+    holders = ", ".join(
+        f"finetune@{name} (process {process.popen.pid})" for name, process in (("first", first), ("second", second))
+    )
+    assert third.line() == (
+        f"finetune@third: waits for 1 of 2 cores, held by {holders}; it goes on by itself when they are free, or end "
+        "that process, or set CHAINRULE_CORES=1 for all stages to run them side by side"
+    )
     fourth = borrower("fourth")
     assert fourth.line().startswith("finetune@fourth: waits for 1 of 2 cores")
     assert third.silent()
@@ -175,9 +181,9 @@ def test_no_more_cores_are_lent_than_there_are_and_who_waits_says_so(start: Star
 
 
 def test_two_that_want_every_core_follow_one_another(start: Start, tmp_path: Path) -> None:
-    first = start("-c", BORROWER, "2", "first", CHAINRULE_CORES="2", TMPDIR=str(tmp_path))
+    first = start("-c", BORROWER, "2", "first", str(tmp_path), CHAINRULE_CORES="2")
     assert first.line() == "holds 2 2"
-    others = [start("-c", BORROWER, "2", name, CHAINRULE_CORES="2", TMPDIR=str(tmp_path)) for name in ("b", "c")]
+    others = [start("-c", BORROWER, "2", name, str(tmp_path), CHAINRULE_CORES="2") for name in ("b", "c")]
     assert all("waits for 2 of 2 cores" in other.line() for other in others)
     assert all(other.silent() for other in others)
     first.go_on()
@@ -196,6 +202,27 @@ def test_two_that_want_every_core_follow_one_another(start: Start, tmp_path: Pat
     assert ahead.line() == "released"
     last = behind.line()
     assert (behind.line() if "waits" in last else last) == "holds 2 2"
+
+
+def test_projects_do_not_wait_for_one_another(start: Start, tmp_path: Path) -> None:
+    first = start("-c", BORROWER, "2", "first", str(tmp_path / "one"), CHAINRULE_CORES="2")
+    assert first.line() == "holds 2 2"
+    second = start("-c", BORROWER, "2", "second", str(tmp_path / "other"), CHAINRULE_CORES="2")
+    assert second.line() == "holds 2 2"
+
+
+WAITING = "import chainrule, os; print(os.environ.get('GOMP_SPINCOUNT'), os.environ.get('OMP_WAIT_POLICY'))"
+
+
+def test_threads_that_wait_do_not_spin_for_long_unless_the_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def seen(**variables: str) -> str:
+        kept = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+        command = [sys.executable, "-c", WAITING]
+        return subprocess.run(command, env=kept | variables, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert seen() == "3000 None"
+    assert seen(GOMP_SPINCOUNT="0") == "0 None"
+    assert seen(OMP_WAIT_POLICY="ACTIVE") == "None ACTIVE"
 
 
 # dying with the starters

@@ -19,5 +19,12 @@ QUIET = {
 }
 """Nothing is reported to the libraries' makers, and nothing asked of them."""
 
+PATIENT = {"GOMP_SPINCOUNT": "3000"}
+"""OpenMP's threads that wait for one another spin this often before they sleep. By default they spin for milliseconds,
+and beside one other busy process a training is forty times slower; benchmarks/spinning.py chose the number."""
+
 for _name, _value in QUIET.items():
     os.environ.setdefault(_name, _value)
+if "OMP_WAIT_POLICY" not in os.environ:  # the user's own word about the same
+    for _name, _value in PATIENT.items():
+        os.environ.setdefault(_name, _value)

@@ -4,7 +4,6 @@ import ctypes
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -119,36 +118,36 @@ def wanted_cores() -> int:
 
 
 @contextmanager
-def lent_cores(name: str) -> Iterator[int]:
-    """Wait until `wanted_cores` are free, hold them for the block and tell the numeric libraries.
+def lent_cores(name: str, folder: Path) -> Iterator[int]:
+    """Wait until `wanted_cores` of the project are free, hold them for the block and tell the numeric libraries.
 
-    Trainings that each take every core at once run 10 to 100 times slower than one after the other. A fixed number
-    of cores, waited for, rather than whatever is left over: the number of threads decides the last bits of the weights.
+    folder: where the project keeps its locks of cores. One training of a project after the other: side by side none
+    would end sooner, and both would need their memory at once. Other projects on the machine are not waited for; the
+    kernel shares the cores out. A fixed number of cores rather than whatever is left over: the number of threads
+    decides the last bits of the weights.
     """
     wanted = wanted_cores()
-    folder = Path(tempfile.gettempdir()) / f"chainrule-cores-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     cores = [folder / f"core-{index}.lock" for index in range(available_cores())]
     said = False
 
     def say() -> None:
         nonlocal said
         if not said:
-            remedy = f"set {CORES} lower to run side by side"
-            print(f"{name}: waits for {wanted} of {len(cores)} cores; {remedy}", flush=True)
+            print(f"{name}: {_why_it_waits(wanted, cores)}", flush=True)
         said = True
 
     with ExitStack() as held:
         # One process at a time collects cores, so that two cannot hold half each and wait for ever.
         with ExitStack() as queue:
-            while not _take(folder / "queue.lock", queue):
+            while not _take(folder / "queue.lock", name, queue):
                 time.sleep(POLL_SECONDS)
                 if locks.is_held(folder / "queue.lock"):  # by one that waits, not one that just passes
                     say()
             taken: set[Path] = set()
             while len(taken) < wanted:
                 for core in cores:
-                    if len(taken) < wanted and core not in taken and _take(core, held):
+                    if len(taken) < wanted and core not in taken and _take(core, name, held):
                         taken.add(core)
                 if len(taken) < wanted:
                     say()
@@ -158,9 +157,22 @@ def lent_cores(name: str) -> Iterator[int]:
         yield wanted
 
 
-def _take(path: Path, until: ExitStack) -> bool:
-    """Take a lock, to be let go when `until` closes; False if another process has it."""
+def _take(path: Path, name: str, until: ExitStack) -> bool:
+    """Take a lock in this name, to be let go when `until` closes; False if another process has it."""
     descriptor = locks.take(path)
-    if descriptor is not None:
-        until.callback(os.close, descriptor)
-    return descriptor is not None
+    if descriptor is None:
+        return False
+    until.callback(os.close, descriptor)
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{name} (process {os.getpid()})".encode())
+    return True
+
+
+def _why_it_waits(wanted: int, cores: list[Path]) -> str:
+    """Return what is waited for, who has it and how to go on, in words."""
+    holders = sorted({core.read_text("utf-8", "replace") for core in cores if locks.is_held(core)} - {""})
+    who = f", held by {', '.join(holders)}" if holders else ""
+    return (
+        f"waits for {wanted} of {len(cores)} cores{who}; it goes on by itself when they are free, "
+        f"or end that process, or set {CORES}=1 for all stages to run them side by side"
+    )

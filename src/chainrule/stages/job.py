@@ -106,7 +106,7 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
         around.enter_context(locks.held(lock, f"{stage}@{recipe}: waits for another run of this stage to end"))
         # Outside the cores: while the run's last events are sent, the next stage may already compute.
         stage_run = around.enter_context(tracking.stage_run(root, recipe, stage, block))
-        cores = around.enter_context(processes.lent_cores(f"{stage}@{recipe}")) if trains else 1
+        cores = around.enter_context(processes.lent_cores(f"{stage}@{recipe}", root / STATE / "cores")) if trains else 1
         if trains:
             stage_run.headline({f"{stage}.cores": cores})  # their number decides the last bits of the weights
         job = Job(stage, recipe, root, block, stage_run, cores)
