@@ -52,11 +52,13 @@ stages:
 
 
 def make(project: Path, folder: Path) -> Path:
-    """Write the project: `project`'s params.yaml and packages, the stages above."""
+    """Write the project: params.yaml as it ships, `project`'s packages, the stages above."""
+    import shipped  # not by the stages, which find it nowhere
+
     folder.mkdir(parents=True)
     shutil.copytree(project / "pipelines", folder / "pipelines", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(__file__, folder / "quick.py")
-    params = yaml.safe_load((project / "params.yaml").read_text())
+    params = shipped.params()
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     (folder / "dvc.yaml").write_text(DVC_YAML)
     for recipe in params["recipes"]:

@@ -1,6 +1,7 @@
 """The stage accept: quick where there is nothing, strict where there is something."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import shipped
 from chainrule.errors import DataError
 from chainrule.stages import job
 from chainrule.stages.accept import accept
@@ -15,9 +17,9 @@ from tiny_clone import environment
 
 
 @pytest.fixture
-def root(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CHAINRULE_TRACKING", "off")
-    (tmp_path / "params.yaml").write_text((project / "params.yaml").read_text())
+    shutil.copy(shipped.PARAMS, tmp_path)
     return tmp_path
 
 

@@ -25,7 +25,6 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 SHARED = {
     "evaluation/floors": {"chainrule.evaluation.bootstrap", "chainrule.evaluation.selection", "chainrule.data.text"}
 }
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]
 
 
 def recipes() -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from unittest import mock
 
 import yaml
 
+import shipped
 import tiny_bundles
 from chainrule import tracking
 from chainrule.journal import journals
@@ -111,17 +112,18 @@ IGNORED = "/data/*\n!/data/source/\n/models/\n.chainrule/\nmlflow.db*\nmlruns/\n
 
 
 def make(root: Path, project: Path, store: Path) -> Path:
-    """Write and commit the project in `root`; `project` is the real one, whose params.yaml it has, `store` MLflow's."""
-    for name in ("params.yaml", ".dvc/config", ".dvc/.gitignore"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
+    """Write and commit the project in `root`; `project` is the real one, `store` MLflow's."""
+    (root / ".dvc").mkdir(parents=True)
+    for name in (".dvc/config", ".dvc/.gitignore"):
         shutil.copyfile(project / name, root / name)
+    shutil.copyfile(shipped.PARAMS, root / "params.yaml")
     (root / "src").mkdir()
     (root / "src" / "toy.py").write_text(STAGES)
     shutil.copyfile(tiny_bundles.__file__, root / "src" / "tiny_bundles.py")
     (root / "dvc.yaml").write_text(CHAIN)
     (root / ".gitignore").write_text(IGNORED)
     (root / "data" / "source").mkdir(parents=True)
-    for recipe in yaml.safe_load((root / "params.yaml").read_text())["recipes"]:
+    for recipe in shipped.params()["recipes"]:
         (root / "data" / "source" / f"{recipe}.txt").write_text("one\ntwo\nthree\n")
     shutil.copyfile(store, root / "mlflow.db")
     git(root, "init", "-q")

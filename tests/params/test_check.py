@@ -1,6 +1,5 @@
 """params.yaml: every mistake at once, each with its path, what was found, what is allowed and the nearest name."""
 
-import copy
 import json
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+import shipped
 from chainrule.errors import ParamsError
 from chainrule.params.check import check, find_mistakes, json_schema
 from chainrule.params.file import read_params, recipe_block
@@ -28,7 +28,7 @@ ENCODER = {
 
 @pytest.fixture
 def params() -> dict[str, Any]:
-    return copy.deepcopy(read_params(ROOT))
+    return shipped.params()
 
 
 def mistakes_by_path(params: dict[str, Any]) -> dict[str, Any]:
@@ -37,6 +37,7 @@ def mistakes_by_path(params: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_projects_own_file_is_without_mistakes(params: dict[str, Any]) -> None:
     assert find_mistakes(params) == []
+    assert find_mistakes(read_params(ROOT)) == []
 
 
 def test_an_unknown_key_is_refused_with_the_nearest_name(params: dict[str, Any]) -> None:
@@ -132,7 +133,7 @@ def test_a_missing_file_and_a_missing_recipe_name_the_remedy(tmp_path: Path) -> 
     with pytest.raises(ParamsError, match="run from the top folder"):
         check(tmp_path)
     with pytest.raises(ParamsError, match="there are digits, reviews"):
-        recipe_block(ROOT, "digit")
+        recipe_block(shipped.PARAMS.parent, "digit")
 
 
 def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import live_server
+import shipped
 from chainrule.files import write_rows
 from chainrule.serving import observed
 from drift_rows import image_rows
@@ -27,7 +28,7 @@ Monitor = Callable[..., Any]
 def root(project: Path, tmp_path: Path) -> Path:
     """A project with a served model and its validation rows."""
     made = live_server.project(tmp_path / "project")
-    shutil.copy(project / "params.yaml", made)
+    shutil.copy(shipped.PARAMS, made)
     (made / "pipelines").symlink_to(project / "pipelines")
     write_rows(made / "data" / "split" / "digits" / "validation.parquet", image_rows(120, seed=7)[0])
     return made

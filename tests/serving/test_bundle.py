@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import shipped
 import tiny_bundles
 from chainrule.errors import DataError
 from chainrule.serving import bundle, graph
@@ -193,9 +194,7 @@ def test_the_graph_is_proven_again_when_it_is_opened(tmp_path: Path) -> None:
 
 
 def test_what_export_wrote_is_read(project: Path) -> None:
-    exported = project / "models" / "onnx" / "digits"
-    if not exported.is_dir():
-        pytest.skip("no exported bundle; `dvc repro` makes it")
+    exported = shipped.built(project, "digits", "models/onnx")
     found = bundle.read(exported, "digits", "0")
     assert json.loads((exported / "signature.json").read_text())["labels"] == list(found.labels)
 

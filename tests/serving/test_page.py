@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import shipped
 import tiny_bundles
 from waiting import free_port, until
 
@@ -67,8 +68,8 @@ def root(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
     root = tmp_path_factory.mktemp("served")
     onnx = root / "models" / "onnx"
     onnx.mkdir(parents=True)
-    exported = project / "models" / "onnx" / "digits"
-    if exported.is_dir():
+    exported = shipped.find(project, "digits", "models/onnx")
+    if exported is not None:
         shutil.copytree(exported, onnx / "digits")
     else:
         tiny_bundles.image_bundle(onnx / "digits")
@@ -226,8 +227,7 @@ def test_a_drawn_digit_is_answered_live(server: Server, open_page: Callable[...,
 def test_digits_of_any_size_and_place_look_like_the_rows(
     server: Server, project: Path, open_page: Callable[..., Page]
 ) -> None:
-    if not (project / "models" / "onnx" / "digits").is_dir():
-        pytest.skip("no exported digits here; `dvc repro` makes them")
+    shipped.built(project, "digits", "models/onnx")
     page = open_page(server.url)
     read = {}
     for digit in WRITTEN:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from tokenizers import Tokenizer
 
+import shipped
 from chainrule.data import image as image_data
 from chainrule.data import text as text_data
 from chainrule.errors import ChainruleError, DataError
@@ -45,10 +46,7 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def validation_rows(project: Path, recipe: str) -> pd.DataFrame:
-    path = project / "data" / "split" / recipe / "validation.parquet"
-    if not path.is_file():
-        pytest.skip(f"{path} is not there; `dvc repro` makes it")
-    return pd.read_parquet(path)
+    return pd.read_parquet(shipped.built(project, recipe, "data/split") / "validation.parquet")
 
 
 # Images
@@ -178,9 +176,7 @@ def same_as_training(rows: pd.DataFrame, facts: dict[str, Any], raws: list[Any],
 
 def test_validation_texts_become_the_very_inputs_that_training_sees(project: Path) -> None:
     rows = validation_rows(project, "reviews")
-    folder = project / "models" / "finetuned" / "reviews"
-    if not (folder / text_inputs.TOKENIZER).is_file():
-        pytest.skip("no fine-tuned reviews here; `dvc repro` makes them")
+    folder = shipped.built(project, "reviews", "models/finetuned")
     facts = text_inputs.load_facts(folder)
     card = text_signature() | {"preprocessing": text_inputs.preprocessing(facts, RULES)}
     same_as_training(rows, facts, rows["text"].tolist(), card)

@@ -1,0 +1,30 @@
+"""The recipes as the project ships them: tests are about these, whatever a user's params.yaml holds by now."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PARAMS = Path(__file__).with_name("params.yaml")
+
+
+def params() -> dict[str, Any]:
+    """Return what params.yaml holds when the project is cloned."""
+    found: dict[str, Any] = yaml.safe_load(PARAMS.read_text())
+    return found
+
+
+def find(project: Path, recipe: str, place: str) -> Path | None:
+    """Return where `dvc repro` put an output of a recipe; None if it is not there, or the recipe is another by now."""
+    path = project / place / recipe
+    own = yaml.safe_load((project / "params.yaml").read_text())["recipes"].get(recipe)
+    return path if path.exists() and own == params()["recipes"][recipe] else None
+
+
+def built(project: Path, recipe: str, place: str) -> Path:
+    """Return what `find` does; skip the test where that is nothing."""
+    path = find(project, recipe, place)
+    if path is None:
+        pytest.skip(f"{place}/{recipe} is not here as the project ships it; `dvc repro` makes it")
+    return path
