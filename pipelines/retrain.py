@@ -205,8 +205,8 @@ def _step(name: str, work: Callable[[], Result]) -> Result:
 def _intake(course: Course, new_classes: list[str]) -> None:
     root, recipe, block = course.root, course.recipe, course.block
 
-    def track(items: Collection[Any], label: str) -> Iterator[Any]:
-        return progress.track(items, f"retrain@{recipe}: {label}")
+    def track(items: Collection[Any], label: str, unit: str = "rows") -> Iterator[Any]:
+        return progress.track(items, f"retrain@{recipe}: {label}", unit)
 
     taken = incoming.take_in(root, recipe, block, new_classes=new_classes, progress=track)
     course.note(batch=taken.batch, rows=taken.rows, set_aside=len(taken.set_aside))

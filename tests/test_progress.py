@@ -42,22 +42,51 @@ def test_off_a_terminal_it_is_whole_lines_and_at_most_one_in_ten_seconds(
     assert 8 <= len(times) <= 11
 
 
-def test_a_line_says_what_how_much_and_of_how_many(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    shown = progress.Progress("finetune@digits", 2000, "batches", done=490)
+def lines(clock: Clock, capsys: pytest.CaptureFixture[str], total: int, seconds: float, done: int = 0) -> list[str]:
+    """Return what is said of work that takes so many seconds."""
+    shown = progress.Progress("finetune@digits", total, "batches", done=done)
+    for _ in range(done, total):
+        clock.now += seconds / total
+        shown.advance()
+    return [line.removeprefix("finetune@digits: ") for line in capsys.readouterr().out.splitlines()]
+
+
+def test_lines_come_at_round_shares(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    shares = [line.split(" of ")[0] for line in lines(clock, capsys, 2000, seconds=170)]
+    assert shares == ["2%", *(f"{share}%" for share in range(10, 101, 10))]
+
+
+def test_lines_of_long_work_come_at_tenths_of_a_percent(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    said = lines(clock, capsys, 50_000, seconds=50_000)
+    assert said[:3] == [f"{share}% of 50,000 batches" for share in ("0.1", "0.2", "0.3")]
+    assert len(said) == 1000
+
+
+def test_few_items_are_counted(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lines(clock, capsys, 15, seconds=90) == [f"{count} of 15 batches" for count in range(1, 16, 2)]
+
+
+def test_what_was_done_before_counts_but_not_for_the_pace(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    shares = [line.split(" of ")[0] for line in lines(clock, capsys, 2000, seconds=170, done=1500)]
+    assert shares == ["76%", "80%", "90%", "100%"]
+
+
+def test_a_line_ends_with_the_note_given_last(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = progress.Progress("finetune@digits", 2000, "batches", done=390)
     shown.advance(5, "loss 0.9")
     clock.now += 3
-    shown.advance(5)
+    shown.advance(405)
     shown.advance(5, "loss 0.1")
     shown.close()
     captured = capsys.readouterr()
-    assert captured.out == "finetune@digits: 25% of 2,000 batches loss 0.9\n"
+    assert captured.out == "finetune@digits: 40% of 2,000 batches loss 0.9\n"
     assert captured.err == ""
 
 
 def test_slow_steps_give_one_line_each_not_more(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    for _ in progress.track(range(3), "slow"):
+    for _ in progress.track(range(3), "slow", "steps"):
         clock.now += 100
-    assert capsys.readouterr().out == "slow: 33% of 3 rows\nslow: 67% of 3 rows\nslow: 100% of 3 rows\n"
+    assert capsys.readouterr().out == "slow: 1 of 3 steps\nslow: 2 of 3 steps\nslow: 3 of 3 steps\n"
 
 
 def test_yields_every_item_in_order() -> None:

@@ -8,14 +8,22 @@ from typing import TypeVar
 Item = TypeVar("Item")
 LINE_SECONDS = 10.0
 FIRST_SECONDS = 2.0
+# How far apart lines may be, in thousandths of the total; where items are fewer than FEW, each has its line.
+STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+FEW = 100
 
 
 class Progress:
-    """Counts towards a total and shows it: a bar on a terminal, at most one line in ten seconds elsewhere."""
+    """Counts towards a total and shows it: a bar on a terminal, elsewhere lines at round marks.
+
+    A mark is a multiple of the least of 0.1%, 0.2%, 0.5%, 1%, … that takes ten seconds at the pace so far; the first
+    one takes two. Fewer than a hundred items are counted instead.
+    """
 
     def __init__(self, label: str, total: int, unit: str = "rows", done: int = 0) -> None:
         self.label, self.total, self.unit, self.done, self.note = label, total, unit, done, ""
-        self._next_line = time.monotonic() + FIRST_SECONDS
+        self._began, self._found, self._shown = time.monotonic(), done, 0
+        self._wait, self._next_line = FIRST_SECONDS, self._began + FIRST_SECONDS
         self._bar = None
         if sys.stderr.isatty():
             from tqdm import tqdm
@@ -29,10 +37,24 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(self.note, refresh=False)
             self._bar.update(count)
-        elif time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + LINE_SECONDS
-            share = f"{self.done / max(self.total, 1):.0%}"
-            print(f"{self.label}: {share} of {self.total:,} {self.unit} {self.note}".rstrip(), flush=True)
+        elif (now := time.monotonic()) >= self._next_line:
+            self._show(now)
+
+    def _show(self, now: float) -> None:
+        """Print a line if another mark has been passed."""
+        few = self.total < FEW
+        mark = self.done if few else self._share(now)
+        if mark > self._shown:
+            self._shown, self._wait, self._next_line = mark, LINE_SECONDS, now + LINE_SECONDS
+            share = f"{mark} of {self.total}" if few else f"{mark / 10:g}% of {self.total:,}"
+            print(f"{self.label}: {share} {self.unit} {self.note}".rstrip(), flush=True)
+
+    def _share(self, now: float) -> int:
+        """Return the last mark that was passed, in thousandths."""
+        per_item = (now - self._began) / max(self.done - self._found, 1)
+        thousandth = per_item * self.total / 1000
+        step = next((step for step in STEPS if step * thousandth >= 0.9 * self._wait), STEPS[-1])
+        return self.done * 1000 // self.total // step * step
 
     def close(self) -> None:
         """Take the bar away."""

@@ -41,7 +41,8 @@ OFFICIAL = "new rows have no official part, they are split like all others"
 NAMED = 5
 """Rows or files that a message names."""
 
-Progress = Callable[[Collection[Any], str], Iterable[Any]]
+# Called with items, what is done with them, and their unit unless they are rows.
+Progress = Callable[..., Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -318,7 +319,7 @@ def _judge(
     normalise = block["clean"]["normalise"]
     read_files: set[str] = set()
     items = list(batches.pieces(folder, options).items())
-    for piece, chosen in items if whole or progress is None else progress(items, "read new files"):
+    for piece, chosen in items if whole or progress is None else progress(items, "read new files", "files"):
         try:
             rows = read(folder, **chosen)
         except DataError as error:

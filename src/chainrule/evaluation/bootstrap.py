@@ -14,10 +14,11 @@ import numpy as np
 # A block of resamples holds at most this many weights at once (8 bytes each).
 _BLOCK_WEIGHTS = 1 << 21
 
-Progress = Callable[[Collection[Any], str], Iterable[Any]]
+# Called with items, what is done with them, and their unit unless they are rows.
+Progress = Callable[..., Iterable[Any]]
 
 
-def unseen(items: Collection[Any], label: str) -> Iterable[Any]:
+def unseen(items: Collection[Any], label: str, unit: str = "rows") -> Iterable[Any]:
     """Go through the items without a word: what happens where no progress is shown."""
     return items
 
@@ -46,7 +47,7 @@ def resample_counts(
     """
     generator = np.random.default_rng(seed)
     block = max(1, min(64, _BLOCK_WEIGHTS // max(rows, 1)))
-    for start in progress(range(0, resamples, block), "bootstrap"):
+    for start in progress(range(0, resamples, block), "bootstrap", "steps"):
         size = min(block, resamples - start)
         drawn = generator.integers(0, group_count, size=(size, group_count))
         drawn += np.arange(size)[:, None] * group_count

@@ -32,7 +32,9 @@ def best(
     `make` returns an unfitted model of scikit-learn; `progress` is given what is to be fitted, and `name`.
     """
     right = dict.fromkeys(strengths, 0)
-    for strength, (kept, held) in progress([(strength, fold) for strength in strengths for fold in folds], name):
+    for strength, (kept, held) in progress(
+        [(strength, fold) for strength in strengths for fold in folds], name, "fits"
+    ):
         predicted = make(strength).fit(inputs[kept], labels[kept]).predict(inputs[held])
         right[strength] += int((predicted == labels[held]).sum())
     return max(strengths, key=lambda strength: right[strength])

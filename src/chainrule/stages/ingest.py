@@ -46,7 +46,7 @@ def _accepted(job: Job) -> list["pd.DataFrame"]:
         return []
     kind, options = plug_in(job.block["incoming"], "kind")
     read = plugins.load("data.sources", kind).read
-    return [batches.read(folder / name, read, options) for name in job.track(names, "read batches")]
+    return [batches.read(folder / name, read, options) for name in job.track(names, "read batches", "batches")]
 
 
 def _together(frames: list["pd.DataFrame"]) -> "pd.DataFrame":

@@ -64,9 +64,9 @@ class Job:
         self.outputs[final] = partial
         return partial
 
-    def track(self, items: Collection[Any], label: str) -> Iterator[Any]:
+    def track(self, items: Collection[Any], label: str, unit: str = "rows") -> Iterator[Any]:
         """Yield the items, showing progress under the stage's name."""
-        return progress.track(items, f"{self.name}: {label}")
+        return progress.track(items, f"{self.name}: {label}", unit)
 
     def say(self, text: str) -> None:
         """Print one line under the stage's name."""
