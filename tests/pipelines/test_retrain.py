@@ -1,12 +1,11 @@
 """Retraining, with a real Prefect server, registry and DVC stages: what is promoted, refused, left alone."""
 
-import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ import yaml
 
 import retrain_project
 from chainrule import decisions, locks, promotion, retraining, sending
+from small_disk import small_disk
 from tiny_clone import environment
 from waiting import until
 
@@ -227,19 +227,6 @@ def test_a_registry_that_is_down_fails_the_flow_before_anything_is_taken_in(
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert remembered(first) == before and len(list(place.rglob("*.png"))) == 6
     shutil.rmtree(place)
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    """Mount a file system of 64 KiB on a folder; the test is skipped where this is not allowed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if sys.platform != "linux" or os.geteuid() or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_fails_the_flow_and_loses_nothing(first: Path, retrain: Retrain) -> None:

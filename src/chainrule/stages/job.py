@@ -10,14 +10,15 @@ import importlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chainrule import locks, processes, progress, tracking
-from chainrule.errors import ChainruleError
+from chainrule import files, locks, processes, progress, tracking
+from chainrule.errors import ChainruleError, DataError
 from chainrule.params.file import AnySection, recipe_block, section
 
 STATE = ".chainrule"
@@ -102,18 +103,46 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
     processes.die_with_starters()
     block = recipe_block(root, recipe)
     lock = root / STATE / "locks" / f"{stage}@{recipe}.lock"
+    outputs: dict[Path, Path] = {}
     with ExitStack() as around:
+        around.enter_context(_room(root, {}))
         around.enter_context(locks.held(lock, f"{stage}@{recipe}: waits for another run of this stage to end"))
         # Outside the cores: while the run's last events are sent, the next stage may already compute.
         stage_run = around.enter_context(tracking.stage_run(root, recipe, stage, block))
         cores = around.enter_context(processes.lent_cores(f"{stage}@{recipe}", root / STATE / "cores")) if trains else 1
         if trains:
             stage_run.headline({f"{stage}.cores": cores})  # their number decides the last bits of the weights
-        job = Job(stage, recipe, root, block, stage_run, cores)
+        # Within the run, so that there is room to record how it ended.
+        around.enter_context(_room(root, outputs))
+        job = Job(stage, recipe, root, block, stage_run, cores, outputs)
         work(job)
         _publish(job.outputs)
         for path in job.spent:
             _remove(path)
+
+
+@contextmanager
+def _room(root: Path, outputs: dict[Path, Path]) -> Iterator[None]:
+    """Say in one line that a disk is full, and leave nothing on it of what the stage had begun to write."""
+    try:
+        yield
+    except ChainruleError:
+        raise
+    except Exception as error:
+        if not files.disk_is_full(error):
+            raise
+        full = _full_place(error, root)
+        for partial in outputs.values():
+            _remove(partial)
+        remedy = "free room there and run it again; nothing was published"
+        raise DataError(f"the disk of {full} is full: {remedy}") from error
+
+
+def _full_place(error: Exception, root: Path) -> Path:
+    """Return what could not be written, or, where the error does not say, the folder with least room."""
+    if isinstance(error, OSError) and error.filename:
+        return Path(error.filename)
+    return min((root, Path(tempfile.gettempdir())), key=lambda folder: shutil.disk_usage(folder).free)
 
 
 def _publish(outputs: dict[Path, Path]) -> None:

@@ -70,7 +70,11 @@ def save(
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     content = json.dumps({"state": state, "optimizer": numbers})
     sibling = path.with_suffix(".partial")
-    save_file(tensors, sibling, {"json": content, "checksum": _checksum(tensors, content)})
+    try:
+        save_file(tensors, sibling, {"json": content, "checksum": _checksum(tensors, content)})
+    except BaseException:
+        sibling.unlink(missing_ok=True)  # on a full disk its room is wanted for the rest
+        raise
     os.replace(sibling, path)
 
 
