@@ -79,7 +79,7 @@ def _record(root: Path, recipe: str, block: dict[str, Any], report: drift.Report
 def _artifact(recipe: str, found: monitoring.Look) -> None:
     lines = [found.words(), ""]
     if found.report is not None and found.report.tests:
-        lines += ["| test | about | seen | chance, corrected | |", "|---|---|---|---|---|"]
+        lines += ["| test | about | seen | p-value, corrected | |", "|---|---|---|---|---|"]
         lines += [
             f"| {test.name} | {test.about} | {test.said.replace('|', ' ')} | {test.corrected:.3f} | "
             f"{'**flagged**' if test.flagged else ''} |"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.evaluation.report import Figure, Mistake, to_html, worst_mistakes
+from chainrule.evaluation.report import Confusion, Figure, Mistake, most_confused, to_html, worst_mistakes
 from chainrule.evaluation.scores import classification_scores
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
@@ -95,6 +95,43 @@ def test_where_the_model_stands_is_the_first_line_of_the_page(right: float, firs
     assert ('class="verdict under" role="alert"' in html) == (right == 0.6)
     assert ("Try more labelled rows" in body) == (right == 0.6)
     assert "best of the simple models trained on the same rows" in body, "a floor is explained where it is named"
+
+
+def said(scores: dict[str, Any], confusions: list[Confusion] | None = None) -> str:
+    """The words of a page without floors."""
+    return " ".join(" ".join(Page(to_html("r", scores, {}, {}, [], [], confusions or [])).words).split())
+
+
+def perfect(classes: list[str], labels: np.ndarray, groups: np.ndarray | None = None) -> dict[str, Any]:
+    return classification_scores(labels, np.eye(len(classes))[labels], classes, groups=groups, resamples=20, seed=0)
+
+
+def test_a_class_without_test_rows_is_said_to_have_none() -> None:
+    words = said(perfect(["cat", "dog", "hen"], np.arange(40) % 2 * 2))
+    assert "dog no test rows" in words and "Without a test row, and so in no score: dog." in words
+    assert "undefined" not in words
+
+
+def test_intervals_of_few_groups_are_not_taken_at_their_word() -> None:
+    labels = np.arange(40) % 2
+    one, few, many = (said(perfect(["no", "yes"], labels, labels * 0 + np.arange(40) % count)) for count in (1, 4, 20))
+    assert "no interval: all test rows are of one group" in one and "95% interval" not in one
+    assert "So few groups make rough intervals" in few
+    assert "rough" not in many and "resamples of their 20 groups" in many
+
+
+def test_classes_are_numbered_where_the_figures_number_them() -> None:
+    few, many = (said(perfect([f"c{n}" for n in range(count)], np.arange(60) % count)) for count in (5, 30))
+    assert "#1 c0" not in few
+    assert "#1 c0" in many and "#30 c29" in many and "The numbers stand for the classes" in many
+
+
+def test_the_most_confused_classes_are_listed() -> None:
+    labels, predicted = np.array([0, 0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 0, 1, 1, 2])
+    found = most_confused(labels, predicted, ["cat", "dog", "hen"], most=2)
+    assert found == [Confusion("cat", "dog", 2), Confusion("dog", "cat", 1)]
+    assert "cat dog 2 of 3 dog cat 1 of 2" in said(perfect(["cat", "dog", "hen"], labels), found)
+    assert most_confused(labels, labels, ["cat", "dog", "hen"], most=2) == []
 
 
 def test_same_inputs_same_page_and_a_missing_figure_is_an_error(tmp_path: Path) -> None:

@@ -1,19 +1,20 @@
 """A comparison for its readers: a line, numbers for MLflow, a figure, and a page that needs no network."""
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from chainrule.drifting.comparison import Report, Test
+from chainrule.evaluation import labels, style
 from chainrule.evaluation import report as house
-from chainrule.evaluation import style
 from chainrule.files import write_json
 
 SHOWN_CLASSES = 20
 LEAST = 1e-3
-"""The smallest chance that the permutations can tell; what is drawn ends there."""
+"""The smallest p-value that the permutations can tell; what is drawn ends there."""
 
 
 def verdict(report: Report) -> str:
@@ -34,7 +35,7 @@ def summary(report: Report) -> str:
 
 
 def metrics(report: Report) -> dict[str, float]:
-    """Return the numbers for MLflow and for files: counts, the verdict, and each test's value, chances and index."""
+    """Return the numbers for MLflow and for files: counts, the verdict, and each test's value, p-values and index."""
     found: dict[str, float] = {
         "drift.flagged": float(report.flagged),
         "drift.decided": float(not report.undecided),
@@ -69,45 +70,54 @@ def write(report: Report, folder: Path, recipe: str, reference: str, current: st
 def figure(report: Report, path: Path) -> None:
     """Draw the tests against the level, the balance of classes and the features' main directions, as a PNG."""
     kinds = [name for name in ("labels", "predictions") if name in report.shares]
-    below = [*kinds[:1], *(["points"] if report.points is not None else [])]
-    if not report.tests or not below:
-        figure_, axes = style.house_figure(9, 0.32 * max(len(report.tests), 3) + 1.6)
-        _draw_tests(axes, report)
-        style.save(figure_, path)
-        return
-    heights = [0.3 * len(report.tests) + 1.0, 3.6]
-    figure_, grid = style.house_figure(10.5, sum(heights) + 0.8, 2, len(below), height_ratios=heights, squeeze=False)
-    area = grid[0, 0].get_subplotspec().get_gridspec()[0, :]
-    for axes in grid[0, 1:]:
-        axes.remove()
-    grid[0, 0].set_subplotspec(area)
-    _draw_tests(grid[0, 0], report)
-    for axes, kind in zip(grid[1], below, strict=True):
+    below = [*kinds[:1], *(["points"] if report.points is not None else [])] if report.tests else []
+    tall = 0.26 * max(len(report.tests), 3) + 1.2
+    rows, heights = ([["tests"] * len(below), below], [tall, 3.4]) if below else ([["tests"]], [tall])
+    drawing, panels = style.house_mosaic(style.WIDE, sum(heights) + 0.4, rows, heights)
+    _draw_tests(panels["tests"], report)
+    for kind in below:
         if kind == "points":
-            _draw_points(axes, report)
+            _draw_points(panels[kind], report)
         else:
-            _draw_shares(axes, kind, report.shares[kind])
-    style.save(figure_, path)
+            _draw_shares(panels[kind], kind, report.shares[kind], style.WIDE / len(below))
+    style.save(drawing, path)
 
 
 def _draw_tests(axes: Any, report: Report) -> None:
+    style.title(axes, _headline(report), textwrap.fill(_subtitle(report), 100))
+    if not report.tests:
+        axes.set_axis_off()
+        return
     tests = sorted(report.tests, key=lambda test: (-test.corrected, test.about, test.name))
     names = [_title(test) for test in tests]
     lengths = [-math.log10(max(test.corrected, LEAST)) for test in tests]
     axes.barh(
         range(len(tests)), lengths, height=0.62, color=[style.RED if test.flagged else "#b8c2cc" for test in tests]
     )
+    for line, (test, length) in enumerate(zip(tests, lengths, strict=True)):
+        axes.annotate(
+            _p_value(test.corrected), (length, line), (4, 0), textcoords="offset points", va="center", size=8,
+            color=style.INK if test.flagged else style.FAINT,
+        )  # fmt: skip
     axes.set_yticks(range(len(tests)), names)
     axes.axvline(-math.log10(report.alpha), color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
     marks = [1, 0.1, 0.01, 0.001]
     axes.set_xticks([-math.log10(mark) for mark in marks], [f"{mark:g}" for mark in marks])
-    axes.set_xlim(0, -math.log10(LEAST) * 1.04)
+    axes.set_xlim(0, -math.log10(LEAST) * 1.1)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("chance of so large a difference between rows of the same kind, corrected for the number of tests")
-    style.title(axes, _headline(report), report.undecided or f"orange: below the level of {report.alpha:g} (dashed)")
+    axes.set_xlabel("p-value, corrected for the number of tests: how often rows of the same kind differ as much")
 
 
-def _draw_shares(axes: Any, name: str, shares: dict[str, tuple[float, float]]) -> None:
+def _subtitle(report: Report) -> str:
+    return report.undecided or f"orange: p under the level of {report.alpha:g} (dashed)"
+
+
+def _p_value(p: float) -> str:
+    """Return a p-value as it is printed; the permutations cannot tell less than LEAST."""
+    return f"{p:.3f}" if p > LEAST else f"≤ {LEAST:g}"
+
+
+def _draw_shares(axes: Any, name: str, shares: dict[str, tuple[float, float]], width: float) -> None:
     shown = sorted(shares, key=lambda each: (-max(shares[each]), each))[:SHOWN_CLASSES]
     shown = [each for each in shares if each in shown]
     for offset, place, color, label in ((-0.2, 0, "#b8c2cc", "reference"), (0.2, 1, style.BLUE, "current")):
@@ -118,22 +128,27 @@ def _draw_shares(axes: Any, name: str, shares: dict[str, tuple[float, float]]) -
             color=color,
             label=label,
         )
-    turned: dict[str, Any] = {"rotation": 45, "ha": "right"} if max(map(len, shown)) > 4 and len(shown) > 4 else {}
-    axes.set_xticks(range(len(shown)), [style.short(each) for each in shown], **turned)
+    drawn = dict(zip(shares, labels.drawn(list(shares), _lines(shares)), strict=True))
+    texts = [drawn[each] for each in shown]
+    crowded = max(map(labels.inches, texts)) > (width - 1) / len(shown)
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    axes.set_xticks(range(len(shown)), texts, **labels.look(shown), **turned)
     axes.grid(visible=False, axis="x")
     axes.yaxis.set_major_formatter(style.percents())
     axes.legend(frameon=False, fontsize=9, loc="upper right", ncols=2)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.18)
     more = f", the {len(shown)} most frequent of {len(shares)}" if len(shown) < len(shares) else ""
-    style.title(axes, "Label balance" if name == "labels" else "Predicted classes", f"share of rows by class{more}")
+    more += "; #1, #2, …: see the table" if any(text.startswith("#") for text in texts) else ""
+    style.title(axes, _SHARES[name], f"share of rows by class{more}")
 
 
 def _draw_points(axes: Any, report: Report) -> None:
     assert report.points is not None
     for points, color, label in zip(report.points, ("#9aa7b4", style.BLUE), ("reference", "current"), strict=True):
         axes.scatter(points[:, 0], points[:, 1], s=11, color=color, alpha=0.65, linewidths=0, label=label)
-    axes.set_xticklabels([])
-    axes.set_yticklabels([])
+    axes.set(xlabel="first direction", ylabel="second direction")
+    axes.xaxis.set_major_locator(style.few_ticks())
+    axes.yaxis.set_major_locator(style.few_ticks())
     axes.legend(frameon=False, fontsize=9, loc="upper right", ncols=2)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.14 * (high - low))
@@ -158,6 +173,7 @@ def page(report: Report, recipe: str, reference: str, current: str, picture: Pat
         sections.append(house.section("Figure", house.figure(house.Figure(picture, summary(report), wide=True))))
     if report.tests:
         sections.append(house.section("Tests", _table(report)))
+    sections += [house.section(_SHARES[kind], _share_table(shares)) for kind, shares in report.shares.items()]
     if report.words is not None and not report.undecided:
         sections.append(house.section("Words", _words(report)))
     sections.append(house.section("How to read this", _reading(report)))
@@ -181,11 +197,14 @@ def _verdict_section(report: Report) -> str:
         f'<div class="bar{" model" if test.flagged else ""}"><span class="name">{escape(about)}</span>'
         f'<span class="track"><i class="fill" style="width:{_length(test.corrected)}"></i>'
         f'<i class="level" style="left:{_length(report.alpha)}"></i></span>'
-        f'<span class="number">{test.corrected:.3f}</span></div>'
+        f'<span class="number">{_p_value(test.corrected)}</span></div>'
         for about, test in least.items()
     )
     why = report.undecided or _named(report.tests)
-    legend = "<p class='note'>The smallest corrected chance of each kind of test; the mark is the level.</p>"
+    legend = (
+        "<p class='note'>The smallest corrected p-value of each kind of test: the longer the bar, the smaller; "
+        f"the mark is the level of {report.alpha:g}.</p>"
+    )
     return (
         f'<section class="headline {kind}"><div class="big"><p class="over">{_headline(report)}</p>'
         f'<p class="score">{word[0].upper()}{word[1:]}</p><p>{escape(why)}</p></div>'
@@ -215,11 +234,30 @@ def _table(report: Report) -> str:
         lines.append(
             f"<tr><th>{escape(test.name)} <small>{escape(test.about)}; {escape(test.said)}</small></th>"
             f"<td>{test.value:.4g}<small>{escape(test.statistic)}</small></td><td>{index}</td>"
-            f"<td>{test.p:.3f}</td><td{own}>{test.corrected:.3f}</td></tr>"
+            f"<td>{_p_value(test.p)}</td><td{own}>{_p_value(test.corrected)}{_FLAG if test.flagged else ''}</td></tr>"
         )
     return (
-        '<div class="scroll"><table><thead><tr><th>what</th><th>statistic</th><th>stability index</th><th>chance</th>'
+        '<div class="scroll"><table><thead><tr><th>what</th><th>statistic</th><th>stability index</th><th>p-value</th>'
         f"<th>corrected</th></tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _lines(shares: Mapping[str, object]) -> int:
+    """The most lines that the name of one of so many classes may take in the picture."""
+    return 2 if len(shares) <= 8 else 1
+
+
+def _share_table(shares: Mapping[str, tuple[float, float]]) -> str:
+    """The shares behind the picture, with the numbers that stand in it for names that it cannot show."""
+    drawn = labels.drawn(list(shares), _lines(shares))
+    lines = "".join(
+        f"<tr><th>{escape(name)}{f' <small>{shown}</small>' if shown.startswith('#') else ''}</th>"
+        f"<td>{before:.1%}</td><td>{after:.1%}</td></tr>"
+        for shown, (name, (before, after)) in zip(drawn, shares.items(), strict=True)
+    )
+    return (
+        '<div class="scroll"><table><thead><tr><th>class</th><th>reference</th><th>current</th></tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
     )
 
 
@@ -251,8 +289,11 @@ def _length(chance: float) -> str:
     return f"{100 * math.log10(max(chance, LEAST)) / math.log10(LEAST):.1f}%"
 
 
+_SHARES = {"labels": "Label balance", "predictions": "Predicted classes"}
+_FLAG = "<small>flagged</small>"
 _CHANCES = (
-    "Chances come from 999 permutations and are corrected for the number of tests (Westfall and Young 1993, step-down)."
+    "A p-value is how often rows of the same kind differ as much, in 999 permutations, corrected for the number of "
+    "tests (Westfall and Young 1993, step-down)."
 )
 _INDEX = (
     "A stability index under 0.1 is commonly called alike, above 0.25 another population; with few rows it is large by "

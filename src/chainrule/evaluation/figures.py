@@ -10,71 +10,72 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.evaluation import labels as class_labels
 from chainrule.evaluation import style
 from chainrule.evaluation.scores import CALIBRATION_BINS, calibration_bins
 
 _LABELLED_CELLS = 20
 _LABELLED_CURVES = 10
-_LABELLED_CLASSES = 40
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], path: Path) -> None:
     """Counts of true (rows) against predicted classes (columns), int [N] each, coloured by the share of the
     true class.
 
-    Cells carry numbers up to 20 classes; above, the colour scale is stretched so that rare mistakes still
-    show, and above 40 classes only every few names are written.
+    Cells carry numbers up to 20 classes; above, the colour scale is stretched so that rare mistakes still show. The
+    axes carry names as far as `labels.on_axis` has them.
     """
     classes = len(class_names)
     counts = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = float(np.clip(2.2 + 0.52 * classes, 4.2, 9))
-    figure, axes = style.house_figure(side + 1.2, side)
-    numbered = classes <= _LABELLED_CELLS
-    image = axes.imshow(share, cmap=style.blues(), norm=style.shares(1 if numbered else 0.4), interpolation="nearest")
-    if numbered:
-        size = 12 if classes <= 4 else 9 if classes <= 12 else 6.5
-        for row in range(classes):
-            for column in range(classes):
-                if counts[row, column]:
-                    tone = "white" if share[row, column] > 0.5 else style.INK
-                    axes.text(
-                        column,
-                        row,
-                        f"{counts[row, column]:,}",
-                        ha="center",
-                        va="center",
-                        size=size,
-                        color=tone,
-                    )
-        axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
-        axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
-        axes.grid(which="minor", color="white", linewidth=1.5)
+    side = float(np.clip(3.6 + 0.4 * classes, 4.6, style.WIDE - 1))
+    figure, axes = style.house_figure(side + 1, side)
+    in_cells = classes <= _LABELLED_CELLS
+    image = axes.imshow(share, cmap=style.blues(), norm=style.shares(1 if in_cells else 0.4), interpolation="nearest")
+    if in_cells:
+        _write_counts(axes, counts, share)
     axes.grid(visible=False, which="major")
-    step = 1 if classes <= _LABELLED_CLASSES else -(-classes // 25)
-    shown = range(0, classes, step)
-    names = [style.short(class_names[number]) for number in shown]
-    upright = classes > 4 and max(len(name) for name in names) > 3
-    slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if upright else {}
-    axes.set_xticks(shown, names, **slant)
-    axes.set_yticks(shown, names)
+    _name_axes(axes, class_names, (side - 1.4) / classes)
+    right = int(np.trace(counts))
+    said = f"{right:,} of {len(labels):,} rows right; a row of the matrix is a true class"
+    if class_labels.numbered(class_names):
+        said += "\n#1, #2, …: the classes in their order, as the report lists them"
+    style.title(axes, "Confusion matrix", said)
+    marks = [0, 0.25, 0.5, 0.75, 1] if in_cells else [0, 0.01, 0.05, 0.2, 0.5, 1]
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, aspect=22, ticks=marks, format=style.percents())
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0, labelcolor=style.FAINT, labelsize=9)
+    bar.set_label("share of the true class", color=style.FAINT, size=9)
+    style.save(figure, path)
+
+
+def _write_counts(axes: Any, counts: np.ndarray, share: np.ndarray) -> None:
+    """Write each count that is not 0 into its cell, smaller where there are many or long ones."""
+    classes = len(counts)
+    size = 12 if classes <= 4 else 9 if classes <= 12 else 6.5
+    size = min(size, 40 / len(f"{counts.max():,}")) if classes > 4 else size
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        tone = "white" if share[row, column] > 0.5 else style.INK
+        number = f"{counts[row, column]:,}"
+        axes.text(column, row, number, ha="center", va="center", size=size, color=tone)
+    axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+
+
+def _name_axes(axes: Any, class_names: Sequence[str], cell: float) -> None:
+    """Name the classes on both axes of a matrix with cells of so many inches; slanted where they would collide."""
+    shown = class_labels.on_axis(class_names)
+    look = {**class_labels.look(class_names), "size": 9 if len(class_names) <= 20 else 8}
+    crowded = max(map(class_labels.inches, shown.values())) > cell * np.diff(list(shown)).min()
+    slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    axes.set_xticks(list(shown), list(shown.values()), **look, **slant)
+    axes.set_yticks(list(shown), list(shown.values()), **look)
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(which="both", length=0)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    right = int(np.trace(counts))
-    style.title(
-        axes,
-        "Confusion matrix",
-        f"{right:,} of {len(labels):,} rows right; a row of the matrix is a true class",
-    )
-    marks = [0, 0.25, 0.5, 0.75, 1] if numbered else [0, 0.01, 0.05, 0.2, 0.5, 1]
-    bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, aspect=22, ticks=marks, format=style.percents())
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, labelcolor=style.FAINT)
-    bar.set_label("share of the true class", color=style.FAINT)
-    style.save(figure, path)
 
 
 def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str], path: Path) -> None:
@@ -92,52 +93,52 @@ def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Seque
         positive = labels == number
         if 0 < positive.sum() < len(labels):
             false, true, _ = roc_curve(positive, probabilities[:, number], drop_intermediate=True)
-            curves.append((float(auc(false, true)), class_names[number], false, true))
+            curves.append((float(auc(false, true)), number, false, true))
     curves.sort(key=lambda curve: curve[0])
-    figure, axes = style.house_figure(6.4, 5.4)
+    figure, axes = style.house_figure(style.HALF, style.HALF)
     edge, bottom = _corner(curves)
     if edge == 1:
         axes.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1, linestyle=(0, (4, 4)))
         axes.text(0.3, 0.28, "guessing", rotation=45, rotation_mode="anchor", va="top", color=style.FAINT, size=9)
     many = len(curves) > _LABELLED_CURVES
-    for place, (area, name, false, true) in enumerate(curves):
-        if many:
-            named = place < 5
-            look: dict[str, Any] = {
-                "color": style.PALETTE[place] if named else "#b8c2cc",
-                "linewidth": 1.8 if named else 0.7,
-                "alpha": 1.0 if named else 0.6,
-                "zorder": 4 if named else 2,
-            }
-        else:
-            named, look = (
-                True,
-                {
-                    "color": style.PALETTE[place % len(style.PALETTE)],
-                    "linestyle": "-" if place < len(style.PALETTE) else (0, (5, 1.5)),
-                    "linewidth": 1.8,
-                    "zorder": 10 - place / 10,
-                },
-            )
-        axes.plot(false, true, label=f"{area:.4f}  {style.short(name)}" if named else None, **look)
+    drawn = class_labels.drawn(class_names, 2)
+    for place, (area, number, false, true) in enumerate(curves):
+        name = f"{area:.4f}  {drawn[number]}" if place < 5 or not many else None
+        axes.plot(false, true, label=name, **_line(place, many))
     if curves:
         heading = "lowest five areas" if many else "area under the curve"
-        axes.legend(title=heading, loc="lower right", frameon=False, alignment="left", handlelength=1.6)
+        legend = axes.legend(
+            title=heading, loc="lower right", edgecolor="none", framealpha=0.85, alignment="left", handlelength=1.6,
+            fontsize=9, title_fontsize=9,
+        )  # fmt: skip
+        for text in legend.get_texts():
+            text.set(**class_labels.look(class_names))
     axes.set(xlim=(-0.01 * edge, edge), ylim=(bottom, 1 + 0.01 * (1 - bottom)))
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
     axes.xaxis.set_major_formatter(style.percents())
     axes.yaxis.set_major_formatter(style.percents())
-    axes.xaxis.set_major_locator(style.few_ticks())
-    what = (
-        f"{style.short(class_names[-1])} against {style.short(class_names[0])}"
-        if classes == 2
-        else "each class against the rest"
-    )
+    axes.xaxis.set_major_locator(style.few_ticks(6))
+    axes.yaxis.set_major_locator(style.few_ticks(6))
+    first, last = (" ".join(drawn[number].split("\n")) for number in (0, -1))
+    what = f"{last} against {first}" if classes == 2 else "each class against the rest"
     areas = [curve[0] for curve in curves]
     mean = f"; mean area {np.mean(areas):.4f}" if len(areas) > 1 else ""
-    part = f"; the corner up to {edge:.0%} false positives" if edge < 1 else ""
-    style.title(axes, "ROC curves" if classes > 2 else "ROC curve", what + mean + part)
+    part = f"\nthe corner up to {edge:.0%} false positives" if edge < 1 else ""
+    heading = "ROC curves" if classes > 2 else "ROC curve"
+    style.title(axes, heading, what + mean + part, **class_labels.look(class_names))
     style.save(figure, path)
+
+
+def _line(place: int, many: bool) -> dict[str, Any]:
+    """How the curve at this place is drawn, the one of least area first; with many, all but five are faint."""
+    if many and place >= 5:
+        return {"color": "#b8c2cc", "linewidth": 0.7, "alpha": 0.6, "zorder": 2}
+    return {
+        "color": style.PALETTE[place % len(style.PALETTE)],
+        "linestyle": "-" if place < len(style.PALETTE) else (0, (5, 1.5)),
+        "linewidth": 1.8,
+        "zorder": 10 - place / 10,
+    }
 
 
 def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Path) -> None:
@@ -150,8 +151,10 @@ def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Pat
     count, confidence, accuracy = bins["count"], bins["confidence"], bins["accuracy"]
     error = float(np.nansum(count * np.abs(accuracy - confidence)) / count.sum())
     left, width = np.arange(CALIBRATION_BINS) / CALIBRATION_BINS, 1 / CALIBRATION_BINS
-    figure, (above, below) = style.house_figure(6.4, 6.2, rows=2, height_ratios=(3.2, 1), sharex=True)
-    some = count > 0
+    figure, panels = style.house_mosaic(style.HALF, style.HALF, [["above"], ["below"]], heights=(3.2, 1))
+    above, below = panels["above"], panels["below"]
+    above.sharex(below)
+    above.tick_params(labelbottom=False)
     above.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1, linestyle=(0, (4, 4)), zorder=3)
     common = np.fmin(accuracy, confidence)
     above.bar(left, np.nan_to_num(common), width * 0.92, align="edge", color=style.BLUE, zorder=2)
@@ -163,22 +166,14 @@ def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Pat
         above.bar(left, height, width * 0.92, bottom=base, align="edge", color=tone, label=name, zorder=2)
     above.set(ylim=(0, 1.02), ylabel="accuracy in the bin")
     above.yaxis.set_major_formatter(style.percents())
-    above.legend(loc="upper left", edgecolor="none", framealpha=0.9)
-    style.title(
-        above,
-        "Reliability",
-        f"expected calibration error {error:.3f} over {CALIBRATION_BINS} bins, {count.sum():,} rows",
-    )
+    above.legend(loc="upper left", edgecolor="none", framealpha=0.9, fontsize=9)
+    said = f"expected calibration error {error:.3f} over {CALIBRATION_BINS} bins, {count.sum():,} rows"
+    style.title(above, "Reliability", said)
     below.bar(left, count, width * 0.92, align="edge", color="#9aa7b4", zorder=2)
-    for place in np.flatnonzero(some):
-        below.annotate(
-            style.compact(count[place]), (left[place] + width / 2, count[place]), (0, 2),
-            textcoords="offset points", ha="center", size=7.5, color=style.FAINT,
-        )  # fmt: skip
-    below.set(xlim=(0, 1), ylim=(0, count.max() * 1.22), ylabel="rows", xlabel="confidence (largest probability)")
+    below.set(xlim=(0, 1), ylabel="rows", xlabel="confidence (largest probability)")
     below.xaxis.set_major_formatter(style.percents())
-    below.set_yticks([])
-    below.grid(visible=False)
+    below.yaxis.set_major_locator(style.few_ticks(3))
+    below.yaxis.set_major_formatter(style.plain())
     style.save(figure, path)
 
 
@@ -193,45 +188,51 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     phases = [(phase, title) for phase, title in _PHASES if any(epoch["phase"] == phase for epoch in history)]
     if not phases:
         raise ValueError("a learning curve needs at least one epoch")
-    accuracies = any(epoch.get("validation_accuracy") is not None for epoch in history)
-    keys = ("loss", "accuracy", "rate") if accuracies else ("loss", "rate")
-    ratios = {"loss": 2.2, "accuracy": 1.6, "rate": 0.8}
-    figure, grid = style.house_figure(
-        4.6 * len(phases) + 1.8,
-        1.6 + 1.15 * sum(ratios[key] for key in keys),
-        rows=len(keys),
-        columns=len(phases),
-        height_ratios=[ratios[key] for key in keys],
-        sharex="col",
-        squeeze=False,
-    )
-    for column, (phase, title) in enumerate(phases):
+    rows, heights = _learning_grid([phase for phase, _ in phases], history)
+    figure, panels = style.house_mosaic(4.1 * len(phases) + 0.6, 1.4 + sum(heights), rows, heights)
+    for phase, title in phases:
         epochs = [epoch for epoch in history if epoch["phase"] == phase]
-        panels = dict(zip(keys, grid[:, column], strict=True))
         last = max(epoch["epoch"] for epoch in epochs)
+        loss, rate = panels[f"{phase} loss"], panels[f"{phase} rate"]
         kept = _kept(epochs)
         ringed = f"; the weights of epoch {kept['epoch']}, ringed, are kept" if kept and last > 1 else ""
-        style.title(panels["loss"], title, f"{last} epoch{'s' if last > 1 else ''}{ringed}")
-        lines = [
-            _curve(panels["loss"], epochs, "train_loss", style.BLUE),
-            _curve(panels["loss"], epochs, "validation_loss", style.RED),
-        ]
-        if kept:
-            _ring(panels["loss"], kept["epoch"], kept["validation_loss"], style.RED)
-        names = [f"{name} {value:.3g}" for name, value in zip(("training", "validation"), lines, strict=True) if value]
-        _end_labels(panels["loss"], [value for value in lines if value], names, (style.BLUE, style.RED), last)
-        _curve(panels["rate"], epochs, "learning_rate", style.FAINT)
-        panels["rate"].set_ylim(bottom=0)
-        panels["rate"].yaxis.set_major_locator(style.few_ticks())
-        panels["rate"].yaxis.set_major_formatter(style.powers())
-        if accuracies:
-            _accuracy_panel(panels["accuracy"], epochs, last)
-        panels["rate"].set_xlabel("epoch")
-        panels["rate"].set_xlim(0.5, last + 0.5 + 0.3 * last)
-        panels["rate"].xaxis.set_major_locator(style.whole_numbers(last))
-    for panel, label in zip(grid[:, 0], [{"rate": "learning rate"}.get(key, key) for key in keys], strict=True):
-        panel.set_ylabel(label)
+        style.title(loss, title, f"{last} epoch{'s' if last > 1 else ''}{ringed}")
+        _loss_panel(loss, epochs, last)
+        _curve(rate, epochs, "learning_rate", style.FAINT)
+        rate.set_ylim(bottom=0)
+        rate.yaxis.set_major_locator(style.few_ticks(3))
+        rate.yaxis.set_major_formatter(style.powers())
+        rate.set(xlabel="epoch", ylabel="learning rate", xlim=(0.5, last + 0.5 + 0.32 * last))
+        rate.xaxis.set_major_locator(style.whole_numbers(last))
+        above = [loss]
+        if f"{phase} accuracy" in panels:
+            above.append(panels[f"{phase} accuracy"])
+            _accuracy_panel(above[-1], epochs, last)
+        for panel in above:
+            panel.sharex(rate)
+            panel.tick_params(labelbottom=False)
     style.save(figure, path)
+
+
+def _learning_grid(phases: Sequence[str], history: Sequence[Mapping[str, Any]]) -> tuple[list[list[str]], list[float]]:
+    """Rows of panel names and their heights; where a phase has no accuracy its loss takes the place."""
+    known = {epoch["phase"] for epoch in history if epoch.get("validation_accuracy") is not None}
+    middle = [f"{phase} {'accuracy' if phase in known else 'loss'}" for phase in phases]
+    first, last = ([f"{phase} {what}" for phase in phases] for what in ("loss", "rate"))
+    return ([first, middle, last], [2.2, 1.8, 0.9]) if known else ([first, last], [2.6, 0.9])
+
+
+def _loss_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -> None:
+    ends = []
+    for name, key, color in (("training", "train_loss", style.BLUE), ("validation", "validation_loss", style.RED)):
+        value = _curve(axes, epochs, key, color)
+        if value is not None:
+            ends.append((value, f"{name} {value:.3g}", color))
+    kept = _kept(epochs)
+    if kept:
+        _ring(axes, kept["epoch"], kept["validation_loss"], style.RED)
+    axes.set_ylabel("loss")
+    _end_labels(axes, ends, last)
 
 
 def scores_beside_floors(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], path: Path) -> None:
@@ -241,8 +242,11 @@ def scores_beside_floors(scores: Mapping[str, Any], floors: Mapping[str, Mapping
     left blank.
     """
     rows = [("model", scores), *((name.replace("_", " "), floor) for name, floor in floors.items())]
-    figure, grid = style.house_figure(10.4, 1.0 + 2 * (0.72 + 0.3 * len(rows)), rows=2, columns=3, sharey=True)
-    for place, (axes, (key, title, better)) in enumerate(zip(grid.ravel(), _SHOWN_SCORES, strict=True)):
+    keys = [key for key, _, _ in _SHOWN_SCORES]
+    height = 1.2 + 2 * (0.72 + 0.3 * len(rows))
+    figure, panels = style.house_mosaic(style.WIDE, height, [keys[:3], keys[3:]], heights=(1, 1))
+    for place, (key, title, better) in enumerate(_SHOWN_SCORES):
+        axes = panels[key]
         for line, (_, result) in enumerate(rows):
             entry, tone = result[key], style.BLUE if line == 0 else "#8a96a3"
             if entry["value"] is None:
@@ -263,13 +267,13 @@ def scores_beside_floors(scores: Mapping[str, Any], floors: Mapping[str, Mapping
                 weight="bold" if line == 0 else "normal",
             )  # fmt: skip
         axes.set(ylim=(len(rows) - 0.5, -0.75))
-        axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+        axes.set_yticks(range(len(rows)), [name for name, _ in rows] if place % 3 == 0 else [""] * len(rows))
         axes.tick_params(axis="y", length=0)
         axes.margins(x=0.17)
         axes.spines["left"].set_visible(False)
         axes.grid(visible=False, axis="y")
         axes.xaxis.set_major_locator(style.few_ticks())
-        axes.set_title(f"{title}  ({better} is better)", loc="left", size=10, color=style.INK)
+        style.title(axes, title, f"{better} is better")
         if place % 3 == 0:
             axes.get_yticklabels()[0].set(weight="bold", color=style.BLUE)
     sizes = f"{scores['rows']:,} test rows"
@@ -320,13 +324,8 @@ def _ring(axes: Any, epoch: int, value: float, color: str) -> None:
 
 
 def _accuracy_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -> None:
-    if _curve(axes, epochs, "validation_accuracy", style.GREEN) is None:
-        axes.text(0.5, 0.5, "no accuracy in this phase", transform=axes.transAxes, ha="center", color=style.FAINT)
-        axes.set_yticks([])
-        axes.grid(visible=False)
-        axes.tick_params(length=0)
-        axes.spines[["left", "bottom"]].set_visible(False)
-        return
+    _curve(axes, epochs, "validation_accuracy", style.GREEN)
+    axes.set_ylabel("accuracy")
     known = [epoch for epoch in epochs if epoch.get("validation_accuracy") is not None]
     kept = _kept(known)
     said = "validation"
@@ -334,27 +333,22 @@ def _accuracy_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -
         _ring(axes, kept["epoch"], kept["validation_accuracy"], style.GREEN)
         said += f"\nkept: {kept['validation_accuracy']:.1%}\nof epoch {kept['epoch']}"
     axes.yaxis.set_major_formatter(style.percents())
-    _end_labels(
-        axes,
-        [known[-1]["validation_accuracy"]],
-        [said],
-        (style.GREEN,),
-        last,
-    )
+    _end_labels(axes, [(known[-1]["validation_accuracy"], said, style.GREEN)], last)
 
 
-def _end_labels(axes: Any, values: Sequence[float], names: Sequence[str], colors: Sequence[str], last: int) -> None:
-    """Write each line's name right of its end, moved apart where two ends lie close together."""
+def _end_labels(axes: Any, ends: Sequence[tuple[float, str, str]], last: int) -> None:
+    """Write each line's name right of its end (value, name, colour), apart where two are close."""
     low, high = axes.get_ylim()
-    heights = [(value - low) / (high - low) for value in values]
+    heights = [(value - low) / (high - low) for value, _, _ in ends]
     if len(heights) == 2 and abs(heights[0] - heights[1]) < 0.12:
         up = int(heights[1] >= heights[0])
-        middle = float(np.clip(sum(heights) / 2, 0.06, 0.94))
+        middle = float(np.clip(sum(heights) / 2, 0.12, 0.88))
         heights[up], heights[1 - up] = middle + 0.06, middle - 0.06
-    for height, name, color in zip(heights, names, colors, strict=False):
+    for height, (_, name, color) in zip(heights, ends, strict=True):
+        half = 0.05 * (name.count("\n") + 1)
         axes.annotate(
             name,
-            (last, low + height * (high - low)),
+            (last, low + float(np.clip(height, half, 1 - half)) * (high - low)),
             (7, 0),
             textcoords="offset points",
             va="center",

@@ -10,8 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.evaluation import labels as class_labels
 from chainrule.evaluation import quality
 from chainrule.evaluation.scores import SCORES
+
+FEW_GROUPS = 10
+"""Under so many groups a percentile interval is not to be relied on."""
 
 
 class Figure(NamedTuple):
@@ -36,6 +40,27 @@ class Mistake(NamedTuple):
     probability: float
 
 
+class Confusion(NamedTuple):
+    """How many test rows of the class `true` were taken for `predicted`."""
+
+    true: str
+    predicted: str
+    rows: int
+
+
+def most_confused(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], most: int) -> list[Confusion]:
+    """At most `most` pairs of classes that are confused, the most frequent first (ties in class order).
+
+    `labels` and `predicted` int [N].
+    """
+    classes = len(class_names)
+    counts = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    np.fill_diagonal(counts, 0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:most]
+    pairs = zip(*np.unravel_index(order, counts.shape), strict=True)
+    return [Confusion(class_names[i], class_names[j], int(counts[i, j])) for i, j in pairs if counts[i, j]]
+
+
 def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, most: int) -> np.ndarray:
     """Row numbers int64 of at most `most` wrong rows, the most confident first (ties in row order).
 
@@ -52,6 +77,7 @@ def to_html(
     facts: Mapping[str, str],
     figures: Sequence[Figure],
     mistakes: Sequence[Mistake],
+    confusions: Sequence[Confusion] = (),
 ) -> str:
     """The page as one string: styles inline, pictures as data URIs, nothing fetched, light or dark as the
     reader's system.
@@ -65,10 +91,11 @@ def to_html(
         _headline(scores, floors, ranked),
         section("Scores", _scores_table(scores, floors, ranked) + _notes(scores)),
         section("Classes", _class_table(scores["per_class"])),
+        section("Most confused", _confusions(confusions, scores["per_class"])) if confusions else "",
         section("Figures", '<div class="figures">' + "".join(map(figure, figures)) + "</div>") if figures else "",
         section("Worst mistakes", _mistakes(mistakes)),
     ]
-    lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    lines = "".join(f'<dt>{escape(name)}</dt><dd dir="auto">{escape(value)}</dd>' for name, value in facts.items())
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -119,13 +146,16 @@ def _headline(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]]
     rows += [("floor", _words(name), floors[name]["accuracy"]) for name in ranked]
     bars = "".join(
         f'<div class="bar {kind}"><span class="name">{escape(name)}</span>'
-        f'<span class="track"><i class="fill" style="width:{_of_100(entry["value"])}"></i>'
+        f'<span class="track" aria-hidden="true"><i class="fill" style="width:{_of_100(entry["value"])}"></i>'
         f'<i class="span" style="left:{_of_100(entry["low"])};'
         f'width:{_of_100(entry["high"] - entry["low"])}"></i></span>'
         f'<span class="number">{entry["value"]:.1%}</span></div>'
         for kind, name, entry in rows
     )
     own = scores["accuracy"]
+    interval = f"95% interval {own['low']:.1%} to {own['high']:.1%}"
+    if scores["groups"] == 1:
+        interval = "no interval: all test rows are of one group"
     note = ""
     if ranked:
         best = floors[ranked[0]]["accuracy"]
@@ -134,7 +164,7 @@ def _headline(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]]
     return (
         '<section class="headline"><div class="big"><p class="over">Accuracy on the test rows</p>'
         f'<p class="score">{own["value"]:.1%}</p>'
-        f'<p class="interval">95% interval {own["low"]:.1%} to {own["high"]:.1%}</p></div>'
+        f'<p class="interval">{interval}</p></div>'
         f'<div class="bars">{bars}{note}</div></section>'
     )
 
@@ -155,12 +185,19 @@ def _scores_table(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, A
 
 
 def _notes(scores: Mapping[str, Any]) -> str:
-    drawn = "rows" if scores["groups"] == scores["rows"] else f"the {scores['groups']:,} groups of rows"
+    groups = "their one group" if scores["groups"] == 1 else f"their {scores['groups']:,} groups"
+    drawn = "rows" if scores["groups"] == scores["rows"] else groups
     note = (
         f"{scores['rows']:,} test rows. Intervals: 2.5th to 97.5th percentile of {scores['resamples']:,} "
         f"bootstrap resamples of {drawn}. The calibration error has 15 equal-width bins; resampling inflates "
         "it, so its interval can lie above its value."
     )
+    if scores["groups"] < FEW_GROUPS:
+        note += (
+            " A resample of one group is that group: the intervals have no width and say nothing."
+            if scores["groups"] == 1
+            else " So few groups make rough intervals, rather too narrow."
+        )
     undefined = scores["undefined_resamples"]["roc_auc"]
     if undefined:
         note += f" The ROC area is undefined in {undefined:,} resamples, which its interval leaves out."
@@ -168,22 +205,48 @@ def _notes(scores: Mapping[str, Any]) -> str:
 
 
 def _class_table(per_class: Mapping[str, Mapping[str, Any]]) -> str:
+    numbered = class_labels.numbered(list(per_class))
     lines = "".join(
-        f"<tr><th>{escape(name)}</th>{_cell(entry['precision'])}{_cell(entry['recall'])}{_cell(entry['f1'])}"
-        f"<td>{entry['support']:,}</td></tr>"
-        for name, entry in per_class.items()
-    )
-    rare = [name for name, entry in per_class.items() if entry["absent_resamples"]]
-    note = ""
-    if rare:
-        note = (
-            f'<p class="note">Too few rows to be in every resample, so with intervals over fewer: '
-            f"{escape(', '.join(rare))}.</p>"
+        f"<tr>{f'<td>#{number}</td>' if numbered else ''}{_name(name)}"
+        + (
+            f"{_cell(entry['precision'])}{_cell(entry['recall'])}{_cell(entry['f1'])}<td>{entry['support']:,}</td></tr>"
+            if entry["support"]
+            else '<td colspan="4">no test rows</td></tr>'
         )
-    return (
-        '<div class="scroll"><table><thead><tr><th>class</th><th>precision</th><th>recall</th><th>F1</th>'
-        f"<th>rows</th></tr></thead><tbody>{lines}</tbody></table></div>{note}"
+        for number, (name, entry) in enumerate(per_class.items(), 1)
     )
+    notes = []
+    if numbered:
+        notes.append("The numbers stand for the classes where a figure has no room, or no letters, for the names.")
+    if absent := [name for name, entry in per_class.items() if not entry["support"]]:
+        notes.append(f"Without a test row, and so in no score: {', '.join(absent)}.")
+    if rare := [name for name, entry in per_class.items() if entry["absent_resamples"] and entry["support"]]:
+        notes.append(f"Too few rows to be in every resample, so with intervals over fewer: {', '.join(rare)}.")
+    said = "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
+    head = (
+        ("<th></th>" if numbered else "")
+        + _heads("class")
+        + "<th>precision</th><th>recall</th><th>F1</th><th>rows</th>"
+    )
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>{said}'
+
+
+def _confusions(confusions: Sequence[Confusion], per_class: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = "".join(
+        f"<tr>{_name(pair.true)}{_name(pair.predicted)}<td>{pair.rows:,} of "
+        f"{per_class[pair.true]['support']:,}</td></tr>"
+        for pair in confusions
+    )
+    head = _heads("true class", "taken for") + "<th>rows</th>"
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
+def _heads(*names: str) -> str:
+    return "".join(f'<th class="name">{name}</th>' for name in names)
+
+
+def _name(name: str) -> str:
+    return f'<th class="name" dir="auto">{escape(name)}</th>'
 
 
 def figure(shown: Figure) -> str:
@@ -191,7 +254,7 @@ def figure(shown: Figure) -> str:
     caption = escape(shown.caption)
     source = _data_uri(shown.path.read_bytes())
     kind = ' class="wide"' if shown.wide else ""
-    image = f'<img src="{source}" alt="{caption}" loading="lazy">'
+    image = f'<div class="scroll"><img src="{source}" alt="{caption}"></div>'
     return f"<figure{kind}>{image}<figcaption>{caption}</figcaption></figure>"
 
 
@@ -206,10 +269,10 @@ def _mistakes(mistakes: Sequence[Mistake]) -> str:
                 f'<img src="{_data_uri(mistake.input)}" alt="test row {escape(mistake.id)}">',
             )
         else:
-            kind, shown = "words", f"<blockquote>{escape(mistake.input)}</blockquote>"
+            kind, shown = "words", f'<blockquote dir="auto">{escape(mistake.input)}</blockquote>'
         cards.append(
-            f'<li class="{kind}">{shown}<p><b>{escape(mistake.predicted)}</b> {mistake.probability:.1%}<br>'
-            f"in truth <b>{escape(mistake.true)}</b><br><small>{escape(mistake.id)}</small></p></li>"
+            f'<li class="{kind}">{shown}<p><b><bdi>{escape(mistake.predicted)}</bdi></b> {mistake.probability:.1%}<br>'
+            f"in truth <b><bdi>{escape(mistake.true)}</bdi></b><br><small>{escape(mistake.id)}</small></p></li>"
         )
     return (
         '<p class="note">The wrong test rows the model was surest of: look here first for wrong labels.</p>'
@@ -255,8 +318,8 @@ border:1px solid var(--line);background:var(--card)}.verdict small{font-size:.9r
 .verdict.under{background:#b3261e;border-color:#b3261e;color:#fff;font-size:1.2rem;font-weight:700}
 .verdict.level{border-left:.4rem solid #e69f00;font-weight:600}.verdict.above{border-left:.4rem solid #009e73}
 .over{margin:0;color:var(--faint);font-size:.85rem}
-.facts{display:flex;flex-wrap:wrap;gap:.2rem 1.6rem;margin:0 0 1.4rem;font-size:.9rem}
-.facts dt{color:var(--faint);margin-right:-1.2rem}.facts dd{margin:0;overflow-wrap:anywhere}
+.facts{display:grid;grid-template-columns:max-content 1fr;gap:.2rem .8rem;margin:0 0 1.4rem;font-size:.9rem}
+.facts dt{color:var(--faint)}.facts dd{margin:0;overflow-wrap:anywhere}
 section{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1.25rem;
 margin-bottom:1rem}
 small,.note,figcaption{color:var(--faint);font-size:.82rem}.note{margin:.8rem 0 0}
@@ -276,13 +339,14 @@ th,td{padding:.4rem .7rem;text-align:right;border-bottom:1px solid var(--line);
 font-variant-numeric:tabular-nums;
 vertical-align:baseline}
 td small{display:block;white-space:nowrap}th small{font-weight:400;display:block}
-th{font-weight:600}tbody th,th:first-child{text-align:left}thead th{color:var(--faint);font-weight:600}
+th{font-weight:600}th.name,tbody th,th:first-child{text-align:left}
+thead th{color:var(--faint);font-weight:600}
 tbody tr:last-child>*{border-bottom:0}td.own,th.own{background:var(--soft);font-weight:600;color:var(--ink)}
 td.own small{font-weight:400}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem;
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.4rem 1rem;
 align-items:start}
-figure{margin:0}figure.wide{grid-column:1/-1}figure img{width:100%;height:auto;background:#fff;
-border-radius:.4rem;border:1px solid var(--line)}
+figure{margin:0;text-align:center;min-width:0}figure.wide{grid-column:1/-1}
+figure img{max-width:100%;height:auto;background:#fff;border-radius:.4rem;border:1px solid var(--line)}
 .mistakes{list-style:none;padding:0;margin:1rem 0 0;display:grid;gap:.8rem;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}
 .mistakes li{border:1px solid var(--line);border-radius:.5rem;padding:.7rem}
@@ -293,5 +357,10 @@ image-rendering:pixelated;background:#888;border-radius:.3rem;flex:none}
 @media(max-width:44rem){.headline{grid-template-columns:1fr}.bar{grid-template-columns:1fr 3.6rem;
 gap:.1rem .7rem}
 .bar .name{grid-column:1/3;text-align:left}main{padding:1.2rem .7rem}section{padding:1rem}
-th,td{padding:.35rem .4rem}}
+th,td{padding:.35rem .4rem}figure img{max-width:none}figure{text-align:left}}
+@media print{:root{color-scheme:light;--ink:#000;--faint:#444;--page:#fff;--card:#fff;--line:#bbb;--own:#0072b2;
+--other:#b4bec8;--soft:#eaf3f9}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+body{font-size:11pt}main{padding:0;max-width:none}section{border:0;padding:0;margin-bottom:1.4rem}
+h2{break-after:avoid}figure,tr,.mistakes li,.verdict,.headline{break-inside:avoid}.scroll{overflow:visible}
+.words blockquote{max-height:none;overflow:visible}}
 """.replace("\n", "")

@@ -1,5 +1,6 @@
 """The look of the figures: colours, axes, number formats, and files without a version or a time in them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +11,47 @@ INK, FAINT, GRID = "#1f2933", "#6b7785", "#e4e8ec"
 PALETTE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, "#8a6d00", "#5b5b5b")
 
 
-def house_figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
-    """A figure in inches with its axes in the house style."""
+WIDE, HALF = 8.8, 5.6
+"""Inches of a picture across the page and of one of two side by side: `dvc plots show` clips what is wider than it."""
+DPI = 100
+
+
+def house_figure(width: float, height: float, columns: int = 1, **options: Any) -> tuple[Any, Any]:
+    """A figure in inches with a row of axes in the house style."""
+    figure = _empty(width, height)
+    grid = figure.subplots(1, columns, **options)
+    for axes in np.ravel(grid):
+        _dress(axes)
+    return figure, grid
+
+
+def house_mosaic(
+    width: float, height: float, rows: Sequence[Sequence[str]], heights: Sequence[float]
+) -> tuple[Any, dict[str, Any]]:
+    """A figure in inches with axes by name, in the house style; a name in several cells is one that spans them."""
+    figure = _empty(width, height)
+    panels: dict[str, Any] = figure.subplot_mosaic([list(row) for row in rows], height_ratios=heights)
+    for axes in panels.values():
+        _dress(axes)
+    return figure, panels
+
+
+def _empty(width: float, height: float) -> Any:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    ratios = options.pop("height_ratios", None)
-    figure = Figure(
-        figsize=(width, height),
-        dpi=130,
-        layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1),
-        facecolor="white",
-    )
-    grid = figure.subplots(
-        rows, columns, gridspec_kw={"height_ratios": ratios} if ratios is not None else None, **options
-    )
-    for axes in np.ravel(grid):
-        axes.set_axisbelow(True)
-        axes.grid(color=GRID, linewidth=0.8)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color("#b8c2cc")
-        axes.tick_params(colors=FAINT, labelcolor=INK, labelsize=9, length=3)
-        axes.xaxis.label.set_color(FAINT)
-        axes.yaxis.label.set_color(FAINT)
-    return figure, grid
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
+    return Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
+
+
+def _dress(axes: Any) -> None:
+    axes.set_axisbelow(True)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#b8c2cc")
+    axes.tick_params(colors=FAINT, labelcolor=INK, labelsize=9, length=3)
+    axes.xaxis.label.set(color=FAINT, size=9)
+    axes.yaxis.label.set(color=FAINT, size=9)
 
 
 def save(figure: Any, path: Path) -> None:
@@ -42,9 +60,10 @@ def save(figure: Any, path: Path) -> None:
     figure.savefig(path, format="png", metadata={"Software": None})
 
 
-def title(axes: Any, title: str, subtitle: str) -> None:
-    """Give axes a bold title and a fainter line below it."""
-    axes.set_title(f"{title}\n", loc="left", size=12, weight="bold", color=INK)
+def title(axes: Any, title: str, subtitle: str, **look: Any) -> None:
+    """Give axes a bold title and fainter lines below it; look: of the subtitle, as matplotlib's texts take it."""
+    lines = subtitle.count("\n") + 1
+    axes.set_title(title + "\n" * lines, loc="left", size=12, weight="bold", color=INK)
     axes.annotate(
         subtitle,
         (0, 1),
@@ -54,17 +73,8 @@ def title(axes: Any, title: str, subtitle: str) -> None:
         size=9,
         color=FAINT,
         va="bottom",
+        **look,
     )
-
-
-def short(name: str) -> str:
-    """Return a name cut to 18 characters."""
-    return name if len(name) <= 18 else name[:17] + "…"
-
-
-def compact(count: int) -> str:
-    """Return a count in at most five characters, such as 1.2k."""
-    return f"{count}" if count < 1000 else f"{count / 1000:.1f}k" if count < 100_000 else f"{count / 1000:.0f}k"
 
 
 def blues() -> Any:
@@ -75,10 +85,10 @@ def blues() -> Any:
 
 
 def percents() -> Any:
-    """Return a formatter of shares as whole percents."""
-    from matplotlib.ticker import PercentFormatter
+    """Return a formatter of shares as percents, with no more decimals than they have."""
+    from matplotlib.ticker import FuncFormatter
 
-    return PercentFormatter(xmax=1, decimals=0)
+    return FuncFormatter(lambda share, _: f"{100 * share:.4g}%")
 
 
 def shares(power: float) -> Any:
@@ -89,19 +99,29 @@ def shares(power: float) -> Any:
 
 
 def powers() -> Any:
-    """Return a formatter of false-positive rates on a logarithmic axis."""
+    """Return a formatter of small numbers, such as learning rates."""
     from matplotlib.ticker import FuncFormatter
 
-    return FuncFormatter(
-        lambda rate, _: "0" if rate == 0 else f"{rate:g}" if rate >= 0.01 else f"{rate:.0e}".replace("e-0", "e-")
-    )
+    return FuncFormatter(lambda rate, _: f"{rate:g}" if rate == 0 or rate >= 0.01 else _power(rate))
 
 
-def few_ticks() -> Any:
-    """Return a locator of at most five round ticks."""
+def _power(rate: float) -> str:
+    digits, exponent = f"{rate:.3e}".split("e")
+    return f"{float(digits):g}e{int(exponent)}"
+
+
+def plain() -> Any:
+    """Return a formatter of numbers with no more digits than they have."""
+    from matplotlib.ticker import FuncFormatter
+
+    return FuncFormatter(lambda number, _: f"{round(number, 6):,.10g}")
+
+
+def few_ticks(most: int = 5) -> Any:
+    """Return a locator of few round ticks."""
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(nbins=5, steps=[1, 2, 5, 10])
+    return MaxNLocator(nbins=most, steps=[1, 2, 5, 10])
 
 
 def whole_numbers(last: int) -> Any:

@@ -22,7 +22,7 @@ def variants(table: Mapping[str, Mapping[str, Any]], path: Path) -> None:
         ("batch_32_ms", "Batch 32, ms per call", 1.0, "{:.3g}"),
         ("accuracy", "Validation accuracy", 1.0, "{:.4f}"),
     )
-    figure, grid = style.house_figure(11.2, 1.15 + 0.42 * len(names), columns=len(panels), sharey=True)
+    figure, grid = style.house_figure(style.WIDE, 1.5 + 0.4 * len(names), columns=len(panels), sharey=True)
     for axes, (key, title, scale, form) in zip(grid, panels, strict=True):
         values = {name: table[name][key] * scale for name in names if key in table[name]}
         for line, name in enumerate(names):
@@ -37,12 +37,12 @@ def variants(table: Mapping[str, Mapping[str, Any]], path: Path) -> None:
                 said, (values.get(name, 0), line), (4, 0),
                 textcoords="offset points", va="center", size=9, color=tone,
             )  # fmt: skip
-        axes.set_xlim(0, max(values.values(), default=1) * 1.45)
+        axes.set_xlim(0, max(values.values(), default=1) * 1.55)
         axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_xticks([])
-        axes.grid(visible=False)
+        axes.xaxis.set_major_locator(style.few_ticks(3))
+        axes.xaxis.set_major_formatter(style.plain())
+        axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-        axes.spines["bottom"].set_visible(False)
         axes.set_title(title, loc="left", size=10, color=style.INK)
     grid[0].set_yticks(range(len(names)), names)
     shipped = ", ".join(name for name in names if table[name]["ships"])

@@ -9,6 +9,7 @@ from chainrule.stages.job import Job, main
 
 BATCH_SIZE = 256
 WORST = 12
+CONFUSED = 10
 CURVES = ("train_loss", "validation_loss", "validation_accuracy")
 FIGURES = {
     "scores": "The model's scores beside the floors, with 95% intervals",
@@ -57,7 +58,7 @@ def evaluate(job: Job) -> None:
     plots.mkdir()
     history = read_json(folder / "history.json")
     _write_curves(job.out("reports/{recipe}/curves"), history)
-    _draw(plots, labels, probabilities, card["classes"], history, report)
+    _draw(job, plots, labels, probabilities, card["classes"], history, report)
     _page(job, card, test, labels, probabilities, report, plots)
     job.run.headline(headline(report))
     for picture in sorted(plots.iterdir()):
@@ -98,10 +99,16 @@ def _floors(job: Job, card: dict[str, Any], test: Any) -> dict[str, Any]:
 
 
 def _draw(
-    folder: Path, labels: Any, probabilities: Any, classes: list[str], history: Any, report: dict[str, Any]
+    job: Job, folder: Path, labels: Any, probabilities: Any, classes: list[str], history: Any, report: dict[str, Any]
 ) -> None:
     from chainrule.evaluation import figures
+    from chainrule.evaluation import labels as class_labels
 
+    if missing := class_labels.undrawable(classes):
+        job.say(
+            f"no font of this machine has the letters of {len(missing)} of {len(classes)} class names, such as "
+            f"{missing[0]}: figures show their numbers in report.html; a font that has them, once installed, is used"
+        )
     figures.confusion_matrix(labels, probabilities.argmax(axis=1), classes, folder / "confusion_matrix.png")
     figures.roc_curves(labels, probabilities, classes, folder / "roc.png")
     figures.reliability_diagram(labels, probabilities, folder / "reliability.png")
@@ -155,10 +162,11 @@ def _page(
         **({"about": source["description"]} if "description" in source else {}),
     }
     figures = [
-        page.Figure(plots / f"{name}.png", caption, wide=name in ("scores", "learning_curves"))
+        page.Figure(plots / f"{name}.png", caption, wide=name not in ("roc", "reliability"))
         for name, caption in FIGURES.items()
     ]
-    html = page.to_html(job.recipe, report["test"], report["floor"], facts, figures, mistakes)
+    confused = page.most_confused(labels, probabilities.argmax(axis=1), card["classes"], CONFUSED)
+    html = page.to_html(job.recipe, report["test"], report["floor"], facts, figures, mistakes, confused)
     path = job.out("reports/{recipe}/report.html")
     path.write_text(html, encoding="utf-8")
     job.run.artifact(path)
