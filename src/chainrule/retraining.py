@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule import contest, decisions, journal, plugins, promotion, registry, tracking
 from chainrule.data import batches
+from chainrule.data.reading import reader
 from chainrule.errors import ChainruleError, DataError
 from chainrule.files import read_json, read_rows
 from chainrule.params.evaluate import Evaluate
@@ -166,7 +167,7 @@ def _clean(root: Path, recipe: str, block: Mapping[str, Any], names: Sequence[st
     from chainrule.data import cleaning
 
     kind, options = plug_in(block["incoming"], "kind")
-    read = plugins.load("data.sources", kind).read
+    read = reader(kind)
     folder = batches.prepare(root, recipe)
     raw = pd.concat([batches.read(folder / name, read, options) for name in names], ignore_index=True)
     settings = block["clean"]

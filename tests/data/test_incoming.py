@@ -122,9 +122,10 @@ def test_a_broken_file_is_set_aside_with_its_reason_and_the_rest_goes_on(tmp_pat
     ("content", "said"),
     [
         (b'text,label\n"never closed,good\n', "never closed"),
-        ("text,label\nwell made,good\n".encode("utf-16"), "UTF-16"),
-        (b"text,label\n" + b"\x81\x8d\x8f\x90,good\n" * 3, "undecodable_text 3"),
-        (b"words,label\nwell made,good\n", "has no column 'text'"),
+        (b"text,label\n" + b"\x81\x8d\x8f\x90,good\n" * 3, "set incoming.encoding"),
+        (b"text,label\n\x07\x08,good\n\x07,bad\n", "empty_text 2"),
+        (b"PAR1\x15\x04", "Parquet, not a text file"),
+        (b"words,label\nwell made,good\n", "has no column 'text' for incoming.text"),
         (b"PK\x03\x04 and so on", "compressed archive"),
         (b"", "empty"),
         (b"text,label\n", "no rows"),

@@ -7,7 +7,7 @@ data/accepted/<recipe>/README.md               for whoever finds the folder
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -107,8 +107,9 @@ def pieces(folder: Path, options: Mapping[str, Any]) -> dict[str, dict[str, Any]
     Files that no pattern names are left out.
     """
     patterns = options.get("files")
+    options = {**options, "section": "incoming"}
     if patterns is None:
-        return {"": dict(options)}
+        return {"": options}
     found = {}
     for path in files_below(folder):
         name = path.relative_to(folder).as_posix()
@@ -133,10 +134,8 @@ def read(batch: Path, read_rows: Read, options: Mapping[str, Any]) -> "pd.DataFr
     import pandas as pd
 
     frames: list[pd.DataFrame] = []
-    left_out: dict[Any, int] = {}
     for piece, chosen in pieces(batch / FILES, options).items():
         rows = read_rows(batch / FILES, **chosen)
-        left_out |= {key: left_out.get(key, 0) + count for key, count in rows.attrs.items()}
         # Not the time: the split of a row must not depend on when it came.
         digest = batch.name.rpartition("-")[2]
         before = f"{digest}/{piece}/" if piece else f"{digest}/"
@@ -145,9 +144,29 @@ def read(batch: Path, read_rows: Read, options: Mapping[str, Any]) -> "pd.DataFr
         frames.append(rows.assign(id=before + rows["id"], origin=f"{batch.name}/" + rows["origin"]))
     if not frames:
         raise DataError(f"{batch}: no file of it is one of `incoming.files`; correct these, or remove the folder")
-    together = pd.concat(frames, ignore_index=True)
-    together.attrs = left_out
-    return together
+    return joined(frames)
+
+
+def joined(frames: Sequence["pd.DataFrame"]) -> "pd.DataFrame":
+    """Return frames of rows as one; what their sources counted is added up, counts by name by name."""
+    import pandas as pd
+
+    if len(frames) == 1:
+        return frames[0]
+    rows = pd.concat(frames, ignore_index=True)
+    rows.attrs = _sum([frame.attrs for frame in frames])
+    return rows
+
+
+def _sum(counts: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
+    total: dict[Any, Any] = {}
+    for each in counts:
+        for key, count in each.items():
+            if isinstance(count, Mapping):
+                total[key] = _sum([total.get(key, {}), count])
+            else:
+                total[key] = total.get(key, 0) + count
+    return total
 
 
 def is_own(group: str, row: str) -> bool:

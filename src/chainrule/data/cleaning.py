@@ -128,7 +128,8 @@ def _value(
 ) -> tuple[Any, list[str]]:
     """Return the normalised input of one row and its repairs, or raise Reject."""
     if not _absent(problem):
-        raise Reject(str(problem), "found by the source")
+        reason, _, detail = str(problem).partition(": ")
+        raise Reject(reason, detail or "found by the source")
     if not isinstance(raw, bytes):
         raise Reject("missing_input", f"no {modality.INPUT}")
     value, repairs = modality.normalise(raw, **options)

@@ -22,7 +22,7 @@ INPUT = "image"
 
 Mode = Literal["L", "RGB"]
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")  # of every ending in `formats.image`
 
 # What Pillow's decoders raise for bytes that are broken.
 _BROKEN = (

@@ -23,9 +23,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from chainrule import plugins
-from chainrule.data import batches
+from chainrule.data import batches, labels
+from chainrule.data.formats import image as folders
+from chainrule.data.reading import reader
 from chainrule.data.reject import Reject
-from chainrule.data.sources.image_folder import LITTER, PARTS
 from chainrule.errors import ChainruleError, DataError
 from chainrule.files import read_json, write_json
 from chainrule.params.file import plug_in
@@ -81,6 +82,8 @@ class _Verdict:
     labels: Counter[str] = field(default_factory=Counter)
     unknown: dict[str, list[str]] = field(default_factory=dict)
     """Places by label."""
+    unmapped: dict[str, list[str]] = field(default_factory=dict)
+    """Places by value that `labels` has no name for."""
 
 
 def take_in(
@@ -114,14 +117,14 @@ def take_in(
             (fresh / batches.FILES / name).unlink()
         judged = {name: offer for name, offer in offers.items() if name not in repeated}
         known = known_labels(root, recipe, block) if known is None else known
-        welcome = {*known, *new_classes}
+        welcome = {labels.tidy(label) for label in (*known, *new_classes)}
         misplaced = _misplaced(judged, options, welcome)
         _move(misplaced, fresh / batches.FILES, aside / batches.FILES)
         verdict = _judge(
             fresh / batches.FILES, judged.keys() - misplaced.keys(), kind, options, block, welcome, progress
         )
-        if verdict.unknown:
-            raise DataError(_unknown_labels(place, recipe, verdict.unknown, known))
+        if verdict.unknown or verdict.unmapped:
+            raise DataError(_unknown_labels(place, recipe, verdict, known))
         _move(verdict.broken, fresh / batches.FILES, aside / batches.FILES)
         broken = {**misplaced, **verdict.broken}
         good = {name: offer.sha256 for name, offer in judged.items() if name not in broken}
@@ -165,7 +168,7 @@ def known_labels(root: Path, recipe: str, block: Mapping[str, Any]) -> set[str]:
         known = {str(label) for label in read_json(signature)["labels"]}
     else:
         kind, options = plug_in(block["source"], "kind")
-        rows = plugins.load("data.sources", kind).read(root / options.pop("path"), **options)
+        rows = reader(kind)(root / options.pop("path"), **options)
         known = {str(label) for label in rows["label"].dropna().unique()}
     folder = batches.prepare(root, recipe)
     for name in batches.names(folder):
@@ -209,9 +212,9 @@ def _copy(place: Path, to: Path) -> tuple[dict[str, _Offer], dict[str, str], dic
 
 def _entries(place: Path) -> Iterable[Path]:
     """Yield everything below a folder but the folders themselves; links to folders are entries, not followed."""
-    for here, folders, files in os.walk(place):
-        folders.sort()
-        linked = [name for name in folders if (Path(here) / name).is_symlink()]
+    for here, below, files in os.walk(place):
+        below.sort()
+        linked = [name for name in below if (Path(here) / name).is_symlink()]
         yield from (Path(here) / name for name in sorted([*files, *linked]))
 
 
@@ -293,9 +296,9 @@ def _misplaced(names: Iterable[str], options: Mapping[str, Any], welcome: Collec
         top, *below = PurePosixPath(name).parts
         if not below:
             found[name] = "not in the folder of a class"
-        elif any(part.lower() in LITTER for part in (top, *below)):
+        elif any(part.lower() in folders.LITTER for part in (top, *below)):
             found[name] = "left by an operating system, no file of this source"
-        elif top.lower() in PARTS and top not in welcome:
+        elif folders.part_of(top) and (labels.tidy(top) not in welcome or labels.tidy(below[0]) in welcome):
             found[name] = f"{OFFICIAL}: put the folders of the classes directly into data/incoming"
     return found
 
@@ -314,14 +317,14 @@ def _judge(
     whole = options.get("files") is None
     if not names:
         return verdict
-    read = plugins.load("data.sources", kind).read
+    read = reader(kind)
     modality = plugins.load("data", str(block["modality"]))
     normalise = block["clean"]["normalise"]
     read_files: set[str] = set()
     items = list(batches.pieces(folder, options).items())
     for piece, chosen in items if whole or progress is None else progress(items, "read new files", "files"):
         try:
-            rows = read(folder, **chosen)
+            rows = labels.united(read(folder, **chosen), welcome)
         except DataError as error:
             said = str(error).replace(f"{folder}/", "")
             if whole:
@@ -347,10 +350,10 @@ def _judge_rows(
     progress: Progress | None,
 ) -> None:
     """Judge the rows of a file `piece`, or of all files (""), each of which is a row then."""
-    labels = [None if label is None or label != label else str(label) for label in rows["label"]]
+    met = [None if label is None or label != label else str(label) for label in rows["label"]]
     problems = [None if problem is None or problem != problem else str(problem) for problem in rows["problem"]]
     parts = [None if part is None or part != part else str(part) for part in rows["part"]]
-    columns = list(zip(rows[modality.INPUT], labels, parts, problems, rows["origin"], strict=True))
+    columns = list(zip(rows[modality.INPUT], met, parts, problems, rows["origin"], strict=True))
     faults: Counter[str] = Counter()
     usable = 0
     for raw, label, part, problem, origin in progress(columns, "look at new rows") if progress else columns:
@@ -359,8 +362,8 @@ def _judge_rows(
         fault = _fault(raw, label, part, problem, modality, normalise)
         if fault is None and label is not None and label not in welcome:
             verdict.unknown.setdefault(label, []).append(str(origin))
-        if problem == "unknown_label":
-            verdict.unknown.setdefault("(a value that incoming.labels does not have)", []).append(str(origin))
+        if problem is not None and problem.startswith("unknown_label"):
+            verdict.unmapped.setdefault(problem.partition(": ")[2], []).append(str(origin))
         if fault is None:
             usable += 1
             verdict.labels.update([] if label is None else [label])
@@ -398,19 +401,26 @@ def _fault(
     return None
 
 
-def _unknown_labels(place: Path, recipe: str, unknown: Mapping[str, list[str]], known: Collection[str]) -> str:
+def _unknown_labels(place: Path, recipe: str, verdict: _Verdict, known: Collection[str]) -> str:
     """Return the message that names the rows of unknown labels and what can be done."""
     found = []
-    for label, origins in sorted(unknown.items()):
-        more = f" and {len(origins) - NAMED:,} more" if len(origins) > NAMED else ""
-        found.append(f"{label!r} ({', '.join(origins[:NAMED])}{more})")
-    options = " ".join(f"--new-class {label}" for label in sorted(unknown) if not label.startswith("("))
+    if verdict.unknown:
+        unknown = "; ".join(f"{label!r} {_places(at)}" for label, at in sorted(verdict.unknown.items()))
+        found.append(f"labels that the model of {recipe} does not know: {unknown}")
+    if verdict.unmapped:
+        unmapped = "; ".join(f"{value} {_places(at)}" for value, at in sorted(verdict.unmapped.items()))
+        found.append(f"values that incoming.labels does not have: {unmapped}")
+    options = " ".join(f"--new-class {label}" for label in sorted(verdict.unknown))
     return (
-        f"{place}: labels that the model of {recipe} does not know: {'; '.join(found)}; it knows "
-        f"{', '.join(sorted(known))}. Correct or remove these"
+        f"{place}: {'; '.join(found)}; it knows {', '.join(sorted(known))}. Correct or remove these"
         + (f", or take them in as new classes with {options}" if options else "")
         + ". Nothing was taken in"
     )
+
+
+def _places(origins: list[str]) -> str:
+    more = f" and {len(origins) - NAMED:,} more" if len(origins) > NAMED else ""
+    return f"({', '.join(origins[:NAMED])}{more})"
 
 
 # ---- the last steps

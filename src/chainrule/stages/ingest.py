@@ -1,9 +1,11 @@
 """Ingest: from the source, of whatever kind, and the batches taken in since, to raw rows exactly as found."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.data import batches
+from chainrule.data import batches, labels
+from chainrule.data.reading import reader
 from chainrule.files import write_json, write_rows
 from chainrule.params.file import plug_in
 from chainrule.stages.job import Job, main
@@ -11,54 +13,72 @@ from chainrule.stages.job import Job, main
 if TYPE_CHECKING:
     import pandas as pd
 
+EXAMPLES = 6
+"""How many of a kind a line names."""
+
 
 def ingest(job: Job) -> None:
-    """Read the source's rows, then those of each batch; nothing is mended or left out here."""
-    from chainrule import plugins
-
+    """Read the source's rows, then those of each batch; nothing is left out here that is not counted."""
     kind, options = plug_in(job.block["source"], "kind")
     path = job.root / options.pop("path")
-    rows = plugins.load("data.sources", kind).read(path, **options)
+    source = reader(kind)(path, **options)
     accepted = _accepted(job)
-    rows = _together([rows, *accepted])
+    rows = labels.united(batches.joined([source, *accepted]))
+    said, rows.attrs = rows.attrs, {}  # else Parquet keeps them
     out = job.out("data/raw/{recipe}")
     write_rows(out / "rows.parquet", rows)
     write_json(out / "source.json", {"source": kind, **_card(path)})
     parts = rows["part"].fillna("to be split").value_counts().sort_index()
+    problems = rows["problem"].dropna().value_counts()
     report = {
         "rows": len(rows),
         "parts": {part: int(count) for part, count in parts.items()},
-        "left_out": rows.attrs,
+        "left_out": {name: count for name, count in said.items() if isinstance(count, int)},
         "accepted": {"batches": len(accepted), "rows": sum(map(len, accepted))},
     }
-    write_json(job.out("reports/{recipe}/ingest.json"), report)
+    notes = {
+        "encodings": said.get("encodings", {}),
+        "parts_from": said.get("parts", {}),
+        "mended_labels": said.get("mended_labels", {}),
+        "problems": {str(problem): int(count) for problem, count in problems.items()},
+    }
+    write_json(job.out("reports/{recipe}/ingest.json"), report | {name: note for name, note in notes.items() if note})
     job.run.metrics({"rows": len(rows)})
     job.say(f"{len(rows):,} rows from {kind} ({', '.join(f'{part} {count:,}' for part, count in parts.items())})")
+    for name, counts in {"left_out": report["left_out"], **notes}.items():
+        _say(job, name, counts)
+    _warn(job, rows)
+
+
+def _say(job: Job, name: str, counts: Mapping[str, int]) -> None:
+    """Say what was counted, most first."""
+    most = sorted(((count, what) for what, count in counts.items() if count), key=lambda item: (-item[0], item[1]))
+    if most:
+        more = f" and {len(most) - EXAMPLES:,} more" if len(most) > EXAMPLES else ""
+        job.say(f"{name}: {', '.join(f'{what} {count:,}' for count, what in most[:EXAMPLES])}{more}")
+
+
+def _warn(job: Job, rows: "pd.DataFrame") -> None:
+    """Say which labels are likely a mistake: that differ in case alone, or that no training can learn."""
+    known = set(rows["label"].dropna().unique())
+    for alike in labels.lookalikes(known):
+        job.say(f"warning: {', '.join(map(repr, alike))} are as many classes; if they are one, write them alike")
+    held_out = rows["part"].isin(["validation", "test"])
+    strange = known - set(rows["label"][~held_out].dropna().unique())
+    if strange:
+        named = ", ".join(map(repr, sorted(strange)[:EXAMPLES]))
+        job.say(f"warning: {named} in validation or test alone ({len(strange):,} classes): no training row has them")
 
 
 def _accepted(job: Job) -> list["pd.DataFrame"]:
     """Return the rows of each batch, oldest first."""
-    from chainrule import plugins
-
     folder = job.dep("data/accepted/{recipe}")
     names = batches.names(folder)
     if not names:
         return []
     kind, options = plug_in(job.block["incoming"], "kind")
-    read = plugins.load("data.sources", kind).read
+    read = reader(kind)
     return [batches.read(folder / name, read, options) for name in job.track(names, "read batches", "batches")]
-
-
-def _together(frames: list["pd.DataFrame"]) -> "pd.DataFrame":
-    """Join frames of rows; what their sources left out is added up."""
-    if len(frames) == 1:
-        return frames[0]
-    import pandas as pd
-
-    rows = pd.concat(frames, ignore_index=True)
-    keys = sorted({str(key) for frame in frames for key in frame.attrs})
-    rows.attrs = {key: sum(frame.attrs.get(key, 0) for frame in frames) for key in keys}
-    return rows
 
 
 def _card(path: Path) -> dict[str, Any]:

@@ -29,8 +29,28 @@ def test_rows_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
 
 
 def test_bytes_stay_as_found_but_for_line_ends_and_byte_order_mark(tmp_path: Path) -> None:
-    frame = class_files.read(write(tmp_path, good=b"\xef\xbb\xbfa \x93b\x94\t\r\n\r\n \xff last"), files=FILES)
-    assert frame["text"].tolist()[:3] == [b"a \x93b\x94\t", b"", b" \xff last"]
+    lines = ["\ufeffa \u201cb\u201d\t\r\n", "\r\n", " é\r\n", " \x07 last"]
+    frame = class_files.read(write(tmp_path, good="".join(lines).encode()), files=FILES)
+    assert frame["text"].tolist()[:4] == ["a \u201cb\u201d\t".encode(), b"", " é".encode(), b" \x07 last"]
+
+
+def test_files_of_other_encodings_and_line_ends_are_read(tmp_path: Path) -> None:
+    frame = class_files.read(write(tmp_path, "好\n很好\n".encode("utf-16"), "坏\r很坏\r".encode()), files=FILES)
+    assert [text.decode() for text in frame["text"]] == ["好", "很好", "坏", "很坏"]
+    assert frame["origin"].tolist()[2:] == ["bad.txt:1", "bad.txt:2"]
+    assert frame.attrs == {"encodings": {"utf-16": 1, "utf-8": 1}}
+
+
+def test_lines_that_are_not_in_the_encoding_pass_with_their_problem(tmp_path: Path) -> None:
+    frame = class_files.read(write(tmp_path, good="好\n很好\n".encode("gbk") + b"\xff\n"), files=FILES, encoding="gbk")
+    assert frame["problem"].dropna().to_dict() == {2: "undecodable_text: not gbk (bytes ff)"}
+    assert frame["text"][2] == b"\xff"
+
+
+def test_a_doubtful_encoding_names_the_key_of_the_block_that_is_read(tmp_path: Path) -> None:
+    for section in ("source", "incoming"):
+        with pytest.raises(DataError, match=rf"good\.txt: not UTF-8.*set {section}\.encoding"):
+            class_files.read(write(tmp_path, good=b"\xe9t\xe9\n"), files=FILES, section=section)
 
 
 def test_appended_rows_keep_the_ids_of_the_earlier_ones(tmp_path: Path) -> None:
@@ -45,7 +65,7 @@ def test_appended_rows_keep_the_ids_of_the_earlier_ones(tmp_path: Path) -> None:
     [
         (b"", "good.txt: empty"),
         (b" \n\n", "good.txt: empty"),
-        ("fine\n".encode("utf-16"), "good.txt: UTF-16"),
+        (b"PAR1\x15\x04", "good.txt: Parquet"),
         (b"\x1f\x8b\x08\x00", "good.txt: a compressed archive"),
     ],
 )
@@ -58,6 +78,9 @@ def test_a_file_that_is_no_text_is_named_with_a_remedy(tmp_path: Path, good: byt
 def test_a_missing_file_and_directory_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere: no such directory"):
         class_files.read(tmp_path / "nowhere", files=FILES)
+    (tmp_path / "one.txt").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"one\.txt: a file; source.path must name the directory"):
+        class_files.read(tmp_path / "one.txt", files=FILES)
     with pytest.raises(DataError, match=r"good\.txt: missing"):
         class_files.read(tmp_path, files=FILES)
 

@@ -62,9 +62,36 @@ def test_quoted_cells_hold_delimiters_and_line_ends(tmp_path: Path) -> None:
 
 
 def test_bytes_of_the_text_stay_as_found(tmp_path: Path) -> None:
-    body = bytes(b for b in range(256) if b not in b"\t\r\n")
-    frame = read(tmp_path, b"first\t1\n" + body + b"\t1\n", TSV)
-    assert frame["text"][1] == body
+    body = bytes(b for b in range(128) if b not in b"\t\r\n") + "é\u0301\u2028\u0085".encode()
+    frame = read(tmp_path, b"first\t1\n" * 20 + body + b"\t1\n", TSV)
+    assert frame["text"][20] == body
+
+
+def test_a_file_is_read_in_one_encoding_header_labels_and_groups_too(tmp_path: Path) -> None:
+    table = "标签,文本,谁\n" + "好,房间很干净，服务也很好。,张\n坏,早餐太差了，以后不会再来。,李\n" * 9
+    frame = read(tmp_path, table.encode("gbk"), CSV, text="文本", label="标签", group="谁")
+    assert {text.decode() for text in frame["text"]} == {"房间很干净，服务也很好。", "早餐太差了，以后不会再来。"}
+    assert (set(frame["label"]), set(frame["group"])) == ({"好", "坏"}, {"张", "李"})
+    assert frame.attrs == {"encodings": {"gb18030": 1}}
+    for encoding in ("utf-8-sig", "utf-16"):
+        same = read(tmp_path, table.encode(encoding), CSV, text="文本", label="标签", group="谁")
+        assert same.drop(columns="problem").equals(frame.drop(columns="problem"))
+
+
+def test_cells_that_are_not_in_the_encoding_pass_with_their_problem(tmp_path: Path) -> None:
+    good = "房间很干净,1\n".encode() * 8
+    frame = read(tmp_path, good + b"caf\xe9,1\n" + b"fine,\xe9\n", CSV, header=False, text=0, label=1)
+    assert frame["problem"].dropna().to_dict() == {
+        8: "undecodable_text: not utf-8 (bytes e9)",
+        9: r"undecodable_label: b'\xe9' is not utf-8",
+    }
+    assert frame["text"][8] == b"caf\xe9"
+
+
+def test_a_doubtful_encoding_names_the_key_of_the_block_that_is_read(tmp_path: Path) -> None:
+    for section in ("source", "incoming"):
+        with pytest.raises(DataError, match=rf"rows\.csv: not UTF-8.*set {section}\.encoding"):
+            read(tmp_path, b"label,text\npos,\xe9t\xe9\n", CSV, section=section)
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1), min_size=1, max_size=5))
@@ -84,10 +111,44 @@ def test_ragged_rows_pass_with_their_problem_and_whole_line(tmp_path: Path) -> N
     assert values(frame, "label") == ["positive", None, None, None, "positive"]
 
 
-def test_a_stray_quote_costs_its_own_line_only(tmp_path: Path) -> None:
-    frame = read(tmp_path, b'label,text\npos,"one\nneg,two\npos,"three"\nneg,four\n', CSV)
-    assert frame["text"].tolist() == [b'pos,"one', b"two", b"three", b"four"]
-    assert values(frame, "problem") == ["broken_quoting", None, None, None]
+def test_a_stray_quote_costs_the_lines_up_to_where_it_shows_each_counted(tmp_path: Path) -> None:
+    frame = read(tmp_path, b'label,text\npos,"one\nneg,two\npos,"three"\nneg,four\npos,"say ""five"""\n', CSV)
+    assert frame["text"].tolist() == [b'pos,"one', b"neg,two", b'pos,"three"', b"four", b'say "five"']
+    broken = "broken_quoting: the quotes of lines 2 to 4 do not match"
+    assert values(frame, "problem") == [broken, broken, broken, None, None]
+    assert values(frame, "label") == [None, None, None, "neg", "pos"]
+
+
+def test_lines_within_a_cell_never_become_rows(tmp_path: Path) -> None:
+    inner = "pos,looks like a row\n" * 7_000
+    good = "neg,four\n" * 3
+    whole = read(tmp_path, f'label,text\npos,"{inner}"\n{good}'.encode(), CSV)
+    assert len(whole) == 4 and whole["problem"].isna().all()
+    assert whole["text"][0] == inner.encode() and len(inner) > 140_000
+    broken = read(tmp_path, f'label,text\npos,"{inner}a "bad" quote"\n{good}'.encode(), CSV)
+    assert broken["label"].dropna().tolist() == ["neg", "neg", "neg"]
+    short = read(tmp_path, f'label,text\npos,"{inner}"\n{good}'.encode(), CSV, max_cell=1_000)
+    assert values(short, "problem") == ["cell_too_long: 147,000 characters, source.max_cell is 1,000", None, None, None]
+    assert csv.field_size_limit() == 131_072, "a setting of the whole process"
+
+
+def test_lines_may_end_as_on_old_macs(tmp_path: Path) -> None:
+    frame = read(tmp_path, b'label,text\rpos,one\rneg,"two\nlines"\r', CSV)
+    assert frame["text"].tolist() == [b"one", b"two\nlines"]
+    assert frame["origin"].tolist() == ["rows.csv:2", "rows.csv:3"]
+    assert read(tmp_path, b"a\t1\rb\t0\r", TSV)["label"].tolist() == ["positive", "negative"]
+    lone = read(tmp_path, b"a\rb\t1\nc\t0\nd\t1\n", TSV)
+    assert lone["text"].tolist() == [b"a\rb", b"c", b"d"], "a lone one within a line ends none"
+
+
+def test_one_file_needs_no_name_for_its_part(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_bytes(b"label,text\npos,one\n")
+    frame = delimited.read(tmp_path / "mine.csv", **CSV | {"files": None})
+    assert (frame["id"].tolist(), frame["origin"].tolist()) == (["all/000002"], ["mine.csv:2"])
+    with pytest.raises(DataError, match=r"mine\.csv: a file; leave source.files out"):
+        delimited.read(tmp_path / "mine.csv", **CSV)
+    with pytest.raises(DataError, match=r"a directory; say in source.files .*mine\.csv"):
+        delimited.read(tmp_path, **CSV | {"files": None})
 
 
 def test_a_quote_that_is_never_closed_is_named(tmp_path: Path) -> None:
@@ -96,9 +157,16 @@ def test_a_quote_that_is_never_closed_is_named(tmp_path: Path) -> None:
 
 
 def test_labels_that_cannot_be_used_pass_with_their_problem(tmp_path: Path) -> None:
-    frame = read(tmp_path, b"a\t1\nb\t7\nc\t\nd\t\xff\n", TSV)
+    frame = read(tmp_path, b"a\t1\nb\t7\nc\t\nd\tvery good\n", TSV)
     assert values(frame, "label") == ["positive", None, None, None]
-    assert values(frame, "problem") == [None, "unknown_label", None, "undecodable_label"]
+    assert values(frame, "problem") == [None, "unknown_label: '7'", None, "unknown_label: 'very good'"]
+
+
+def test_a_value_is_found_in_any_form_of_the_same_number(tmp_path: Path) -> None:
+    frame = read(tmp_path, "a\t1.0\nb\t0.00\nc\t\u200b1\u00a0\nd\t10\n".encode(), TSV)
+    assert values(frame, "label") == ["positive", "negative", "positive", None]
+    floats = read(tmp_path, b"a\t1\nb\t0.5\nc\t1.0\n", TSV, labels={"1.0": "whole", "0.50": "half", "1": "one"})
+    assert values(floats, "label") == ["one", "half", "whole"]
 
 
 def test_parts_come_from_the_files_and_unlabelled_rows_need_no_label(tmp_path: Path) -> None:
@@ -126,8 +194,13 @@ def test_groups_come_from_their_column(tmp_path: Path) -> None:
             "has no column 'text' for source.text; its header names label, words",
         ),
         (b"label,text\npos,one\n", {"label": 2}, "has 2 columns, source.label asks for number 2"),
-        ("label,text\npos,one\n".encode("utf-16"), {}, r"rows\.csv: UTF-16"),
+        (b"PAR1\x15\x04", {}, r"rows\.csv: Parquet, not a text file"),
         (b"PK\x03\x04", {}, "a compressed archive"),
+        (b"label,Text\npos,one\n", {}, "did you mean 'Text'"),
+        (b"label;text\npos;one\n", {}, "is source.delimiter ';'"),
+        (b"text,label,text\na,pos,b\n", {}, r"names 'text', which source.text asks for, 2 times \(columns 0, 2"),
+        (b'label,"text\npos,one"x\n', {}, r"rows\.csv:1: the quotes of the header"),
+        (b"label,words\npos,one\n", {"section": "incoming"}, "for incoming.text"),
     ],
 )
 def test_files_that_cannot_be_used_are_named(

@@ -52,7 +52,7 @@ def test_rows_hold_the_pixels_in_file_order(folder: Path) -> None:
 def test_a_label_without_a_name_passes_with_its_problem(folder: Path) -> None:
     frame = idx.read(folder, classes=CLASSES)
     assert frame["label"].dropna().tolist() == ["zero", "one", "two", "one", "two", "zero"]
-    assert frame["problem"].dropna().to_dict() == {4: "unknown_label"}
+    assert frame["problem"].dropna().to_dict() == {4: "unknown_label: 9"}
 
 
 def test_the_same_files_give_the_same_bytes(folder: Path) -> None:

@@ -1,10 +1,15 @@
 """Class folders: labels, parts, groups, what is left out, and messages."""
 
+import io
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from chainrule.data import image
+from chainrule.data.formats.image import ENDINGS
 from chainrule.data.sources import image_folder
 from chainrule.errors import DataError
 
@@ -54,9 +59,133 @@ def test_hidden_and_loose_files_are_left_out_and_counted(tmp_path: Path) -> None
         "README.md",
         "cat/__MACOSX/a.png",
     )
+    write(tmp_path, "$RECYCLE.BIN/x.png", "__MACOSX/cat/._a.png", "Thumbs.db", ".DS_Store")
     frame = image_folder.read(tmp_path, group_pattern=None)
     assert frame["id"].tolist() == ["cat/a.png"]
-    assert frame.attrs == {"hidden_files": 4, "loose_files": 1}
+    assert frame.attrs == {"hidden_files": 8, "loose_files": 1}
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "other"),
+    [
+        ("Training", "Testing", "Validation"),
+        ("train_set", "test_set", "val-set"),
+        ("TRAIN", "Eval", "dev"),
+        ("trainset", "testset", "valset"),
+        ("trainData", "holdOut", "Valid Images"),
+        ("asl_alphabet_train", "asl_alphabet_test", "asl_alphabet_val"),
+        ("train_2020", "test_2020", "development"),
+    ],
+)
+def test_parts_are_known_by_their_usual_names_in_any_spelling(
+    tmp_path: Path, train: str, test: str, other: str
+) -> None:
+    write(tmp_path, *(f"{part}/{label}/a.png" for part in (train, test, other) for label in ("glioma", "no_tumor")))
+    frame = image_folder.read(tmp_path, group_pattern=None)
+    assert set(frame["label"]) == {"glioma", "no_tumor"}
+    parts = {train: "train", test: "test", other: "validation"}
+    assert [parts[name.split("/")[0]] for name in frame["id"]] == frame["part"].tolist()
+    assert frame.attrs["parts"] == {f"{name} as {part}": 2 for name, part in parts.items()}
+
+
+def test_parts_below_the_classes_and_a_part_twice_are_taken_and_said(tmp_path: Path) -> None:
+    write(tmp_path / "a", *(f"{label}/{part}/1.png" for label in ("cat", "dog") for part in ("train", "test")))
+    frame = image_folder.read(tmp_path / "a", group_pattern=None)
+    assert frame["label"].tolist() == ["cat", "cat", "dog", "dog"]
+    assert frame["part"].tolist() == ["test", "train", "test", "train"]
+    assert frame.attrs["parts"] == {"train as train": 2, "test as test": 2}
+    twice = [f"{part}/{part}/{label}/1.png" for label in ("x", "y") for part in ("seg_train", "seg_test")]
+    frame = image_folder.read(write(tmp_path / "b", *twice), group_pattern=None)
+    assert set(zip(frame["part"], frame["label"], strict=True)) == {
+        (part, label) for part in ("train", "test") for label in "xy"
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (
+            ("old/cat/1.png", "old/dog/1.png", "new/cat/2.png", "new/dog/2.png"),
+            "new, old .*same in each .cat, dog.",
+        ),
+        (("old/cat/1.png", "old/dog/1.png", "new/cat/2.png"), "hold nothing but folders, the same in each .cat."),
+        (("archive/cat/1.png", "archive/dog/2.png"), r"one folder, archive, .*set source.path to \S*/archive"),
+        (("train/cat/1.png", "train/dog/2.png", "extra/cat/3.png"), "train hold folders, .* but extra beside"),
+        (("train/cat/1.png", "test/cat/1.png", "bus/1.png"), "test, train hold folders, .* but bus beside"),
+        (("train/2020/a/1.png", "train/2020/b/1.png", "train/2021/a/1.png"), "2020, 2021 hold nothing but folders"),
+        (("mine/train/cat/1.png", "mine/test/cat/1.png"), r"mine is a data set .*set source.path to \S*/mine"),
+    ],
+)
+def test_folders_that_may_be_parts_or_classes_are_refused_with_the_remedy(
+    tmp_path: Path, names: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(DataError, match=said) as error:
+        image_folder.read(write(tmp_path, *names), group_pattern=None)
+    assert "\n" not in str(error.value)
+
+
+def test_files_in_folders_below_a_class_are_of_it_and_counted(tmp_path: Path) -> None:
+    write(tmp_path / "a", "cat/2020/a.png", "cat/b.png", "dog/images/c.png", "dog/README.md")
+    frame = image_folder.read(tmp_path / "a", group_pattern=None)
+    assert dict(zip(frame["id"], frame["label"], strict=True)) == {
+        "cat/2020/a.png": "cat",
+        "cat/b.png": "cat",
+        "dog/README.md": "dog",
+        "dog/images/c.png": "dog",
+    }
+    assert frame.attrs == {"hidden_files": 0, "loose_files": 0, "nested_files": 2}
+    same = image_folder.read(write(tmp_path / "b", "cat/img/1.png", "dog/img/2.png"), group_pattern=None)
+    assert same["label"].tolist() == ["cat", "dog"]
+
+
+def test_folders_of_a_batch_are_classes_whatever_they_hold(tmp_path: Path) -> None:
+    write(tmp_path, "dark/deep/1.png", "light/deep/2.png", "light/deeper/3.png")
+    frame = image_folder.read(tmp_path, group_pattern=None, section="incoming")
+    assert frame["label"].tolist() == ["dark", "light", "light"]
+
+
+def test_what_cannot_be_read_is_a_row_with_its_reason(tmp_path: Path) -> None:
+    root, other = write(tmp_path / "root", "cat/a.png", "dog/b.png"), write(tmp_path / "other", "c.png")
+    for name, target in (("gone.png", "nowhere.png"), ("loop.png", "loop.png"), ("link.png", "a.png"), ("far", other)):
+        (root / "cat" / name).symlink_to(target)
+    os.mkfifo(root / "cat" / "pipe.png")
+    frame = image_folder.read(root, group_pattern=None).set_index("id")
+    assert frame["problem"].dropna().to_dict() == {
+        "cat/far": "not_a_file",
+        "cat/gone.png": "broken_link: to nowhere.png",
+        "cat/loop.png": "broken_link: to loop.png",
+        "cat/pipe.png": "not_a_file",
+    }
+    assert frame["image"]["cat/link.png"] == b"cat/a.png"
+
+
+def test_names_that_are_not_utf8_are_rows_with_their_reason(tmp_path: Path) -> None:
+    root = write(tmp_path / "root", "cat/a.png", "dog/b.png")
+    (root / "cat" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"x")
+    folder = root / os.fsdecode(b"\xe9t\xe9")
+    folder.mkdir()
+    (folder / "1.png").write_bytes(b"x")
+    frame = image_folder.read(root, group_pattern="(.)")
+    assert frame["id"].tolist() == [r"\xe9t\xe9/1.png", "cat/a.png", r"cat/caf\xe9.png", "dog/b.png"]
+    assert frame["problem"].dropna().to_dict() == dict.fromkeys((0, 2), "undecodable_name: not UTF-8, rename it")
+    assert frame["label"].dropna().tolist() == ["cat", "cat", "dog"]
+    frame.to_parquet(tmp_path / "rows.parquet")
+
+
+def written(ending: str) -> bytes:
+    buffer = io.BytesIO()
+    pixels = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8))
+    kinds = {".jfif": "JPEG", ".jpe": "JPEG", ".dib": "DIB"}
+    if ending == ".pbm":
+        pixels = pixels.convert("1")
+    pixels.save(buffer, kinds.get(ending) or Image.registered_extensions()[ending])
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("ending", sorted(ENDINGS))
+def test_what_is_among_the_endings_is_among_the_formats(ending: str) -> None:
+    value, _ = image.normalise(written(ending), mode="L", size=None, max_pixels=100)
+    assert Image.open(io.BytesIO(value)).size == (8, 8)
 
 
 def test_other_files_pass_with_their_problem(tmp_path: Path) -> None:
@@ -77,7 +206,7 @@ def test_a_pattern_finds_the_group_in_the_file_name(tmp_path: Path) -> None:
     [
         ((), "holds no class folders"),
         (("a.png",), "holds no class folders"),
-        (("train/a.png", "test/b.png"), "expected .*test/<class>/<image>"),
+        (("train/a.png", "test/b.png"), "expected .*/<class>/<image>"),
         (("cat/a.png", "dog/.hidden"), "dog: class folder without files"),
     ],
 )
@@ -89,6 +218,8 @@ def test_folders_without_classes_or_files_are_named(tmp_path: Path, names: tuple
 def test_a_missing_folder_and_a_bad_pattern_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere: no such directory"):
         image_folder.read(tmp_path / "nowhere", group_pattern=None)
+    with pytest.raises(DataError, match=r"a\.zip: a file, not a folder; source\.path must name the folder"):
+        image_folder.read(write(tmp_path, "a.zip") / "a.zip", group_pattern=None)
     with pytest.raises(DataError, match="has 2 groups"):
         image_folder.read(write(tmp_path, "cat/a.png"), group_pattern="(a)(b)")
 

@@ -1,23 +1,37 @@
 """CSV and TSV files, one per part of the split or one for all."""
 
 import csv
-from collections.abc import Iterator
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from chainrule.data.formats import text as encodings
+from chainrule.data.labels import plain_number, tidy
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Bytes travel through the csv module as Latin-1 characters, one for one, and so come out as found.
-BYTES = "latin-1"
+MAX_CELL = 1_000_000
+_NO_LIMIT = 2**31 - 1  # what the csv module takes on every system
+
+Row = tuple[int, list[str] | None, str]  # line, cells (None: the quotes do not match), problem of the quotes
+
+
+class _File(NamedTuple):
+    """What messages about a file need: its path, its lines, the block of params.yaml that names it."""
+
+    path: Path
+    lines: list[str]
+    section: str
 
 
 def read(
     path: Path,
     *,
-    files: dict[str, str],
+    files: dict[str, str] | None = None,
     delimiter: str,
     quoting: bool,
     header: bool,
@@ -25,161 +39,244 @@ def read(
     label: str | int,
     labels: dict[str, str] | None,
     group: str | int | None,
+    encoding: str | None = None,
+    max_cell: int = MAX_CELL,
+    section: str = "source",
 ) -> "pd.DataFrame":
     """Raw rows of the files in the directory `path`, in the order of `files` and of their lines.
 
-    `files` maps "train", "validation", "test", "unlabelled" or "all" (not split yet: `part` is None) to a
-    file name. `delimiter` is one ASCII character; with `quoting` a cell in double quotes may hold delimiters
-    and line ends (RFC 4180), without it a quote is a character like any other. `text`, `label` and `group`
-    are column names (with `header`) or numbers from 0; rows of "unlabelled" need no label column. `labels`
-    maps values in the file to label names (None: the values are the names). `text` holds the bytes of the
-    cell as found; `id` is "<part>/<line>", where the row begins, counted from 1; without a `group` column
-    every row is its own group.
+    `files` maps "train", "validation", "test", "unlabelled" or "all" (not split yet: `part` is None) to a file name;
+    None: `path` is a file, and it is all. `delimiter` is one ASCII character; with `quoting` a cell in double quotes
+    may hold delimiters and line ends (RFC 4180), without it a quote is a character like any other. `text`, `label`
+    and `group` are column names (with `header`) or numbers from 0; rows of "unlabelled" need no label column.
+    `labels` maps values in the file to label names (None: the values are the names); "1.0" is found under "1".
+    `encoding` is that of all files; None: it is found (`chainrule.data.formats.text`), and attrs["encodings"] counts
+    files by it. `text` holds the cell in UTF-8; `id` is "<part>/<line>", where the row begins, counted from 1;
+    without a `group` column every row is its own group.
 
-    `problem` marks rows that cannot be read as the others: "wrong_column_count" and "broken_quoting" (text
-    is then the whole line), "unknown_label" and "undecodable_label". An empty line is a row with empty text;
-    an empty label is None. Raises DataError for a missing or empty file, a column that is not there, and a
-    quote that is never closed.
+    `problem` marks rows that cannot be read as the others, with what was met behind a colon: "wrong_column_count"
+    and "broken_quoting" (text is then the whole line), "cell_too_long" (over `max_cell` characters),
+    "undecodable_text", "undecodable_label" (bytes that the file's encoding does not have) and "unknown_label".
+    Where quotes do not match, every line from the opening quote to the one that shows it is "broken_quoting": which
+    of them are rows cannot be told. An empty line is a row with empty text; an empty label is None.
+
+    section: the block of params.yaml that messages name. Raises DataError for a missing or empty file, one that is
+    not a text file, a column that is not there or there twice, a quote that is never closed, and an encoding in doubt.
     """
     import pandas as pd
 
-    path = Path(path)
-    if not path.is_dir():
-        raise DataError(f"{path}: no such directory; source.path must name the directory of the files")
+    paths = _paths(Path(path), files, section)
+    contents = {str(file): _content(file, section) for file in paths.values()}
+    decoded = encodings.decoded(contents, encoding, f"{section}.encoding")
+    named = None if labels is None else _named(labels)
     columns: dict[str, list[object]] = {
         name: [] for name in ("id", "group", "text", "label", "part", "origin", "problem")
     }
-    for part, name in files.items():
-        file = path / name
-        lines = _lines(file)
-        rows = list(_quoted_rows(file, lines, delimiter) if quoting else _plain_rows(lines, delimiter))
-        titles = rows.pop(0)[1] if header else None
+    for part, place in paths.items():
+        content, used = decoded[str(place)]
+        file = _File(place, _lines(content), section)
+        rows = list(_quoted_rows(file, delimiter) if quoting else _plain_rows(file.lines, delimiter))
+        titles = _titles(file, rows.pop(0), delimiter) if header else None
         if not rows:
-            raise DataError(f"{file}: holds a header and no rows; fetch the file again")
+            raise DataError(f"{place}: holds a header and no rows; fetch the file again")
         width = len(titles) if titles is not None else _usual_width(file, rows)
         text_at = _column(file, "text", text, titles, width)
         label_at = None if part == "unlabelled" else _column(file, "label", label, titles, width)
         group_at = None if group is None else _column(file, "group", group, titles, width)
-        for line, cells in rows:
+        for line, cells, fault in rows:
             row = f"{part}/{line:06d}"
             value: str | None = None
             problem: str | None = None
-            body, member = lines[line - 1].rstrip("\r\n"), row
+            body, member = file.lines[line - 1].rstrip("\r\n"), row
             if not body:
                 pass
             elif cells is None:
-                problem = "broken_quoting"
+                problem = fault
             elif len(cells) != width:
                 problem = "wrong_column_count"
             else:
                 body = cells[text_at]
                 if label_at is not None:
-                    value, problem = _label(cells[label_at], labels)
+                    value, problem = _label(cells[label_at], named, used)
+                problem = _too_long(cells, max_cell, section) or encodings.problem(body, used) or problem
                 if group_at is not None and cells[group_at]:
-                    member = cells[group_at].encode(BYTES).decode("utf-8", "backslashreplace")
+                    member = encodings.as_found(cells[group_at]).decode("utf-8", "backslashreplace")
             columns["id"].append(row)
             columns["group"].append(member)
-            columns["text"].append(body.encode(BYTES))
+            columns["text"].append(encodings.as_found(body))
             columns["label"].append(value)
             columns["part"].append(None if part == "all" else part)
-            columns["origin"].append(f"{name}:{line}")
+            columns["origin"].append(f"{place.name if files is None else files[part]}:{line}")
             columns["problem"].append(problem)
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {name: pd.Series(values, dtype=object if name == "text" else "str") for name, values in columns.items()}
     )
+    frame.attrs = {"encodings": dict(Counter(used for _, used in decoded.values()))}
+    return frame
 
 
-def _lines(file: Path) -> list[str]:
-    """Return the lines of the file with their ends, every byte as the Latin-1 character of its number."""
+# ---- files and lines
+
+
+def _paths(path: Path, files: Mapping[str, str] | None, section: str) -> dict[str, Path]:
+    """Return the file of each part."""
+    if path.is_file():
+        if files is not None:
+            raise DataError(
+                f"{path}: a file; leave {section}.files out to read it, or let {section}.path name its directory"
+            )
+        return {"all": path}
+    if not path.is_dir():
+        raise DataError(f"{path}: no such directory; {section}.path must name the directory of the files, or one file")
+    if files is None:
+        there = sorted(file.name for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        raise DataError(
+            f"{path}: a directory; say in {section}.files which file is which part ({', '.join(there[:5]) or 'none'} "
+            f"there, such as all: {there[0] if there else 'rows.csv'}), or let {section}.path name one file"
+        )
+    return {part: path / name for part, name in files.items()}
+
+
+def _content(file: Path, section: str) -> bytes:
     try:
         data = file.read_bytes()
     except FileNotFoundError as error:
-        raise DataError(f"{file}: missing; put it there or correct source.files") from error
+        raise DataError(f"{file}: missing; put it there or correct {section}.files") from error
     except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror}); source.files must name readable files") from error
+        raise DataError(
+            f"{file}: cannot be read ({error.strerror}); {section}.files must name readable files"
+        ) from error
     if not data.strip():
-        raise DataError(f"{file}: empty; fetch the file again or take it out of source.files")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f"{file}: UTF-16, where columns cannot be told apart as bytes; save the file as UTF-8")
-    if data.startswith((b"\x1f\x8b", b"PK\x03\x04")):
-        raise DataError(f"{file}: a compressed archive, not a delimited file; unpack it")
-    lines = data.removeprefix(b"\xef\xbb\xbf").decode(BYTES).split("\n")
+        raise DataError(f"{file}: empty; fetch the file again or take it out of {section}.files")
+    return data
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines with their ends: LF or CRLF, or CR (old Macs) where the first line ends so and most others."""
+    alone = text.count("\r") - text.count("\r\n") > text.count("\n")
+    end = "\r" if alone and "\r" in text.partition("\n")[0].removesuffix("\r") else "\n"
+    lines = text.split(end)
     last = lines.pop()
-    return [f"{line}\n" for line in lines] + ([last] if last else [])
+    return [f"{line}{end}" for line in lines] + ([last] if last else [])
 
 
-def _plain_rows(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str] | None]]:
+def _plain_rows(lines: list[str], delimiter: str) -> Iterator[Row]:
     for number, line in enumerate(lines, start=1):
-        yield number, line.rstrip("\r\n").split(delimiter)
+        yield number, line.rstrip("\r\n").split(delimiter), ""
 
 
-def _quoted_rows(file: Path, lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str] | None]]:
-    """(line number, cells) of every row; the cells are None where the quotes of the line do not match.
-
-    A stray quote swallows the lines up to the next one: only its own line is given up, and reading goes on
-    after it.
-    """
+def _quoted_rows(file: _File, delimiter: str) -> Iterator[Row]:
+    """Yield every row; where quotes do not match, every line up to the one that shows it, without cells."""
     at = 0
 
     def feed() -> Iterator[str]:
         nonlocal at
-        while at < len(lines):
+        while at < len(file.lines):
             at += 1
-            yield lines[at - 1]
+            yield file.lines[at - 1]
 
-    reader = csv.reader(feed(), delimiter=delimiter, doublequote=True, strict=True)
-    while at < len(lines):
-        start = at
-        try:
-            cells = next(reader)
-        except csv.Error as error:
-            if at == len(lines) and "end of data" in str(error):
-                raise DataError(
-                    f"{file}:{start + 1}: a quote opened here is never closed; the file is truncated "
-                    "or the quote is stray, fetch it again, mend the row, or set source.quoting to false"
-                ) from error
-            at = start + 1
-            yield start + 1, None
-        else:
-            yield start + 1, cells
+    before = csv.field_size_limit(_NO_LIMIT)  # one for the whole process, and 131,072 by itself
+    try:
+        reader = csv.reader(feed(), delimiter=delimiter, doublequote=True, strict=True)
+        while at < len(file.lines):
+            start = at
+            try:
+                cells = next(reader)
+            except csv.Error as error:
+                if at == len(file.lines) and "end of data" in str(error):
+                    raise DataError(
+                        f"{file.path}:{start + 1}: a quote opened here is never closed; the file is truncated "
+                        f"or the quote is stray, fetch it again, mend the row, or set {file.section}.quoting to false"
+                    ) from error
+                fault = f"broken_quoting: the quotes of lines {start + 1} to {at} do not match"
+                yield from ((line, None, fault) for line in range(start + 1, at + 1))
+            else:
+                yield start + 1, cells, ""
+    finally:
+        csv.field_size_limit(before)
 
 
-def _usual_width(file: Path, rows: list[tuple[int, list[str] | None]]) -> int:
+# ---- columns
+
+
+def _titles(file: _File, row: Row, delimiter: str) -> list[str]:
+    _, cells, _ = row
+    if cells is None:
+        raise DataError(f"{file.path}:1: the quotes of the header do not match; mend it")
+    titles = [tidy(encodings.as_found(cell).decode("utf-8", "backslashreplace")) for cell in cells]
+    others = [other for other in (",", ";", "\t", "|") if other != delimiter and other in "".join(cells)]
+    if len(titles) == 1 and others:
+        raise DataError(
+            f"{file.path}: its header is one column, {_short(titles[0])}, when cut at {delimiter!r}; "
+            f"is {file.section}.delimiter {others[0]!r}?"
+        )
+    return titles
+
+
+def _usual_width(file: _File, rows: list[Row]) -> int:
     """Find the number of columns that most rows have: all there is to go by without a header."""
-    from collections import Counter
-
-    widths = Counter(len(cells) for _, cells in rows if cells)
+    widths = Counter(len(cells) for _, cells, _ in rows if cells)
     if not widths:
-        raise DataError(f"{file}: not one row can be read; check source.delimiter and source.quoting")
+        raise DataError(
+            f"{file.path}: not one row can be read; check {file.section}.delimiter and {file.section}.quoting"
+        )
     return widths.most_common(1)[0][0]
 
 
-def _column(file: Path, option: str, column: str | int, titles: list[str] | None, width: int) -> int:
+def _column(file: _File, option: str, column: str | int, titles: list[str] | None, width: int) -> int:
     """Position of a column given by name or number."""
+    key = f"{file.section}.{option}"
     if isinstance(column, str):
-        names = [title.strip().encode(BYTES).decode("utf-8", "backslashreplace") for title in titles or []]
-        if column not in names:
-            raise DataError(
-                f"{file}: has no column {column!r} for source.{option}; "
-                + (f"its header names {', '.join(names)}" if titles else "without a header give its number, from 0")
+        name, names = tidy(column), titles or []
+        if name not in names:
+            close = difflib.get_close_matches(name.lower(), [title.lower() for title in names], n=1)
+            meant = next((title for title in names if title.lower() in close), None)
+            there = (
+                f"its header names {_short(', '.join(names))}" if names else "without a header give its number, from 0"
             )
-        return names.index(column)
+            hint = f"; did you mean {meant!r}?" if meant else ""
+            raise DataError(f"{file.path}: has no column {column!r} for {key}; {there}{hint}")
+        if names.count(name) > 1:
+            places = ", ".join(str(at) for at, title in enumerate(names) if title == name)
+            raise DataError(
+                f"{file.path}: its header names {column!r}, which {key} asks for, {names.count(name)} times (columns "
+                f"{places}, counted from 0); rename one in the file, or give the number"
+            )
+        return names.index(name)
     if column >= width:
         raise DataError(
-            f"{file}: has {width} columns, source.{option} asks for number {column}, counted from 0; "
-            "check source.delimiter and the number"
+            f"{file.path}: has {width} columns, {key} asks for number {column}, counted from 0; "
+            f"check {file.section}.delimiter and the number"
         )
     return column
 
 
-def _label(cell: str, labels: dict[str, str] | None) -> tuple[str | None, str | None]:
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+# ---- cells
+
+
+def _too_long(cells: list[str], most: int, section: str) -> str | None:
+    longest = max(map(len, cells))
+    return f"cell_too_long: {longest:,} characters, {section}.max_cell is {most:,}" if longest > most else None
+
+
+def _named(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return label names by the value in the file; a number is found in any form, its own first."""
+    exact = {tidy(value): name for value, name in labels.items()}
+    return {plain_number(value): name for value, name in exact.items()} | exact
+
+
+def _label(cell: str, named: Mapping[str, str] | None, encoding: str) -> tuple[str | None, str | None]:
     """(label, problem) of a cell of the label column."""
-    try:
-        value = cell.encode(BYTES).decode("utf-8").strip()
-    except UnicodeDecodeError:
-        return None, "undecodable_label"
+    if encodings.problem(cell, encoding):
+        return None, f"undecodable_label: {encodings.as_found(cell)!r} is not {encoding}"
+    value = tidy(cell)
     if not value:
         return None, None
-    if labels is None:
-        return value, None
-    return labels.get(value), None if value in labels else "unknown_label"
+    if named is None:
+        return cell.strip(), None
+    name = named.get(value, named.get(plain_number(value)))
+    return name, None if name is not None else f"unknown_label: {_short(value)!r}"

@@ -23,7 +23,7 @@ LABELS_MAGIC = 2049  # 0x00000801: unsigned bytes, one dimension
 def read(path: Path, *, classes: list[str]) -> "pd.DataFrame":
     """Raw rows of the four official files in the directory `path`, training part first, in file order.
 
-    `classes` names the labels 0, 1, … A label beyond them goes through with `problem` "unknown_label".
+    `classes` names the labels 0, 1, … A label beyond them goes through with `problem` "unknown_label: <number>".
     `image` holds PNG bytes (mode L), `id` is "train/000000" with the 0-based index in the file, and every
     image is its own group. Raises DataError for a missing, truncated or inconsistent file.
     """
@@ -32,7 +32,8 @@ def read(path: Path, *, classes: list[str]) -> "pd.DataFrame":
 
     path = Path(path)
     if not path.is_dir():
-        raise DataError(f"{path}: no such directory; source.path must name the directory of the IDX files")
+        what = "a file" if path.is_file() else "no such directory"
+        raise DataError(f"{path}: {what}; source.path must name the directory of the IDX files")
     names = np.array([*classes, None], dtype=object)
     frames = []
     for part, image_name, label_name in FILES:
@@ -56,7 +57,10 @@ def read(path: Path, *, classes: list[str]) -> "pd.DataFrame":
                     "label": pd.Series(names[np.minimum(labels, len(classes))], dtype="str"),
                     "part": pd.Series([part] * len(ids), dtype="str"),
                     "origin": pd.Series([f"{image_file.name}:{i}" for i in range(len(ids))], dtype="str"),
-                    "problem": pd.Series([None if ok else "unknown_label" for ok in known], dtype="str"),
+                    "problem": pd.Series(
+                        [None if ok else f"unknown_label: {label}" for ok, label in zip(known, labels, strict=True)],
+                        dtype="str",
+                    ),
                 }
             )
         )

@@ -1,118 +1,121 @@
-"""Folders of image files, one per class, with or without train and test folders above them."""
+"""Folders of image files, one per class, with or without folders of train and test above or below them."""
 
 import os
 import re
+import stat
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chainrule.data.formats import image as folders
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
-PARTS = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-# What operating systems leave in folders.
-LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
 
+def read(path: Path, *, group_pattern: str | None, section: str = "source") -> "pd.DataFrame":
+    """Raw rows of path/<class>/*; of path/<part>/<class>/* or path/<class>/<part>/* where folders are named like parts.
 
-def read(path: Path, *, group_pattern: str | None) -> "pd.DataFrame":
-    """Raw rows of path/<class>/* or, where all folders are named like parts, of path/<part>/<class>/*.
+    Parts are train, validation and test by their usual names (`folders.part_of`); without them `part` is None.
+    attrs["parts"] says what was taken for which. `label` is the name of the class folder, `image` the bytes of the
+    file, `id` its path below `path`; rows are sorted by id. Files in folders below a class are of that class. A group
+    is what the one group of the regular expression `group_pattern` finds in the file name, for example the person;
+    without a pattern it is the path without its ending, so that only a.jpg and a.png of one folder belong together.
 
-    Parts are train, val, valid, validation and test, in any case; without them `part` is None. `label` is
-    the name of the class folder, `image` the bytes of the file, `id` its path below `path`; rows are sorted
-    by id. A group is what the one group of the regular expression `group_pattern` finds in the file name,
-    for example the person; without a pattern it is the path without its ending, so that only a.jpg and a.png
-    of one folder belong together.
+    Hidden files and folders, and loose files beside the class folders, are left out: attrs["hidden_files"] and
+    attrs["loose_files"] say how many; attrs["nested_files"] says how many rows come from folders below a class. Any
+    other file is a row; `problem` is "undecodable_name" where its path is not UTF-8 (the id shows the bytes),
+    "broken_link", "not_a_file" (a link to a folder, a pipe), "not_an_image_file" where the ending is not one of an
+    image (none of these is read), and "no_group" where the pattern does not match.
 
-    Hidden files and folders, and loose files beside the class folders, are left out:
-    `frame.attrs["hidden_files"]` and `frame.attrs["loose_files"]` say how many. Any other file is a row:
-    `problem` is "not_an_image_file" (its bytes are not read) where the ending is not one of an image, and
-    "no_group" where the pattern does not match. Raises DataError for a missing or empty folder.
+    section: the block of params.yaml that messages name; in a batch ("incoming") the folders are the classes, there
+    are no parts. Raises DataError for a missing or empty folder, and where folders may be parts or classes.
     """
     import pandas as pd
 
     path = Path(path)
     if not path.is_dir():
-        raise DataError(f"{path}: no such directory; source.path must name the folder of the class folders (unpacked)")
-    pattern = None if group_pattern is None else _compile(group_pattern)
-    folders, hidden, loose = _folders(path)
-    parts = {folder: PARTS[folder.lower()] for folder in folders if folder.lower() in PARTS}
-    classes: list[tuple[str | None, str, Path]] = []
-    if folders and len(parts) == len(folders):
-        for folder in folders:
-            below, more_hidden, more_loose = _folders(path / folder)
-            hidden, loose = hidden + more_hidden, loose + more_loose
-            if not below:
-                raise DataError(f"{path / folder}: holds no class folders; expected {path / folder}/<class>/<image>")
-            classes += [(parts[folder], name, path / folder / name) for name in below]
-    else:
-        classes = [(None, name, path / name) for name in folders]
-    if not classes:
-        raise DataError(f"{path}: holds no class folders; expected {path}/<class>/<image>")
-
+        what = "a file, not a folder" if path.is_file() else "no such directory"
+        raise DataError(f"{path}: {what}; {section}.path must name the folder of the class folders (unpacked)")
+    pattern = None if group_pattern is None else _compile(group_pattern, section)
+    classes, left_out = folders.layout(path) if section == "source" else folders.classes(path)
+    parts: Counter[str] = Counter()
+    nested = 0
     columns: dict[str, list[object]] = {
         name: [] for name in ("id", "group", "image", "label", "part", "origin", "problem")
     }
-    for part, label, place in classes:
-        files, more_hidden = _files(place)
-        hidden += more_hidden
+    for label, place, part, said in classes:
+        files, hidden = _files(place)
+        left_out["hidden_files"] += hidden
         if not files:
             raise DataError(f"{place}: class folder without files; fill it or remove it")
+        nested += sum(file.parent != place for file in files)
+        if part is not None:
+            parts[f"{said} as {part}"] += len(files)
         for file in files:
-            name = file.relative_to(path).as_posix()
-            known = file.suffix.lower() in ENDINGS
+            name = _printable(file.relative_to(path).as_posix())
+            problem = _problem(file)
             match = pattern.search(file.name) if pattern else None
             columns["id"].append(name)
-            columns["group"].append(match.group(1) if match else name.removesuffix(file.suffix))
-            columns["image"].append(_bytes(file) if known else b"")
-            columns["label"].append(label)
+            columns["group"].append(_printable(match.group(1) if match else name.removesuffix(file.suffix)))
+            columns["image"].append(b"" if problem else _bytes(file))
+            columns["label"].append(label if label == _printable(label) else None)
             columns["part"].append(part)
             columns["origin"].append(name)
-            columns["problem"].append(
-                "not_an_image_file" if not known else "no_group" if pattern and not match else None
-            )
+            columns["problem"].append(problem or ("no_group" if pattern and not match else None))
     frame = pd.DataFrame(
         {name: pd.Series(values, dtype=object if name == "image" else "str") for name, values in columns.items()}
     ).sort_values("id", ignore_index=True)
-    frame.attrs |= {"hidden_files": hidden, "loose_files": loose}
+    frame.attrs |= left_out
+    frame.attrs |= {"nested_files": nested} if nested else {}
+    frame.attrs |= {"parts": dict(parts)} if parts else {}
     return frame
 
 
-def _compile(group_pattern: str) -> re.Pattern[str]:
+def _compile(group_pattern: str, section: str) -> re.Pattern[str]:
     pattern = re.compile(group_pattern)
     if pattern.groups != 1:
-        raise DataError(f"source.group_pattern {group_pattern!r}: has {pattern.groups} groups; put ( ) around one part")
+        raise DataError(
+            f"{section}.group_pattern {group_pattern!r}: has {pattern.groups} groups; put ( ) around one part"
+        )
     return pattern
 
 
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in LITTER
-
-
-def _folders(path: Path) -> tuple[list[str], int, int]:
-    """Sorted names of the folders in `path`, and the numbers of hidden entries and of loose files."""
-    entries = sorted(os.scandir(path), key=lambda entry: entry.name)
-    shown = [entry for entry in entries if not _hidden(entry.name)]
-    folders = [entry.name for entry in shown if entry.is_dir()]
-    return folders, len(entries) - len(shown), len(shown) - len(folders)
-
-
 def _files(folder: Path) -> tuple[list[Path], int]:
-    """All files below `folder`, and the number of hidden entries."""
+    """Return everything below `folder` but the folders themselves (a link to one is no folder), and what is hidden."""
     files: list[Path] = []
     hidden = 0
-    for here, folders, names in os.walk(folder):
-        hidden += sum(map(_hidden, folders)) + sum(map(_hidden, names))
-        folders[:] = [name for name in folders if not _hidden(name)]
-        files += [Path(here) / name for name in names if not _hidden(name)]
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror}); check the folder's permissions")
+
+    for here, below, names in os.walk(folder, onerror=refuse):
+        names += [name for name in below if (Path(here) / name).is_symlink()]
+        hidden += sum(map(folders.hidden, {*below, *names}))
+        below[:] = [name for name in below if not folders.hidden(name)]
+        files += [Path(here) / name for name in names if not folders.hidden(name)]
     return files, hidden
+
+
+def _problem(file: Path) -> str | None:
+    """Return why a file is not even read."""
+    if str(file) != _printable(str(file)):
+        return "undecodable_name: not UTF-8, rename it"
+    try:
+        mode = file.stat().st_mode
+    except OSError as error:  # ENOENT, or ELOOP for a link to itself
+        if not file.is_symlink():
+            raise DataError(f"{file}: cannot be read ({error.strerror}); check the file's permissions") from error
+        return f"broken_link: to {_printable(os.readlink(file))}"
+    if not stat.S_ISREG(mode):
+        return "not_a_file"
+    return None if file.suffix.lower() in folders.ENDINGS else "not_an_image_file"
+
+
+def _printable(name: str) -> str:
+    """Return a file's name with bytes that are not UTF-8 written out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _bytes(file: Path) -> bytes:

@@ -3,12 +3,24 @@
 import re
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Part = Literal["train", "validation", "test", "unlabelled", "all"]
 BatchPart = Literal["unlabelled", "all"]
 Name = Annotated[str, Field(min_length=1)]
 Column = Name | Annotated[int, Field(ge=0)]
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except LookupError as error:
+        raise ValueError(f"{error}; such as utf-8, gb18030, big5, shift_jis, euc_kr, cp1251, cp1252, utf-16") from error
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
+ENCODING = "encoding of the text files, such as gb18030; null: it is found for each file as a whole, and said"
 
 
 class BatchOptions(BaseModel):
@@ -83,6 +95,7 @@ class ClassFilesBatch(BatchOptions):
     files: dict[Name, Name] = Field(
         min_length=2, description="label: file names, as a pattern such as good*.txt; the first that fits counts"
     )
+    encoding: Encoding | None = Field(default=None, description=ENCODING)
 
 
 class ClassFilesOptions(SourceOptions):
@@ -91,6 +104,7 @@ class ClassFilesOptions(SourceOptions):
     modality = "text"
 
     files: dict[Name, Name] = Field(min_length=2, description="label: file name, one text file per class")
+    encoding: Encoding | None = Field(default=None, description=ENCODING)
 
 
 class _Delimited(BatchOptions):
@@ -103,6 +117,10 @@ class _Delimited(BatchOptions):
     label: Column = Field(description="column of the label: its name, or its number from 0")
     labels: dict[str, Name] | None = Field(description="value in the file: label name, or null to take the values")
     group: Column | None = Field(description="column of what a split keeps together, or null: every row by itself")
+    encoding: Encoding | None = Field(default=None, description=ENCODING)
+    max_cell: int = Field(
+        default=1_000_000, ge=1, description="characters of the longest cell; a row with a longer one is rejected"
+    )
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:
@@ -126,7 +144,9 @@ class DelimitedBatch(_Delimited):
 class DelimitedOptions(_Delimited, SourceOptions):
     """CSV and TSV files."""
 
-    files: dict[Part, Name] = Field(min_length=1, description="part of the split, or all: file name")
+    files: dict[Part, Name] | None = Field(
+        default=None, min_length=1, description="part of the split, or all: file name; left out where path is one file"
+    )
 
 
 class ReviewsOptions(SourceOptions):

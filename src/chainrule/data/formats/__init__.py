@@ -1,0 +1,1 @@
+"""How files come from users, one module per modality: folders of images, encodings of texts."""

@@ -1,0 +1,86 @@
+"""Names of classes, written in one way: what no eye can tell apart is one class."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What shows nothing: format characters (soft hyphen, zero width, direction, byte order mark), fillers and the choice
+# between a sign's two pictures. The two joiners stay between letters of the scripts that need them, and in emoji.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "|(?<![^\x00-\x7f\\s])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f\\s])"
+)
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+_DECIMAL = re.compile(r"-?\d+\.\d*")
+
+
+def tidy(label: str) -> str:
+    """Return the label as NFC, without characters that show nothing, blanks of any kind as single ones between words.
+
+    Empty where nothing is left. Idempotent.
+    """
+    if label.isascii() and label.isprintable():
+        return " ".join(label.split())
+    return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", _CONTROL.sub("", label))).split())
+
+
+def plain_number(label: str) -> str:
+    """Return "1" for "1.0" and "0.5" for "0.50", as tables write numbers that were read as floats; else the label."""
+    return label.rstrip("0").rstrip(".") if _DECIMAL.fullmatch(label) else label
+
+
+def same_numbers(labels: Iterable[str], known: Collection[str] = ()) -> dict[str, str]:
+    """Return, for each label that is another form of a number among the known or the labels before it, that label."""
+    first = {plain_number(label): label for label in sorted(known, reverse=True)}
+    others = {}
+    for label in labels:
+        if label not in known:
+            found = first.setdefault(plain_number(label), label)
+            if found != label:
+                others[label] = found
+    return others
+
+
+def tidied(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Return raw rows with tidy labels; attrs["mended_labels"] counts by form (in ASCII) those that were not.
+
+    A label of which nothing is left is absent.
+    """
+    met = [str(label) for label in rows["label"].dropna().unique()]
+    return _renamed(rows, {label: tidy(label) or None for label in met})
+
+
+def united(rows: "pd.DataFrame", known: Collection[str] = ()) -> "pd.DataFrame":
+    """Return raw rows in which one number has one form as a label: the known one, else the first that occurs."""
+    met = [str(label) for label in rows["label"].dropna().unique()]
+    return _renamed(rows, dict(same_numbers(met, known)))
+
+
+def _renamed(rows: "pd.DataFrame", names: dict[str, str | None]) -> "pd.DataFrame":
+    changed = {label: name for label, name in names.items() if label != name}
+    if not changed:
+        return rows
+    counts = Counter(label for label in rows["label"] if label in changed)
+    mended = rows.assign(label=rows["label"].map(lambda label: changed.get(label, label)).astype("str"))
+    mended.loc[rows["label"].isna() | mended["label"].isna(), "label"] = None
+    before = Counter(rows.attrs.get("mended_labels", {}))
+    mended.attrs = {
+        **rows.attrs,
+        "mended_labels": dict(before + Counter({ascii(label): n for label, n in counts.items()})),
+    }
+    return mended
+
+
+def lookalikes(labels: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the labels that differ by case, width or blanks and marks between words only: likely one class."""
+    alike: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        folded = unicodedata.normalize("NFKC", label).casefold()
+        alike.setdefault(re.sub(r"[\s_.-]+", "", folded) or label, []).append(label)
+    return [tuple(group) for group in alike.values() if len(group) > 1]
