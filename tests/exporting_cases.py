@@ -1,7 +1,9 @@
 """Small models with their tasks, their facts and what export makes of them."""
 
+import tempfile
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,10 +67,32 @@ def image_feeds(batches: int = 3) -> list[dict[str, np.ndarray]]:
     return [{"image": random.integers(0, 256, (8, 3, 8, 8), dtype=np.uint8)} for _ in range(batches)]
 
 
+def text_feeds(batches: int = 3) -> list[dict[str, np.ndarray]]:
+    rows = text_rows(8 * batches)
+    taken = [rows.take(index, None) for index in rows.order(8, None)]
+    return [{name: batch[name].numpy() for name in ("input_ids", "attention_mask")} for batch in taken]
+
+
+def dynamically_quantised(model: onnx.ModelProto) -> bytes:
+    """Return int8 as bundles once had it: every activation is scaled by the largest of the whole batch."""
+    from onnxruntime.quantization import quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "model.onnx", Path(folder) / "int8.onnx"
+        onnx.save(model, source)
+        quantize_dynamic(source, target)
+        return target.read_bytes()
+
+
 def digests() -> str:
     """The sha256 of every smaller variant of both graphs, a line each; `python -m exporting_cases` prints it."""
     image, text = image_graph(), text_graph()
-    small = [variants.int8(image, image_feeds()), variants.int8(text, []), variants.fp16(image), variants.fp16(text)]
+    small = [
+        variants.int8(image, image_feeds()),
+        variants.int8(text, text_feeds()),
+        variants.fp16(image),
+        variants.fp16(text),
+    ]
     return "".join(f"{sha256(content).hexdigest()}\n" for content in small)
 
 

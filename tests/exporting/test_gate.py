@@ -5,18 +5,19 @@ import numpy as np
 import pytest
 import torch
 
-from chainrule.exporting import gate, variants
+from chainrule.errors import ChainruleError
+from chainrule.exporting import gate, independence, variants
 from chainrule.params.export import Variants
-from exporting_cases import image_feeds, image_graph, image_model, image_rows, text_rows
-
-SLOW = {
-    "device": "CPU, 1 thread",
-    "batch_1_ms": 1.0,
-    "batch_32_ms": 9.0,
-    "batch_1_speedup": 1.05,
-    "batch_32_speedup": 3,
-}
-FAST = {**SLOW, "batch_1_speedup": 1.1}
+from exporting_cases import (
+    dynamically_quantised,
+    image_feeds,
+    image_graph,
+    image_model,
+    image_rows,
+    text_feeds,
+    text_graph,
+    text_rows,
+)
 
 
 class Fake:
@@ -37,23 +38,24 @@ class Fake:
 
 
 @pytest.mark.parametrize(
-    ("wish", "lost", "found", "ships", "said"),
+    ("wish", "difference", "lost", "smaller", "ships", "said"),
     [
-        ("measured", 0.0, FAST, True, "at least 1.1 times as fast"),
-        ("measured", 0.0, SLOW, False, "not 1.1 times as fast"),  # fast at batch 32 alone is not enough
-        ("measured", 0.005, FAST, True, "at least 1.1 times as fast"),
-        ("measured", 0.0051, FAST, False, "loses more than 0.50% of accuracy"),
-        ("measured", -0.01, FAST, True, "at least"),
-        ("measured", 0.0, None, False, "not measured here"),
-        ("always", 0.0, None, True, "not measured here"),
-        ("always", 0.0, SLOW, True, "asked for"),
-        ("always", 0.01, FAST, False, "loses more than"),
+        ("measured", 1e-6, 0.0, 1.5, True, "at least 1.5 times smaller"),
+        ("measured", 1e-6, 0.0, 1.49, False, "not 1.5 times smaller"),
+        ("measured", 1e-6, 0.005, 4.0, True, "at least 1.5 times smaller"),
+        ("measured", 1e-6, 0.0051, 4.0, False, "loses more than 0.50% of accuracy"),
+        ("measured", 1e-6, -0.01, 4.0, True, "at least"),
+        ("measured", 1.1e-4, 0.0, 4.0, False, "depends on the rows or the padding"),
+        ("always", 1e-6, 0.0, 1.0, True, "asked for"),
+        ("always", 1e-6, 0.01, 4.0, False, "loses more than"),
+        ("always", 1.1e-4, 0.0, 4.0, False, "depends on the rows or the padding"),
+        ("always", float("nan"), 0.0, 4.0, False, "depends on the rows or the padding"),
     ],
 )
-def test_a_variant_ships_if_it_is_faster_and_as_right(
-    wish: str, lost: float, found: dict[str, Any] | None, ships: bool, said: str
+def test_a_variant_ships_if_it_answers_by_the_row_is_as_right_and_smaller(
+    wish: str, difference: float, lost: float, smaller: float, ships: bool, said: str
 ) -> None:
-    answer, reason = gate.verdict(wish, lost, found, Variants())
+    answer, reason = gate.verdict(wish, difference, lost, smaller, Variants())
     assert answer == ships
     assert said in reason
 
@@ -97,39 +99,60 @@ def test_fewer_rows_than_a_batch_are_repeated() -> None:
     assert shapes == set(gate.BATCHES)
 
 
-def test_what_goes_into_the_bundle_holds_no_time_and_fp16_is_not_judged_without_a_gpu(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(gate, "SECONDS", 0.0)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+def image_graphs() -> dict[str, bytes]:
     graph = image_graph()
-    graphs = {
+    return {
         "fp32": graph.SerializeToString(),
         "int8": variants.int8(graph, image_feeds()),
         "fp16": variants.fp16(graph),
     }
-    rows = image_rows()
+
+
+def test_the_decision_holds_no_time_and_is_made_without_a_gpu() -> None:
+    graphs, rows = image_graphs(), image_rows()
     with torch.no_grad():  # labels that fp32 has all right
         rows.labels = image_model()(rows.take(torch.arange(len(rows)), None)["image"]).argmax(dim=1)
-    table, found = gate.choose(graphs, rows, 16, Variants(loses=0.1))
-    assert set(found) == {"fp32", "int8"}
-    assert {key for entry in table.values() for key in entry} == {"bytes", "accuracy", "agreement", "ships", "reason"}
-    assert table["fp32"] == {
-        "bytes": len(graphs["fp32"]), "accuracy": 1.0, "agreement": 1.0, "ships": True, "reason": "the reference",
+    table = gate.choose(graphs, rows, 16, {}, Variants(loses=0.1, smaller=1.8))
+    keys = {"bytes", "accuracy", "agreement", "batch_difference", "ships", "reason"}
+    assert all(set(entry) == keys for entry in table.values())
+    assert table["fp32"]["batch_difference"] < 1e-6
+    assert table["fp32"] | {"batch_difference": 0} == {
+        "bytes": len(graphs["fp32"]), "accuracy": 1.0, "agreement": 1.0, "batch_difference": 0, "ships": True,
+        "reason": "the reference",
     }  # fmt: skip
-    assert not table["fp16"]["ships"]
-    assert "not measured here" in table["fp16"]["reason"]
     assert table["int8"]["accuracy"] == table["int8"]["agreement"]
-    asked, _ = gate.choose(graphs, rows, 16, Variants(fp16="always"))
+    assert table["fp16"]["bytes"] * 1.8 > len(graphs["fp32"])  # a small net: half of its file is no weights
+    assert not table["fp16"]["ships"]
+    asked = gate.choose(graphs, rows, 16, {}, Variants(fp16="always", smaller=1.8))
     assert asked["fp16"]["ships"]
+
+
+@pytest.mark.parametrize("which", ["fp32", "int8"])
+def test_a_graph_that_looks_at_its_batch_ships_in_no_form(which: str) -> None:
+    """Both forms scale an activation by the largest of the whole batch, as dynamic quantisation does."""
+    graphs = {"fp32": text_graph().SerializeToString(), "int8": variants.int8(text_graph(), text_feeds())}
+    graphs[which] = dynamically_quantised(text_graph())
+    padding = {"input_ids": 0, "attention_mask": 0}
+    if which == "fp32":
+        with pytest.raises(ChainruleError, match="depends on the rows or the padding beside it"):
+            gate.choose(graphs, text_rows(), 16, padding, Variants())
+    else:
+        table = gate.choose(graphs, text_rows(), 16, padding, Variants(int8="always", loses=0.1))
+        assert table["int8"]["batch_difference"] > independence.SAME
+        assert not table["int8"]["ships"]
+        assert "depends on the rows" in table["int8"]["reason"]
+
+
+def test_times_are_of_every_variant_but_fp16_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "SECONDS", 0.0)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    found = gate.speeds(image_graphs(), image_rows())
+    assert set(found) == {"fp32", "int8"}
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_fp16_is_measured_on_the_gpu() -> None:
     graph = image_graph()
-    table, found = gate.choose(
-        {"fp32": graph.SerializeToString(), "fp16": variants.fp16(graph)}, image_rows(), 16, Variants()
-    )
-    assert found["fp16"]["device"] == "GPU"
-    assert "not measured" not in table["fp16"]["reason"]
+    graphs = {"fp32": graph.SerializeToString(), "fp16": variants.fp16(graph)}
+    assert gate.speeds(graphs, image_rows())["fp16"]["device"] == "GPU"

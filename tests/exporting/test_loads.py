@@ -17,7 +17,7 @@ import onnx
 import pytest
 
 from chainrule.exporting import bundle, gate, parity, variants
-from exporting_cases import image_feeds, image_graph, image_rows, text_graph, text_rows
+from exporting_cases import image_feeds, image_graph, image_rows, text_feeds, text_graph, text_rows
 from waiting import free_port
 
 # Runs a bundle's graphs with nothing importable but NumPy and ONNX Runtime (and what those bring themselves).
@@ -64,7 +64,7 @@ def write(folder: Path, which: str) -> Path:
         more = {"int8": variants.int8(graph, image_feeds()), "fp16": variants.fp16(graph)}
     else:
         graph = text_graph()
-        more = {"int8": variants.int8(graph, []), "fp16": variants.fp16(graph)}
+        more = {"int8": variants.int8(graph, text_feeds()), "fp16": variants.fp16(graph)}
     content = graph.SerializeToString(deterministic=True)
     bundle.write(folder, content, {"labels": ["a", "b", "c"]}, "# card\n", "{}" if which == "texts" else None, more)
     return folder

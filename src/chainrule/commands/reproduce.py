@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from chainrule.serving.bundle import Bundle
 
 DIFFERENT = 3
+TIMED = "export.variants.faster"
+"""The parameter of versions whose variants shipped by a timing, which is no function of their inputs."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +121,8 @@ def _compare(project: Path, found: "Origin", registered: "Bundle", rebuilt: "Bun
         rows = read_rows(project / "data" / "split" / found.recipe / "validation.parquet")
         _say(comparison.answers(registered, rebuilt, rows))
     elif any(name.endswith(".onnx") for name in names):
-        _say(f"{bundle.GRAPH} is the same; which variants ship is decided by their measured speed")
+        timed = "; at that commit their measured speed decided which ship" if TIMED in found.params else ""
+        _say(f"{bundle.GRAPH} is the same, its variants differ{timed}")
     for cause in causes:
         _say(f"a likely cause: {cause}")
     total = len(registered.sums.keys() | rebuilt.sums.keys()) + 1

@@ -1,7 +1,6 @@
-"""Whether a variant of the graph ships: it must be faster, and as right on validation rows.
+"""Whether a variant of the graph ships: it answers a row by that row alone, as right as fp32, and is smaller.
 
-The decision goes into the bundle, the times do not: they are no function of the stage's inputs. A margin (`faster`)
-keeps the decision the same from one run to the next.
+All of it is a function of the stage's inputs. How fast a variant is here is measured beside it and decides nothing.
 """
 
 import time
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from chainrule.exporting import parity
+from chainrule.errors import ChainruleError
+from chainrule.evaluation.calibration import softmax
+from chainrule.exporting import independence, parity
 from chainrule.exporting.variants import Feed
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     Sessions = Mapping[str, onnxruntime.InferenceSession]
 
+PROBES = 16  # validation rows, from the shortest to the longest, that are asked alone and among each other
 BATCHES = (1, 32)
 LONE_ROWS = 16  # different rows that one pass at batch 1 goes through: texts differ in length
 SECONDS = 1.5  # of measuring at each batch size
@@ -29,40 +31,70 @@ FEWEST, MOST = 15, 400  # passes of each graph
 
 
 def choose(
-    graphs: Mapping[str, bytes], validation: "Inputs", batch_size: int, settings: "Variants"
-) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Return, by variant, what it is and whether it ships; and, by variant, how fast it is here.
+    graphs: Mapping[str, bytes],
+    validation: "Inputs",
+    batch_size: int,
+    padding: Mapping[str, int],
+    settings: "Variants",
+) -> dict[str, dict[str, Any]]:
+    """Return, by variant, what it is and whether it ships.
 
-    graphs: `fp32` and its variants. The second is no function of the inputs: it belongs in no output of a stage.
+    graphs: `fp32` and its variants, all run on one thread of the CPU, so that the answer is the same with a GPU and
+    without; padding: what fills a varying axis of an input. Raises ChainruleError if fp32 itself answers a row by
+    what shares its batch.
     """
-    on_cpu = {name: parity.session(content, 1) for name, content in graphs.items()}
-    on_gpu = gpu_sessions({name: graphs[name] for name in graphs if name != "int8"}) if "fp16" in graphs else {}
-    cpu_kinds = {name: session for name, session in on_cpu.items() if name != "fp16"}
-    # A session of one thread computes in the thread that calls it. That thread's own time is the latency on a free
-    # core, whatever else the machine is doing meanwhile.
-    found = latencies(cpu_kinds, validation, "CPU, 1 thread", time.thread_time)
-    if on_gpu:
-        found["fp16"] = latencies(on_gpu, validation, "GPU", time.perf_counter)["fp16"]
-    predicted = {
-        name: predictions(on_gpu.get(name, session) if name == "fp16" else session, validation, batch_size)
-        for name, session in on_cpu.items()
-    }
+    sessions = {name: parity.session(content, 1) for name, content in graphs.items()}
+    predicted = {name: predictions(session, validation, batch_size) for name, session in sessions.items()}
+    differences = {name: beside_others(session, validation, padding) for name, session in sessions.items()}
+    if not differences["fp32"] <= independence.SAME:  # not: a NaN must fail
+        raise ChainruleError(
+            f"the graph's answer to a row depends on the rows or the padding beside it: probabilities differ by "
+            f"{differences['fp32']:.1e}, {independence.SAME:g} is rounding; take another `net`"
+        )
     labels = validation.take(torch.arange(len(validation)), None)["label"].numpy()
     right = {name: int((classes == labels).sum()) for name, classes in predicted.items()}
     table = {}
     for name, content in graphs.items():
-        lost = (right["fp32"] - right[name]) / len(labels)
         ships, reason = True, "the reference"
         if name != "fp32":
-            ships, reason = verdict(getattr(settings, name), lost, found.get(name), settings)
+            lost = (right["fp32"] - right[name]) / len(labels)
+            times_smaller = len(graphs["fp32"]) / len(content)
+            ships, reason = verdict(getattr(settings, name), differences[name], lost, times_smaller, settings)
         table[name] = {
             "bytes": len(content),
             "accuracy": round(right[name] / len(labels), 6),
             "agreement": round(float((predicted[name] == predicted["fp32"]).mean()), 6),
+            "batch_difference": differences[name] if np.isfinite(differences[name]) else None,
             "ships": ships,
             "reason": reason,
         }
-    return table, found
+    return table
+
+
+def verdict(wish: str, difference: float, lost: float, smaller: float, settings: "Variants") -> tuple[bool, str]:
+    """Return whether a variant ships, and why or why not.
+
+    difference: of a row's probabilities, alone and beside others; lost: accuracy on validation rows that it loses
+    against fp32; smaller: how many times smaller than fp32 it is.
+    """
+    if not difference <= independence.SAME:  # not: a NaN must fail
+        return False, "its answer to a row depends on the rows or the padding beside it"
+    if lost > settings.loses:
+        return False, f"loses more than {settings.loses:.2%} of accuracy"
+    if wish == "always":
+        return True, "asked for"
+    if smaller < settings.smaller:
+        return False, f"not {settings.smaller:g} times smaller than fp32"
+    return True, f"at least {settings.smaller:g} times smaller than fp32, as right"
+
+
+def beside_others(session: "onnxruntime.InferenceSession", inputs: "Inputs", padding: Mapping[str, int]) -> float:
+    """Return the largest difference of a probability between rows asked alone and beside others."""
+    in_order = torch.cat(inputs.order(len(inputs), None))
+    chosen = in_order[torch.linspace(0, len(inputs) - 1, min(PROBES, len(inputs))).long()]
+    names = [value.name for value in session.get_inputs()]
+    rows = [feed(inputs, row, names) for row in torch.split(chosen, 1)]
+    return independence.largest_difference(lambda batch: softmax(session.run(None, batch)[0], 1.0), rows, padding)
 
 
 def predictions(session: "onnxruntime.InferenceSession", inputs: "Inputs", batch_size: int) -> np.ndarray:
@@ -79,6 +111,21 @@ def feed(inputs: "Inputs", index: torch.Tensor, names: Sequence[str]) -> Feed:
     """Return the rows at `index` as a session takes them."""
     batch = inputs.take(index, None)
     return {name: np.ascontiguousarray(batch[name].numpy()) for name in names}
+
+
+def speeds(graphs: Mapping[str, bytes], inputs: "Inputs") -> dict[str, dict[str, Any]]:
+    """Return, by variant, how fast it is here; fp16 is left out where there is no GPU.
+
+    It is no function of the inputs: it belongs in no output of a stage.
+    """
+    # A session of one thread computes in the thread that calls it. That thread's own time is the latency on a free
+    # core, whatever else the machine is doing meanwhile.
+    on_cpu = {name: parity.session(content, 1) for name, content in graphs.items() if name != "fp16"}
+    found = latencies(on_cpu, inputs, "CPU, 1 thread", time.thread_time)
+    on_gpu = gpu_sessions({name: graphs[name] for name in graphs if name != "int8"}) if "fp16" in graphs else {}
+    if on_gpu:
+        found["fp16"] = latencies(on_gpu, inputs, "GPU", time.perf_counter)["fp16"]
+    return found
 
 
 def times(
@@ -126,23 +173,6 @@ def latencies(
         }
         for name in sessions
     }
-
-
-def verdict(wish: str, lost: float, found: Mapping[str, Any] | None, settings: "Variants") -> tuple[bool, str]:
-    """Return whether a variant ships, and why or why not.
-
-    lost: accuracy on validation rows that it loses against fp32; found: its `latencies`, None where there is no device
-    to measure it on. The reason holds nothing measured in time: it goes into the bundle.
-    """
-    if lost > settings.loses:
-        return False, f"loses more than {settings.loses:.2%} of accuracy"
-    if wish == "always":
-        return True, "asked for" if found else "asked for; speed not measured here, for want of a GPU"
-    if found is None:
-        return False, "speed not measured here, for want of a GPU"
-    if min(found[f"batch_{size}_speedup"] for size in BATCHES) < settings.faster:
-        return False, f"not {settings.faster:g} times as fast as fp32"
-    return True, f"at least {settings.faster:g} times as fast as fp32"
 
 
 def in_words(found: Mapping[str, Any] | None) -> str:

@@ -5,7 +5,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ STATIC = [
     "Add", "AveragePool", "Clip", "Concat", "Conv", "Flatten", "Gemm", "GlobalAveragePool", "MatMul", "MaxPool", "Mul",
     "Relu", "Reshape",
 ]  # fmt: skip
+PRODUCTS = ["MatMul", "Gemm"]
 
 
 def is_convolutional(graph: "onnx.ModelProto") -> bool:
@@ -34,33 +35,83 @@ def is_convolutional(graph: "onnx.ModelProto") -> bool:
 
 
 def int8(graph: "onnx.ModelProto", feeds: Iterable[Feed]) -> bytes:
-    """Return the graph with weights of eight bits: static for conv nets, dynamic for all others.
+    """Return the graph with weights of eight bits, and activations by scales that are fixed here, by calibration.
 
-    feeds: batches of training rows, by input name, that show how large a conv net's activations get. Weights use
-    seven of the eight bits: without VNNI, x86 sums pairs of products in 16 bits, which eight would overflow, and
-    where a bundle will be served is not known where it is made.
+    feeds: batches of training rows, by input name, that show how large activations get. Scales found while the graph
+    runs (`quantize_dynamic`) are those of a whole batch: an answer would depend on what else is in it.
+    Conv nets compute in eight bits throughout; all others in the products with weights, and look embeddings up in a
+    table of eight bits.
     """
-    from onnxruntime.quantization import QuantType, quant_utils, quantize_dynamic, quantize_static
+    from onnxruntime.quantization import QuantType, quant_utils, quantize_dynamic
 
     with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "model.onnx", Path(folder) / "int8.onnx"
+        source, looked_up, target = (Path(folder) / name for name in ("fp32.onnx", "gather.onnx", "int8.onnx"))
         marked = copy.deepcopy(graph)
         quant_utils.add_pre_process_metadata(marked)  # or the quantiser asks for what the exporter has done already
         source.write_bytes(marked.SerializeToString())
         if is_convolutional(graph):
-            quantize_static(
-                source,
-                target,
-                _Reader(iter(feeds)),
-                op_types_to_quantize=STATIC,
-                per_channel=True,
-                reduce_range=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-            )
-        else:
-            quantize_dynamic(source, target, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
-        return _serialised(_load(target))
+            _calibrate(source, target, feeds, op_types_to_quantize=STATIC)
+            return _serialised(_load(target))
+        # Nothing of a table is scaled while it runs: its weights are quantised, once.
+        quantize_dynamic(source, looked_up, op_types_to_quantize=["Gather"], weight_type=QuantType.QInt8)
+        products = _inner_products(_load(looked_up))
+        if not products:  # to the quantiser an empty list is all nodes
+            return _serialised(_load(looked_up))
+        _calibrate(
+            looked_up, target, feeds,
+            op_types_to_quantize=PRODUCTS,
+            nodes_to_quantize=products,
+            extra_options={"OpTypesToExcludeOutputQuantization": PRODUCTS},
+        )  # fmt: skip
+        return _serialised(_with_float_residuals(_load(target)))
+
+
+def _calibrate(source: Path, target: Path, feeds: Iterable[Feed], **options: Any) -> None:
+    """Quantise statically. Weights use seven of the eight bits.
+
+    Without VNNI, x86 sums pairs of products in 16 bits, which eight would overflow, and where a bundle will be served
+    is not known where it is made.
+    """
+    from onnxruntime.quantization import QuantType, quantize_static
+
+    quantize_static(
+        source,
+        target,
+        _Reader(iter(feeds)),
+        per_channel=True,
+        reduce_range=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        **options,
+    )
+
+
+def _inner_products(graph: "onnx.ModelProto") -> list[str]:
+    """Return the names of the products with weights, without the last: small, and its rounding would be the answer's.
+
+    What pools a row before it differs in the last bit from batch to batch, which rounding to eight bits would amplify.
+    """
+    weights = {tensor.name for tensor in graph.graph.initializer if len(tensor.dims) == 2}
+    return [node.name for node in graph.graph.node if node.op_type in PRODUCTS and node.input[1] in weights][:-1]
+
+
+def _with_float_residuals(graph: "onnx.ModelProto") -> "onnx.ModelProto":
+    """Return the graph with the rounded activations going into products alone.
+
+    The quantiser hands them to whoever reads the same activation: what is added to a product's result would be
+    rounded too.
+    """
+    rounds = {node.output[0]: node.input[0] for node in graph.graph.node if node.op_type == "QuantizeLinear"}
+    exact = {
+        node.output[0]: rounds[node.input[0]]
+        for node in graph.graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in rounds
+    }
+    for node in graph.graph.node:
+        if node.op_type not in PRODUCTS:
+            for place, name in enumerate(node.input):
+                node.input[place] = exact.get(name, name)
+    return graph
 
 
 def fp16(graph: "onnx.ModelProto") -> bytes:

@@ -14,16 +14,14 @@ class Variants(Section):
 
     int8: Wish = Field(
         default="measured",
-        description="for CPUs; measured: ships if it is faster here; always: faster or not; never: not made",
+        description="for CPUs; measured: ships if it is as right and smaller; always: smaller or not; never: not made",
     )
-    fp16: Wish = Field(
-        default="measured", description="for GPUs, likewise; without a GPU here `measured` does not ship it"
+    fp16: Wish = Field(default="measured", description="for GPUs, likewise")
+    smaller: float = Field(
+        default=1.5, ge=1, le=10, description="how many times smaller than the fp32 graph a variant must be"
     )
-    faster: float = Field(default=1.1, ge=1, le=10, description="least speed-up over fp32, at batch 1 and at batch 32")
     loses: float = Field(default=0.005, ge=0, le=0.1, description="most accuracy lost on validation rows, as a share")
-    calibration: int = Field(
-        default=256, ge=1, le=10_000, description="training rows that calibrate int8 of a conv net"
-    )
+    calibration: int = Field(default=256, ge=1, le=10_000, description="training rows that calibrate int8")
 
 
 class Export(Section):

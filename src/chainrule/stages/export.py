@@ -44,7 +44,8 @@ def export(job: Job) -> None:
     signature = _signature(job, onnx_model, card, facts, metrics)
     job.say("makes and measures its variants")
     made = {"fp32": content, **_make_variants(job, onnx_model, facts, settings.variants)}
-    table, latencies = gate.choose(made, validation, BATCH_SIZE, settings.variants)
+    table = gate.choose(made, validation, BATCH_SIZE, task.padding(facts), settings.variants)
+    latencies = gate.speeds(made, validation)
     report["variants"] = table
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
     model_card = bundle.model_card(job.recipe, signature, source, metrics, table)
@@ -95,12 +96,10 @@ def _make_variants(job: Job, onnx_model: Any, facts: dict[str, Any], settings: V
 
 
 def _calibration(job: Job, onnx_model: Any, facts: dict[str, Any], count: int) -> Any:
-    """Yield batches of training rows, drawn by the recipe's seed, for a conv net; nothing for any other."""
-    from chainrule.exporting import gate, variants
+    """Yield batches of training rows, drawn by the recipe's seed."""
+    from chainrule.exporting import gate
     from chainrule.training import rows
 
-    if not variants.is_convolutional(onnx_model):
-        return
     training = read_rows(job.dep("data/split/{recipe}/train.parquet"))
     training = training.sample(min(count, len(training)), random_state=job.seed)
     drawn = rows.to_inputs(training, job.block["modality"], facts, None)
