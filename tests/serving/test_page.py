@@ -279,7 +279,7 @@ def test_the_keyboard_alone_is_enough(server: Server, open_page: Callable[..., P
 
 def test_a_text_is_answered_as_it_is_typed(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(f"{server.url}/#reviews")
-    expect(page.locator("#text-count")).to_have_text("0 of 2000 characters")
+    expect(page.locator("#text-count")).to_have_text("An example: type your own")
     page.get_by_label("Text").press_sequentially("the film was great")
     best = settled(page)
     served = answer_of(server, "reviews", b"the film was great", "text/plain")
@@ -288,6 +288,101 @@ def test_a_text_is_answered_as_it_is_typed(server: Server, open_page: Callable[.
     expect(page.locator("#text-count")).to_have_text("18 of 2000 characters")
     page.get_by_label("Text").fill("")
     expect(page.locator("#best-label")).to_have_text("–")
+    expect(page.locator("#text-count")).to_have_text("0 of 2000 characters")
+
+
+def test_an_answer_is_there_on_opening_and_the_first_own_input_takes_its_place(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_page("about:blank")
+    with page.expect_request(f"{server.url}/models/digits") as sent:
+        page.goto(server.url)
+    assert sent.value.headers["x-chainrule-example"] == "yes"
+    settled(page)
+    expect(page.locator("#pad-hint")).to_have_text("An example: draw over it")
+    example = page.locator("#seen").evaluate("canvas => canvas.toDataURL()")
+    with page.expect_request(f"{server.url}/models/digits") as sent:
+        write(page, "1")
+    assert "x-chainrule-example" not in sent.value.headers
+    expect(page.locator("#pad-hint")).to_be_hidden()
+    alone = page.locator("#seen").evaluate("canvas => canvas.toDataURL()")
+    assert alone != example
+    page.locator("#clear").click()
+    write(page, "1")
+    assert page.locator("#seen").evaluate("canvas => canvas.toDataURL()") == alone  # nothing of the example was in it
+    with page.expect_request(f"{server.url}/models/reviews") as sent:
+        page.locator("#model-choices label").nth(1).click()
+    assert sent.value.headers["x-chainrule-example"] == "yes"
+    settled(page)
+    field = page.get_by_label("Text")
+    assert len(field.input_value()) > 20
+    field.click()
+    page.keyboard.press("End")
+    with page.expect_request(f"{server.url}/models/reviews") as sent:
+        page.keyboard.type("great")
+    assert "x-chainrule-example" not in sent.value.headers
+    expect(field).to_have_value("great")
+
+
+def test_of_what_nobody_knows_there_is_no_example(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page("about:blank")
+    answers = {"digits": described(server, "digits", labels=list("abcdefghij")), "reviews": ""}
+    answers["reviews"] = described(server, "reviews", labels=["sport", "politics"])
+    page.route(
+        f"{server.url}/models",
+        lambda route: route.fulfill(body=answers[model], content_type="application/json"),
+    )
+    for model, hint in (("digits", "#pad-hint"), ("reviews", "#text-count")):
+        page.goto("about:blank")
+        page.goto(f"{server.url}/#{model}")
+        expect(page.locator(hint)).to_have_text({"digits": "Draw here", "reviews": "0 of 2000 characters"}[model])
+        expect(page.locator("#best-label")).to_have_text("–")
+
+
+def quality(value: float, low: float, high: float, floor: float = 0.823) -> dict[str, Any]:
+    return {
+        "primary": {"name": "accuracy", "value": value, "low": low, "high": high},
+        "floor": {"name": "naive_bayes", "value": floor},
+    }
+
+
+STANDINGS = [
+    (quality(0.83, 0.81, 0.85), "Not clearly better than its floor. Accuracy 0.830"),
+    (quality(0.9, 0.85, 0.95), "Accuracy 0.900 (0.850 to 0.950); a simple model trained on the same rows"),
+    (None, None),
+    ({"primary": {"name": "accuracy"}, "floor": None}, None),
+    (quality(0.768, 0.75, 0.786), "Under its floor. Accuracy 0.768 (0.750 to 0.786); a simple model"),
+]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+def test_where_a_model_stands_beside_its_floor_comes_first(
+    server: Server, open_page: Callable[..., Page], tmp_path: Path, width: int, scheme: Any
+) -> None:
+    page = open_page("about:blank", viewport={"width": width, "height": 800}, color_scheme=scheme)
+    answer = ""
+    page.route(f"{server.url}/models", lambda route: route.fulfill(body=answer, content_type="application/json"))
+    standing = page.locator("#standing")
+    for found, says in STANDINGS:
+        answer = described(server, "digits", quality=found)
+        page.goto(server.url)
+        settled(page)
+        under = found is STANDINGS[-1][0]
+        expect(page.locator("#model-choices .floor")).to_have_count(1 if under else 0)
+        expect(page.locator("#status-text")).to_have_text(
+            "1 model ready, 1 under its floor" if under else "1 model ready"
+        )
+        if says is None:
+            expect(standing).to_be_hidden()
+        else:
+            expect(standing).to_be_in_viewport()
+            expect(standing).to_contain_text(says)
+            expect(standing).to_contain_text("naive bayes, has 0.823")
+            box, bench = standing.bounding_box(), page.locator("#try").bounding_box()
+            assert box is not None and bench is not None and box["y"] + box["height"] <= bench["y"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    folder = Path(os.environ.get("CHAINRULE_SCREENSHOTS", tmp_path))
+    page.screenshot(path=folder / f"standing-{width}-{scheme}.png")
 
 
 def test_a_text_that_is_no_good_is_said_in_words(server: Server, open_page: Callable[..., Page]) -> None:

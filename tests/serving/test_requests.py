@@ -281,3 +281,12 @@ def test_metadata_and_page_have_how_good_a_model_is_beside_its_floor(live, clien
     assert client.get_model_metadata("digits")["properties"]["quality"] == QUALITY
     assert "quality" not in client.get_model_metadata("reviews")["properties"]
     assert [model["quality"] for model in live.ask("GET", "/models").json] == [QUALITY, None]
+
+
+def test_the_pages_own_example_is_not_observed(tmp_path):
+    with live_server.running(live_server.project(tmp_path), observe=1.0) as live:
+        for headers in ({"X_Chainrule_Example": "yes"}, {}):
+            answer = live.ask("POST", "/models/reviews", b"good", Content_Type="text/plain", **headers)
+            assert answer.status == 200
+    (written,) = (tmp_path / "data" / "observed" / "reviews").glob("*.jsonl")
+    assert len(written.read_text().splitlines()) == 1

@@ -105,18 +105,20 @@ class Model:
         if not self._users:
             self._unused.set()
 
-    async def infer(self, inputs: Arrays, outputs: Iterable[str] | None = None, *, alone: bool = False) -> Answer:
+    async def infer(
+        self, inputs: Arrays, outputs: Iterable[str] | None = None, *, alone: bool = False, observed: bool = True
+    ) -> Answer:
         """Return the answer to inputs whose names, types and ranks are the bundle's.
 
-        outputs: the names wanted, None for all; alone: nobody else asks the server for anything. Raises Refusal: sizes
-        that do not fit each other or the model, a token that it does not know, a full queue, a deadline passed, a run
-        that failed.
+        outputs: the names wanted, None for all; alone: nobody else asks the server for anything; observed: it is an
+        input of somebody's, for the observer to see. Raises Refusal: sizes that do not fit each other or the model, a
+        token that it does not know, a full queue, a deadline passed, a run that failed.
         """
         items, sizes = self._sizes(inputs)
         self._check_values(inputs)
         with self:
             answer = await self._batcher.submit(inputs, items, sizes, alone=alone)
-            if self._observed is not None:
+            if self._observed is not None and observed:
                 self._observed(self, inputs, answer)
         if outputs is None:
             return answer

@@ -32,6 +32,8 @@ TYPES = {
 PREPARING = 2
 """Threads that make inputs of images and texts; decoding an image would hold all other requests up."""
 MOST_PREPARING = 64
+EXAMPLE = "x-chainrule-example"
+"""What the page asks by itself on opening has this header: it is no input of anybody's."""
 FAILED = "the server failed; its log has the reason"
 Endpoint = Callable[..., Awaitable[Response]]
 _log = logging.getLogger(__name__)
@@ -259,7 +261,7 @@ def _plain(api: FastAPI, context: Context) -> None:
             finally:
                 preparing -= 1
             prepared = perf_counter()
-            answer = await found.infer(inputs)
+            answer = await found.infer(inputs, observed=EXAMPLE not in request.headers)
             answered = perf_counter()
         try:
             ranked = face.answer(answer.outputs, found.bundle.signature)

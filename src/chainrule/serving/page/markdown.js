@@ -9,6 +9,11 @@ export function element(name, attributes = {}, ...children) {
   return node;
 }
 
+// Returns a count with its word: 1 row, 1,200 rows.
+export function plural(count, word) {
+  return `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+}
+
 // Returns a fragment. Headings go down by `lower` levels, to fit below those of the page.
 export function markdown(source, lower = 1) {
   const out = document.createDocumentFragment();

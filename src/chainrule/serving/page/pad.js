@@ -9,6 +9,7 @@ export function createPad(canvas, changed) {
   let current = null; // the stroke of a pointer that is down
   let pen = null; // the keyboard's pen: { x, y, stroke or null }
   let dark = false;
+  let example = false; // what is on the pad was not drawn by anybody: the first own stroke takes its place
 
   function paint() {
     const side = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
@@ -42,12 +43,18 @@ export function createPad(canvas, changed) {
     return [inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height)];
   }
 
+  function begin(stroke) {
+    if (example) strokes = [];
+    example = false;
+    strokes.push(stroke);
+  }
+
   canvas.addEventListener("pointerdown", (event) => {
     if (!event.isPrimary || event.button !== 0) return;
     canvas.setPointerCapture(event.pointerId);
     pen = null;
     current = [place(event)];
-    strokes.push(current);
+    begin(current);
     update();
   });
   canvas.addEventListener("pointermove", (event) => {
@@ -92,7 +99,7 @@ export function createPad(canvas, changed) {
       pen.stroke = null;
     } else {
       pen.stroke = [[pen.x, pen.y]];
-      strokes.push(pen.stroke);
+      begin(pen.stroke);
     }
     if (pen.stroke) update();
     else paint();
@@ -101,12 +108,14 @@ export function createPad(canvas, changed) {
   function undo() {
     if (pen) pen.stroke = null;
     strokes.pop();
+    example = false;
     update();
   }
 
   function clear() {
     if (pen) pen.stroke = null;
     strokes = [];
+    example = false;
     update();
   }
 
@@ -116,6 +125,12 @@ export function createPad(canvas, changed) {
     clear,
     paint,
     strokes: () => strokes,
+    isExample: () => example,
+    showExample(drawn) {
+      strokes = [...drawn];
+      example = drawn.length > 0;
+      update();
+    },
     setDark(value) {
       dark = value;
       update();

@@ -1,11 +1,13 @@
 // The page: which model, what is asked of it, what it answers.
 
 import { makeBars, showAnswer, showNothing } from "./answer.js";
+import { exampleStrokes, exampleText, readsDigits } from "./example.js";
 import { openImage } from "./image.js";
-import { element } from "./markdown.js";
+import { element, plural } from "./markdown.js";
 import { createPad, render } from "./pad.js";
 import { showLatency, showRecord } from "./record.js";
 import { ask, hasToken, setToken, Trouble } from "./server.js";
+import { showStanding, standing } from "./standing.js";
 
 const LOOK_AGAIN = 10_000; // ms between looks at the list of models
 const LOOK_SOON = 2_000; // ms, while there is none
@@ -15,6 +17,7 @@ const get = (id) => document.getElementById(id);
 let models = [];
 let model = null;
 let image = null; // what openImage returned
+let example = false; // the text is not the user's: the first letter of their own takes its place
 let lookTimer = 0;
 
 // Asking: one request at a time, always with the newest input; what is asked about an older one is dropped.
@@ -37,6 +40,10 @@ function way() {
 
 function empty() {
   return { text: () => !get("text").value.trim(), file: () => !image, draw: () => !pad.strokes().length }[way()]();
+}
+
+function isExample() {
+  return { text: () => example, file: () => false, draw: () => pad.isExample() }[way()]();
 }
 
 // Returns { body, type } for the input as it is now.
@@ -94,7 +101,9 @@ async function send() {
 async function classify({ body, type }, signal, number) {
   const start = performance.now();
   const path = `models/${encodeURIComponent(model.name)}`;
-  const response = await ask(path, { method: "POST", body, headers: { "Content-Type": type }, signal });
+  const headers = { "Content-Type": type };
+  if (isExample()) headers["X-Chainrule-Example"] = "yes"; // no input of anybody's, nothing to observe
+  const response = await ask(path, { method: "POST", body, headers, signal });
   const found = await response.json();
   const trip = performance.now() - start;
   if (number < answered) return;
@@ -123,15 +132,27 @@ function failed(trouble, number) {
 
 function showSeen() {
   const empty = !pad.strokes().length;
-  get("pad-hint").hidden = !empty;
+  get("pad-hint").hidden = !empty && !pad.isExample();
+  get("pad-hint").textContent = empty ? "Draw here" : "An example: draw over it";
+  get("pad-hint").classList.toggle("low", !empty);
   const seen = get("seen");
   const { width, height } = model.preprocessing;
   seen.width = width;
   seen.height = height;
   if (empty) return;
-  const digits = model.labels.every((label) => /^\d$/.test(label));
-  const options = { digits, dark: get("dark-ink").checked };
+  const options = { digits: readsDigits(model), dark: get("dark-ink").checked };
   seen.getContext("2d").drawImage(render(pad.strokes(), width, height, options), 0, 0);
+}
+
+function setText(text, given = false) {
+  get("text").value = text;
+  noteText(given);
+}
+
+function noteText(given) {
+  example = given;
+  get("text").classList.toggle("example", example);
+  countText();
 }
 
 function showWay() {
@@ -144,7 +165,8 @@ function showWay() {
 function countText() {
   const most = model.preprocessing?.normalise?.max_characters;
   const length = [...get("text").value].length;
-  get("text-count").textContent = most ? `${length} of ${most} characters` : `${length} characters`;
+  const count = most ? `${length} of ${most} characters` : plural(length, "character");
+  get("text-count").textContent = example ? "An example: type your own" : count;
 }
 
 async function takeFile(file) {
@@ -152,6 +174,8 @@ async function takeFile(file) {
   document.querySelector("input[name=way][value=file]").checked = true;
   showWay();
   forget();
+  showNothing();
+  if (pad.isExample()) pad.clear();
   const number = wanted;
   try {
     const opened = await openImage(file, get("shown"), model.preprocessing);
@@ -186,30 +210,33 @@ function choose(next) {
   get("drop-hint").hidden = false;
   get("file-note").textContent = "PNG, JPEG, WebP, GIF or BMP";
   if (model.modality === "image") {
-    pad.clear();
+    pad.showExample(draws ? exampleStrokes(model) : []);
     get("seen-size").textContent = `${model.preprocessing.width} × ${model.preprocessing.height} pixels`;
   } else {
-    get("text").value = "";
-    countText();
+    setText(exampleText(model), exampleText(model) !== "");
   }
   forget();
   makeBars(model.labels);
   showWay();
   showFacts();
+  change();
 }
 
 // What a new version of the same model changes: everything but the input.
 function showFacts() {
   const place = [model.variant, model.device, model.provider?.replace("ExecutionProvider", "")].filter(Boolean);
   get("answered-by").textContent = `Version ${model.version} · ${[...new Set(place.map((word) => word.toLowerCase()))].join(" · ")}`;
+  showStanding(get("standing"), model);
   showRecord(model);
 }
 
 function showChoices() {
-  const choices = models.map(({ name, version }) => {
-    const radio = element("input", { type: "radio", name: "model", value: name });
-    radio.checked = name === model?.name;
-    return element("label", {}, radio, element("span", {}, name, element("small", {}, `v${version}`)));
+  const choices = models.map((each) => {
+    const radio = element("input", { type: "radio", name: "model", value: each.name });
+    radio.checked = each.name === model?.name;
+    const chip = element("span", {}, each.name, element("small", {}, `v${each.version}`));
+    if (standing(each) === "under") chip.append(element("small", { class: "floor" }, "under its floor"));
+    return element("label", {}, radio, chip);
   });
   get("model-choices").replaceChildren(...choices);
 }
@@ -240,7 +267,10 @@ function update(found) {
   const same = found.find(({ name }) => name === model?.name);
   // What is being tried stays on the page while its model is away: it may only be loading.
   if (model && !same) status("bad", `${model.name} is not served now`);
-  else status("good", found.length === 1 ? "1 model ready" : `${found.length} models ready`);
+  else {
+    const under = found.filter((each) => standing(each) === "under").length;
+    status(under ? "bad" : "good", `${plural(found.length, "model")} ready${under ? `, ${under} under its floor` : ""}`);
+  }
   const before = JSON.stringify(models);
   models = found;
   if (JSON.stringify(found) !== before) {
@@ -303,13 +333,16 @@ get("ways").addEventListener("change", () => {
 get("undo").addEventListener("click", pad.undo);
 get("clear").addEventListener("click", pad.clear);
 get("dark-ink").addEventListener("change", (event) => pad.setDark(event.target.checked));
+get("text").addEventListener("beforeinput", () => {
+  if (example) get("text").select();
+});
 get("text").addEventListener("input", () => {
-  countText();
+  noteText(false);
   change();
 });
 get("text-clear").addEventListener("click", () => {
-  get("text").value = "";
-  get("text").dispatchEvent(new Event("input"));
+  setText("");
+  change();
   get("text").focus();
 });
 get("chooser").addEventListener("change", (event) => {

@@ -1,7 +1,7 @@
 // What is known of a version: scores with their intervals, variants, those kept beside it, model card, how to ask it.
 
 import { milliseconds } from "./answer.js";
-import { element, markdown } from "./markdown.js";
+import { element, markdown, plural } from "./markdown.js";
 import { ask } from "./server.js";
 
 // name in the signature: [words, whether it is a share of one where more is better]
@@ -72,9 +72,9 @@ function showScores(scores) {
   });
   get("scores").replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
   const facts = [
-    scores.rows && `${scores.rows.toLocaleString("en")} test rows`,
-    scores.groups && `${scores.groups.toLocaleString("en")} groups`,
-    scores.resamples && `intervals from ${scores.resamples.toLocaleString("en")} bootstrap samples over groups`,
+    scores.rows && plural(scores.rows, "test row"),
+    scores.groups && plural(scores.groups, "group"),
+    scores.resamples && `intervals from ${plural(scores.resamples, "bootstrap sample")} over groups`,
   ].filter(Boolean);
   const less = known.some(([, [, share]]) => !share) ? " For log-loss and calibration error, less is better." : "";
   get("scores-note").textContent = known.length

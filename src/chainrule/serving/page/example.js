@@ -1,0 +1,27 @@
+// What is asked on opening, so that an answer is there before anybody has done anything.
+
+// A three, as one writes it: strokes in 0..1.
+const THREE = [
+  [
+    [0.3, 0.26], [0.36, 0.2], [0.45, 0.17], [0.55, 0.18], [0.63, 0.23], [0.66, 0.31], [0.63, 0.39], [0.56, 0.45],
+    [0.45, 0.48], [0.56, 0.5], [0.65, 0.55], [0.69, 0.63], [0.67, 0.72], [0.6, 0.79], [0.5, 0.82], [0.4, 0.81],
+    [0.31, 0.76],
+  ],
+];
+const FEELING = /^(pos|neg)/i;
+const REVIEW = "The screen is gorgeous, but the battery is disappointing.";
+
+// Whether a model's labels are digits.
+export function readsDigits({ labels }) {
+  return labels.every((label) => /^\d$/.test(label));
+}
+
+// Returns strokes that a drawing pad begins with; none where nobody knows what the model has learnt to read.
+export function exampleStrokes(model) {
+  return readsDigits(model) && model.labels.includes("3") ? THREE : [];
+}
+
+// Returns a text that the field begins with; "" where nobody knows what the model has learnt to read.
+export function exampleText({ labels }) {
+  return labels.every((label) => FEELING.test(label)) ? REVIEW : "";
+}
