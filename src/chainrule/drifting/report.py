@@ -1,7 +1,6 @@
 """A comparison for its readers: a line, numbers for MLflow, a figure, and a page that needs no network."""
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -71,7 +70,7 @@ def figure(report: Report, path: Path) -> None:
     """Draw the tests against the level, the balance of classes and the features' main directions, as a PNG."""
     kinds = [name for name in ("labels", "predictions") if name in report.shares]
     below = [*kinds[:1], *(["points"] if report.points is not None else [])] if report.tests else []
-    tall = 0.26 * max(len(report.tests), 3) + 1.2
+    tall = 0.26 * len(report.tests) + 1.2 if report.tests else 0.6
     rows, heights = ([["tests"] * len(below), below], [tall, 3.4]) if below else ([["tests"]], [tall])
     drawing, panels = style.house_mosaic(style.WIDE, sum(heights) + 0.4, rows, heights)
     _draw_tests(panels["tests"], report)
@@ -84,7 +83,8 @@ def figure(report: Report, path: Path) -> None:
 
 
 def _draw_tests(axes: Any, report: Report) -> None:
-    style.title(axes, _headline(report), textwrap.fill(_subtitle(report), 100))
+    said = report.undecided or f"orange: p under the level of {report.alpha:g} (dashed)"
+    style.title(axes, _headline(report), said, room=95)
     if not report.tests:
         axes.set_axis_off()
         return
@@ -106,10 +106,6 @@ def _draw_tests(axes: Any, report: Report) -> None:
     axes.set_xlim(0, -math.log10(LEAST) * 1.1)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("p-value, corrected for the number of tests: how often rows of the same kind differ as much")
-
-
-def _subtitle(report: Report) -> str:
-    return report.undecided or f"orange: p under the level of {report.alpha:g} (dashed)"
 
 
 def _p_value(p: float) -> str:
@@ -138,8 +134,8 @@ def _draw_shares(axes: Any, name: str, shares: dict[str, tuple[float, float]], w
     axes.legend(frameon=False, fontsize=9, loc="upper right", ncols=2)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.18)
     more = f", the {len(shown)} most frequent of {len(shares)}" if len(shown) < len(shares) else ""
-    more += "; #1, #2, …: see the table" if any(text.startswith("#") for text in texts) else ""
-    style.title(axes, _SHARES[name], f"share of rows by class{more}")
+    more += "\n#1, #2, …: see the table" if any(text.startswith("#") for text in texts) else ""
+    style.title(axes, _SHARES[name], f"share of rows by class{more}", room=56)
 
 
 def _draw_points(axes: Any, report: Report) -> None:
@@ -237,7 +233,7 @@ def _table(report: Report) -> str:
             f"<td>{_p_value(test.p)}</td><td{own}>{_p_value(test.corrected)}{_FLAG if test.flagged else ''}</td></tr>"
         )
     return (
-        '<div class="scroll"><table><thead><tr><th>what</th><th>statistic</th><th>stability index</th><th>p-value</th>'
+        '<div class="scroll"><table><thead><tr><th>what</th><th>statistic</th><th>stability index</th><th>p‑value</th>'
         f"<th>corrected</th></tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 

@@ -16,6 +16,7 @@ from chainrule.evaluation.scores import CALIBRATION_BINS, calibration_bins
 
 _LABELLED_CELLS = 20
 _LABELLED_CURVES = 10
+_LEFT_TO_RIGHT = "\u200e"  # else a line turns round that has a name of a script from right to left
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], path: Path) -> None:
@@ -101,9 +102,9 @@ def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Seque
         axes.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1, linestyle=(0, (4, 4)))
         axes.text(0.3, 0.28, "guessing", rotation=45, rotation_mode="anchor", va="top", color=style.FAINT, size=9)
     many = len(curves) > _LABELLED_CURVES
-    drawn = class_labels.drawn(class_names, 2)
+    drawn = class_labels.drawn(class_names)
     for place, (area, number, false, true) in enumerate(curves):
-        name = f"{area:.4f}  {drawn[number]}" if place < 5 or not many else None
+        name = f"{_LEFT_TO_RIGHT}{area:.4f}  {drawn[number]}" if place < 5 or not many else None
         axes.plot(false, true, label=name, **_line(place, many))
     if curves:
         heading = "lowest five areas" if many else "area under the curve"
@@ -120,7 +121,7 @@ def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Seque
     axes.xaxis.set_major_locator(style.few_ticks(6))
     axes.yaxis.set_major_locator(style.few_ticks(6))
     first, last = (" ".join(drawn[number].split("\n")) for number in (0, -1))
-    what = f"{last} against {first}" if classes == 2 else "each class against the rest"
+    what = f"{_LEFT_TO_RIGHT}{last} against {first}" if classes == 2 else "each class against the rest"
     areas = [curve[0] for curve in curves]
     mean = f"; mean area {np.mean(areas):.4f}" if len(areas) > 1 else ""
     part = f"\nthe corner up to {edge:.0%} false positives" if edge < 1 else ""
@@ -164,9 +165,9 @@ def reliability_diagram(labels: np.ndarray, probabilities: np.ndarray, path: Pat
     ):
         height, base = np.nan_to_num(more), np.nan_to_num(common)
         above.bar(left, height, width * 0.92, bottom=base, align="edge", color=tone, label=name, zorder=2)
-    above.set(ylim=(0, 1.02), ylabel="accuracy in the bin")
+    above.set(ylim=(0, 1.16), ylabel="accuracy in the bin", yticks=np.linspace(0, 1, 6))
     above.yaxis.set_major_formatter(style.percents())
-    above.legend(loc="upper left", edgecolor="none", framealpha=0.9, fontsize=9)
+    above.legend(loc="upper left", frameon=False, fontsize=9, ncols=2)
     said = f"expected calibration error {error:.3f} over {CALIBRATION_BINS} bins, {count.sum():,} rows"
     style.title(above, "Reliability", said)
     below.bar(left, count, width * 0.92, align="edge", color="#9aa7b4", zorder=2)
@@ -196,7 +197,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
         loss, rate = panels[f"{phase} loss"], panels[f"{phase} rate"]
         kept = _kept(epochs)
         ringed = f"; the weights of epoch {kept['epoch']}, ringed, are kept" if kept and last > 1 else ""
-        style.title(loss, title, f"{last} epoch{'s' if last > 1 else ''}{ringed}")
+        style.title(loss, title, f"{last} epoch{'s' if last > 1 else ''}{ringed}", room=54)
         _loss_panel(loss, epochs, last)
         _curve(rate, epochs, "learning_rate", style.FAINT)
         rate.set_ylim(bottom=0)

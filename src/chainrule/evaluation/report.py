@@ -159,8 +159,9 @@ def _headline(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]]
     note = ""
     if ranked:
         best = floors[ranked[0]]["accuracy"]
-        overlap = own["low"] <= best["high"] and best["low"] <= own["high"]
-        note = f'<p class="note">{_sentence(quality.EXPLAINED)}{" The intervals overlap." if overlap else ""}</p>'
+        # Of a model above its floor the sentence would take back what the first line says, and need not be true.
+        unclear = own["low"] <= best["value"] and best["low"] <= own["high"]
+        note = f'<p class="note">{_sentence(quality.EXPLAINED)}{" The intervals overlap." if unclear else ""}</p>'
     return (
         '<section class="headline"><div class="big"><p class="over">Accuracy on the test rows</p>'
         f'<p class="score">{own["value"]:.1%}</p>'
@@ -326,8 +327,8 @@ small,.note,figcaption{color:var(--faint);font-size:.82rem}.note{margin:.8rem 0 
 .headline{display:grid;grid-template-columns:minmax(13rem,1fr) 2fr;gap:1.5rem;align-items:center}
 .headline p{margin:0}.score{font-size:3.4rem;font-weight:700;line-height:1.1;color:var(--own)}
 .interval{color:var(--faint);margin-bottom:.6rem!important}
-.bar{display:grid;grid-template-columns:11rem 1fr 3.6rem;gap:.7rem;align-items:center;margin:.55rem 0}
-.bar .name{text-align:right;font-size:.92rem}.bar .number{font-variant-numeric:tabular-nums}
+.bar{display:grid;grid-template-columns:11rem 1fr 4.2rem;gap:.7rem;align-items:center;margin:.55rem 0}
+.bar .name{text-align:right;font-size:.92rem}.bar .number{white-space:nowrap;font-variant-numeric:tabular-nums}
 .bar.model .name,.bar.model .number{font-weight:700}
 .track{position:relative;height:1.1rem;background:var(--page);border-radius:.2rem}
 .track i{position:absolute;top:0;bottom:0;display:block}.fill{left:0;border-radius:.2rem;

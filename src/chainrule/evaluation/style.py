@@ -1,5 +1,6 @@
 """The look of the figures: colours, axes, number formats, and files without a version or a time in them."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,12 +61,15 @@ def save(figure: Any, path: Path) -> None:
     figure.savefig(path, format="png", metadata={"Software": None})
 
 
-def title(axes: Any, title: str, subtitle: str, **look: Any) -> None:
-    """Give axes a bold title and fainter lines below it; look: of the subtitle, as matplotlib's texts take it."""
-    lines = subtitle.count("\n") + 1
-    axes.set_title(title + "\n" * lines, loc="left", size=12, weight="bold", color=INK)
+def title(axes: Any, title: str, subtitle: str, room: int = 66, **look: Any) -> None:
+    """Give axes a bold title and fainter lines of at most `room` characters below it.
+
+    look: of the subtitle, as matplotlib's texts take it.
+    """
+    lines = [line for given in subtitle.split("\n") for line in textwrap.wrap(given, room)]
+    axes.set_title(title + "\n" * len(lines), loc="left", size=12, weight="bold", color=INK)
     axes.annotate(
-        subtitle,
+        "\n".join(lines),
         (0, 1),
         (0, 7),
         xycoords="axes fraction",
