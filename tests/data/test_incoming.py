@@ -364,3 +364,63 @@ def test_offered_is_accepted_repeated_set_aside_or_waiting(
             content = (root / f"data/accepted/mine/{taken.batch}/files" / name).read_bytes()
             assert (str(Path(name).parent), content) not in accepted
             accepted.add((str(Path(name).parent), content))
+
+
+# ---- names, labels and encodings
+
+
+def test_folders_named_like_a_part_in_any_spelling_are_set_aside(tmp_path: Path) -> None:
+    offer(tmp_path, {"Training/dark/1.png": png(1), "test_set/light/2.png": png(2), "dark/train/3.png": png(3)})
+    taken = take(tmp_path)
+    assert taken.accepted == ("dark/train/3.png",), "what lies below a class is of it: new rows have no part"
+    assert all("no official part" in reason for reason in taken.set_aside.values()) and len(taken.set_aside) == 2
+
+
+def test_names_that_are_not_utf8_wait_and_the_rest_goes_on(tmp_path: Path) -> None:
+    place = offer(tmp_path, {"dark/1.png": png(1)})
+    (place / "dark" / os.fsdecode(b"caf\xe9.png")).write_bytes(png(2))
+    (place / os.fsdecode(b"\xe9")).mkdir()
+    (place / os.fsdecode(b"\xe9") / "3.png").write_bytes(png(3))
+    taken = take(tmp_path)
+    assert taken.accepted == ("dark/1.png",)
+    assert set(taken.waiting.values()) == {"its name is not UTF-8; rename it"} and len(taken.waiting) == 2
+    json.dumps(taken.waiting).encode()
+    assert all(name.isprintable() for name in taken.waiting)
+
+
+def test_labels_that_look_alike_are_the_one_that_is_known(tmp_path: Path) -> None:
+    offer(tmp_path, {"cafe\u0301/1.png": png(1), "caf\u00e9/2.png": png(2), "caf\u00e9\u200b/3.png": png(3)})
+    taken = take(tmp_path, known={"caf\u00e9"})
+    assert taken.rows == 3
+    manifest = batches.check(tmp_path / "data/accepted/mine" / str(taken.batch))
+    assert manifest["labels"] == {"caf\u00e9": 3}
+
+
+@pytest.mark.parametrize(("known", "labels"), [({"1", "0"}, {"0": 1, "1": 1}), ({"1.0", "0"}, {"0": 1, "1.0": 1})])
+def test_a_number_as_label_is_the_known_one_in_any_form(
+    tmp_path: Path, known: set[str], labels: dict[str, int]
+) -> None:
+    offer(
+        tmp_path,
+        {"a.csv": b"text,label\nwell made,1.0\nawful,0.0\n" if "1" in known else b"text,label\nx y z,1\nawful,0\n"},
+    )
+    taken = take(tmp_path, TABLES, known)
+    assert batches.check(tmp_path / "data/accepted/mine" / str(taken.batch))["labels"] == labels
+
+
+def test_tables_of_other_encodings_are_taken_in(tmp_path: Path) -> None:
+    table = "text,label\n房间很干净，服务也很好。,好\n早餐太差了，以后不会再来。,坏\n交通方便，价格便宜。,好\n"
+    offer(
+        tmp_path, {"a.csv": table.encode("gbk"), "b.csv": table.encode("utf-16"), "c.csv": b"text,label\n\xe9t\xe9,1\n"}
+    )
+    taken = take(tmp_path, TABLES, {"好", "坏"})
+    assert (taken.accepted, taken.rows) == (("a.csv", "b.csv"), 6)
+    assert "set incoming.encoding to the one it was saved in" in taken.set_aside["c.csv"]
+
+
+def test_values_without_a_name_are_named(tmp_path: Path) -> None:
+    block = json.loads(json.dumps(TABLES))
+    block["incoming"]["labels"] = {"1": "good", "0": "bad"}
+    offer(tmp_path, {"a.csv": b"text,label\nwell made,1.0\nso so,2\nso la la,2\nodd,x\n"})
+    with pytest.raises(DataError, match=r"incoming.labels does not have: '2' \(a.csv:3, a.csv:4\); 'x' \(a.csv:5\)"):
+        take(tmp_path, block, {"good", "bad"})

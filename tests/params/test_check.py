@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,73 @@ def test_new_files_have_no_official_part(params: dict[str, Any]) -> None:
     params["recipes"]["reviews"]["incoming"]["files"] = {"test": "*.csv"}
     (path,) = mistakes_by_path(params)
     assert path.startswith("recipes.reviews.incoming.files.test")
+
+
+TABLE = """
+kind: delimited
+path: data/mine.csv
+delimiter: ","
+quoting: true
+header: true
+text: text
+label: label
+labels: null
+group: null
+"""
+
+
+def in_source(tmp_path: Path, params: dict[str, Any], text: str, recipe: str = "reviews") -> list[str]:
+    """Return the mistakes of a recipe whose source is written so, as lines without the recipe's path."""
+    del params["recipes"][recipe]["source"]
+    written = yaml.safe_dump(params["recipes"][recipe], allow_unicode=True) + "source:\n" + textwrap.indent(text, "  ")
+    (tmp_path / "params.yaml").write_text("recipes:\n  mine:\n" + textwrap.indent(written, "    "))
+    return [str(mistake).removeprefix("recipes.mine.source") for mistake in find_mistakes(read_params(tmp_path))]
+
+
+def test_one_file_and_words_of_yaml_as_labels_are_as_they_are_written(tmp_path: Path, params: dict[str, Any]) -> None:
+    text = TABLE.replace("labels: null", 'labels: {yes: on, no: off, "0": y, n: "1"}')
+    assert in_source(tmp_path, params, text) == []
+    assert recipe_block(tmp_path, "mine")["source"]["labels"] == {"yes": "on", "no": "off", "0": "y", "n": "1"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("labels: null", "labels: {0: bad}", '.labels.0: found 0; a text is needed: write it in quotes, "0"'),
+        ("labels: null", "labels: {true: x}", '.labels.true: found true; a text is needed: write it in quotes, "true"'),
+        ("labels: null", 'labels: {"1": 1.0}', '.labels.1: found 1.0; a text is needed: write it in quotes, "1.0"'),
+        ("quoting: true", "quoting: yes", ".quoting: found 'yes'; true or false is needed, without quotes"),
+        ('delimiter: ","', "delimiter: tab", """.delimiter: found 'tab'; a tab is written "\\t", in double quotes"""),
+        ("group: null", "group: null\nfiles: a.csv", ".files: found 'a.csv'; a block of keys is needed: part of"),
+        ("group: null", "group: null\nfiles: {dev: a.csv}", "all is needed; did you mean 'validation'?"),
+        ("group: null", "group: null\nfiles: {Training: a.csv}", "all is needed; did you mean 'train'?"),
+        ("group: null", "group: null\nfiles: {train: a, test: a}", "names one file for two parts"),
+        (
+            "group: null",
+            "group: null\nencoding: gb2313",
+            ".encoding: found 'gb2313'; unknown encoding: gb2313; such as",
+        ),
+        ("group: null", "group: null\nencodings: gbk", "did you mean 'encoding'?"),
+        ("label: label", "label: text", "text and label are one column, 'text'"),
+        ("text: text", "text: 1.5", '"1.5", or input should be a valid integer'),
+        ("path: data/mine.csv", "", ".path: found nothing; is needed: the file or directory of the source"),
+        ("kind: delimited", "kind: csv", "did you mean 'delimited'?"),
+    ],
+)
+def test_a_mistake_in_a_source_is_one_line_with_the_remedy(
+    tmp_path: Path, params: dict[str, Any], old: str, new: str, said: str
+) -> None:
+    (line,) = in_source(tmp_path, params, TABLE.replace(old, new))
+    assert said in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("kind", "meant"),
+    [("images", "image_folder"), ("ImageFolder", "image_folder"), ("mnist", "idx"), ("txt", "class_files")],
+)
+def test_a_source_by_another_name_is_understood(tmp_path: Path, params: dict[str, Any], kind: str, meant: str) -> None:
+    (line,) = in_source(tmp_path, params, f"kind: {kind}\npath: data/mine", "digits")
+    assert line.endswith(f"did you mean {meant!r}?")
 
 
 @pytest.mark.parametrize("name", ["Digits", "my recipe", "", "a/b", 7])

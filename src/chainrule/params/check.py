@@ -5,17 +5,16 @@
 """
 
 import argparse
-import difflib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from chainrule.data.sources.table import INCOMING, SOURCES, BatchOptions
+from chainrule.data.sources.table import ALSO_CALLED, INCOMING, SOURCES, BatchOptions
 from chainrule.data.table import MODALITIES
 from chainrule.errors import ChainruleError, ParamsError
 from chainrule.nets.table import NETS
@@ -24,6 +23,7 @@ from chainrule.params.clean import Clean
 from chainrule.params.evaluate import Evaluate
 from chainrule.params.export import Export
 from chainrule.params.file import PARAMS, Section, read_params
+from chainrule.params.mistakes import Mistake, typed, unknown
 from chainrule.params.retrain import Retrain
 from chainrule.params.split import Split
 from chainrule.params.training import Finetune, Pretrain
@@ -33,20 +33,6 @@ from chainrule.training.objectives.table import OBJECTIVES
 from chainrule.training.strategies.table import STRATEGIES
 
 RECIPE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-
-
-class Mistake(NamedTuple):
-    """One mistake: where, what was found, what is allowed, and the nearest valid name."""
-
-    path: str
-    found: str
-    allowed: str
-    nearest: str | None = None
-
-    def __str__(self) -> str:
-        """Return the mistake as one line."""
-        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
-        return f"{self.path}: found {self.found}; {self.allowed}{hint}"
 
 
 class File(Section):
@@ -113,7 +99,7 @@ def check(root: Path) -> None:
 
 def find_mistakes(params: Mapping[str, Any]) -> list[Mistake]:
     """Return every mistake in the content of params.yaml, in the order of the file's recipes."""
-    mistakes = list(_typed(File, params, ""))
+    mistakes = list(typed(File, params, ""))
     for name, block in params["recipes"].items():
         path = f"recipes.{name}"
         if not isinstance(name, str) or not RECIPE_NAME.fullmatch(name):
@@ -124,17 +110,17 @@ def find_mistakes(params: Mapping[str, Any]) -> list[Mistake]:
 
 
 def _recipe(block: Any, path: str) -> Iterator[Mistake]:
-    yield from _typed(Recipe, block, path)
+    yield from typed(Recipe, block, path)
     if not isinstance(block, dict):
         return
     for name, model in SECTIONS.items():
         if isinstance(block.get(name), dict):
-            yield from _typed(model, block[name], f"{path}.{name}")
+            yield from typed(model, block[name], f"{path}.{name}")
     for plug_ins in PLUG_INS:
         yield from _plug_in(block, plug_ins, path)
     for key, table in (("task", TASKS), ("modality", MODALITIES)):
         if isinstance(block.get(key), str):
-            yield from _name(block[key], list(table), f"{path}.{key}")
+            yield from unknown(block[key], table.keys(), f"{path}.{key}")
     if block.get("modality") in MODALITIES:
         yield from _modality(block, block["modality"], path)
         yield from _fitting(block, block["modality"], path)
@@ -149,10 +135,11 @@ def _plug_in(block: dict[str, Any], plug_ins: PlugIns, path: str) -> Iterator[Mi
     if plug_ins.key not in chosen:
         yield Mistake(f"{path}.{plug_ins.key}", "nothing", f"one of {', '.join(plug_ins.options)} is needed")
     elif name not in plug_ins.options:
-        yield from _name(name, list(plug_ins.options), f"{path}.{plug_ins.key}")
+        also = ALSO_CALLED if plug_ins.options is SOURCES or plug_ins.options is INCOMING else None
+        yield from unknown(name, plug_ins.options.keys(), f"{path}.{plug_ins.key}", also)
     else:
         options = {key: value for key, value in chosen.items() if key != plug_ins.key}
-        yield from _typed(plug_ins.options[name], options, path)
+        yield from typed(plug_ins.options[name], options, path)
 
 
 def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistake]:
@@ -166,12 +153,12 @@ def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mista
     ]
     for place, model in tables:
         if isinstance(_at(block, place), dict):
-            yield from _typed(model, _at(block, place), ".".join((path, *place)))
+            yield from typed(model, _at(block, place), ".".join((path, *place)))
     tokenizer = _at(block, ("pretrain", "tokenizer"))
     if inputs.tokenizer is None and tokenizer is not None:
         yield Mistake(f"{path}.pretrain.tokenizer", repr(tokenizer), f"null is needed for modality {modality}")
     if inputs.tokenizer is not None:
-        yield from _typed(inputs.tokenizer, tokenizer, f"{path}.pretrain.tokenizer")
+        yield from typed(inputs.tokenizer, tokenizer, f"{path}.pretrain.tokenizer")
 
 
 def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistake]:
@@ -221,56 +208,6 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
         yield Mistake(
             f"{path}.clean.normalise.min_characters", f"{shortest:g}", f"at most max_characters ({longest:g})"
         )
-
-
-def _typed(model: type[BaseModel], value: Any, path: str) -> Iterator[Mistake]:
-    """Yield pydantic's findings about one block as mistakes."""
-    if not isinstance(value, dict):
-        keys = ", ".join(model.model_fields)
-        yield Mistake(path, "nothing" if value is None else repr(value), f"a block is needed with {keys}")
-        return
-    try:
-        model.model_validate(value)
-    except ValidationError as error:
-        for finding in error.errors(include_url=False):
-            yield _mistake(model, finding, path)
-
-
-def _mistake(model: type[BaseModel], finding: Any, path: str) -> Mistake:
-    place = ".".join([path, *(str(part) for part in finding["loc"])]).strip(".")
-    model = _innermost(model, finding["loc"][:-1])
-    if finding["type"] == "extra_forbidden":
-        known = list(model.model_fields)
-        allowed = f"unknown key; known here: {', '.join(known)}" if known else "unknown key; there are no options here"
-        return Mistake(place, repr(finding["input"]), allowed, _nearest(str(finding["loc"][-1]), known))
-    if finding["type"] == "missing":
-        field = model.model_fields.get(str(finding["loc"][-1]))
-        return Mistake(
-            place, "nothing", f"is needed: {field.description if field and field.description else 'a block'}"
-        )
-    return Mistake(place, repr(finding["input"]), finding["msg"][:1].lower() + finding["msg"][1:])
-
-
-def _innermost(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel]:
-    """Return the model of the block at a place inside another model."""
-    for key in place:
-        field = model.model_fields.get(str(key))
-        inner = (field.annotation, *get_args(field.annotation)) if field else ()
-        model = next((kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
-    return model
-
-
-def _name(found: Any, known: list[str], path: str) -> Iterator[Mistake]:
-    if found not in known:
-        yield Mistake(path, repr(found), f"one of {', '.join(known)} is needed", _nearest(str(found), known))
-
-
-def _nearest(found: str, known: list[str]) -> str | None:
-    """Return the known name most like `found`: also by its beginnings (lr → learning_rate), or None."""
-    wanted = found.lower().replace("-", "_")
-    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.6)
-    initials: Callable[[str], str] = lambda name: "".join(word[0] for word in name.split("_"))  # noqa: E731
-    return next(iter([*close, *(name for name in known if initials(name) == wanted or name.startswith(wanted))]), None)
 
 
 def _at(block: Any, place: tuple[str, ...]) -> Any:

@@ -26,7 +26,7 @@ AnySection = TypeVar("AnySection", bound=Section)
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
-    """YAML 1.1 as PyYAML reads it, refusing a key given twice and reading 1e-3 as the number it looks like."""
+    """YAML as DVC reads it: 1e-3 is a number, yes and no are texts. A key given twice is refused."""
 
 
 def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -42,6 +42,13 @@ UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, 
 # DVC reads YAML 1.2, where 1e-3 is a number; plain PyYAML would take it for a string.
 _FLOAT = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)$")
 UniqueKeyLoader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+# Nor are yes, no, on and off booleans there.
+UniqueKeyLoader.yaml_implicit_resolvers = {
+    letter: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for letter, resolvers in UniqueKeyLoader.yaml_implicit_resolvers.items()
+}
+_BOOL = re.compile(r"^(true|True|TRUE|false|False|FALSE)$")
+UniqueKeyLoader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOL, list("tTfF"))
 
 
 def read_params(root: Path) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class ClassFilesOptions(SourceOptions):
 class _Delimited(BatchOptions):
     modality = "text"
 
-    delimiter: str = Field(min_length=1, max_length=1, description="one character between columns, such as a tab")
+    delimiter: str = Field(description="one character between columns, such as a tab")
     quoting: bool = Field(description="whether double quotes enclose cells (CSV) or are characters like others")
     header: bool = Field(description="whether the first line names the columns")
     text: Column = Field(description="column of the text: its name, or its number from 0")
@@ -122,13 +122,22 @@ class _Delimited(BatchOptions):
         default=1_000_000, ge=1, description="characters of the longest cell; a row with a longer one is rejected"
     )
 
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, delimiter: str) -> str:
+        if delimiter.strip().lower() in ("tab", "\\t"):
+            raise ValueError('a tab is written "\\t", in double quotes')
+        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
+            raise ValueError('one ASCII character other than a quote and a line end is needed, such as "," or "\\t"')
+        return delimiter
+
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:
         named = [name for name in ("text", "label", "group") if isinstance(getattr(self, name), str)]
         if named and not self.header:
             raise ValueError(f"without a header {' and '.join(named)} must be column numbers, counted from 0")
-        if not self.delimiter.isascii() or self.delimiter in '"\r\n':
-            raise ValueError("delimiter must be an ASCII character other than a quote and a line end")
+        if self.text == self.label:
+            raise ValueError(f"text and label are one column, {self.text!r}; name two")
         return self
 
 
@@ -147,6 +156,13 @@ class DelimitedOptions(_Delimited, SourceOptions):
     files: dict[Part, Name] | None = Field(
         default=None, min_length=1, description="part of the split, or all: file name; left out where path is one file"
     )
+
+    @field_validator("files")
+    @classmethod
+    def _each_its_own(cls, files: dict[Part, str] | None) -> dict[Part, str] | None:
+        if files is not None and len(set(files.values())) < len(files):
+            raise ValueError("names one file for two parts; rows of both would be tested and trained on")
+        return files
 
 
 class ReviewsOptions(SourceOptions):
@@ -167,6 +183,15 @@ SOURCES: dict[str, type[SourceOptions]] = {
     "image_folder": ImageFolderOptions,
     "reviews": ReviewsOptions,
 }
+
+ALSO_CALLED = {
+    **dict.fromkeys(("csv", "tsv", "table", "excel", "xlsx", "pandas", "spreadsheet"), "delimited"),
+    **dict.fromkeys(("image", "images", "imagenet", "images_folder", "image_dir", "pictures"), "image_folder"),
+    **dict.fromkeys(("folder", "folders", "directory"), "image_folder"),
+    **dict.fromkeys(("mnist", "fashion_mnist", "ubyte"), "idx"),
+    **dict.fromkeys(("txt", "text", "text_files", "text_folder", "lines"), "class_files"),
+}
+"""What people call the kinds elsewhere."""
 
 INCOMING: dict[str, type[BatchOptions]] = {
     "class_files": ClassFilesBatch,
