@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from chainrule import registry, sending, tracking
+from chainrule import mlflow_store, places, registry, sending
 from chainrule.evaluation.headline import headline
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def connect(root: Path) -> "Future[MlflowClient]":
 
     def work() -> None:
         try:
-            connected.set_result(sending.connect(root, tracking.tracking_uri(root)))
+            connected.set_result(mlflow_store.connect(root, places.tracking_uri(root)))
         except Exception as error:  # belongs to whoever asks for the result
             connected.set_exception(error)
 
@@ -45,7 +45,7 @@ def publish(connected: "Future[MlflowClient]", root: Path, recipe: str, chain: s
     from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
     from sqlalchemy.exc import SQLAlchemyError
 
-    uri = tracking.tracking_uri(root)
+    uri = places.tracking_uri(root)
     key = "".join(sign if sign.isalnum() else "-" for sign in recipe.lower())
     run, evaluation, champion, said = None, None, None, ""
     try:

@@ -65,8 +65,8 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new MLflow store, to be copied: making one takes longer than most tests."""
-    from chainrule import sending
+    from chainrule import mlflow_store
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    sending.connect(path.parent, f"sqlite:///{path}")
+    mlflow_store.connect(path.parent, f"sqlite:///{path}")
     return path

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import tiny_bundles
-from chainrule import cli, promotion, registry, sending, trial
+from chainrule import cli, mlflow_store, promotion, registry, sending, trial
 from chainrule.commands import models as models_command
 from chainrule.commands import promote as promote_command
 from chainrule.commands import rollback as rollback_command
@@ -32,8 +32,8 @@ class Project:
 
     def __init__(self, root: Path):
         self.root = root
-        self.client = sending.connect(root, f"sqlite:///{root / 'mlflow.db'}")
-        self.experiment = sending.experiment_id(self.client, root, f"sqlite:///{root / 'mlflow.db'}", "digits")
+        self.client = mlflow_store.connect(root, f"sqlite:///{root / 'mlflow.db'}")
+        self.experiment = mlflow_store.experiment_id(self.client, root, f"sqlite:///{root / 'mlflow.db'}", "digits")
 
     def register(self, *, agreement: float | None = 1.0, **tiny: Any) -> registry.Version:
         """Register a tiny bundle as the sender does it."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chainrule import registry, sending
+from chainrule import mlflow_store, registry
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[
     """A client, an experiment and a run in a new SQLite store."""
     root = tmp_path_factory.mktemp("registry")
     shutil.copy(empty_store, root)
-    client = sending.connect(root, f"sqlite:///{root / 'mlflow.db'}")
+    client = mlflow_store.connect(root, f"sqlite:///{root / 'mlflow.db'}")
     experiment = client.create_experiment("digits", artifact_location=(root / "mlruns").as_uri())
     return client, experiment, client.create_run(experiment).info.run_id
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule import locks, sending, tracking
+from chainrule import locks, mlflow_store, places, sending, tracking
 from chainrule.journal import journals, read_events, read_status, sender_lock, write_status
 from waiting import free_port, until
 
@@ -233,8 +234,8 @@ def test_the_row_carries_what_one_compares_by(chain: tuple[Path, Any, str]) -> N
     assert row.data.tags["git_dirty"] == "false"
     hashes = {key: value for key, value in row.data.tags.items() if key.startswith("dvc.")}
     assert hashes == {"dvc.data/clean/digits": "1.dir", "dvc.data/split/digits": "2.dir"}
-    assert row.info.run_name.startswith("digits 20")
-    assert row.info.run_name.endswith(commit[:7])
+    # MLflow's table cuts names: what tells two rows apart comes first.
+    assert re.fullmatch(rf"digits \d\d:\d\d, \d\d \w{{3}} 20\d\d, {commit[:7]}", row.info.run_name)
     assert [item.dataset.name for item in row.inputs.dataset_inputs] == ["digits"]
 
 
@@ -447,7 +448,7 @@ def test_sending_twice_gives_the_same_picture(root: Path) -> None:
     until(lambda: not locks.is_held(sender_lock(root)), what="the end of the sender that found no server")
     [folder] = journals(root)
     uri = f"sqlite:///{root / 'mlflow.db'}"
-    client = sending.connect(root, uri)
+    client = mlflow_store.connect(root, uri)
     pictures = []
     for _ in range(2):
         # A sender that died before it could note how far it came begins again.
@@ -506,11 +507,18 @@ def test_a_relative_database_is_that_of_the_stage_not_of_the_sender(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert tracking.tracking_uri(Path("/repository")) == "sqlite:////repository/mlflow.db"
+    assert places.tracking_uri(Path("/repository")) == "sqlite:////repository/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
-    assert tracking.tracking_uri(Path("/repository")) == f"sqlite:///{tmp_path / 'mine.db'}"
+    assert places.tracking_uri(Path("/repository")) == f"sqlite:///{tmp_path / 'mine.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://tracking.example")
-    assert tracking.tracking_uri(Path("/repository")) == "https://tracking.example"
+    assert places.tracking_uri(Path("/repository")) == "https://tracking.example"
+
+
+def test_an_experiment_of_dvc_belongs_to_the_project_it_is_a_copy_of() -> None:
+    for below in (".dvc/tmp/exps/tmpab12", ".dvc/tmp/exps/standalone/tmpab12"):
+        assert places.home(Path("/work/project") / below) == Path("/work/project")
+        assert places.home(Path("/work") / below / "project") == Path("/work/project")
+    assert places.home(Path("/work/project")) == Path("/work/project")
 
 
 def test_a_change_that_decides_results_makes_the_commit_a_half_truth(tmp_path: Path) -> None:

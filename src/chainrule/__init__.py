@@ -1,8 +1,8 @@
 """Chainrule: from labelled rows to a served model through one chain.
 
 Whoever imports any module of the project imports this one first. It holds defaults of the environment that libraries
-read when they are imported and that every process started from here inherits; what the user set stays. Nothing in it
-changes an output, so it is no input of any stage (tests/test_dvc_yaml.py).
+read when they are imported and that every process started from here inherits; what the user set stays. And it says
+whose code runs. Nothing in it changes an output, so it is no input of any stage (tests/test_dvc_yaml.py).
 """
 
 import os
@@ -28,3 +28,8 @@ for _name, _value in QUIET.items():
 if "OMP_WAIT_POLICY" not in os.environ:  # the user's own word about the same
     for _name, _value in PATIENT.items():
         os.environ.setdefault(_name, _value)
+
+# A stage that DVC runs is the code beside it: in the copy of the project in which `dvc exp run --temp` and `--queue`
+# work, an installed package would be the workspace's.
+if "DVC_STAGE" in os.environ and os.path.isdir("src/chainrule"):
+    __path__ = [os.path.abspath("src/chainrule")]

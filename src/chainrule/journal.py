@@ -12,6 +12,7 @@ KILLED.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import locks
+
+STAGES_OWN = ("DVC_STAGE", "DVC_EXP_NAME")
+"""Variables that DVC gives a stage."""
 
 Event = dict[str, Any]
 Status = dict[str, Any]
@@ -94,10 +98,20 @@ def start_sender(root: Path) -> None:
     _senders[:] = [sender for sender in _senders if sender.poll() is None]
     if locks.is_held(sender_lock(root)):
         return
+    # It outlives the stage, and the copy of the project in which an experiment runs.
+    environment = {name: value for name, value in os.environ.items() if name not in STAGES_OWN}
     with open(root / ".chainrule" / "sender.log", "ab") as log:
-        command = [sys.executable, "-m", "chainrule.tracking", "--follow", str(root)]
-        quiet = subprocess.DEVNULL
-        _senders.append(subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=log, start_new_session=True))
+        _senders.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "chainrule.tracking", "--follow", str(root)],
+                cwd=root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+        )
 
 
 _senders: list[subprocess.Popen[bytes]] = []

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chainrule import locks, registry, tracking, trial
+from chainrule import locks, places, registry, trial
 from chainrule.errors import ChainruleError, DataError
 from chainrule.evaluation import quality
 from chainrule.files import read_json, write_json
@@ -137,18 +137,18 @@ def speaking(root: Path) -> Iterator["MlflowClient"]:
     Raises ChainruleError if the registry is not there, or refuses.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    uri = tracking.tracking_uri(root)
-    path = Path(uri.removeprefix("sqlite:///"))
-    if uri.startswith("sqlite:///") and not path.exists():
+    uri = places.tracking_uri(root)
+    path = places.sqlite_path(uri)
+    if path is not None and not path.exists():
         raise ChainruleError(f"{path}: no such registry; `dvc repro` makes it, MLFLOW_TRACKING_URI names another")
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
-    from chainrule import sending
+    from chainrule import mlflow_store, sending
 
     try:
-        yield sending.connect(root, uri)
+        yield mlflow_store.connect(root, uri)
     except (MlflowException, SQLAlchemyError, RequestException) as error:
         raise ChainruleError(f"registry {_without_password(uri)}: {sending.one_line(error)}") from None
 

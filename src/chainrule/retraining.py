@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule import contest, decisions, journal, plugins, promotion, registry, tracking
+from chainrule import contest, decisions, journal, places, plugins, promotion, registry
 from chainrule.data import batches
 from chainrule.data.reading import reader
 from chainrule.errors import ChainruleError, DataError
@@ -82,8 +82,8 @@ def _other(path: Path, number: int) -> bool:
 
 
 def _alias(root: Path, recipe: str) -> int | None:
-    uri = tracking.tracking_uri(root)
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+    path = places.sqlite_path(places.tracking_uri(root))
+    if path is not None and not path.exists():
         return None  # the first stage that runs makes it
     with _speaking(root) as client:
         return registry.aliases(client, recipe).get(registry.CHAMPION)

@@ -22,7 +22,9 @@ from chainrule.journal import (
     sender_lock,
     write_status,
 )
-from chainrule.sending import READ_BYTES, connect, one_line, send
+from chainrule.mlflow_store import connect
+from chainrule.places import sqlite_path, sqlite_uri, tracking_uri
+from chainrule.sending import READ_BYTES, one_line, send
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -109,7 +111,7 @@ class Sender:
             return False
         try:
             if uri not in self.clients:
-                self.clients[uri] = connect(self.root, uri)
+                self.clients[uri] = connect(self.root, tracking_uri(self.root, uri))
             send(self.clients[uri], self.root, folder, status)
         except Exception as error:  # the loop must live: whatever it is, it is told and tried again
             if not folder.exists():
@@ -215,7 +217,8 @@ def main() -> int:
     if options.follow:
         follow(root)
         return 0
-    return 1 if flush(root, options.to) else 0
+    file = sqlite_path(options.to or "")
+    return 1 if flush(root, sqlite_uri(file.absolute()) if file else options.to) else 0
 
 
 if __name__ == "__main__":

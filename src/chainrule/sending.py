@@ -9,8 +9,6 @@ sender that dies, or a server that took an event and died before it said so, cos
 
 import hashlib
 import json
-import logging
-import os
 import platform
 import posixpath
 import re
@@ -19,9 +17,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule import locks, registry
+from chainrule import registry
 from chainrule.journal import Event, Status, read_events, read_start, write_status
 from chainrule.machine import processor
+from chainrule.mlflow_store import experiment_id
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,45 +31,7 @@ LONGEST_VALUE = 5800  # MLflow cuts at 6000, silently
 FINAL = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
 
 
-# ---- MLflow itself
-
-
-def connect(root: Path, uri: str) -> "MlflowClient":
-    """A client for `uri`; a new SQLite store is made first, under a lock (of two that make it, one dies)."""
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    # Repeating is the sender's business: it looks first whether a run exists, a blind retry makes a second.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    # Set by `mlflow run` or by hand, it would make every run of ours that one (mlflow issue 15713).
-    os.environ.pop("MLFLOW_RUN_ID", None)
-    from mlflow import MlflowClient
-
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    registry_uri = os.environ.get("MLFLOW_REGISTRY_URI") or uri
-    if not uri.startswith("sqlite:"):
-        return MlflowClient(uri, registry_uri=registry_uri)
-    with locks.held(root / ".chainrule" / "locks" / "mlflow.lock"):
-        client = MlflowClient(uri, registry_uri=registry_uri)  # this makes the store
-        client.search_experiments(max_results=1)
-    return client
-
-
-def experiment_id(client: "MlflowClient", root: Path, uri: str, recipe: str) -> str:
-    """The recipe's experiment, created if need be. Without a server its artifacts lie in `<root>/mlruns`."""
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(recipe)
-    if found is None:
-        place = (root / "mlruns" / recipe).as_uri() if uri.startswith("sqlite:") else None
-        try:
-            return str(client.create_experiment(recipe, artifact_location=place))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(recipe)
-            if found is None:
-                raise
-    return str(found.experiment_id)
+# ---- what MLflow keeps
 
 
 def flatten(params: Any, prefix: str = "") -> dict[str, str]:
@@ -230,6 +191,13 @@ def find_run(client: "MlflowClient", experiment: str, tag: str, value: str) -> A
     return next(iter(client.search_runs([experiment], f"tags.`{tag}` = '{value}'", max_results=1)), None)
 
 
+def title(start: Event) -> str:
+    """The name of a chain's run: that of DVC's experiment, else its time of day first, for MLflow cuts long names."""
+    when = time.strftime("%H:%M, %d %b %Y", time.localtime(start["time"] / 1000))
+    commit = start["commit"][:7] if start["commit"] else "without git"
+    return f"{start['recipe']} {start.get('experiment') or when}, {commit}"
+
+
 def open_runs(client: "MlflowClient", root: Path, uri: str, name: str, start: Event) -> tuple[str, str]:
     """(id of the stage's run, id of its chain's): found again, or created with all that a start knows."""
     recipe, stage = start["recipe"], start["stage"]
@@ -242,10 +210,8 @@ def open_runs(client: "MlflowClient", root: Path, uri: str, name: str, start: Ev
     chain = str(start["chain"]).replace("'", "_")
     parent = find_run(client, experiment, "chainrule.chain", chain)
     if parent is None:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(start["time"] / 1000))
-        title = f"{recipe} {when} {start['commit'][:7] if start['commit'] else 'without git'}"
         tags = {**shared, "mlflow.source.name": recipe, "chainrule.chain": chain, "chainrule.recipe": recipe}
-        parent = client.create_run(experiment, start["time"], tags, title)
+        parent = client.create_run(experiment, start["time"], tags, title(start))
     parent_id = parent.info.run_id
     flat = flatten(start["params"])
     log_params(client, parent_id, flat, stage)

@@ -9,7 +9,7 @@ inputs of none.
 `python -m chainrule.tracking` sends whatever still waits and says what it did.
 
 Environment: CHAINRULE_CHAIN names the chain that a stage belongs to (a flow sets it); CHAINRULE_TRACKING=off
-tracks nothing; MLFLOW_TRACKING_URI is the server, else `sqlite:///<root>/mlflow.db`.
+tracks nothing; MLFLOW_TRACKING_URI is the server, else the project's own mlflow.db (`chainrule.places`).
 """
 
 import getpass
@@ -40,6 +40,7 @@ from chainrule.journal import (
     sender_lock,
     start_sender,
 )
+from chainrule.places import home, named_uri
 
 FLUSH_SECONDS = 10.0
 """The most that the end of a stage waits for its run to arrive."""
@@ -54,9 +55,10 @@ SOURCES = ("src", "pipelines", "params.yaml", "dvc.yaml", "pyproject.toml", "uv.
 class Run:
     """The run of one stage, as the stage sees it. Every method appends to the journal and returns at once."""
 
-    def __init__(self, folder: Path | None):
-        """`folder` holds the journal; None tracks nothing."""
+    def __init__(self, folder: Path | None, root: Path):
+        """`folder` holds the journal; None tracks nothing. `root` is where the stage reads and writes."""
         self._folder = folder
+        self._root = root
         self._write_lock = threading.Lock()
         self._copies = 0
         self._events = -1
@@ -82,7 +84,7 @@ class Run:
         `digest` says which; without it, the sha256 of the file (of all files, if `source` is a directory).
         """
         if self._folder is not None:
-            digest = digest or _digest(self._folder.parents[2] / source)
+            digest = digest or _digest(self._root / source)
             self._write("dataset", name=name, rows=int(rows), digest=digest, context=context, source=source)
 
     def model(self, bundle: Path, model: str = "model.onnx") -> None:
@@ -132,21 +134,22 @@ def _digest(path: Path) -> str:
 def stage_run(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> Iterator[Run]:
     """Track the body as one run of `stage`, a child of the run of its chain.
 
-    `root` is the repository, `params` the recipe's whole block, nested. A body that raises is a FAILED run
-    with the message as a tag, an interrupted one KILLED; the exception passes through. At the end the run
-    gets up to FLUSH_SECONDS to arrive. What has not arrived by then stays in the journal, is sent by
-    whatever stage runs next, and is said in one line on stderr; neither the stage's outputs nor its exit
-    code depend on it. Raises OSError if the journal cannot be written.
+    `root` is the repository, or the copy of it in which an experiment of DVC runs, `params` the recipe's whole
+    block, nested. A body that raises is a FAILED run with the message as a tag, an interrupted one KILLED; the
+    exception passes through. At the end the run gets up to FLUSH_SECONDS to arrive. What has not arrived by
+    then stays in the journal, is sent by whatever stage runs next, and is said in one line on stderr; neither
+    the stage's outputs nor its exit code depend on it. Raises OSError if the journal cannot be written.
     """
     if os.environ.get("CHAINRULE_TRACKING") == "off":
-        yield Run(None)
+        yield Run(None, root)
         return
     root = root.resolve()
-    folder, owner = _begin(root, recipe, stage, params)
-    run = Run(folder)
+    project = home(root)
+    folder, owner = _begin(root, project, recipe, stage, params)
+    run = Run(folder, root)
     held = (owner, run)
     _held.append(held)
-    start_sender(root)
+    start_sender(project)
     status, error = "FINISHED", None
     try:
         try:
@@ -158,7 +161,7 @@ def stage_run(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> It
             run._write("end", status=status, error=error, inputs=lock_hashes(root, recipe, stage))
             # Whoever presses Ctrl-C wants out now; the sender needs nobody to wait for it.
             if status != "KILLED":
-                _settle(root, folder, f"{recipe}/{stage}")
+                _settle(project, folder, f"{recipe}/{stage}")
     finally:
         _held.remove(held)
         run._close()
@@ -174,12 +177,12 @@ def _outcome(error: BaseException) -> tuple[str, str | None]:
     return "FAILED", f"{type(error).__name__}: {error}"
 
 
-def _begin(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> tuple[Path, int]:
+def _begin(root: Path, project: Path, recipe: str, stage: str, params: dict[str, Any]) -> tuple[Path, int]:
     """Write the journal's first event; the directory takes its name only when it is whole and locked."""
-    place = root / ".chainrule" / "journal"
+    place = project / ".chainrule" / "journal"
     place.mkdir(parents=True, exist_ok=True)
-    (root / ".chainrule" / "locks").mkdir(exist_ok=True)
-    ignore = root / ".chainrule" / ".gitignore"
+    (project / ".chainrule" / "locks").mkdir(exist_ok=True)
+    ignore = project / ".chainrule" / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n")
     now = time.time_ns() // 1_000_000
@@ -196,9 +199,10 @@ def _begin(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> tuple
         "recipe": recipe,
         "stage": stage,
         "params": params,
-        "uri": tracking_uri(root),
+        "uri": named_uri(),
         "chain": chain,
         "anchor": anchor,
+        "experiment": os.environ.get("DVC_EXP_NAME"),
         "commit": commit,
         "dirty": dirty,
         "host": socket.gethostname(),
@@ -254,19 +258,20 @@ def _settle(root: Path, folder: Path, what: str) -> None:
 def chain_identity() -> tuple[str, list[Any] | None]:
     """(name of this process's chain, [pid, birth] of the process that lives as long as the chain, if known).
 
-    All stages of one `dvc repro` share the nearest ancestor that is dvc; a stage run by hand is a chain of
-    its own; CHAINRULE_CHAIN overrides the name.
+    All stages of one `dvc repro` share the nearest ancestor that is dvc, and those of one experiment its name, too;
+    a stage run by hand is a chain of its own; CHAINRULE_CHAIN overrides the name.
     """
     import psutil
 
     from chainrule.processes import flow_process, is_dvc
 
+    experiment = os.environ.get("DVC_EXP_NAME")
     if name := os.environ.get("CHAINRULE_CHAIN"):
         flow = flow_process()
         return name, list(flow) if flow else None
     pid = next((process.pid for process in psutil.Process().parents() if is_dvc(process)), os.getpid())
     born = birth(pid)
-    return f"{socket.gethostname()}-{pid}-{born}", [pid, born]
+    return "-".join(filter(None, (socket.gethostname(), str(pid), born, experiment))), [pid, born]
 
 
 def git_state(root: Path) -> tuple[str | None, bool | None]:
@@ -299,13 +304,6 @@ def lock_hashes(root: Path, recipe: str, stage: str) -> dict[str, str]:
             if value and not item["path"].startswith(("src/", "pipelines/")):
                 found[item["path"]] = str(value)
     return found
-
-
-def tracking_uri(root: Path) -> str:
-    """MLFLOW_TRACKING_URI, a relative SQLite path made absolute; unset or empty, the database in `root`."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
-    scheme, found, path = uri.partition("sqlite:///")
-    return f"{found}{Path(path).absolute()}" if found and not scheme and path else uri
 
 
 def user_name() -> str:

@@ -101,14 +101,14 @@ def logged(
     """The bundle's graph in an MLflow store of its own, logged as the sender does: (kind, bundle, store, model)."""
     from mlflow.tracking import MlflowClient
 
-    from chainrule import sending
+    from chainrule import mlflow_store, sending
 
     which, folder = written
     store = tmp_path_factory.mktemp("store")
     uri = f"sqlite:///{shutil.copy(empty_store, store / 'mlflow.db')}"
-    client = sending.connect(store, uri)
+    client = mlflow_store.connect(store, uri)
     assert isinstance(client, MlflowClient)
-    experiment = sending.experiment_id(client, store, uri, "recipe")
+    experiment = mlflow_store.experiment_id(client, store, uri, "recipe")
     run = client.create_run(experiment).info.run_id
     model = sending.log_onnx(client, experiment, run, "journal", folder / bundle.GRAPH)
     return which, folder, uri, f"models:/{model}"

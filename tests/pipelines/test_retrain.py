@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 import retrain_project
-from chainrule import decisions, locks, promotion, retraining, sending
+from chainrule import decisions, locks, mlflow_store, promotion, retraining
 from small_disk import small_disk
 from tiny_clone import environment
 from waiting import until
@@ -66,7 +66,7 @@ def offer(root: Path, **options: Any) -> Path:
 
 
 def mlflow_runs(root: Path) -> list[Any]:
-    client = sending.connect(root, f"sqlite:///{root / 'mlflow.db'}")
+    client = mlflow_store.connect(root, f"sqlite:///{root / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("mine")
     assert experiment is not None
     return list(client.search_runs([experiment.experiment_id], max_results=1000))
