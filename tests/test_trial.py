@@ -62,13 +62,29 @@ def test_a_variant_of_another_model_is_refused(tmp_path: Path) -> None:
 def test_rows_that_look_at_each_other_are_refused(tmp_path: Path) -> None:
     mean = helper.make_node("ReduceMean", ["plain"], ["mean"], keepdims=1, noop_with_empty_axes=0)
     nodes = [mean, helper.make_node("Mul", ["plain", "mean"], ["logits"])]
-    with pytest.raises(ChainruleError, match="depends on the rows it is batched with"):
+    with pytest.raises(ChainruleError, match="fp32 answers a row by the rows it is batched with"):
         trial.check_graphs(with_graph(tmp_path / "bundle", nodes))
+
+
+def test_a_variant_that_looks_at_its_batch_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    """It scales by the largest pixel of the batch, in plain operators: only asking it finds that out."""
+    tiny_bundles.image_bundle(tmp_path / "bundle", variants=WITH_INT8)
+    graph = tiny_bundles.image_graph()
+    graph.graph.node[-1].output[0] = "plain"
+    largest = helper.make_node("ReduceMax", ["plain"], ["largest"], keepdims=1, noop_with_empty_axes=0)
+    share = helper.make_node("Div", ["plain", "largest"], ["share"])
+    steps = helper.make_node("Round", ["share"], ["steps"])
+    rounded = helper.make_node("Mul", ["steps", "largest"], ["rounded"])
+    graph.graph.node.extend([largest, share, steps, rounded])
+    graph.graph.node.append(helper.make_node("Mean", ["plain"] * 99 + ["rounded"], ["logits"]))  # nearly fp32
+    (tmp_path / "bundle" / "model.int8.onnx").write_bytes(graph.SerializeToString())
+    with pytest.raises(ChainruleError, match=r"int8 answers a row by .* `export\.variants\.int8: never`"):
+        trial.check_graphs(read(seal(tmp_path / "bundle")))
 
 
 def test_an_answer_that_depends_on_padding_is_refused(tmp_path: Path) -> None:
     folder = tiny_bundles.text_bundle(tmp_path / "bundle", padding={"input_ids": 3, "attention_mask": 1})
-    with pytest.raises(ChainruleError, match="or on padding"):
+    with pytest.raises(ChainruleError, match="or by its padding"):
         trial.check_graphs(read(folder))
 
 

@@ -203,6 +203,8 @@ def _promote(client: "MlflowClient", root: Path, recipe: str, version: Version, 
         run = client.get_run(version.run_id).data
         trial.check_recorded_parity(content, run.metrics, run.params)
         trial.check_graphs(content)
+        for variant, why in content.left_out.items():
+            say(f"{recipe}: {variant} is not served: {why}")
         say(f"{recipe}: parity holds ({', '.join(content.variants)})")
         write_json(project / SERVED / recipe / store.CHAMPION, champion)
         seconds = trial.check_server(project, content)

@@ -13,7 +13,8 @@ PLATFORM = "onnxruntime_onnx"
 def described(model: Model) -> dict[str, Any]:
     """Return all that the page shows of a model; null for what an older bundle does not say."""
     signature = model.bundle.signature
-    keys = ("task", "modality", "labels", "scores", "quality", "variants", "preprocessing")
+    keys = ("task", "modality", "labels", "scores", "quality", "preprocessing")
+    variants = signature.get("variants")
     return {
         "name": model.name,
         "version": model.version,
@@ -22,6 +23,7 @@ def described(model: Model) -> dict[str, Any]:
         "device": model.device,
         "versions": model.versions,
         **{key: signature.get(key) for key in keys},
+        "variants": variants and {name: about for name, about in variants.items() if name in model.bundle.variants},
     }
 
 

@@ -23,6 +23,7 @@ DATATYPES = {
     "BOOL": "BOOL", "STRING": "BYTES", "BFLOAT16": "BF16", "FLOAT16": "FP16", "FLOAT": "FP32", "DOUBLE": "FP64",
     **{f"{sign}INT{bits}": f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
 }  # fmt: skip
+BY_BATCH = "its scales are those of a whole batch, so that an answer would depend on what shares it; export it again"
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+)")
 
 
@@ -58,6 +59,8 @@ class Bundle:
     """Content of tokenizer.json."""
     variants: dict[str, Path]
     """The graph's file by variant: fp32, int8, fp16."""
+    left_out: dict[str, str]
+    """Why a variant that is there is not to be served."""
     sums: dict[str, str]
     """sha256 by file name."""
     padding: dict[str, int | float]
@@ -74,12 +77,15 @@ def read(folder: Path, name: str, version: str) -> Bundle:
     listing, sums = _sums(folder)
     content: dict[str, bytes] = {}
     variants: dict[str, Path] = {}
+    left_out: dict[str, str] = {}
     variant_of = {file: variant for variant, file in VARIANT_FILES.items()}
     for file, expected in sums.items():
         data = _checked(folder / file, expected)
         if file in variant_of:
             graph.refuse_outside(data, folder / file)
             variants[variant_of[file]] = folder / file
+            if file != GRAPH and graph.scales_by_batch(data):
+                left_out[variant_of[file]] = BY_BATCH
         else:
             content[file] = data
     for file in (GRAPH, SIGNATURE, CARD):
@@ -91,6 +97,7 @@ def read(folder: Path, name: str, version: str) -> Bundle:
     labels = _labels(signature, outputs, folder)
     _check_face(signature, outputs, labels, folder)
     tokenizer = _text(content[TOKENIZER], folder / TOKENIZER) if TOKENIZER in content else None
+    declared = _declared(signature, variants, folder)
     return Bundle(
         name=name,
         version=version,
@@ -102,7 +109,8 @@ def read(folder: Path, name: str, version: str) -> Bundle:
         labels=labels,
         card=_text(content[CARD], folder / CARD),
         tokenizer=tokenizer,
-        variants=_declared(signature, variants, folder),
+        variants={name: path for name, path in declared.items() if name not in left_out},
+        left_out=left_out,
         sums=sums,
         padding=_padding(signature, inputs, folder),
         highest={} if tokenizer is None else _highest(tokenizer, inputs, folder),

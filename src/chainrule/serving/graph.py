@@ -1,4 +1,4 @@
-"""What an ONNX file would have ONNX Runtime open besides itself, found in its bytes: nothing may.
+"""What an ONNX file would have ONNX Runtime open besides itself, found in its bytes: nothing may. And how it rounds.
 
 An ONNX file is a protobuf. Weights may lie in other files (TensorProto.external_data), and an EPContext node may name a
 compiled blob by path. Both are looked for by walking the messages that can hold a tensor or a node, so neither the
@@ -26,25 +26,43 @@ _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a tensor
 _DEPTH = 64  # of graphs within graphs
 
 
+# They scale what they round by the largest of the whole tensor, whose first axis is the batch.
+_SCALED_BY_BATCH = {b"DynamicQuantizeLinear", b"DynamicQuantizeMatMul", b"DynamicQuantizeLSTM"}
+
+
 def refuse_outside(data: bytes, path: Path) -> None:
     """Raise DataError if the graph would read another file, or cannot be read as ONNX at all."""
     try:
-        _walk(memoryview(data), _MODEL, 0, path)
+        for message, field, value in _walk(memoryview(data), _MODEL, 0):
+            if message == _TENSOR and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value != 0)):
+                raise DataError(f"{path}: a weight lies in another file; export it with external_data=False")
+            if message == _NODE and field == _OP_TYPE and _bytes(value) == b"EPContext":
+                raise DataError(f"{path}: an EPContext node may name another file; export the graph itself")
     except (IndexError, ValueError) as error:
         raise DataError(f"{path}: not an ONNX file ({error}); export the bundle again") from None
 
 
-def _walk(data: memoryview, message: int, depth: int, path: Path) -> None:
+def scales_by_batch(data: bytes) -> bool:
+    """Return whether a graph that was not refused rounds by a scale that hangs on all that is in its batch."""
+    walk = _walk(memoryview(data), _MODEL, 0)
+    return any(
+        message == _NODE and field == _OP_TYPE and _bytes(value) in _SCALED_BY_BATCH for message, field, value in walk
+    )
+
+
+def _bytes(value: int | memoryview) -> bytes:
+    return bytes(value) if isinstance(value, memoryview) else b""
+
+
+def _walk(data: memoryview, message: int, depth: int) -> Iterator[tuple[int, int, int | memoryview]]:
+    """Yield kind of message, field number and value, of every message that may hold a tensor or a node."""
     if depth > _DEPTH:
         raise ValueError("graphs nested too deep")
     inside = _INSIDE.get(message, {})
     for field, value in _fields(data):
-        if message == _TENSOR and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value != 0)):
-            raise DataError(f"{path}: a weight lies in another file; export it with external_data=False")
-        if message == _NODE and field == _OP_TYPE and isinstance(value, memoryview) and bytes(value) == b"EPContext":
-            raise DataError(f"{path}: an EPContext node may name another file; export the graph itself")
+        yield message, field, value
         if field in inside and isinstance(value, memoryview):
-            _walk(value, inside[field], depth + 1, path)
+            yield from _walk(value, inside[field], depth + 1)
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:

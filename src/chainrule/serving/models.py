@@ -294,6 +294,8 @@ class Models:
             self._current[name] = model
             state.reason = ""
             self._awaited.discard(name)
+        for variant, why in bundle.left_out.items():
+            _log.warning("%s version %s: %s is not served: %s", name, model.version, variant, why)
         _log.info("%s version %s (%s) on %s", name, model.version, model.variant, model.provider)
         if old is not None:
             self._retire(old)

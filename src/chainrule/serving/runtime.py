@@ -87,6 +87,8 @@ def variant_for(bundle: Bundle, asked: str | None, device: str) -> str:
     if asked is None:
         preferred = PREFERRED[device]
         return preferred if preferred in bundle.variants else "fp32"
+    if asked in bundle.left_out:
+        raise DataError(f"{bundle.folder}: {asked} is not served: {bundle.left_out[asked]}")
     if asked not in bundle.variants:
         shipped = ", ".join(sorted(bundle.variants))
         raise DataError(f"{bundle.folder}: has no variant {asked}; it has {shipped}")
