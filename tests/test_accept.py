@@ -1,6 +1,7 @@
 """The stage accept: quick where there is nothing, strict where there is something."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,23 @@ def test_the_first_time_it_makes_an_empty_folder_and_imports_nothing_heavy(root:
     assert [path.name for path in (root / "data" / "accepted" / "digits").iterdir()] == ["README.md"]
     report = json.loads((root / "reports" / "digits" / "accept.json").read_text())
     assert report == {"batches": 0, "files": 0, "rows": 0}
+
+
+def test_what_dvc_cannot_hash_is_named_with_the_remedy(root: Path) -> None:
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["recipes"]["digits"]["source"] = {"kind": "image_folder", "path": "data/mine", "group_pattern": None}
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    (root / "data" / "mine" / "cat").mkdir(parents=True)
+    link, odd = root / "data/mine/cat/gone.png", root / "data/mine/cat" / os.fsdecode(b"caf\xe9.png")
+    link.symlink_to("nowhere.png")
+    odd.write_bytes(b"x")
+    with pytest.raises(DataError, match=r"caf\\xe9\.png: its name is not UTF-8.*rename it \(1 more"):
+        job.run(root, "accept", "digits", accept)
+    odd.unlink()
+    with pytest.raises(DataError, match=r"gone\.png: a link to nowhere \(nowhere\.png\).*remove it$"):
+        job.run(root, "accept", "digits", accept)
+    link.unlink()
+    job.run(root, "accept", "digits", accept)
 
 
 def test_anything_that_is_no_batch_is_refused(root: Path) -> None:

@@ -1,12 +1,17 @@
-"""Accept: the batches that were taken in from data/incoming, checked against their manifests."""
+"""Accept: the batches that were taken in from data/incoming, checked against their manifests; what DVC cannot hash.
+
+It is the first stage: `ingest` depends on the source, so DVC hashes that before `ingest` could say a word.
+"""
 
 from chainrule.data import batches
 from chainrule.files import write_json
+from chainrule.hashable import refuse_unhashable
 from chainrule.stages.job import Job, main
 
 
 def accept(job: Job) -> None:
     """Make the recipe's folder of batches if there is none; every file in it must be what was taken in."""
+    refuse_unhashable(job.root / job.block["source"]["path"])
     folder = batches.prepare(job.root, job.recipe)
     found = [batches.check(folder / name) for name in batches.names(folder)]
     report = {
