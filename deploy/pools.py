@@ -8,8 +8,10 @@ import urllib.error
 from pathlib import Path
 from typing import Any
 
+from chainrule import schedules
 from chainrule.errors import ChainruleError
 from deploy.piece import fetch
+from pipelines import cron
 
 PROCESS_POOL = "chainrule"
 POOLS = {PROCESS_POOL: "process", "chainrule-docker": "docker", "chainrule-kubernetes": "kubernetes"}
@@ -53,11 +55,15 @@ def _ask(api: str, auth: str | None, path: str, content: Any = None) -> Any:
             return None
         raise ChainruleError(f"{api}/{path}: {error.code} {error.read(300).decode(errors='replace')}") from None
     except OSError as error:
-        raise ChainruleError(f"the Prefect server at {api} does not answer: {error}") from None
+        found = f"nothing answers there ({getattr(error, 'reason', error)})"
+    except ValueError:
+        found = schedules.OTHER
+    raise ChainruleError(schedules.refusal(api, found))
 
 
 if __name__ == "__main__":
     try:
+        cron.check_file(Path("prefect.yaml"))
         for made in make_pools(os.environ["PREFECT_API_URL"], os.environ.get("PREFECT_API_AUTH_STRING")):
             print(f"made the work pool {made}")
     except ChainruleError as error:

@@ -28,6 +28,7 @@ from deploy.piece import Piece
 from deploy.postgres import postgres
 from deploy.s3 import s3
 from deploy.settings import Settings
+from pipelines import cron
 
 PROJECT = Path(__file__).resolve().parents[1]
 STOP_SECONDS = 150.0
@@ -50,6 +51,7 @@ def start(team: Settings) -> int:
         say(f"the team in {team.folder} runs already")
         return status(team)
     pieces(team)  # what is missing is said here, not in a log
+    cron.check_file(team.project / "prefect.yaml")
     log = team.folder / "logs" / "team.log"
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     supervisor.state_file(team.folder).unlink(missing_ok=True)

@@ -32,7 +32,7 @@ from prefect.context import TagsContext
 from prefect.exceptions import PrefectException
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Cancelled, Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -134,9 +134,7 @@ def start(runner: Runner, recipes: Sequence[str], force: bool, cores: int | None
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), tags(runs.mark()):
             return chain(list(recipes) or None, force, cores, retries, return_state=True)
     except httpx.TransportError as error:
-        remedy = "start it and then the flow again, what is done is kept"
-        where = PREFECT_API_URL.value()
-        raise server.GoneError(f"Prefect's server at {where} does not answer ({error}); {remedy}") from None
+        raise server.gone(error) from None
     finally:
         _ready.reset(token)
 

@@ -3,15 +3,18 @@
 import contextvars
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chainrule import journal, locks, processes
+from pipelines import server
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -25,6 +28,20 @@ UNMARKED_SECONDS = 60.0
 """A flow marks its run within seconds, once its process has begun."""
 
 
+@dataclass(frozen=True)
+class _Watched:
+    """A flow run of this process."""
+
+    run_id: UUID
+    root_id: UUID
+    """Of the flow run that it is part of; itself if of none."""
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+_watched: list[_Watched] = []
+"""The flow runs that this process looks after, the outermost first; one thread looks after all of them."""
+
+
 @contextmanager
 def looked_after() -> Iterator[threading.Event]:
     """Look after the flow run that this is called in, beside the block.
@@ -35,43 +52,48 @@ def looked_after() -> Iterator[threading.Event]:
     """
     from prefect.runtime import flow_run
 
-    if os.environ.get("PREFECT__FLOW_RUN_ID"):
-        processes.die_with_starters()
-    cancelled, over = threading.Event(), threading.Event()
-    run_ids = {UUID(str(flow_run.id)): None, UUID(str(flow_run.root_flow_run_id)): None}
-    context = contextvars.copy_context()  # Prefect's settings
-    thread = threading.Thread(target=context.run, args=(_look, list(run_ids), cancelled, over), daemon=True)
-    thread.start()
+    own = _Watched(UUID(str(flow_run.id)), UUID(str(flow_run.root_flow_run_id)))
+    over = threading.Event()
+    _watched.append(own)
+    if own is _watched[0]:
+        if os.environ.get("PREFECT__FLOW_RUN_ID"):
+            processes.die_with_starters()
+        context = contextvars.copy_context()  # Prefect's settings
+        threading.Thread(target=context.run, args=(_look, own.run_id, over), name="watch-flow", daemon=True).start()
     try:
-        yield cancelled
+        yield own.cancelled
     finally:
-        over.set()
+        _watched.remove(own)
+        over.set()  # only the outermost one's has a thread
 
 
-def _look(run_ids: list[UUID], cancelled: threading.Event, over: threading.Event) -> None:
+def _look(run_id: UUID, over: threading.Event) -> None:
     import httpx
     from prefect.exceptions import PrefectException
 
-    with _client() as client:
-        once: list[Callable[[], object]] = [lambda: _mark(client, run_ids[0]), lambda: close_dead(client)]
+    with server.client() as client:
+        once: list[Callable[[], object]] = [lambda: _mark(client, run_id), lambda: close_dead(client)]
         while not over.is_set():
             try:
                 while once:
                     once[0]()
                     once.pop(0)
-                states = [client.read_flow_run(run_id).state for run_id in run_ids]
+                _tell_cancelled(client)
             except (httpx.HTTPError, PrefectException):
-                states = []  # a server that restarts: it is asked again
-            if any(state and (state.is_cancelling() or state.is_cancelled()) for state in states):
-                cancelled.set()
-                return
+                pass  # a server that restarts: it is asked again
             over.wait(LOOK_SECONDS)
 
 
-def _client(**settings: Any) -> "SyncPrefectClient":
-    from prefect.client.orchestration import get_client
-
-    return get_client(httpx_settings=settings or None, sync_client=True)
+def _tell_cancelled(client: "SyncPrefectClient") -> None:
+    """Set the events of flow runs that somebody cancelled, or cancelled what they are part of."""
+    watched = list(_watched)
+    states = {run_id: client.read_flow_run(run_id).state for run in watched for run_id in (run.run_id, run.root_id)}
+    for run in watched:
+        if any(
+            state and (state.is_cancelling() or state.is_cancelled())
+            for state in map(states.get, (run.run_id, run.root_id))
+        ):
+            run.cancelled.set()
 
 
 def mark() -> str:
@@ -87,15 +109,18 @@ def _mark(client: "SyncPrefectClient", run_id: UUID) -> None:
 
 
 def close_dead_if_reachable() -> None:
-    """Do what `close_dead` does, if there is a server that runs and answers at once."""
+    """Do what `close_dead` does if there is a server that answers; one that does not is said in a line."""
     import httpx
     from prefect.exceptions import PrefectException
     from prefect.settings import PREFECT_API_URL
 
-    if PREFECT_API_URL.value():
-        # A server that is away will be asked by the next flow.
-        with suppress(httpx.HTTPError, PrefectException), _client(timeout=3) as client:
-            close_dead(client)
+    if address := PREFECT_API_URL.value():
+        try:
+            server.check(address)
+            with server.client(timeout=3) as client:
+                close_dead(client)
+        except (httpx.HTTPError, PrefectException, server.GoneError) as error:
+            print(f"{error}", file=sys.stderr)  # the next flow will ask it
 
 
 def close_dead(client: "SyncPrefectClient") -> list[str]:

@@ -1,6 +1,8 @@
 """Flows from the command line, once or on a schedule: one run at a time; a run that starts too late is skipped."""
 
 import argparse
+import math
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import Flow
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
@@ -22,10 +24,11 @@ from prefect.context import FlowRunContext
 from prefect.runtime import deployment
 from prefect.states import Completed, State
 
+from chainrule import words
 from chainrule.errors import ChainruleError, ParamsError
 from chainrule.params import check
 from chainrule.params.file import recipe_block
-from pipelines import quick, server
+from pipelines import cron, quick, server
 
 GRACE_MINUTES = 15
 """A scheduled run that starts later than this is skipped: the next one takes in what it would have."""
@@ -55,7 +58,7 @@ def _skip_waiting(deployment_id: str, what: str, now: datetime, grace_minutes: f
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
         expected_start_time=FlowRunFilterExpectedStartTime(before_=now - timedelta(minutes=grace_minutes)),
     )
-    with get_client(sync_client=True) as client:
+    with server.client() as client:
         for run in client.read_flow_runs(flow_run_filter=too_late):
             if run.auto_scheduled and run.expected_start_time is not None:
                 client.set_flow_run_state(run.id, _skipped(what, now - run.expected_start_time, grace_minutes))
@@ -63,15 +66,15 @@ def _skip_waiting(deployment_id: str, what: str, now: datetime, grace_minutes: f
 
 def _skipped(what: str, late: timedelta, grace_minutes: float) -> State:
     minutes = late.total_seconds() / 60
-    message = f"{what}: {minutes:.0f} minutes late, {grace_minutes:g} allowed; not made up for"
+    message = f"{what}: {words.count(round(minutes), 'minute')} late, {grace_minutes:g} allowed; not made up for"
     return Completed(name="Skipped", message=message)
 
 
-def add_options(words: argparse.ArgumentParser, verb: str) -> None:
+def add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     """Add the options that say when a flow runs; `verb` is what it does."""
-    words.add_argument("--cron", help=f'stay, and {verb} on this schedule, such as "0 3 * * *"')
-    words.add_argument("--timezone", help="of the schedule, such as Europe/Berlin (default: UTC)")
-    words.add_argument(
+    parser.add_argument("--cron", help=f'stay, and {verb} on this schedule, such as "0 3 * * *"')
+    parser.add_argument("--timezone", help="of the schedule, such as Europe/Berlin (default: UTC)")
+    parser.add_argument(
         "--grace", type=float, default=GRACE_MINUTES, metavar="MINUTES",
         help=f"skip a scheduled run that starts later than this (default: {GRACE_MINUTES})",
     )  # fmt: skip
@@ -93,16 +96,20 @@ def main(
     quick.started()
     parameters = {"recipe": options.recipe, "grace_minutes": options.grace, **parameters}
     try:
+        _check_options(options)
         check.check(Path.cwd())
         recipe_block(Path.cwd(), options.recipe)
-        server.at_hand(schedules=options.cron is not None)
+        server.at_hand(for_schedules=options.cron is not None)
         if options.cron is not None:
-            serve(flow, name, options.cron, options.timezone, parameters)
+            serve(flow, name, options, parameters)
             return 0
         state = flow(**parameters, return_state=True)
     except ChainruleError as error:
         print(f"{flow.name}: {error}", file=sys.stderr)
         return error.exit_code
+    except httpx.TransportError as error:
+        print(f"{flow.name}: {server.gone(error)}", file=sys.stderr, flush=True)
+        os._exit(server.GoneError.exit_code)  # at a usual exit Prefect would try for minutes to send what it still has
     except KeyboardInterrupt:
         print(f"{flow.name}: interrupted", file=sys.stderr)
         return 130
@@ -113,13 +120,22 @@ def main(
     return (codes or {}).get(state.name, 0)
 
 
-def serve(flow: Flow[..., Any], name: str, cron: str, timezone: str | None, parameters: dict[str, Any]) -> None:
-    """Stay and run the flow on a schedule until the process ends. Raises ParamsError for a schedule that is none."""
+def _check_options(options: argparse.Namespace) -> None:
+    """Raise ParamsError for options of `add_options` that mean nothing."""
+    if not (math.isfinite(options.grace) and options.grace >= 0):
+        raise ParamsError(f"--grace {options.grace:g}: minutes, 0 or more")
+    if options.cron is not None:
+        cron.check(options.cron, options.timezone, "--cron")
+    elif options.timezone is not None:
+        raise ParamsError("--timezone: the zone of a schedule, and there is no --cron")
+
+
+def serve(flow: Flow[..., Any], name: str, options: argparse.Namespace, parameters: dict[str, Any]) -> None:
+    """Stay and run the flow on the schedule of the options until the process ends."""
     from prefect.schedules import Cron
 
-    try:
-        schedule = Cron(cron, timezone=timezone)
-    except ValueError as error:
-        raise ParamsError(f"--cron {cron!r}: {' '.join(str(error).split())[:200]}") from None
+    due = cron.coming(options.cron, options.timezone)[0]
+    print(f"{flow.name}: {options.recipe}: {options.cron!r}, next at {due:%Y-%m-%d %H:%M %Z}", flush=True)
+    schedule = Cron(options.cron, timezone=options.timezone)
     # Runs that are already made stay: with the schedule paused at the end, a restart would lose the next one.
     flow.serve(name=name, schedule=schedule, parameters=parameters, limit=1, pause_on_shutdown=False)

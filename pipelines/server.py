@@ -9,16 +9,18 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from chainrule import processes
+from chainrule import processes, schedules
 from chainrule.errors import ChainruleError
 from pipelines import quick
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from prefect.client.orchestration import SyncPrefectClient
 
 START_SECONDS = 90.0
+ANSWER_SECONDS = 10.0
 QUIET = {
     "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
 }
@@ -26,7 +28,15 @@ QUIET = {
 
 
 class GoneError(ChainruleError):
-    """Prefect's server does not answer any more."""
+    """Prefect's server does not answer, or not any more."""
+
+
+def gone(error: Exception) -> GoneError:
+    """Return what is to be said when the server stops to answer while a flow runs."""
+    from prefect.settings import PREFECT_API_URL
+
+    remedy = "start it and then the flow again, what is done is kept"
+    return GoneError(f"Prefect's server at {PREFECT_API_URL.value()} does not answer any more ({error}); {remedy}")
 
 
 def set_defaults() -> None:
@@ -35,22 +45,28 @@ def set_defaults() -> None:
         os.environ.setdefault(name, value)
 
 
-def at_hand(schedules: bool = False) -> None:
+def at_hand(for_schedules: bool = False) -> None:
     """See that there is a Prefect server: the one of PREFECT_API_URL or of the Prefect profile, else a temporary one.
 
     The temporary one ends with this process, not earlier: Prefect sends its last log lines when Python exits. With
-    `schedules` it makes the runs of schedules, too. Raises ChainruleError if it does not start.
+    `for_schedules` it makes the runs of schedules, too. Raises ChainruleError if it does not start.
     """
     from prefect.context import refresh_global_settings_context
     from prefect.settings import PREFECT_API_URL
 
     if known := PREFECT_API_URL.value():
-        _check(known)
+        check(known)
         return
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.server", str(listener.fileno()), *(["schedules"] if schedules else [])],
+            [
+                sys.executable,
+                "-m",
+                "pipelines.server",
+                str(listener.fileno()),
+                *(["schedules"] if for_schedules else []),
+            ],
             env=os.environ | {"PREFECT_UI_ENABLED": "0", processes.STARTER: processes.identity()},
             stdin=subprocess.DEVNULL,
             pass_fds=[listener.fileno()],
@@ -75,14 +91,30 @@ def _end_with(process: subprocess.Popen[bytes]) -> None:
     os._exit(GoneError.exit_code)  # every process of the flow ends with it
 
 
-def _check(address: str) -> None:
+def client(**settings: Any) -> "SyncPrefectClient":
+    """Return a client of Prefect's server, to be entered; settings: of httpx."""
+    from prefect.client.orchestration import get_client
+
+    return get_client(httpx_settings=settings or None, sync_client=True)
+
+
+def check(address: str) -> None:
+    """Raise GoneError, which says what is wrong, unless Prefect answers at an address that is in its settings."""
     import httpx
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
     try:
-        httpx.get(f"{address}/health", timeout=10)  # whatever it answers, it is there
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), client(timeout=ANSWER_SECONDS) as asked:
+            asked.read_flow_runs(limit=1)
+    except httpx.HTTPStatusError as error:
+        answer = error.response
+        said = schedules.refusal_of_answer(address, answer.status_code, answer.reason_phrase)
+        raise GoneError(said) from None
     except httpx.TransportError as error:
-        remedy = "start it, or unset PREFECT_API_URL to do without one"
-        raise GoneError(f"Prefect's server at {address} does not answer ({error}); {remedy}") from None
+        cause = str(error) or type(error).__name__
+        raise GoneError(schedules.refusal(address, f"nothing answers there ({cause})")) from None
+    except (ValueError, TypeError):
+        raise GoneError(schedules.refusal(address, schedules.OTHER)) from None
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], address: str) -> None:

@@ -265,8 +265,8 @@ def test_a_prefect_server_that_is_down_or_is_something_else(
     toy: Path, capsys: pytest.CaptureFixture[str], prefect: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefect["/api/flow_runs/filter"] = {"detail": "hello"}
-    assert "does not answer as a Prefect server" in " ".join(status(toy, capsys).split())
+    assert "what answers there is not Prefect" in " ".join(status(toy, capsys).split())
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     said = status(toy, capsys)
     assert "next run    not known, see Prefect below" in said
-    assert "does not answer (" in " ".join(said.split())
+    assert "nothing answers there (" in " ".join(said.split())

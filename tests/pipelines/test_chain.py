@@ -273,7 +273,7 @@ def test_a_prefect_server_that_is_away_is_named(fresh: Path, flow: Start) -> Non
     change(fresh)
     run = flow(fresh, PREFECT_API_URL="http://127.0.0.1:9/api")
     assert run.code() == 1
-    assert run.output().startswith("chain: Prefect's server at http://127.0.0.1:9/api does not answer")
+    assert run.output().startswith("chain: PREFECT_API_URL is http://127.0.0.1:9/api, and nothing answers there (")
     assert "Traceback" not in run.output() and begun(fresh) == []
 
 
