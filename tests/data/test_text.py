@@ -10,9 +10,16 @@ from chainrule.data.reject import Reject
 from chainrule.errors import DataError
 
 
-def normalised(raw: bytes, lowercase: bool = False, strip_html: bool = True, shortest: int = 1, longest: int = 1_000):
+def normalised(
+    raw: bytes,
+    lowercase: bool = False,
+    strip_html: bool = True,
+    shortest: int = 1,
+    longest: int = 1_000,
+    long: text.Long = "cut",
+):
     return text.normalise(
-        raw, lowercase=lowercase, strip_html=strip_html, min_characters=shortest, max_characters=longest
+        raw, lowercase=lowercase, strip_html=strip_html, min_characters=shortest, max_characters=longest, long=long
     )
 
 
@@ -38,6 +45,45 @@ def test_every_repair_is_done_and_named(raw, value, repairs):
     assert normalised(raw) == (value, repairs)
 
 
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        ("see ?a=1&copy=2&reg=3", "see ?a=1&copy=2&reg=3"),
+        ("see ?a=1&copy", "see ?a=1&copy"),
+        ("&notit; &lt3 &ampere AT&T; &;", "&notit; &lt3 &ampere AT&T; &;"),
+        ("x &copy; y &copy z &COPY; &#169; &#xA9;", "x © y © z © © ©"),
+        ("if (a &lt b &amp&amp c)", "if (a < b &amp& c)"),
+        ("fish &amp", "fish &"),
+        ("a<b and c>d, x<3, 1<2>0", "a<b and c>d, x<3, 1<2>0"),
+        ("we are #1; ranked #12; item #38; next", "we are #1; ranked #12; item #38; next"),
+        ("workers #39; strike, #36;5", "workers ' strike, $5"),
+        ("&amp;copy=2", "&copy=2"),
+        ("tom &amp;amp; co", "tom & co"),
+    ],
+)
+def test_an_entity_needs_its_semicolon_where_no_blank_follows(raw, value):
+    assert normalised(raw.encode())[0] == value
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        ("one two three", "one two"),
+        ("one twothree", "one twothr"),
+        ("onetwo three", "onetwo"),
+        ("好" * 12, "好" * 10),
+        ("aaaaaaaaae\u0323\u0301", "aaaaaaaaa"),  # the marks do not compose with the letter in one character
+        ("aaaaaaaaa\U0001f468\u200d\U0001f469", "aaaaaaaaa"),
+        ("<b>one</b> two 3", "one two 3"),
+    ],
+)
+def test_a_long_text_is_cut_after_a_word_and_that_is_said(raw, value):
+    found, repairs = normalised(raw.encode(), longest=10)
+    assert found == value
+    assert ("cut" in repairs) is (value != "one two 3")
+    assert normalised(found.encode(), longest=10) == (found, [])
+
+
 def test_html_and_case_stay_when_they_are_not_asked_for():
     assert normalised(b"A <b>B</b>", strip_html=False) == ("A <b>B</b>", [])
     assert normalised(b"A <b>B</b>", lowercase=True) == ("a b", ["html"])
@@ -58,7 +104,7 @@ def test_html_and_case_stay_when_they_are_not_asked_for():
 )
 def test_what_cannot_be_used_is_rejected_with_a_reason(raw, reason):
     with pytest.raises(Reject) as caught:
-        normalised(raw, shortest=3, longest=10)
+        normalised(raw, shortest=3, longest=10, long="reject")
     assert caught.value.reason == reason
     assert caught.value.detail
 
@@ -92,15 +138,17 @@ def test_what_cannot_be_used_is_rejected_with_a_reason(raw, reason):
         ).map(lambda parts: "".join(parts).encode()),
     ),
     lowercase=st.booleans(),
+    longest=st.sampled_from([7, 1_000]),
 )
-@example(raw=b"<b\x00r>", lowercase=False)
-@example(raw=b"&amp;amp;amp;lt;br&gt;", lowercase=False)
-def test_normalising_twice_is_normalising_once(raw, lowercase):
+@example(raw=b"<b\x00r>", lowercase=False, longest=1_000)
+@example(raw=b"&amp;amp;amp;lt;br&gt;", lowercase=False, longest=1_000)
+def test_normalising_twice_is_normalising_once(raw, lowercase, longest):
     try:
-        value, _ = normalised(raw, lowercase)
+        value, _ = normalised(raw, lowercase, longest=longest)
     except Reject:
         return
-    assert normalised(value.encode(), lowercase) == (value, [])
+    assert len(value) <= longest
+    assert normalised(value.encode(), lowercase, longest=longest) == (value, [])
 
 
 @pytest.mark.parametrize(

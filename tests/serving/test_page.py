@@ -289,6 +289,8 @@ def test_a_text_is_answered_as_it_is_typed(server: Server, open_page: Callable[.
     page.get_by_label("Text").fill("")
     expect(page.locator("#best-label")).to_have_text("–")
     expect(page.locator("#text-count")).to_have_text("0 of 2000 characters")
+    page.get_by_label("Text").fill("good " * 500)
+    expect(page.locator("#text-count")).to_have_text("2500 of 2000 characters; the rest is not read")
 
 
 def test_an_answer_is_there_on_opening_and_the_first_own_input_takes_its_place(
@@ -387,8 +389,8 @@ def test_where_a_model_stands_beside_its_floor_comes_first(
 
 def test_a_text_that_is_no_good_is_said_in_words(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(f"{server.url}/#reviews", meant="status of 400")
-    page.get_by_label("Text").fill("word " * 500)
-    expect(page.locator("#problem")).to_contain_text("The text is too long")
+    page.get_by_label("Text").fill("<p></p>")
+    expect(page.locator("#problem")).to_contain_text("The text is empty")
     page.get_by_label("Text").fill("a good film")
     expect(page.locator("#problem")).to_be_empty()
     settled(page)

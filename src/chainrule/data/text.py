@@ -4,7 +4,8 @@ import html
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from html.entities import html5
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INPUT = "text"
+
+Long = Literal["cut", "reject"]
 
 _SHINGLE = 3
 _MAX_CANDIDATES = 20_000_000  # pairs to verify; 320 MB of indices
@@ -108,34 +111,40 @@ _ATTRIBUTES = r"""(?:\s+[\w:-]+=(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))*\s*/?>"""
 _HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _INLINE_TAG = re.compile(rf"</?(?:{'|'.join(_INLINE)}){_ATTRIBUTES}", re.IGNORECASE)
 _BLOCK_TAG = re.compile(rf"<(?:!doctype html|/?(?:{'|'.join(_BLOCK)})){_ATTRIBUTES}", re.IGNORECASE)
-# An entity whose ampersand was lost, as in "Microsoft #39;s".
-_LAME_ENTITY = re.compile(r"(?<![&\w;])(#\d{1,6}|quot|amp|lt|gt|nbsp|apos);")
+# Without its semicolon an entity counts before a blank only, the five of markup at the end, too: "&copy=2" is part of
+# an address. A longer name is none that begins with one: "&notit;" is text.
+_ENTITY = re.compile(r"&(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31})(;|(?=\s)|\Z)")
+_MARKUP = ("amp", "lt", "gt", "quot", "nbsp")
+# An entity whose ampersand was lost, as in "Microsoft #39;s"; "ranked #12; next" counts something.
+_LAME_ENTITY = re.compile(r"(?<![&\w;])(#39|quot|amp|lt|gt|nbsp|apos|#\d{2,5}(?=;\S));")
 
 _NUMBER_MARK = re.compile(r"(?<=\d)[.,](?=\d)")
 
 
 def normalise(
-    raw: bytes, *, lowercase: bool, strip_html: bool, min_characters: int, max_characters: int
+    raw: bytes,
+    *,
+    lowercase: bool,
+    strip_html: bool,
+    min_characters: int,
+    max_characters: int,
+    long: Long = "cut",
 ) -> tuple[str, list[str]]:
     """Return the text and what had to be repaired.
 
     Read as UTF-8 (or UTF-16 where a byte order mark says so), else as cp1252. Then HTML is stripped and
     unescaped, mojibake undone (ftfy, R. Speer 2019), Unicode brought to NFC, control characters removed,
     whitespace collapsed to single blanks; over again until nothing changes, so the function is idempotent.
+    What then is longer than `max_characters` is cut after a word, or within one that is longer than half of
+    that (repair "cut"), or rejected, as `long` says.
 
-    Raises Reject: undecodable_text, empty_text, too_short (under `min_characters`), too_long (over
-    `max_characters`).
+    Raises Reject: undecodable_text, empty_text, too_short (under `min_characters`), too_long.
     """
     text, repairs = _decoded(raw)
-    for _ in range(_MAX_PASSES):
-        before = text
-        text = _pass(text, strip_html, repairs)
-        if lowercase:
-            text = text.lower()
-        if text == before:
-            break
-    else:
-        raise Reject("undecodable_text", f"still changing after {_MAX_PASSES} passes of normalisation")
+    text = _settled(text, lowercase, strip_html, repairs)
+    if long == "cut" and len(text) > max_characters:
+        text = _settled(_cut(text, min_characters, max_characters), lowercase, strip_html, repairs)
+        repairs.append("cut")
     if not text:
         raise Reject("empty_text", "nothing is left but blanks, controls or markup" if raw else "no bytes")
     if len(text) < min_characters:
@@ -143,6 +152,28 @@ def normalise(
     if len(text) > max_characters:
         raise Reject("too_long", f"{len(text)} characters, at most {max_characters} are allowed")
     return text, list(dict.fromkeys(repairs))
+
+
+def _settled(text: str, lowercase: bool, strip_html: bool, repairs: list[str]) -> str:
+    """Return the text after as many passes as change it; Reject if there is no end to them."""
+    for _ in range(_MAX_PASSES):
+        before = text
+        text = _pass(text, strip_html, repairs)
+        if lowercase:
+            text = text.lower()
+        if text == before:
+            return text
+    raise Reject("undecodable_text", f"still changing after {_MAX_PASSES} passes of normalisation")
+
+
+def _cut(text: str, least: int, most: int) -> str:
+    """Return the beginning of a longer text, ended by a whole word where one ends in its second half."""
+    at = text.rfind(" ", max(least, most // 2), most + 1)
+    if at < 0:
+        at = most
+        while at > 1 and (unicodedata.category(text[at])[0] == "M" or "\u200d" in text[at - 1 : at + 1]):
+            at -= 1  # not between a letter and its marks, nor within a joined emoji
+    return text[:at]
 
 
 def key(value: str) -> str:
@@ -261,10 +292,18 @@ def _without_html(text: str) -> str:
     if "<" in text:
         text = _BLOCK_TAG.sub(" ", _INLINE_TAG.sub("", _HIDDEN.sub(" ", text)))
     if ";" in text:
-        text = html.unescape(_LAME_ENTITY.sub(r"&\1;", text))
-    elif "&" in text:  # old pages leave the semicolon out: "&amp" still means "&"
-        text = html.unescape(text)
-    return text
+        text = _LAME_ENTITY.sub(r"&\1;", text)
+    return _ENTITY.sub(_character, text) if "&" in text else text
+
+
+def _character(entity: re.Match[str]) -> str:
+    """Return what an entity stands for; what only looks like one stays as it is."""
+    name, end = entity.groups()
+    if not end and entity.end() == len(entity.string) and name.lower() not in _MARKUP:
+        return entity[0]
+    if name.startswith("#"):
+        return html.unescape(f"&{name};")
+    return html5.get(name + end, entity[0])
 
 
 class _Spacing(dict[int, int | str]):

@@ -163,9 +163,10 @@ function showWay() {
 }
 
 function countText() {
-  const most = model.preprocessing?.normalise?.max_characters;
+  const { max_characters: most, long } = model.preprocessing?.normalise ?? {};
   const length = [...get("text").value].length;
-  const count = most ? `${length} of ${most} characters` : plural(length, "character");
+  const rest = length > most && long !== "reject" ? "; the rest is not read" : "";
+  const count = most ? `${length} of ${most} characters${rest}` : plural(length, "character");
   get("text-count").textContent = example ? "An example: type your own" : count;
 }
 

@@ -29,8 +29,8 @@ def prepare(
     """Return the graph's inputs, input_ids and attention_mask int64 [1, T], for a text made as cleaning makes the rows.
 
     Nothing is padded: the batch that the text becomes part of decides how far. characters: the most that a text may
-    have as it comes, beside the limit that the rows had once normalised; checked before any work. pixels is other
-    tasks'. Raises DataError for a text that no row could be.
+    have as it comes; checked before any work. What is longer than the rows were is cut, or refused, as they were.
+    pixels is other tasks'. Raises DataError for a text that no row could be.
     """
     if tokenizer is None:
         raise DataError("this model has no tokenizer in its bundle and takes token ids only; export it again")
