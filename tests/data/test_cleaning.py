@@ -48,6 +48,7 @@ def test_good_rows_are_kept_normalised_with_the_columns_of_raw_rows():
         "repaired": 1,
         "duplicates_within_official_parts": 0,
         "near_duplicate_pairs": 0,
+        "near_duplicate_pairs_apart": 0,
     }
 
 
@@ -126,6 +127,23 @@ def test_near_duplicates_stay_and_are_linked():
     assert reasons(result) == {}
     assert result.links.to_dict("records") == [{"id": "r0", "other": "r2", "other_group": "g2", "kind": "near"}]
     assert result.counts["near_duplicate_pairs"] == 1
+
+
+def test_likeness_is_not_passed_on_from_row_to_row():
+    words = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"]
+    texts = [" ".join(words[n : n + 12]).encode() for n in range(3)]  # each like the next; the first not like the last
+    result = cleaned(raw(*((text, "a", None) for text in texts)), near_duplicates=0.8)
+    assert result.links[["id", "other", "kind"]].to_numpy().tolist() == [["r0", "r1", "near"], ["r1", "r2", "apart"]]
+    assert result.counts["near_duplicate_pairs"] == 2
+    assert result.counts["near_duplicate_pairs_apart"] == 1
+
+
+@pytest.mark.parametrize("part", ["test", "unlabelled"])
+def test_what_is_like_an_official_or_unlabelled_row_stays_tied_to_it_pair_by_pair(part):
+    words = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"]
+    texts = [" ".join(words[n : n + 12]).encode() for n in range(3)]
+    rows = raw(*zip(texts, "aaa", [None, part, None], strict=True))
+    assert cleaned(rows, near_duplicates=0.8).links["kind"].tolist() == ["near", "near"]
 
 
 def test_progress_sees_every_row():

@@ -153,6 +153,23 @@ def test_near_duplicates_are_exactly_the_pairs_within_the_threshold():
     assert (found == expected).all()
 
 
+def test_thin_strokes_on_an_empty_ground_are_not_alike_by_their_emptiness():
+    strokes = np.zeros((3, 16, 16), np.uint8)
+    strokes[0, :, 7] = strokes[1, :, 8] = strokes[2, :, 7] = 40  # two parallel strokes, and one of them again
+    strokes[2, 0, 7] = 38
+    difference = np.abs(strokes[0].astype(int) - strokes[1]).mean() / 255
+    assert difference < 0.02
+    assert image.near_duplicates([grey(one) for one in strokes], 0.02).tolist() == [[0, 2]]
+
+
+def test_the_limit_on_pixels_may_lie_above_pillows_own():
+    raw = encoded(Image.new("1", (9_500, 9_500)))
+    assert 9_500 * 9_500 > 89_478_485  # Pillow warns from here on
+    with pytest.raises(Reject, match="9500 by 9500 is more than 90000000 pixels"):
+        image.normalise(raw, mode="L", size=4, max_pixels=90_000_000)
+    assert image.normalise(raw, mode="L", size=4, max_pixels=91_000_000)[1] == ["colour_space", "resized"]
+
+
 def test_fewer_than_two_images_have_no_near_duplicates():
     assert image.near_duplicates([], 0.02).shape == (0, 2)
     assert image.near_duplicates([grey(noise(0, 4, 4))], 0.02).shape == (0, 2)

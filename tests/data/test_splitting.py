@@ -151,9 +151,9 @@ def test_no_training_rows_is_an_error_with_a_remedy():
 
 
 def test_a_size_outside_the_tolerance_is_named_with_its_remedy():
-    rows = clean_rows([*named("train", 9), *named("test", 1)])
+    rows = clean_rows([*named("train", 90), *named("test", 10)])
     message = (
-        r"split test has 0.1000 of the rows, allowed 0.2700 to 0.3300 \(and 2 more such faults\): "
+        r"split test has 10 of 100 rows, 14 to 47 are allowed \(and 1 more such faults\): "
         "try another seed, finer groups, or raise split.tolerance"
     )
     with pytest.raises(DataError, match=message):
@@ -161,12 +161,103 @@ def test_a_size_outside_the_tolerance_is_named_with_its_remedy():
 
 
 def test_a_class_outside_the_tolerance_is_named():
-    rows = clean_rows([f"g{n}" for n in range(8)])
-    rows["split"] = ["train"] * 4 + ["test"] * 4
-    rows["label"] = list("aabbabbb")
-    with pytest.raises(DataError, match=r"split test has a share of 0.2500 of class a, allowed 0.3000 to 0.4500"):
+    rows = clean_rows([f"g{n}" for n in range(200)])
+    rows["split"] = ["train"] * 100 + ["test"] * 100
+    rows["label"] = ["a"] * 30 + ["b"] * 70 + ["a"] * 6 + ["b"] * 94
+    with pytest.raises(DataError, match=r"split test has 6 of 36 rows of class a, 8 to 28 are allowed"):
         check_shares(rows, {"test": 0.5, "validation": 0.0}, 0.2)
-    check_shares(rows, {"test": 0.5, "validation": 0.0}, 0.4)
+    assert check_shares(rows, {"test": 0.5, "validation": 0.0}, 0.7) == []
+
+
+def labelled(labels: list[str], groups: list[str] | None = None) -> pd.DataFrame:
+    rows = clean_rows(groups or [f"img{n}" for n in range(len(labels))])
+    return rows.assign(label=pd.Series(labels, dtype="str"))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [f"c{n % 102}" for n in range(102 * 30)],
+        ["rare"] * 6 + [f"c{n % 6}" for n in range(600)],
+    ],
+    ids=["102 classes of 30 rows", "6 rows among 606"],
+)
+def test_few_rows_of_a_class_fail_no_split(labels):
+    passed = 0
+    for seed in range(10):
+        try:
+            split(labelled(labels), NO_LINKS, seed=seed, test=0.2, validation=0.15, tolerance=0.5)
+        except DataError:
+            continue
+        passed += 1
+    assert passed >= 9
+
+
+def test_the_classes_that_a_split_lacks_or_has_by_chance_are_named():
+    rows = labelled(["a"] * 152, [*named("train", 70), *named("test", 50), *named("validation", 32)])
+    rows.loc[[0, 151], "label"] = "b"
+    assert done(rows).warnings == ["split test has no row of class b (2 rows): its scores say nothing about such rows"]
+    few = labelled(["a"] * 149 + ["b"] * 3, [*named("train", 70), *named("validation", 32), *named("test", 50)])
+    few.loc[0, "label"] = "b"
+    assert done(few, tolerance=0.5).warnings == [
+        "split validation has no row of class b (4 rows): the choice of the best epoch knows nothing about such rows",
+        (
+            "split test has a share of some classes that differs by more than split.tolerance, as few groups fall: "
+            "class b (3 rows)"
+        ),
+    ]
+
+
+def test_an_official_part_may_lack_a_class_and_may_not_have_one_that_training_lacks():
+    rows = labelled(["a", "b"] * 20 + ["a"] * 5).assign(part=["train"] * 40 + ["test"] * 5)
+    assert done(rows).warnings[-1] == (
+        "split test has no row of class b (20 rows): its scores say nothing about such rows"
+    )
+    rows.loc[44, "label"] = "c"
+    message = "class c has 1 rows in the official part test and none for training: give it training rows, one name"
+    with pytest.raises(DataError, match=message):
+        done(rows)
+
+
+def test_rows_of_a_class_that_is_held_out_as_a_whole_are_left_out_and_named():
+    rows = labelled(["a"] * 15 + ["b"] * 2, [*named("train", 9), *named("validation", 4), *named("test", 4)])
+    result = done(rows)
+    assert result.excluded["reason"].tolist() == ["class_without_training_rows"] * 2
+    assert result.counts["excluded_class_without_training_rows"] == 2
+    assert result.warnings == [
+        "all rows of class b (2 rows) would be held out, so they are left out: such classes need more groups"
+    ]
+
+
+def test_without_an_official_test_part_a_share_is_needed():
+    with pytest.raises(DataError, match=r"split.test is 0 and the source has no official test part"):
+        done(clean_rows(named("train", 3)), test=0.0)
+    rows = clean_rows([*named("train", 3), *named("validation", 2), "g"], [None] * 5 + ["test"])
+    assert done(rows, test=0.0).counts["test"] == 1
+
+
+def test_a_component_too_large_for_the_splits_is_named_as_the_cause():
+    rows = labelled(["a"] * 200 + ["b"] * 200)
+    chain = near(*((f"r{n}", f"r{n + 1}") for n in range(149)), rows=rows)
+    message = (
+        r"split test has .* duplicates tie 150 groups to one that has 150 rows \(150 of class a\) and is test as a "
+        r"whole; clean.near_duplicates: 0.02 ties too many"
+    )
+    with pytest.raises(DataError, match=message):
+        split(rows, chain, seed=0, tolerance=0.5, likeness="clean.near_duplicates: 0.02", **SHARES)
+    rows["group"] = ["one"] * 150 + rows["group"][150:].tolist()
+    first = done(rows).components[0]
+    assert (first.group, first.rows, first.groups, first.label, first.of_label) == ("one", 150, 1, "a", 150)
+
+
+def test_near_duplicates_that_no_anchor_ties_stay_where_their_groups_stand_and_are_counted():
+    train, test = named("train", 3), named("test", 2)
+    rows = clean_rows([*train, *test])
+    links = near(("r0", "r3"), ("r1", "r4"), rows=rows).assign(kind=["near", "apart"])
+    result = done(rows, links)
+    assert [where(result)[name] for name in ("r0", "r1", "r3", "r4")] == ["test", "train", "test", "test"]
+    shared = leak_report(result.rows, list("abcde"), links)["shared"]["train_test"]
+    assert (shared["near_duplicates"], shared["near_duplicates_apart"]) == (0, 1)
 
 
 @st.composite
@@ -251,6 +342,11 @@ def test_rows_and_excluded_make_up_the_clean_rows_and_what_was_carved_does_not_l
             assert len(own) == 1 or own == {"train", "unlabelled"} or official[members.index].sum() > 1
 
 
+def shared(**counts: int) -> dict[str, int]:
+    nothing = dict.fromkeys(("groups", "exact_duplicates", "near_duplicates", "near_duplicates_apart"), 0)
+    return {**nothing, **counts}
+
+
 def test_the_leak_report_counts_what_splits_share():
     rows = clean_rows(["a", "b", "c", "c", "d"], ["train", "train", "test", "train", "unlabelled"])
     rows["split"] = ["train", "validation", "test", "train", "unlabelled"]
@@ -260,12 +356,12 @@ def test_the_leak_report_counts_what_splits_share():
         "rows": {"train": 2, "validation": 1, "test": 1, "unlabelled": 1},
         "official": ["train", "test"],
         "shared": {
-            "train_validation": {"groups": 0, "exact_duplicates": 0, "near_duplicates": 0},
-            "train_test": {"groups": 1, "exact_duplicates": 1, "near_duplicates": 1},
-            "train_unlabelled": {"groups": 0, "exact_duplicates": 0, "near_duplicates": 0},
-            "validation_test": {"groups": 0, "exact_duplicates": 0, "near_duplicates": 1},
-            "validation_unlabelled": {"groups": 0, "exact_duplicates": 0, "near_duplicates": 0},
-            "test_unlabelled": {"groups": 0, "exact_duplicates": 0, "near_duplicates": 0},
+            "train_validation": shared(),
+            "train_test": shared(groups=1, exact_duplicates=1, near_duplicates=1),
+            "train_unlabelled": shared(),
+            "validation_test": shared(near_duplicates=1),
+            "validation_unlabelled": shared(),
+            "test_unlabelled": shared(),
         },
         "class_shares": {"train": {"x": 0.5, "y": 0.5}, "validation": {"x": 1.0}, "test": {"y": 1.0}},
     }

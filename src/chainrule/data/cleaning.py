@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from chainrule.data.duplicates import anchored
 from chainrule.data.reject import Reject
 from chainrule.errors import DataError
 
@@ -24,8 +25,9 @@ class Cleaned(NamedTuple):
 
     kept: the columns of raw rows less `problem`, inputs normalised. rejected: `id, origin, reason, detail,
     label`; reasons: how many for each. links: rows that belong together, `id` (kept), `other`, `other_group`,
-    `kind`: "near" (both are kept), "copy" or "unlabelled_copy" (the other is rejected as a duplicate, yet its
-    group is now tied to the kept row's). repairs: rows by kind of repair. counts: numbers for the report.
+    `kind`: "near" (both are kept), "apart" (both are kept and alike, but tied to different anchors, or to none:
+    see duplicates.anchored), "copy" or "unlabelled_copy" (the other is rejected as a duplicate, yet its group is
+    now tied to the kept row's). repairs: rows by kind of repair. counts: numbers for the report.
     """
 
     kept: pd.DataFrame
@@ -83,6 +85,7 @@ def clean(
     kept = rows.iloc[kept_at].drop(columns="problem", errors="ignore").reset_index(drop=True)
     inputs = [values[index] for index in kept_at]
     kept[modality.INPUT] = pd.Series(inputs, dtype="str" if modality.INPUT == "text" else "object")
+    tied = _tied(kept, pairs)
     rejected = _rejected(rows, verdicts)
     assert len(kept) + len(rejected) == len(rows), "a row was lost"
     counts = {
@@ -92,9 +95,10 @@ def clean(
         "repaired": repaired,
         "duplicates_within_official_parts": within_official,
         "near_duplicate_pairs": len(pairs),
+        "near_duplicate_pairs_apart": int((~tied).sum()),
     }
     reasons = dict(sorted(Counter(rejected["reason"]).items()))
-    links = _links(rows, kept, pairs, copies)
+    links = _links(rows, kept, pairs, tied, copies)
     return Cleaned(kept, rejected, links, reasons, dict(sorted(repairs.items())), counts)
 
 
@@ -192,13 +196,29 @@ def _rejected(rows: pd.DataFrame, verdicts: dict[int, tuple[str, str]]) -> pd.Da
     return rejected
 
 
-def _links(rows: pd.DataFrame, kept: pd.DataFrame, pairs: np.ndarray, copies: list[tuple[int, int]]) -> pd.DataFrame:
+def _tied(kept: pd.DataFrame, pairs: np.ndarray) -> np.ndarray:
+    """Return which near duplicates tie their groups, bool [P]: between groups to be split, those with an anchor.
+
+    What is like an official held-out row or an unlabelled one is looked at pair by pair when rows are split.
+    """
+    to_split = ~kept["part"].isin(["test", "validation", "unlabelled"]).to_numpy()
+    _, group = np.unique(kept["group"].to_numpy(dtype=object), return_inverse=True)
+    one, other = pairs[:, 0], pairs[:, 1]
+    between = to_split[one] & to_split[other] & (group[one] != group[other])
+    tied = np.ones(len(pairs), bool)
+    tied[between] = anchored(pairs[between])
+    return tied
+
+
+def _links(
+    rows: pd.DataFrame, kept: pd.DataFrame, pairs: np.ndarray, tied: np.ndarray, copies: list[tuple[int, int]]
+) -> pd.DataFrame:
     stays, goes = [pair[0] for pair in copies], [pair[1] for pair in copies]
     unlabelled = (rows["part"].iloc[goes] == "unlabelled").to_numpy()
     links = {
         "id": [*rows["id"].iloc[stays], *kept["id"].iloc[pairs[:, 0]]],
         "other": [*rows["id"].iloc[goes], *kept["id"].iloc[pairs[:, 1]]],
         "other_group": [*rows["group"].iloc[goes], *kept["group"].iloc[pairs[:, 1]]],
-        "kind": [*np.where(unlabelled, "unlabelled_copy", "copy"), *["near"] * len(pairs)],
+        "kind": [*np.where(unlabelled, "unlabelled_copy", "copy"), *np.where(tied, "near", "apart")],
     }
     return pd.DataFrame(links, dtype="str")

@@ -1,8 +1,26 @@
-"""Groups that must not be cut apart: connected components over pairs of rows."""
+"""Groups that must not be cut apart: which pairs of rows tie, and the connected components over those."""
 
 from collections.abc import Sequence
 
 import numpy as np
+
+
+def anchored(pairs: np.ndarray) -> np.ndarray:
+    """Return which of the pairs (int [P, 2], first < second) tie a row to its anchor, as bool [P].
+
+    Likeness is not transitive: a chain of small steps must not make strangers one group. Rows are taken in
+    their order: one that is like earlier anchors belongs to the first of these, any other is an anchor itself.
+    So all rows that are tied together are like one of them, and rows that come later leave the earlier ones'
+    ties as they were.
+    """
+    order = np.lexsort((pairs[:, 0], pairs[:, 1]))
+    tied = np.zeros(len(pairs), bool)
+    members: set[int] = set()
+    for at, (first, second) in zip(order.tolist(), pairs[order].tolist(), strict=True):
+        if first not in members and second not in members:
+            members.add(second)
+            tied[at] = True
+    return tied
 
 
 def unify_groups(groups: Sequence[str], pairs: np.ndarray) -> list[str]:
