@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.data import text
-from chainrule.data.cleaning import Cleaned, clean
+from chainrule.data.cleaning import Cleaned, classes, clean
 from chainrule.errors import DataError
 
 OPTIONS = {"lowercase": False, "strip_html": True, "min_characters": 1, "max_characters": 100}
@@ -144,6 +144,18 @@ def test_what_is_like_an_official_or_unlabelled_row_stays_tied_to_it_pair_by_pai
     texts = [" ".join(words[n : n + 12]).encode() for n in range(3)]
     rows = raw(*zip(texts, "aaa", [None, part, None], strict=True))
     assert cleaned(rows, near_duplicates=0.8).links["kind"].tolist() == ["near", "near"]
+
+
+def test_data_of_fewer_than_two_classes_to_learn_from_is_refused():
+    one = cleaned(raw((b"one", "a", None), (b"two", "a", "train"), (b"three", "b", "test"), (b"", "b", None)))
+    message = r"of 3 clean rows those to learn from are only of class a \(rejected: empty_text 1\), and a classifier"
+    with pytest.raises(DataError, match=message):
+        classes(one.kept, one.reasons)
+    none = cleaned(raw((b"one", None, "unlabelled")))
+    with pytest.raises(DataError, match=r"of 1 clean rows those to learn from are none, and"):
+        classes(none.kept, none.reasons)
+    two = cleaned(raw((b"one", "b", None), (b"two", "a", "train"), (b"three", "c", "test"), (b"u", "d", "unlabelled")))
+    assert classes(two.kept, two.reasons) == ["a", "b", "c"]
 
 
 def test_progress_sees_every_row():

@@ -1,11 +1,14 @@
 import json
+import re
 import socket
 
 import pandas as pd
 import pytest
 
-from chainrule.data.validation import failure_message, to_html, validate, view
+from chainrule.data.validation import Table, after_clean, after_split, failure_message, to_html, validate, view
 from chainrule.errors import ParamsError
+from chainrule.tasks.image_classification import rows as image_rows
+from chainrule.tasks.text_classification import rows as text_rows
 
 FRAME = pd.DataFrame({"id": ["a", "b", "c"], "n": [1, 2, 30], "label": ["x", "y", "<z>"]})
 GOOD = ("expect_column_values_to_be_unique", {"column": "id"})
@@ -77,11 +80,48 @@ def test_a_wrong_expectation_is_refused(expectation, message):
 def test_the_failure_message_names_expectations_and_rows_on_one_line():
     report = validate(FRAME, [GOOD, LARGE, MEAN, ABSENT], "clean")
     assert failure_message(report) == (
-        "clean: 3 of 4 expectations failed: "
-        "column values to be between column=n, min_value=0, max_value=10: 1 rows, ids c; "
-        "column mean to be between column=n, min_value=0, max_value=1: found 11; "
-        'column values to not be null column=m: Error: The column "m" in BatchData does not exist.'
+        "clean: 3 of 4 checks failed: "
+        "not so: Every n is from 0 to 10: 1 rows, ids c; "
+        "not so: The mean n is from 0 to 1: found 11; "
+        'not so: No m is missing: Error: The column "m" in BatchData does not exist.'
     )
+
+
+def test_the_failure_message_says_what_helps_where_that_is_known():
+    frame = pd.DataFrame({"id": ["a", "b"], "width": [640, 800], "height": [480, 600]})
+    one = "expect_column_unique_value_count_to_be_between"
+    sides = [(one, {"column": column, "min_value": 1, "max_value": 1}) for column in ("width", "height")]
+    assert failure_message(validate(frame, sides, "clean")) == (
+        "clean: 2 of 2 checks failed: not so: All images are equally wide: found 2; "
+        "not so: All images are equally high: found 2; "
+        "set clean.normalise.size, such as 64: every image is then scaled and cut to that side"
+    )
+
+
+def test_no_check_of_the_tasks_is_told_in_the_librarys_words():
+    suites = [
+        *after_clean("text", ["x"], 2),
+        *after_split("text", ["x"]),
+        *image_rows.expectations_after_clean(["x"], {"size": None}),
+        *image_rows.expectations_after_clean(["x"], {"size": 8}),
+        *text_rows.expectations_after_clean(["x"], {"min_characters": 1, "max_characters": 9}),
+    ]
+    page = to_html(validate(FRAME, suites, "x"), "x")
+    shown = re.findall(r"<td>([^<]*)</td><td>", page)
+    assert len(shown) == len(suites)
+    assert not [text for text in shown if "_value" in text or "column" in text or "{" in text]
+    assert "Every class has at least 2 rows" in shown
+    assert "Every width is 8" in shown
+    assert "The test split has rows" in shown
+
+
+def test_the_page_shows_warnings_and_tables_escaped():
+    table = Table("Rows of <each>", ("class", "rows"), [("<a>", "12"), ("b", "3")])
+    page = to_html(validate(FRAME, [GOOD], "x"), "x", ["half of <the> rows"], [table])
+    assert '<ul class="warnings"><li>half of &lt;the&gt; rows</li></ul>' in page
+    assert "<h2>Rows of &lt;each&gt;</h2>" in page
+    assert '<td>&lt;a&gt;</td><td class="number">12</td>' in page
+    assert 'class="warnings"' not in to_html(validate(FRAME, [GOOD], "x"), "x").partition("<body>")[2]
 
 
 def test_the_failure_message_stays_short():
@@ -134,12 +174,9 @@ def test_the_view_shows_what_suites_need():
     assert "splits_of_group" not in seen
 
 
-def test_the_view_of_split_rows_shows_groups_labels_and_shares_of_carved_splits():
+def test_the_view_of_split_rows_shows_groups_and_labels_of_splits():
     rows = rows_with_splits()
     rows["split"] = ["train", "validation", "train", "train", "validation", "test", "unlabelled"]
     seen = view(rows, "text", pd.DataFrame(index=range(7)))
     assert seen["splits_of_group"].tolist() == [2, 2, 1, 1, 1, 1, 1]
     assert seen["label_in_validation"].dropna().tolist() == ["x", "y"]
-    expected = [1 / 9, 1 / 6, 1 / 9, 1 / 6, 1 / 4]
-    assert seen["share_deviation"][:5].tolist() == pytest.approx(expected)
-    assert seen["share_deviation"][5:].isna().all()

@@ -102,6 +102,23 @@ def clean(
     return Cleaned(kept, rejected, links, reasons, dict(sorted(repairs.items())), counts)
 
 
+def classes(kept: pd.DataFrame, reasons: Mapping[str, int]) -> list[str]:
+    """Return the names of the labelled rows' classes; DataError unless two or more can be learnt from kept rows.
+
+    `reasons` says what became of the other rows.
+    """
+    labelled = kept[kept["part"].isna() | (kept["part"] != "unlabelled")]
+    known = sorted(labelled["label"][~labelled["part"].isin(["test", "validation"])].unique())
+    if len(known) < 2:
+        found = f"only of class {known[0]}" if known else "none"
+        gone = f" (rejected: {', '.join(f'{name} {n:,}' for name, n in reasons.items())})" if reasons else ""
+        raise DataError(
+            f"of {len(kept):,} clean rows those to learn from are {found}{gone}, and a classifier needs two classes: "
+            "look at the source's labels"
+        )
+    return sorted(labelled["label"].unique())
+
+
 def _check(rows: pd.DataFrame, column: str) -> None:
     """Refuse frames that break the contract of raw rows: a fault of the source, not of one row."""
     missing = [name for name in ("id", "group", column, "label", "part", "origin") if name not in rows]

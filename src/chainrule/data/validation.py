@@ -4,9 +4,8 @@ import html
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from chainrule.errors import ParamsError
@@ -15,6 +14,52 @@ Expectation = tuple[str, dict[str, Any]]
 """An expectation's type, as in expect_column_values_to_be_unique, and its arguments."""
 
 SHOWN = 20
+
+_COLUMNS = {
+    "label": "class",
+    "part": "official part",
+    "mean": "mean brightness",
+    "characters": "number of characters",
+    "words": "number of words",
+}
+# What a reader is told, by expectation and column; then by expectation, where the column's name is filled in.
+_SENTENCES = {
+    ("expect_column_values_to_be_between", "rows_of_class"): "Every class has at least {min_value} rows",
+    ("expect_column_values_to_be_between", "splits_of_group"): "No group lies in two splits",
+    ("expect_column_stdev_to_be_between", "mean"): "The images are not all equally bright",
+    ("expect_column_unique_value_count_to_be_between", "width"): "All images are equally wide",
+    ("expect_column_unique_value_count_to_be_between", "height"): "All images are equally high",
+    ("expect_column_unique_value_count_to_be_between", "label_in_validation"): "The validation split has rows",
+    ("expect_column_unique_value_count_to_be_between", "label_in_test"): "The test split has rows",
+    ("expect_column_distinct_values_to_equal_set", "label_in_train"): "Every class has training rows",
+    ("expect_column_distinct_values_to_contain_set", "label"): "Every class has rows",
+    "expect_table_row_count_to_be_between": "There are at least {min_value} rows",
+    "expect_column_values_to_not_be_null": "No {column} is missing",
+    "expect_column_values_to_be_unique": "No two rows have the same {column}",
+    "expect_column_values_to_be_in_set": "Every {column} is one of {value_set}",
+    "expect_column_values_to_be_between": "Every {column} is {between}",
+    "expect_column_distinct_values_to_contain_set": "There are rows of each {column} of {value_set}",
+    "expect_column_distinct_values_to_equal_set": "There are rows of each {column} of {value_set} and of no other",
+    "expect_column_mean_to_be_between": "The mean {column} is {between}",
+    "expect_column_stdev_to_be_between": "The standard deviation of {column} is {between}",
+    "expect_column_unique_value_count_to_be_between": "The number of different values of {column} is {between}",
+}
+_SIZE = "set clean.normalise.size, such as 64: every image is then scaled and cut to that side"
+_REMEDIES = {
+    ("expect_column_unique_value_count_to_be_between", "width"): _SIZE,
+    ("expect_column_unique_value_count_to_be_between", "height"): _SIZE,
+    ("expect_column_unique_value_count_to_be_between", "label_in_validation"): "raise split.validation, or add data",
+    ("expect_column_unique_value_count_to_be_between", "label_in_test"): "raise split.test, or add data",
+    ("expect_column_values_to_be_between", "rows_of_class"): "give the class more rows, or take it out of the source",
+}
+
+
+class Table(NamedTuple):
+    """A table of the page: its heading, the columns' names, and cells as they are to be read."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
 
 
 def validate(frame: pd.DataFrame, expectations: Sequence[Expectation], name: str) -> dict[str, Any]:
@@ -59,9 +104,7 @@ def view(rows: pd.DataFrame, column: str, described: pd.DataFrame) -> pd.DataFra
 
     `column` is the input's; `described` [N] is what the modality's `describe` returns. Derived:
     `rows_of_class` (labelled rows with this label); after splitting also `splits_of_group` (splits that hold
-    rows of this group), `label_in_<split>` and `share_deviation`: how far the share of the label in the row's
-    carved split is from its share in all carved rows, relative to that (0.1: a tenth more or less); empty in
-    splits that are official parts.
+    rows of this group) and `label_in_<split>`.
     """
     frame = pd.concat([rows.reset_index(drop=True), described.reset_index(drop=True)], axis=1)
     frame[column] = ["present" if isinstance(value, str | bytes) and value else None for value in frame[column]]
@@ -72,14 +115,6 @@ def view(rows: pd.DataFrame, column: str, described: pd.DataFrame) -> pd.DataFra
     frame["splits_of_group"] = frame.groupby("group")["split"].transform("nunique")
     for name in ("train", "validation", "test"):
         frame[f"label_in_{name}"] = frame["label"].where(frame["split"] == name)
-    carved = labelled & ~frame["part"].isin(["test", "validation"])
-    overall = frame["label"][carved].value_counts(normalize=True)
-    frame["share_deviation"] = np.nan
-    for name in ("train", "validation", "test"):
-        here = carved & (frame["split"] == name)
-        shares = frame["label"][here].value_counts(normalize=True)
-        deviation = (shares / overall - 1).abs()
-        frame.loc[here, "share_deviation"] = frame["label"][here].map(deviation).astype(float)
     return frame
 
 
@@ -101,15 +136,8 @@ def after_clean(column: str, classes: Sequence[str], min_rows_per_class: int) ->
     ]
 
 
-def after_split(column: str, classes: Sequence[str], tolerance: float) -> list[Expectation]:
-    """Return what split rows of any labelled task must fulfil: all classes in each split, no group in two."""
-    present: list[Expectation] = [
-        (
-            "expect_column_distinct_values_to_equal_set",
-            {"column": f"label_in_{name}", "value_set": list(classes)},
-        )
-        for name in ("train", "validation", "test")
-    ]
+def after_split(column: str, classes: Sequence[str]) -> list[Expectation]:
+    """Return what split rows of any labelled task must fulfil: all classes in training, no group in two splits."""
     return [
         ("expect_column_values_to_be_unique", {"column": "id"}),
         ("expect_column_values_to_not_be_null", {"column": "group"}),
@@ -120,8 +148,9 @@ def after_split(column: str, classes: Sequence[str], tolerance: float) -> list[E
             {"column": "split", "value_set": ["train", "validation", "test", "unlabelled"]},
         ),
         ("expect_column_values_to_be_between", {"column": "splits_of_group", "min_value": 1, "max_value": 1}),
-        *present,
-        ("expect_column_max_to_be_between", {"column": "share_deviation", "max_value": tolerance}),
+        ("expect_column_distinct_values_to_equal_set", {"column": "label_in_train", "value_set": list(classes)}),
+        ("expect_column_unique_value_count_to_be_between", {"column": "label_in_validation", "min_value": 1}),
+        ("expect_column_unique_value_count_to_be_between", {"column": "label_in_test", "min_value": 1}),
     ]
 
 
@@ -130,7 +159,7 @@ def failure_message(report: Mapping[str, Any]) -> str:
     failed = [entry for entry in report["expectations"] if not entry["success"]]
     parts = []
     for entry in failed:
-        text = f"{_sentence(entry['type'])} {_arguments(entry['kwargs'])}".strip()
+        text = f"not so: {_sentence(entry['type'], entry['kwargs'])}"
         if entry["error"]:
             text += f": {entry['error']}"
         elif entry["ids"]:
@@ -140,15 +169,23 @@ def failure_message(report: Mapping[str, Any]) -> str:
         else:
             text += f": found {_short(entry['observed'])}"
         parts.append(text)
+    remedies = dict.fromkeys(_REMEDIES.get((entry["type"], entry["kwargs"].get("column"))) for entry in failed)
     total = len(report["expectations"])
-    return f"{report['name']}: {len(failed)} of {total} expectations failed: {'; '.join(parts)}"
+    return "; ".join(
+        [f"{report['name']}: {len(failed)} of {total} checks failed: {parts[0]}", *parts[1:], *filter(None, remedies)]
+    )
 
 
-def to_html(report: Mapping[str, Any], title: str) -> str:
-    """Return a report of `validate` as one self-contained page: no script, nothing fetched."""
+def to_html(report: Mapping[str, Any], title: str, warnings: Sequence[str] = (), tables: Sequence[Table] = ()) -> str:
+    """Return a report of `validate` as one self-contained page: no script, nothing fetched.
+
+    What is wrong comes first, then the warnings, the tables, and every check.
+    """
     rows = "\n".join(_row(entry) for entry in report["expectations"])
     failed = sum(not entry["success"] for entry in report["expectations"])
-    verdict = "All hold" if report["success"] else f"{failed} failed"
+    verdict = "All checks hold" if report["success"] else f"{failed} failed"
+    warned = "".join(f"<li>{html.escape(warning)}</li>" for warning in warnings)
+    warned = f'<ul class="warnings">{warned}</ul>' if warned else ""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -161,9 +198,12 @@ def to_html(report: Mapping[str, Any], title: str) -> str:
 <main>
 <h1>{html.escape(title)}</h1>
 <p class="summary"><strong class="{"ok" if report["success"] else "bad"}">{verdict}</strong>:
-{len(report["expectations"])} expectations on {report["rows"]:,} rows</p>
-<table>
-<thead><tr><th scope="col">Holds</th><th scope="col">Expectation</th><th scope="col">Found</th>
+{len(report["expectations"])} checks on {report["rows"]:,} rows</p>
+{warned}
+{"".join(map(_table, tables))}
+<h2>Checks</h2>
+<table class="checks">
+<thead><tr><th scope="col">Holds</th><th scope="col">Check</th><th scope="col">Found</th>
 <th scope="col">Offending rows</th></tr></thead>
 <tbody>
 {rows}
@@ -182,20 +222,41 @@ _STYLE = """
 }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0; }
 main { max-width: 64rem; margin: 0 auto; padding: 1.5rem 1rem; }
-h1 { font-size: 1.4rem; margin: 0 0 .25rem; }
+h1 { font-size: 1.4rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 1.75rem 0 .25rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .5rem .6rem; border-bottom: 1px solid var(--line); }
-th, .arguments, .summary { color: var(--soft); }
-.arguments, .ids { overflow-wrap: anywhere; font-size: .875rem; }
+th, .summary { color: var(--soft); }
+.ids { overflow-wrap: anywhere; font-size: .875rem; }
+.warnings { background: var(--tint); border-left: .25rem solid var(--bad); margin: 1rem 0; }
+.warnings { padding: .75rem 1rem .75rem 2rem; overflow-wrap: anywhere; }
+.scroll { overflow-x: auto; } .plain td { overflow-wrap: anywhere; }
+.plain .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ok { color: var(--ok); } .bad { color: var(--bad); }
 tr.failed { background: var(--tint); }
 @media (max-width: 40rem) {
-  thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
-  table, tbody, tr, td { display: block; }
-  tr { border-bottom: 1px solid var(--line); padding: .5rem; } td { border: 0; padding: .1rem 0; }
-  td:empty { display: none; }
+  .checks thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
+  .checks, .checks tbody, .checks tr, .checks td { display: block; }
+  .checks tr { border-bottom: 1px solid var(--line); padding: .5rem; } .checks td { border: 0; padding: .1rem 0; }
+  .checks td:empty { display: none; }
 }
 """
+
+
+def _table(table: Table) -> str:
+    """Return a table; columns of numbers stand to the right."""
+    numbers = [all(row[at][:1].isdigit() for row in table.rows) for at in range(len(table.head))]
+    kinds = [' class="number"' if number else "" for number in numbers]
+    head = "".join(
+        f'<th scope="col"{kind}>{html.escape(name)}</th>' for name, kind in zip(table.head, kinds, strict=True)
+    )
+    body = "".join(
+        "<tr>" + "".join(f"<td{kind}>{html.escape(cell)}</td>" for cell, kind in zip(row, kinds, strict=True)) + "</tr>"
+        for row in table.rows
+    )
+    return (
+        f'<h2>{html.escape(table.title)}</h2><div class="scroll"><table class="plain"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>\n"
+    )
 
 
 def _row(entry: Mapping[str, Any]) -> str:
@@ -205,8 +266,7 @@ def _row(entry: Mapping[str, Any]) -> str:
     ids = ", ".join(entry["ids"]) + (f" and {more:,} more" if more > 0 else "")
     return (
         f"<tr{'' if entry['success'] else ' class=' + chr(34) + 'failed' + chr(34)}><td>{mark}</td>"
-        f"<td>{html.escape(_sentence(entry['type']))}"
-        f'<div class="arguments">{html.escape(_arguments(entry["kwargs"]))}</div></td>'
+        f"<td>{html.escape(_sentence(entry['type'], entry['kwargs']))}</td>"
         f'<td>{html.escape(found)}</td><td class="ids">{html.escape(ids)}</td></tr>'
     )
 
@@ -258,8 +318,21 @@ def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple | set) else value for name, value in arguments.items()}
 
 
-def _sentence(kind: str) -> str:
-    return kind.removeprefix("expect_").replace("_", " ")
+def _sentence(kind: str, arguments: Mapping[str, Any]) -> str:
+    """Return an expectation as a sentence."""
+    column = str(arguments.get("column", ""))
+    template = _SENTENCES.get((kind, column)) or _SENTENCES.get(kind)
+    if template is None:
+        return f"{kind.removeprefix('expect_').replace('_', ' ')} {_arguments(arguments)}".strip()
+    words = {name: _short(value) for name, value in arguments.items()}
+    return template.format(**{**words, "column": _COLUMNS.get(column, column), "between": _between(arguments)})
+
+
+def _between(arguments: Mapping[str, Any]) -> str:
+    low, high = arguments.get("min_value"), arguments.get("max_value")
+    if low is None or high is None:
+        return f"at most {_short(high)}" if low is None else f"at least {_short(low)}"
+    return _short(low) if low == high else f"from {_short(low)} to {_short(high)}"
 
 
 def _arguments(arguments: Mapping[str, Any]) -> str:

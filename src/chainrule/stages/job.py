@@ -73,6 +73,10 @@ class Job:
         """Print one line under the stage's name."""
         print(f"{self.name}: {text}", flush=True)
 
+    def warn(self, text: str) -> None:
+        """Print one line that a reader must not miss: what is allowed and hardly ever meant."""
+        self.say(f"WARNING: {text}")
+
 
 def main(stage: str, work: Callable[[Job], None], trains: bool = False) -> None:
     """Run a stage from the command line (`python -m chainrule.stages.<stage> <recipe>`) and exit.

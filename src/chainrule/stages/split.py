@@ -1,9 +1,16 @@
 """Split: training, validation and test rows by group and seed, and a report of what leaks between them."""
 
+from typing import TYPE_CHECKING, Any
+
 from chainrule.files import read_rows, write_json, write_rows
+from chainrule.params.clean import Clean
 from chainrule.params.split import Split
 from chainrule.stages.job import Job, main
 from chainrule.stages.validated import validated
+
+if TYPE_CHECKING:
+    from chainrule.data import splitting
+    from chainrule.data.validation import Table
 
 SPLITS = ("train", "validation", "test", "unlabelled")
 
@@ -18,7 +25,13 @@ def split(job: Job) -> None:
     rows, links = read_rows(clean / "rows.parquet"), read_rows(clean / "links.parquet")
     modality = plugins.load("data", job.block["modality"])
     result = splitting.split(
-        rows, links, seed=job.seed, test=settings.test, validation=settings.validation, tolerance=settings.tolerance
+        rows,
+        links,
+        seed=job.seed,
+        test=settings.test,
+        validation=settings.validation,
+        tolerance=settings.tolerance,
+        likeness=f"clean.near_duplicates: {job.section('clean', Clean).near_duplicates:g}",
     )
     out = job.out("data/split/{recipe}")
     for name in SPLITS:
@@ -29,14 +42,51 @@ def split(job: Job) -> None:
         ", ".join(f"{name} {int((result.rows['split'] == name).sum()):,}" for name in SPLITS)
         + f", excluded {len(result.excluded):,}"
     )
-    classes = sorted(result.rows["label"].dropna().unique())
+    warnings = [*result.warnings, *_apart(leaks)]
+    for warning in warnings:
+        job.warn(warning)
+    labelled = result.rows[result.rows["split"] != "unlabelled"]
     expectations = plugins.load(f"tasks.{job.block['task']}", "rows").expectations_after_split(
-        classes, settings.tolerance
+        sorted(labelled["label"].unique())
     )
-    validation = validated(job, result.rows, modality, expectations)
+    validation = validated(job, result.rows, modality, expectations, warnings, _tables(result))
     report = {"excluded": len(result.excluded), **result.counts, "leaks": leaks, "validation": validation}
     write_json(job.out("reports/{recipe}/split.json"), report)
     job.run.metrics({f"rows_{name}": int((result.rows["split"] == name).sum()) for name in SPLITS})
+
+
+def _apart(leaks: dict[str, Any]) -> list[str]:
+    """Return a line for each two splits between which rows are alike that no group ties."""
+    return [
+        f"{shared['near_duplicates_apart']:,} pairs of rows that are alike lie across {pair.replace('_', ' and ')}"
+        for pair, shared in leaks["shared"].items()
+        if shared["near_duplicates_apart"]
+    ]
+
+
+def _tables(result: "splitting.Split") -> list["Table"]:
+    """Return the tables of the page: the rows of each class by split, what was left out, and the largest groups."""
+    from chainrule.data.validation import Table
+
+    rows = result.rows[result.rows["split"] != "unlabelled"]
+    of = rows.groupby(["label", "split"]).size().unstack(fill_value=0).reindex(columns=list(SPLITS[:3]), fill_value=0)
+    by_class = [
+        (str(name), *(f"{count:,}" for count in counts)) for name, counts in zip(of.index, of.to_numpy(), strict=True)
+    ]
+    tables = [Table("Rows of each class", ("class", *SPLITS[:3]), by_class)]
+    if len(result.excluded):
+        left_out = result.excluded["reason"].value_counts().sort_index()
+        cells = [(str(name).replace("_", " "), f"{count:,}") for name, count in left_out.items()]
+        tables.append(Table("Rows left out", ("reason", "rows"), cells))
+    largest = [
+        (one.group, f"{one.rows:,}", f"{one.groups:,}", one.split, f"{one.label} ({one.of_label:,})")
+        for one in result.components
+        if one.rows > 1
+    ]
+    if largest:
+        head = ("group", "rows", "groups that duplicates tied", "split", "commonest class")
+        tables.append(Table("The largest groups", head, largest))
+    return tables
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The last act of clean and split: the rows against what is expected of them, as numbers and as a page."""
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -9,18 +10,28 @@ from chainrule.stages.job import STATE, Job
 if TYPE_CHECKING:
     import pandas as pd
 
+    from chainrule.data.validation import Table
 
-def validated(job: Job, rows: "pd.DataFrame", modality: ModuleType, expectations: list[Any]) -> dict[str, Any]:
+
+def validated(
+    job: Job,
+    rows: "pd.DataFrame",
+    modality: ModuleType,
+    expectations: list[Any],
+    warnings: Sequence[str],
+    tables: "Sequence[Table]",
+) -> dict[str, Any]:
     """Publish the validation's page and return its numbers; DataError naming the rows if anything fails.
 
-    A failing stage publishes nothing, so the page of a failure lies under `.chainrule/failed/`.
+    The page shows the warnings and tables, too. A failing stage publishes nothing, so the page of a failure lies
+    under `.chainrule/failed/`.
     """
     from chainrule.data import validation
 
     column = modality.INPUT
     view = validation.view(rows, column, modality.describe(rows[column].tolist()))
     report = validation.validate(view, expectations, job.name)
-    page = validation.to_html(report, job.name)
+    page = validation.to_html(report, job.name, warnings, tables)
     if not report["success"]:
         failed = job.root / STATE / "failed" / f"{job.stage}-{job.recipe}.html"
         failed.parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,6 @@ def expectations_after_clean(classes: Sequence[str], normalise: Mapping[str, Any
     ]
 
 
-def expectations_after_split(classes: Sequence[str], tolerance: float) -> list[Expectation]:
-    """Return the suite for split rows; `tolerance` as in chainrule.data.splitting.split."""
-    return after_split(INPUT, classes, tolerance)
+def expectations_after_split(classes: Sequence[str]) -> list[Expectation]:
+    """Return the suite for split rows."""
+    return after_split(INPUT, classes)
