@@ -83,24 +83,31 @@ def test_raw_rows_of_the_projects_own_recipes_stay_as_they_are(root: Path, recip
 
 
 def test_everything_that_is_left_out_or_changed_is_said(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names = ["Training/cafe\u0301/1.png", "Training/caf\u00e9/2.png", "Training/Tea/3.png", "Testing/tea/4.png"]
+    names = [
+        "Training/NaN/5.png",
+        "Training/cafe\u0301/1.png",
+        "Training/caf\u00e9/2.png",
+        "Training/Tea/3.png",
+        "Testing/tea/4.png",
+    ]
     source = images(root, *names, b"Training/Tea/\xe9.png", "Training/Tea/notes.txt", "Training/.DS_Store", "README.md")
     rows, report = run(root, "digits", source=source)
-    assert len(rows) == 6 and set(rows["label"].dropna()) == {"caf\u00e9", "Tea", "tea"}
+    assert len(rows) == 7 and set(rows["label"].dropna()) == {"caf\u00e9", "NaN", "Tea", "tea"}
     assert report == {
-        "rows": 6,
-        "parts": {"test": 1, "train": 5},
+        "rows": 7,
+        "parts": {"test": 1, "train": 6},
         "left_out": {"hidden_files": 1, "loose_files": 1},
         "accepted": {"batches": 0, "rows": 0},
-        "parts_from": {"Testing as test": 1, "Training as train": 5},
+        "parts_from": {"Testing as test": 1, "Training as train": 6},
         "mended_labels": {r"'cafe\u0301'": 1},
         "problems": {"not_an_image_file": 1, "undecodable_name: not UTF-8, rename it": 1},
     }
     said = capsys.readouterr().out
     assert "ingest@digits: left_out: hidden_files 1, loose_files 1" in said
-    assert "parts_from: Training as train 5, Testing as test 1" in said
+    assert "parts_from: Training as train 6, Testing as test 1" in said
     assert "problems: not_an_image_file 1, undecodable_name: not UTF-8, rename it 1" in said
     assert "warning: 'Tea', 'tea' are as many classes" in said
+    assert "warning: 'NaN' is a class of its own" in said
     assert "warning: 'tea' in validation or test alone" in said
 
 

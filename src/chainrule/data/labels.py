@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 _DECIMAL = re.compile(r"-?\d+\.\d*")
 
 
+@lru_cache(maxsize=4096)
 def tidy(label: str) -> str:
     """Return the label as NFC, without characters that show nothing, blanks of any kind as single ones between words.
 

@@ -13,6 +13,8 @@ from chainrule.stages.job import Job, main
 if TYPE_CHECKING:
     import pandas as pd
 
+ABSENT = {"nan", "null", "none", "na", "n/a", "nil", "?", "-", "undefined", "missing", "#n/a"}
+"""How others write that there is no label, in lower case."""
 EXAMPLES = 6
 """How many of a kind a line names."""
 
@@ -59,8 +61,10 @@ def _say(job: Job, name: str, counts: Mapping[str, int]) -> None:
 
 
 def _warn(job: Job, rows: "pd.DataFrame") -> None:
-    """Say which labels are likely a mistake: that differ in case alone, or that no training can learn."""
+    """Say which labels are likely a mistake: that differ in case alone, mean nothing, or that no training can learn."""
     known = set(rows["label"].dropna().unique())
+    for absent in sorted(label for label in known if label.casefold() in ABSENT):
+        job.say(f"warning: {absent!r} is a class of its own; if it stands for a missing label, leave the label empty")
     for alike in labels.lookalikes(known):
         job.say(f"warning: {', '.join(map(repr, alike))} are as many classes; if they are one, write them alike")
     held_out = rows["part"].isin(["validation", "test"])

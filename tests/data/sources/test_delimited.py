@@ -132,6 +132,12 @@ def test_lines_within_a_cell_never_become_rows(tmp_path: Path) -> None:
     assert csv.field_size_limit() == 131_072, "a setting of the whole process"
 
 
+def test_a_header_that_comes_again_is_no_row(tmp_path: Path) -> None:
+    frame = read(tmp_path, b"label,text\npos,one\n label,text\nneg,two\n", CSV)
+    assert values(frame, "problem") == [None, "repeated_header", None]
+    assert values(frame, "label") == ["pos", None, "neg"]
+
+
 def test_lines_may_end_as_on_old_macs(tmp_path: Path) -> None:
     frame = read(tmp_path, b'label,text\rpos,one\rneg,"two\nlines"\r', CSV)
     assert frame["text"].tolist() == [b"one", b"two\nlines"]

@@ -57,6 +57,7 @@ def test_every_option_is_described(kind: str) -> None:
         ("delimited", TSV | {"files": {"dev": "dev.tsv"}}, "'train', 'validation'"),
         ("delimited", TSV | {"encoding": "gbk2312"}, "unknown encoding: gbk2312; such as utf-8, gb18030"),
         ("class_files", {"path": "x", "files": {"a": "a", "b": "b"}, "encoding": "base64"}, "not a text encoding"),
+        ("class_files", {"path": "x", "files": {"train": "a", "Testing": "b"}}, "train, Testing are parts of a split"),
         ("delimited", TSV | {"max_cell": 0}, "greater than or equal to 1"),
         ("reviews", {"path": "x", "seed": 1, "labelled": 0, "unlabelled": 0}, "greater than or equal to 1"),
     ],

@@ -54,8 +54,8 @@ def read(
     files by it. `text` holds the cell in UTF-8; `id` is "<part>/<line>", where the row begins, counted from 1;
     without a `group` column every row is its own group.
 
-    `problem` marks rows that cannot be read as the others, with what was met behind a colon: "wrong_column_count"
-    and "broken_quoting" (text is then the whole line), "cell_too_long" (over `max_cell` characters),
+    `problem` marks rows that cannot be read as the others, with what was met behind a colon: "wrong_column_count",
+    "broken_quoting" and "repeated_header" (text is then the whole line), "cell_too_long" (over `max_cell` characters),
     "undecodable_text", "undecodable_label" (bytes that the file's encoding does not have) and "unknown_label".
     Where quotes do not match, every line from the opening quote to the one that shows it is "broken_quoting": which
     of them are rows cannot be told. An empty line is a row with empty text; an empty label is None.
@@ -80,6 +80,7 @@ def read(
         if not rows:
             raise DataError(f"{place}: holds a header and no rows; fetch the file again")
         width = len(titles) if titles is not None else _usual_width(file, rows)
+        damaged = encodings.problem(content, used) is not None
         text_at = _column(file, "text", text, titles, width)
         label_at = None if part == "unlabelled" else _column(file, "label", label, titles, width)
         group_at = None if group is None else _column(file, "group", group, titles, width)
@@ -94,11 +95,15 @@ def read(
                 problem = fault
             elif len(cells) != width:
                 problem = "wrong_column_count"
+            elif titles and cells[text_at].strip() == titles[text_at] and list(map(tidy, cells)) == titles:
+                problem = "repeated_header"
             else:
                 body = cells[text_at]
                 if label_at is not None:
                     value, problem = _label(cells[label_at], named, used)
-                problem = _too_long(cells, max_cell, section) or encodings.problem(body, used) or problem
+                if damaged:
+                    problem = encodings.problem(body, used) or problem
+                problem = _too_long(cells, max_cell, section) or problem
                 if group_at is not None and cells[group_at]:
                     member = encodings.as_found(cells[group_at]).decode("utf-8", "backslashreplace")
             columns["id"].append(row)

@@ -5,6 +5,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from chainrule.data.formats.image import part_of
+
 Part = Literal["train", "validation", "test", "unlabelled", "all"]
 BatchPart = Literal["unlabelled", "all"]
 Name = Annotated[str, Field(min_length=1)]
@@ -87,13 +89,23 @@ class ImageFolderOptions(ImageFolderBatch, SourceOptions):
     """Folders of image files, one per class."""
 
 
+def _no_parts(files: dict[str, str]) -> dict[str, str]:
+    parts = [label for label in files if part_of(label)]
+    if len(parts) == len(files):
+        raise ValueError(f"{', '.join(parts)} are parts of a split; labels are needed, one file for each class")
+    return files
+
+
+ClassFiles = Annotated[dict[Name, Name], Field(min_length=2), AfterValidator(_no_parts)]
+
+
 class ClassFilesBatch(BatchOptions):
     """Text files, each of one class."""
 
     modality = "text"
 
-    files: dict[Name, Name] = Field(
-        min_length=2, description="label: file names, as a pattern such as good*.txt; the first that fits counts"
+    files: ClassFiles = Field(
+        description="label: file names, as a pattern such as good*.txt; the first that fits counts"
     )
     encoding: Encoding | None = Field(default=None, description=ENCODING)
 
@@ -103,7 +115,7 @@ class ClassFilesOptions(SourceOptions):
 
     modality = "text"
 
-    files: dict[Name, Name] = Field(min_length=2, description="label: file name, one text file per class")
+    files: ClassFiles = Field(description="label: file name, one text file per class")
     encoding: Encoding | None = Field(default=None, description=ENCODING)
 
 
