@@ -36,8 +36,9 @@ def install(path: Path, name: str, sign: str) -> None:
 def test_names_are_whole_in_as_many_lines_as_fit_or_a_number() -> None:
     names = ["cat", "hard-leaved pocket orchid", "a name that goes on and on and on and on and on and on for ever"]
     assert labels.drawn(names) == ["cat", "hard-leaved pocket\norchid", "#3"]
-    assert labels.drawn(names, lines=1) == ["cat", "#2", "#3"]
-    assert "…" not in "".join(labels.drawn([name * 9 for name in names]))
+    assert labels.drawn([*names, "thirty-three letters are too long"], lines=1) == [*names[:2], "#3", "#4"]
+    assert labels.drawn(["soc.religion.christian"]) == ["soc.religion.\nchristian"]
+    assert labels.drawn(["Donaudampfschifffahrtsgesellschaft"]) == ["Donaudampfschifffa\nhrtsgesellschaft"]
 
 
 def test_many_classes_are_numbers_on_an_axis_and_few_are_names() -> None:

@@ -30,18 +30,19 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, class_names: Seq
     counts = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = float(np.clip(3.6 + 0.4 * classes, 4.6, style.WIDE - 1))
+    cell = (side - 1.4) / classes
     figure, axes = style.house_figure(side + 1, side)
     in_cells = classes <= _LABELLED_CELLS
     image = axes.imshow(share, cmap=style.blues(), norm=style.shares(1 if in_cells else 0.4), interpolation="nearest")
     if in_cells:
-        _write_counts(axes, counts, share)
+        _write_counts(axes, counts, share, cell)
     axes.grid(visible=False, which="major")
-    _name_axes(axes, class_names, (side - 1.4) / classes)
+    _name_axes(axes, class_names, cell)
     right = int(np.trace(counts))
     said = f"{right:,} of {len(labels):,} rows right; a row of the matrix is a true class"
     if class_labels.numbered(class_names):
         said += "\n#1, #2, …: the classes in their order, as the report lists them"
-    style.title(axes, "Confusion matrix", said)
+    style.title(axes, "Confusion matrix", said, room=int(14.5 * side))
     marks = [0, 0.25, 0.5, 0.75, 1] if in_cells else [0, 0.01, 0.05, 0.2, 0.5, 1]
     bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, aspect=22, ticks=marks, format=style.percents())
     bar.outline.set_visible(False)
@@ -50,14 +51,14 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, class_names: Seq
     style.save(figure, path)
 
 
-def _write_counts(axes: Any, counts: np.ndarray, share: np.ndarray) -> None:
-    """Write each count that is not 0 into its cell, smaller where there are many or long ones."""
+def _write_counts(axes: Any, counts: np.ndarray, share: np.ndarray, cell: float) -> None:
+    """Write each count that is not 0 into its cell of so many inches; thousands where six digits would not fit."""
     classes = len(counts)
-    size = 12 if classes <= 4 else 9 if classes <= 12 else 6.5
-    size = min(size, 40 / len(f"{counts.max():,}")) if classes > 4 else size
     for row, column in zip(*np.nonzero(counts), strict=True):
+        count = int(counts[row, column])
+        number = f"{count:,}" if count < 100_000 else f"{count / 1000:,.0f}k"
+        size = float(np.clip(110 * cell / max(len(number), 3), 5, 12 if classes <= 4 else 9))
         tone = "white" if share[row, column] > 0.5 else style.INK
-        number = f"{counts[row, column]:,}"
         axes.text(column, row, number, ha="center", va="center", size=size, color=tone)
     axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
@@ -86,48 +87,61 @@ def roc_curves(labels: np.ndarray, probabilities: np.ndarray, class_names: Seque
     areas named; a class without rows, or with all of them, has no curve. Where every curve has risen to 97%
     early, only that corner is shown, and the subtitle says so.
     """
+    classes = len(class_names)
+    curves = _roc_curves(labels, probabilities)
+    many = len(curves) > _LABELLED_CURVES
+    figure, axes = style.house_figure(style.HALF, style.HALF)
+    edge, bottom = _corner(curves)
+    if edge == 1:
+        axes.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1, linestyle=(0, (4, 4)))
+        axes.text(0.3, 0.28, "guessing", rotation=45, rotation_mode="anchor", va="top", color=style.FAINT, size=9)
+    drawn = class_labels.drawn(class_names)
+    for place, (area, number, false, true) in enumerate(curves):
+        name = f"{_LEFT_TO_RIGHT}{area:.4f}  {drawn[number]}" if place < 5 or not many else None
+        axes.plot(false, true, label=name, **_line(place, many))
+    if curves:
+        _legend(axes, "lowest five areas" if many else "area under the curve", class_labels.look(class_names))
+    axes.set(xlim=(-0.01 * edge, edge), ylim=(bottom, 1 + 0.01 * (1 - bottom)))
+    axes.set(xlabel="false positive rate", ylabel="true positive rate")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(style.percents())
+        axis.set_major_locator(style.few_ticks(6))
+    first, last = (" ".join(drawn[number].split("\n")) for number in (0, -1))
+    said = [f"{_LEFT_TO_RIGHT}{last} against {first}" if classes == 2 else "each class against the rest"]
+    if len(curves) > 1:
+        said[0] += f"; mean area {np.mean([area for area, *_ in curves]):.4f}"
+    if edge < 1:
+        said.append(f"the corner up to {edge:.0%} false positives")
+    if not curves:
+        said.append("no curve: all test rows are of one class")
+    elif classes > 2 and len(curves) < classes:
+        said.append(f"no curve for {classes - len(curves)} of {classes} classes, which have no test rows")
+    heading = "ROC curves" if classes > 2 else "ROC curve"
+    style.title(axes, heading, "\n".join(said), **class_labels.look(class_names))
+    style.save(figure, path)
+
+
+def _roc_curves(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[float, int, np.ndarray, np.ndarray]]:
+    """(Area, class, false positive rates, true positive rates) of each class that has a curve, the least area first."""
     from sklearn.metrics import auc, roc_curve
 
-    classes = len(class_names)
+    classes = probabilities.shape[1]
     curves = []
     for number in [1] if classes == 2 else range(classes):
         positive = labels == number
         if 0 < positive.sum() < len(labels):
             false, true, _ = roc_curve(positive, probabilities[:, number], drop_intermediate=True)
             curves.append((float(auc(false, true)), number, false, true))
-    curves.sort(key=lambda curve: curve[0])
-    figure, axes = style.house_figure(style.HALF, style.HALF)
-    edge, bottom = _corner(curves)
-    if edge == 1:
-        axes.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1, linestyle=(0, (4, 4)))
-        axes.text(0.3, 0.28, "guessing", rotation=45, rotation_mode="anchor", va="top", color=style.FAINT, size=9)
-    many = len(curves) > _LABELLED_CURVES
-    drawn = class_labels.drawn(class_names)
-    for place, (area, number, false, true) in enumerate(curves):
-        name = f"{_LEFT_TO_RIGHT}{area:.4f}  {drawn[number]}" if place < 5 or not many else None
-        axes.plot(false, true, label=name, **_line(place, many))
-    if curves:
-        heading = "lowest five areas" if many else "area under the curve"
-        legend = axes.legend(
-            title=heading, loc="lower right", edgecolor="none", framealpha=0.85, alignment="left", handlelength=1.6,
-            fontsize=9, title_fontsize=9,
-        )  # fmt: skip
-        for text in legend.get_texts():
-            text.set(**class_labels.look(class_names))
-    axes.set(xlim=(-0.01 * edge, edge), ylim=(bottom, 1 + 0.01 * (1 - bottom)))
-    axes.set(xlabel="false positive rate", ylabel="true positive rate")
-    axes.xaxis.set_major_formatter(style.percents())
-    axes.yaxis.set_major_formatter(style.percents())
-    axes.xaxis.set_major_locator(style.few_ticks(6))
-    axes.yaxis.set_major_locator(style.few_ticks(6))
-    first, last = (" ".join(drawn[number].split("\n")) for number in (0, -1))
-    what = f"{_LEFT_TO_RIGHT}{last} against {first}" if classes == 2 else "each class against the rest"
-    areas = [curve[0] for curve in curves]
-    mean = f"; mean area {np.mean(areas):.4f}" if len(areas) > 1 else ""
-    part = f"\nthe corner up to {edge:.0%} false positives" if edge < 1 else ""
-    heading = "ROC curves" if classes > 2 else "ROC curve"
-    style.title(axes, heading, what + mean + part, **class_labels.look(class_names))
-    style.save(figure, path)
+    return sorted(curves, key=lambda curve: curve[0])
+
+
+def _legend(axes: Any, heading: str, look: Mapping[str, Any]) -> None:
+    legend = axes.legend(
+        title=heading, loc="lower right", edgecolor="none", framealpha=0.85, alignment="left", handlelength=1.6,
+        fontsize=9, title_fontsize=9,
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set(**look)
 
 
 def _line(place: int, many: bool) -> dict[str, Any]:
@@ -333,6 +347,8 @@ def _accuracy_panel(axes: Any, epochs: Sequence[Mapping[str, Any]], last: int) -
     if kept:
         _ring(axes, kept["epoch"], kept["validation_accuracy"], style.GREEN)
         said += f"\nkept: {kept['validation_accuracy']:.1%}\nof epoch {kept['epoch']}"
+    axes.set_ylim(top=min(axes.get_ylim()[1], 1.02))
+    axes.set_yticks([tick for tick in axes.get_yticks() if axes.get_ylim()[0] <= tick <= 1])
     axes.yaxis.set_major_formatter(style.percents())
     _end_labels(axes, [(known[-1]["validation_accuracy"], said, style.GREEN)], last)
 

@@ -5,7 +5,7 @@ or would have to be cut, is "#3" in every picture, and whoever shows the picture
 """
 
 import logging
-import textwrap
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
@@ -13,8 +13,8 @@ from typing import Any
 
 MANY = 24
 """Above so many classes an axis carries numbers alone."""
-LINE, MOST_LINES = 18, 3
-"""Characters of a line (an East Asian one takes two) and lines of a name."""
+LINE, LONE_LINE, MOST_LINES = 18, 28, 3
+"""Characters of a line (an East Asian one takes two), of a line that stands alone, and lines of a name."""
 BASE = "DejaVu Sans"
 """matplotlib's own font."""
 
@@ -24,7 +24,7 @@ def drawn(names: Sequence[str], lines: int = MOST_LINES) -> list[str]:
     missing = _missing(names)
     shown = []
     for number, name in enumerate(names, 1):
-        parts = _wrapped(name)
+        parts = _wrapped(name, LINE if lines > 1 else LONE_LINE)
         fits = parts and len(parts) <= lines and not missing & _letters(name)
         shown.append("\n".join(parts) if fits else f"#{number}")
     return shown
@@ -35,7 +35,7 @@ def on_axis(names: Sequence[str]) -> dict[int, str]:
     if len(names) > MANY:
         step = next(step for step in (5, 10, 20, 50, 100, 200, 500, 1000) if len(names) / step <= 12 or step == 1000)
         return {number - 1: f"#{number}" for number in (1, *range(step, len(names) + 1, step))}
-    return dict(enumerate(drawn(names, MOST_LINES if len(names) <= 8 else 2 if len(names) <= 12 else 1)))
+    return dict(enumerate(drawn(names, MOST_LINES if len(names) <= 6 else 1)))
 
 
 def inches(text: str) -> float:
@@ -72,8 +72,16 @@ def _letters(name: str) -> frozenset[int]:
     )
 
 
-def _wrapped(name: str) -> list[str]:
-    return textwrap.wrap(" ".join(name.split()), LINE // 2 if _is_wide(name) else LINE)
+def _wrapped(name: str, width: int) -> list[str]:
+    """Lines of at most `width`, broken after blanks and signs, within a word only if it must be."""
+    if _is_wide(name):
+        width //= 2
+    lines = [""]
+    for part in re.findall(r"[^\s._/-]*[\s._/-]*", " ".join(name.split())):
+        if lines[-1] and len(lines[-1] + part.rstrip()) > width:
+            lines.append("")
+        lines[-1] += part
+    return [line[at : at + width].strip() for line in lines for at in range(0, len(line.rstrip()), width)]
 
 
 def _is_wide(name: str) -> bool:
