@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from chainrule import processes, schedules
+from chainrule import processes, progress, schedules
 from chainrule.errors import ChainruleError
 from pipelines import quick
 
@@ -40,7 +40,8 @@ def gone(error: Exception) -> GoneError:
 
 
 def set_defaults() -> None:
-    """Put QUIET into the environment; to be called before Prefect is imported."""
+    """Put QUIET into the environment, and print whatever the terminal's encoding is; to be called before all else."""
+    progress.write_anything()
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
 

@@ -1,5 +1,7 @@
 """The command as a whole: what it says where only part of the project is installed."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +37,13 @@ def test_a_word_that_is_no_command_is_refused_with_those_that_are() -> None:
     assert found.returncode == 2
     assert "promote" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_a_reader_that_has_left_is_no_error(tmp_path: Path, empty_store: Path) -> None:
+    shutil.copy(empty_store, tmp_path)
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "chainrule.cli", "models", "--root", str(tmp_path)]
+    with os.fdopen(writing, "w") as pipe:
+        found = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
+    assert (found.returncode, found.stderr) == (141, "")

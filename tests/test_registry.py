@@ -57,6 +57,18 @@ def test_a_version_says_which_aliases_point_to_it(store: tuple[Any, str, str]) -
     assert registry.versions(client, "served")[0].aliases == ("challenger", "champion")
 
 
+def test_models_of_other_tools_are_in_nobodys_way(store: tuple[Any, str, str]) -> None:
+    client, experiment, run_id = store
+    foreign = ["O'Brien churn", 'a "quoted" one', "-hidden"]
+    for name in foreign:
+        client.create_registered_model(name)
+    registry.register(client, "ours", logged_model(client, experiment, run_id), run_id, {})
+    assert set(foreign) <= set(registry.names(client))
+    assert "ours" in registry.recipes(client)
+    assert not set(foreign) & set(registry.recipes(client))
+    assert [registry.versions(client, name) for name in foreign] == [[]] * len(foreign)
+
+
 # ---- challengers
 
 

@@ -20,8 +20,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule import locks, mlflow_store, places, sending, tracking
+from chainrule import locks, mlflow_store, places, sending, tracking, versioning
+from chainrule.errors import ChainruleError
 from chainrule.journal import journals, read_events, read_status, sender_lock, write_status
+from chainrule.reproduction import origin
 from waiting import free_port, until
 
 # A stage: `python stage.py <recipe> <stage> <what to do>`, in the repository.
@@ -533,6 +535,20 @@ def test_a_change_that_decides_results_makes_the_commit_a_half_truth(tmp_path: P
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "new.py").write_text("")
     assert tracking.git_state(tmp_path) == (commit, True)
+
+
+def test_a_folder_of_another_user_is_named_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert tracking.git_state(tmp_path) == (None, None)
+    remedy = f"git config --global --add safe.directory {tmp_path}"
+    refusal = f"git refuses this folder, which belongs to another user; `{remedy}` trusts it"
+    assert capsys.readouterr().err == f"tracking: {refusal}; until then no run says its commit\n"
+    for asks in (lambda: versioning.check(tmp_path, "digits"), lambda: origin.is_here(tmp_path, "0" * 40)):
+        with pytest.raises(ChainruleError, match=re.escape(refusal)):
+            asks()
 
 
 def confirmed(root: Path) -> bool:

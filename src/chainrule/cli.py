@@ -2,9 +2,11 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
+from chainrule import progress
 from chainrule.errors import ChainruleError
 
 COMMANDS = {
@@ -18,15 +20,22 @@ COMMANDS = {
 }
 """Subcommand -> its module, with `add_arguments(parser)` and `run(arguments) -> exit code`, and one line of help."""
 
+BROKEN_PIPE = 141
+"""As a shell names the end of a program whose reader has left."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code; a mistake of the user's is one line on stderr."""
+    progress.write_anything()
     words = list(sys.argv[1:] if argv is None else argv)
     # Only the module of the command that was asked for is imported: each start-up pays for itself alone.
     wanted = next((word for word in words if not word.startswith("-")), None)
     try:
-        arguments = _parse(words, wanted)
-        return int(importlib.import_module(COMMANDS[arguments.command][0]).run(arguments))
+        try:
+            arguments = _parse(words, wanted)
+            return int(importlib.import_module(COMMANDS[arguments.command][0]).run(arguments))
+        finally:
+            sys.stdout.flush()  # here, where a reader that has left is no surprise
     except ChainruleError as error:
         print(f"chainrule {wanted}: {error}", file=sys.stderr)
         return error.exit_code
@@ -38,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # `chainrule status | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
 
 
 def _parse(words: Sequence[str], wanted: str | None) -> argparse.Namespace:

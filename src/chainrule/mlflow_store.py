@@ -33,10 +33,11 @@ ABOUT = (
 )
 
 
-def connect(root: Path, uri: str) -> "MlflowClient":
+def connect(root: Path, uri: str, *, reads: bool = False) -> "MlflowClient":
     """A client for `uri`; a new SQLite store is made first, under a lock (of two that make it, one dies).
 
-    A store that was left half-made is set aside; one whose project has moved learns where it is now.
+    A store that was left half-made is set aside; one whose project has moved learns where it is now, unless the
+    client only `reads` what is not in files.
     """
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     # Repeating is the sender's business: it looks first whether a run exists, a blind retry makes a second.
@@ -64,7 +65,7 @@ def connect(root: Path, uri: str) -> "MlflowClient":
                 raise
             _make_again(path)
             client = MlflowClient(uri, registry_uri=registry_uri)
-        if uri == tracking_uri(root, OWN_STORE):
+        if not reads and uri == tracking_uri(root, OWN_STORE):
             _follow(path)
     return client
 

@@ -1,5 +1,6 @@
 """Progress of everything longer than two seconds: a bar on a terminal, plain lines elsewhere."""
 
+import io
 import sys
 import time
 from collections.abc import Collection, Iterator
@@ -11,6 +12,13 @@ FIRST_SECONDS = 2.0
 # How far apart lines may be, in thousandths of the total; where items are fewer than FEW, each has its line.
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 FEW = 100
+
+
+def write_anything() -> None:
+    """Let stdout and stderr write the number of a sign that their encoding lacks, rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class Progress:

@@ -131,8 +131,8 @@ def published(root: Path, recipe: str, version: Version) -> bundle.Bundle | None
 
 
 @contextmanager
-def speaking(root: Path) -> Iterator["MlflowClient"]:
-    """A client of the project's registry; what goes wrong with it becomes one line.
+def speaking(root: Path, *, reads: bool = False) -> Iterator["MlflowClient"]:
+    """A client of the project's registry, which only `reads`, or not; what goes wrong with it becomes one line.
 
     Raises ChainruleError if the registry is not there, or refuses.
     """
@@ -148,7 +148,7 @@ def speaking(root: Path) -> Iterator["MlflowClient"]:
     from chainrule import mlflow_store, sending
 
     try:
-        yield mlflow_store.connect(root, uri)
+        yield mlflow_store.connect(root, uri, reads=reads)
     except (MlflowException, SQLAlchemyError, RequestException) as error:
         raise ChainruleError(f"registry {_without_password(uri)}: {sending.one_line(error)}") from None
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
+from chainrule.serving import store
 from chainrule.tracking import user_name
 
 if TYPE_CHECKING:
@@ -95,7 +96,12 @@ def _challenge(client: "MlflowClient", recipe: str, number: int) -> None:
 
 
 def recipes(client: "MlflowClient") -> list[str]:
-    """The names of all registered models, sorted."""
+    """The names of the registered models that may be a recipe's, sorted."""
+    return [name for name in names(client) if store.is_name(name)]
+
+
+def names(client: "MlflowClient") -> list[str]:
+    """The names of all registered models, those of other tools included, sorted."""
     found: list[str] = []
     token: str | None = None
     while token != "":
@@ -107,7 +113,7 @@ def recipes(client: "MlflowClient") -> list[str]:
 
 def versions(client: "MlflowClient", recipe: str) -> list[Version]:
     """All versions of the recipe's model, newest first; empty if it was never registered."""
-    model = _model(client, recipe)
+    model = _model(client, recipe) if store.is_name(recipe) else None
     if model is None:
         return []
     # A search gives versions without their aliases.

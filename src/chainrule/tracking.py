@@ -16,6 +16,7 @@ import getpass
 import hashlib
 import json
 import os
+import re
 import runpy
 import secrets
 import shutil
@@ -283,9 +284,17 @@ def git_state(root: Path) -> tuple[str | None, bool | None]:
         return None, None
     lines = answer.stdout.splitlines()
     commit = next((line.split()[2] for line in lines if line.startswith("# branch.oid ")), "(initial)")
+    if refused := stranger_remedy(answer.stderr):
+        print(f"tracking: {refused}; until then no run says its commit", file=sys.stderr)
     if answer.returncode != 0 or commit == "(initial)":
         return None, None
     return commit, any(not line.startswith("#") for line in lines)
+
+
+def stranger_remedy(said: str) -> str | None:
+    """What helps where git refuses a folder that belongs to another user; None if it said something else."""
+    found = re.search(r"git config \S+ --add safe\.directory .*", said)
+    return f"git refuses this folder, which belongs to another user; `{found[0].strip()}` trusts it" if found else None
 
 
 def lock_hashes(root: Path, recipe: str, stage: str) -> dict[str, str]:

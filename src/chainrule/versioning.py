@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 from chainrule.errors import ChainruleError
+from chainrule.tracking import stranger_remedy
 
 
 def paths(recipe: str) -> tuple[str, ...]:
@@ -71,6 +72,8 @@ def _git(root: Path, *words: str) -> str:
         )
     except FileNotFoundError:
         raise ChainruleError("git is not installed; install it, or run without --commit") from None
+    if refused := stranger_remedy(answer.stderr):
+        raise ChainruleError(f"{root}: {refused}")
     if answer.returncode != 0:
         said = " ".join((answer.stderr.strip() or answer.stdout.strip()).split())[:300]
         raise ChainruleError(f"git {words[0]} in {root}: {said}; mend that, or run without --commit")

@@ -2,7 +2,9 @@
 
 import http.server
 import json
+import os
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -55,6 +57,17 @@ def test_a_changed_parameter_is_named_with_both_values(toy: Path, capsys: pytest
         "digits: stale\n  finetune    recipes.digits.finetune.epochs changed (20 → 33)\n  then        export\n" in said
     )
     assert "reviews" not in said
+
+
+def test_a_terminal_of_eight_bits_shows_what_it_can(toy: Path) -> None:
+    toy_project.set_param(toy, "digits", 33, "finetune", "epochs")
+    found = subprocess.run(
+        [sys.executable, "-m", "chainrule.cli", "status", "digits", "--root", str(toy)],
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=True,
+    )
+    assert b"epochs changed (20 \\u2192 33)" in found.stdout
 
 
 def test_parameters_that_came_and_went(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:

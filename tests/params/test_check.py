@@ -187,7 +187,9 @@ def test_a_recipe_name_that_is_no_folder_name_is_refused(params: dict[str, Any],
         ("recipes: [", "not valid YAML"),
         ("", "has no recipes"),
         ("recipes: {}", "has no recipes"),
-        ("recipes: {a: {seed: 1, seed: 2}}", "'seed' is given twice"),
+        ("recipes: {a: {seed: 1, seed: 2}}", "line 1: key 'seed' is given twice"),
+        ("recipes:\n  a: &a {seed: 1}\n  b:\n    <<: *a\n    <<: *a", "line 5: key '<<' is given twice"),
+        ("recipes: {a: {<<: 3}}", "not valid YAML: .* expected a mapping"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, text: str, said: str) -> None:
@@ -204,9 +206,28 @@ def test_a_missing_file_and_a_missing_recipe_name_the_remedy(tmp_path: Path) -> 
         recipe_block(shipped.PARAMS.parent, "digit")
 
 
-def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text("recipes: {a: {learning_rate: 1e-3, epochs: 3}}")
-    assert recipe_block(tmp_path, "a") == {"learning_rate": 0.001, "epochs": 3}
+READ = """
+recipes:
+  a: &a {learning_rate: 1e-3, epochs: 3, net: {width: 8, depth: 2}}
+  b: &b {seed: 1, epochs: 4}
+  c:
+    <<: [*a, *b]
+    net: {width: 9}
+  d:
+    yes: [no, on]
+    010: 1:30
+"""
+
+
+def test_a_file_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
+    from dvc.utils.serialize import load_yaml
+
+    (tmp_path / "params.yaml").write_text(READ)
+    assert recipe_block(tmp_path, "a")["learning_rate"] == 0.001
+    # The first of the merged wins; what a block says itself replaces a key whole.
+    assert recipe_block(tmp_path, "c") == {"learning_rate": 0.001, "epochs": 3, "net": {"width": 9}, "seed": 1}
+    assert recipe_block(tmp_path, "d") == {"yes": ["no", "on"], 10: "1:30"}
+    assert read_params(tmp_path) == load_yaml(str(tmp_path / "params.yaml"))
 
 
 @pytest.mark.parametrize("stage", ["ingest", "finetune", "export"])

@@ -35,10 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the models, or all about one; ChainruleError if there is no registry, or no such model."""
     from chainrule import promotion, registry
+    from chainrule.serving import store
 
     root = arguments.root.resolve()
     with promotion.speaking(root) as client:
-        names = registry.recipes(client)
+        registered = registry.names(client)
+        names = [name for name in registered if store.is_name(name)]
         if arguments.recipe is not None and arguments.recipe not in names:
             known = ", ".join(names) or "none"
             raise ChainruleError(f"{arguments.recipe}: no such model in the registry; it has: {known}")
@@ -52,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(table(found, every_version=arguments.recipe is not None))
         if arguments.recipe is not None:
             print(f"\n{history(found[0])}")
+        elif others := [name for name in registered if name not in names]:
+            print(f"not shown, for they are other tools': {', '.join(others)}")
     return 0
 
 

@@ -109,7 +109,7 @@ def _registered(root: Path, recipes: list[str]) -> dict[str, Facts]:
     from chainrule.commands import models
 
     found: dict[str, Facts] = {}
-    with promotion.speaking(root) as client:
+    with promotion.speaking(root, reads=True) as client:
         for recipe in recipes:
             versions = registry.versions(client, recipe)
             if versions:

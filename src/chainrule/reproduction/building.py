@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import yaml
+from ruamel.yaml import YAML
 
 from chainrule import processes, tracking
 from chainrule.errors import ChainruleError
@@ -21,7 +22,8 @@ STOP_SECONDS = 5.0
 def write_params(project: Path, origin: Origin) -> None:
     """Replace params.yaml by the recipe as the run logged it; ChainruleError if that does not say enough."""
     block = with_params(recipe_block(project, origin.recipe), origin.params)
-    (project / PARAMS).write_text(yaml.safe_dump({"recipes": {origin.recipe: block}}, sort_keys=False))
+    with open(project / PARAMS, "w", encoding="utf-8") as file:
+        YAML(typ="safe").dump({"recipes": {origin.recipe: block}}, file)
 
 
 def cores(origin: Origin) -> int | None:

@@ -13,7 +13,7 @@ from chainrule import dvc_lock, registry
 from chainrule.errors import ChainruleError
 from chainrule.registry import Version
 from chainrule.sending import flatten, key_for
-from chainrule.tracking import CHAIN
+from chainrule.tracking import CHAIN, stranger_remedy
 
 MOST_COMMITS = 200
 """So many commits that changed dvc.lock are looked at, the newest first."""
@@ -182,6 +182,9 @@ def _show(root: Path, commit: str, path: str) -> bytes | None:
 
 def _git(root: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(["git", *words], cwd=root, capture_output=True, check=False)
+        answer = subprocess.run(["git", *words], cwd=root, capture_output=True, check=False)
     except FileNotFoundError:
         raise ChainruleError("git is not installed; a model is rebuilt from a git commit") from None
+    if refused := stranger_remedy(answer.stderr.decode(errors="replace")):
+        raise ChainruleError(f"{root}: {refused}")
+    return answer

@@ -87,6 +87,7 @@ def main(stage: str, work: Callable[[Job], None], trains: bool = False) -> None:
     parser = argparse.ArgumentParser(prog=f"python -m chainrule.stages.{stage}", description=work.__doc__)
     parser.add_argument("recipe", help="name of a block under `recipes:` in params.yaml")
     recipe = parser.parse_args().recipe
+    progress.write_anything()
     # Importing torch and transformers makes millions of objects that stay: collecting among them costs a second.
     gc.set_threshold(100_000, 50, 50)
     try:
