@@ -229,7 +229,8 @@ def _class_table(per_class: Mapping[str, Mapping[str, Any]]) -> str:
         + _heads("class")
         + "<th>precision</th><th>recall</th><th>F1</th><th>rows</th>"
     )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>{said}'
+    kind = "scroll tall" if len(per_class) > class_labels.MANY else "scroll"
+    return f'<div class="{kind}"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>{said}'
 
 
 def _confusions(confusions: Sequence[Confusion], per_class: Mapping[str, Mapping[str, Any]]) -> str:
@@ -335,7 +336,7 @@ small,.note,figcaption{color:var(--faint);font-size:.82rem}.note{margin:.8rem 0 
 background:var(--other)}
 .model .fill{background:var(--own)}.track .span{top:50%;bottom:auto;height:2px;margin-top:-1px;
 background:var(--ink)}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
+.scroll{overflow-x:auto}.tall{max-height:32rem;overflow-y:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{padding:.4rem .7rem;text-align:right;border-bottom:1px solid var(--line);
 font-variant-numeric:tabular-nums;
 vertical-align:baseline}
@@ -362,6 +363,7 @@ th,td{padding:.35rem .4rem}figure img{max-width:none}figure{text-align:left}}
 @media print{:root{color-scheme:light;--ink:#000;--faint:#444;--page:#fff;--card:#fff;--line:#bbb;--own:#0072b2;
 --other:#b4bec8;--soft:#eaf3f9}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 body{font-size:11pt}main{padding:0;max-width:none}section{border:0;padding:0;margin-bottom:1.4rem}
-h2{break-after:avoid}figure,tr,.mistakes li,.verdict,.headline{break-inside:avoid}.scroll{overflow:visible}
+h2{break-after:avoid}figure,tr,.mistakes li,.verdict,.headline{break-inside:avoid}
+.scroll{overflow:visible;max-height:none}
 .words blockquote{max-height:none;overflow:visible}}
 """.replace("\n", "")
