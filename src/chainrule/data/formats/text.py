@@ -103,7 +103,10 @@ def _read(name: str, data: bytes, encoding: str, key: str) -> Text:
         text = data.decode(encoding, "surrogateescape")
     except UnicodeError as error:
         raise DataError(f"{name}: not {encoding} ({_reason(error)}); save it as UTF-8, or correct {key}") from None
-    return Text(text.removeprefix("\ufeff"), encoding)
+    text = text.removeprefix("\ufeff")
+    if not text.strip(" \t\r\n"):
+        raise DataError(f"{name}: empty; fetch the file again, or take it out of params.yaml")
+    return Text(text, encoding)
 
 
 def _reason(error: UnicodeError) -> str:

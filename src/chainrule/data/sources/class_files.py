@@ -66,16 +66,13 @@ def read(path: Path, *, files: dict[str, str], encoding: str | None = None, sect
 
 def _content(file: Path, section: str) -> bytes:
     try:
-        data = file.read_bytes()
+        return file.read_bytes()
     except FileNotFoundError as error:
         raise DataError(f"{file}: missing; put it there or correct {section}.files") from error
     except OSError as error:
         raise DataError(
             f"{file}: cannot be read ({error.strerror}); {section}.files must name readable files"
         ) from error
-    if not data.strip():
-        raise DataError(f"{file}: empty; fetch the file again or take it out of {section}.files")
-    return data
 
 
 def _lines(text: str) -> list[str]:

@@ -144,16 +144,13 @@ def _paths(path: Path, files: Mapping[str, str] | None, section: str) -> dict[st
 
 def _content(file: Path, section: str) -> bytes:
     try:
-        data = file.read_bytes()
+        return file.read_bytes()
     except FileNotFoundError as error:
         raise DataError(f"{file}: missing; put it there or correct {section}.files") from error
     except OSError as error:
         raise DataError(
             f"{file}: cannot be read ({error.strerror}); {section}.files must name readable files"
         ) from error
-    if not data.strip():
-        raise DataError(f"{file}: empty; fetch the file again or take it out of {section}.files")
-    return data
 
 
 def _lines(text: str) -> list[str]:
@@ -257,7 +254,9 @@ def _column(file: _File, option: str, column: str | int, titles: list[str] | Non
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]}…"
+    """Return what a message shows of a text from a file."""
+    shown = "".join(each if each.isprintable() else "\ufffd" for each in text[:200])
+    return shown if len(text) <= 200 else f"{shown}…"
 
 
 # ---- cells
