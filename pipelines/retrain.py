@@ -338,9 +338,7 @@ def parser() -> argparse.ArgumentParser:
     )
     words.add_argument("recipe", help="a recipe of params.yaml")
     words.add_argument("--force", action="store_true", help="train whether it seems worth it or not")
-    words.add_argument(
-        "--commit", action="store_true", help="commit dvc.lock, reports and measured, and tag a promoted version"
-    )
+    words.add_argument("--commit", action="store_true", help="commit dvc.lock and reports, and tag a promoted version")
     words.add_argument(
         "--new-class", action="append", default=[], metavar="LABEL", help="take in rows of a class that is new"
     )

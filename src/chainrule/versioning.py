@@ -9,7 +9,7 @@ from chainrule.tracking import stranger_remedy
 
 def paths(recipe: str) -> tuple[str, ...]:
     """Return what is committed of a recipe."""
-    return ("dvc.lock", f"reports/{recipe}", f"measured/metrics/{recipe}.json")
+    return ("dvc.lock", f"reports/{recipe}")
 
 
 def tag_name(recipe: str, version: int) -> str:

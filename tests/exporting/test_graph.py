@@ -5,6 +5,7 @@ import onnx
 import pytest
 import torch
 
+from chainrule.errors import ChainruleError
 from chainrule.exporting import graph, parity
 from chainrule.nets import cnn, encoder
 from chainrule.tasks.image_classification import model as image_task
@@ -115,3 +116,32 @@ def test_padding_changes_no_answer_of_the_graph(text_case: Case) -> None:
 def test_a_text_example_is_no_longer_than_the_net_takes() -> None:
     for part in text_task.example({**TEXTS, "max_length": 6}, 2, torch.Generator().manual_seed(0)):
         assert part.shape == (2, 6)
+
+
+class Pairs(torch.nn.Module):
+    """Takes two rows and no other number of them, though nothing about its inputs says so."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image.float().reshape(2, 4)
+
+
+def test_a_model_that_takes_one_size_of_a_varying_axis_is_refused_in_a_line() -> None:
+    example = (torch.zeros(2, 4, dtype=torch.uint8),)
+    with pytest.raises(ChainruleError, match=r"cannot be exported to ONNX with axes of any size: .* static shape of 2"):
+        graph.to_onnx(Pairs(), example, ("image",), ({0: "batch"},))
+
+
+def test_an_axis_that_came_out_fixed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the exporter leaves it, in silence, where it is asked for axes in another way than ours."""
+    exporter = torch.onnx.export
+    monkeypatch.setattr(torch.onnx, "export", lambda *words, dynamic_shapes, **more: exporter(*words, **more))
+    example = (torch.zeros(2, 4, dtype=torch.uint8),)
+    with pytest.raises(ChainruleError, match="takes image with batch 2 only"):
+        graph.to_onnx(Pairs(), example, ("image",), ({0: "batch"},))
+
+
+def test_every_axis_that_varies_does_so_for_the_session(case: Case) -> None:
+    for value, axes_of in zip(case.session.get_inputs(), case.task.dynamic_shapes(), strict=True):
+        assert {axis: value.shape[axis] for axis in axes_of} == axes_of
+    (output,) = case.session.get_outputs()
+    assert output.shape[0] == "batch"

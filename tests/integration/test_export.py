@@ -1,6 +1,7 @@
 """What export leaves in a real chain: variants that ship, why others do not, and times outside of every output."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -33,19 +34,32 @@ def test_the_bundle_holds_the_variants_that_the_report_says_ship(built: Path) ->
     assert read(built / "models/onnx/digits/signature.json")["padding"] == {}
 
 
-def test_times_are_metrics_and_plots_of_the_project_and_in_nothing_that_dvc_hashes(built: Path, dvc: Dvc) -> None:
+def test_times_are_kept_apart_from_all_that_git_and_dvc_hash(built: Path, dvc: Dvc) -> None:
     hashed = {
         out["path"]
         for stage in yaml.safe_load((built / "dvc.lock").read_text())["stages"].values()
         for out in stage["outs"]
     }
     assert not [path for path in hashed if path.startswith("measured")]
-    shown = dvc(built, "metrics", "show", "--json").stdout
-    metrics = json.loads(shown[shown.index("{") :])[""]["data"]
     for recipe in ("digits", "reviews"):
-        found = metrics[f"measured/metrics/{recipe}.json"]["data"]
+        found = read(built / "measured" / "metrics" / f"{recipe}.json")
         assert found["int8"]["batch_1_ms"] > 0
         assert found["int8"]["batch_32_speedup"] > 0
         assert "_ms" not in (built / "reports" / recipe / "export.json").read_text()
-    page = dvc(built, "plots", "show").stdout.strip().splitlines()[-1]
-    assert "digits.png" in Path(page.removeprefix("file://")).read_text()
+    assert "measured_plots_digits.png" in page_of_plots(built, dvc)
+
+
+def test_dvc_shows_what_is_there_where_nothing_was_timed(built: Path, dvc: Dvc, tmp_path: Path) -> None:
+    """As in a clone whose outputs came by `dvc pull`."""
+    pulled = Path(shutil.copytree(built, tmp_path / "pulled", symlinks=True))
+    shutil.rmtree(pulled / "measured")
+    for words in (("metrics", "show"), ("exp", "show", "--no-pager")):
+        dvc(pulled, *words)
+    page = page_of_plots(pulled, dvc)
+    assert "reports_digits_plots_confusion_matrix.png" in page
+    assert "measured_plots" not in page
+
+
+def page_of_plots(clone: Path, dvc: Dvc) -> str:
+    page = dvc(clone, "plots", "show").stdout.strip().splitlines()[-1]
+    return Path(page.removeprefix("file://")).read_text()
