@@ -256,8 +256,17 @@ def _cached(cache: Path, digest: str) -> Path:
 
 
 def exported(root: Path, recipe: str) -> bundle.Bundle:
-    """Return the bundle that `export` wrote; DataError if it is not to be trusted."""
-    return bundle.read(root / store.EXPORTED / recipe, recipe, store.UNPROMOTED)
+    """Return the bundle that `export` wrote; DataError if it is not to be trusted.
+
+    What DVC made links into its cache (`cache.type symlink`) become files again: a bundle is read without links.
+    """
+    folder = root / store.EXPORTED / recipe
+    if folder.is_dir() and any(path.is_symlink() for path in folder.iterdir()):
+        from dvc.repo import Repo
+
+        with Repo(str(root)) as repo:
+            repo.unprotect(str(folder))
+    return bundle.read(folder, recipe, store.UNPROMOTED)
 
 
 def verdict(found: Mapping[str, Any], champion: int) -> str:
