@@ -27,7 +27,7 @@ def test_a_package_that_is_not_installed_is_named_with_the_remedy(tmp_path: Path
     said = found.stderr.splitlines()[-1]
     assert said.startswith(f"chainrule {command.split()[0]}: {missing}")
     assert " is not installed: " in said
-    assert "chainrule[" in said
+    assert "uv sync" in said and ".whl[serve]" in said
 
 
 def test_a_word_that_is_no_command_is_refused_with_those_that_are() -> None:

@@ -22,6 +22,10 @@ COMMANDS = {
 
 BROKEN_PIPE = 141
 """As a shell names the end of a program whose reader has left."""
+REMEDY = (
+    "in the clone, `uv sync` installs all and `uv sync --no-default-groups --extra serve` what the server needs; "
+    'elsewhere, `pip install "FILE.whl[serve]"` (or [train]), where `uv build` in the clone makes FILE.whl'
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,8 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "chainrule":
             raise
-        remedy = '`pip install "chainrule[serve]"` for the server, "chainrule[train]" for everything else'
-        print(f"chainrule {wanted}: {error.name} is not installed: {remedy}", file=sys.stderr)
+        print(f"chainrule {wanted}: {error.name} is not installed: {REMEDY}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

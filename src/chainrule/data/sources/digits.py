@@ -78,7 +78,7 @@ def _bundled(path: Path, card: dict[str, Any]) -> "tuple[np.ndarray, np.ndarray]
 
     spec = find_spec("sklearn")
     if spec is None or not spec.submodule_search_locations:
-        raise DataError(f"{path}: needs scikit-learn, which holds the digits; install chainrule[train]")
+        raise DataError(f"{path}: needs scikit-learn, which holds the digits; `uv sync` installs it")
     file = Path(spec.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
     try:
         content = gzip.decompress(file.read_bytes())
