@@ -49,6 +49,21 @@ def test_a_project_that_was_built(toy: Path, capsys: pytest.CaptureFixture[str])
     assert stale(toy, capsys) == {}
 
 
+def test_rows_that_were_lost_are_counted_and_loud_where_they_are_many(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert facts(toy, capsys)["rows"] is None
+    folder = toy / "reports" / "digits"
+    folder.mkdir(parents=True, exist_ok=True)
+    clean = {"raw": 2225, "rejected": 1076, "reasons": {"too_long": 1076}, "repairs": {}}
+    (folder / "clean.json").write_text(json.dumps(clean))
+    (folder / "split.json").write_text(json.dumps({"excluded": 0}))
+    assert "  WARNING     1,076 of 2,225 rows (48.4%) left out: too long 1,076\n" in status(toy, capsys)
+    clean |= {"rejected": 7, "reasons": {"too_short": 7}, "repairs": {"cut": 1069}}
+    (folder / "clean.json").write_text(json.dumps(clean))
+    assert "  rows        7 of 2,225 rows (0.3%) left out: too short 7; 1,069 long texts cut\n" in status(toy, capsys)
+
+
 def test_a_changed_parameter_is_named_with_both_values(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     toy_project.set_param(toy, "digits", 33, "finetune", "epochs")
     assert stale(toy, capsys) == {"finetune": ["recipes.digits.finetune.epochs changed (20 → 33)"]}

@@ -55,6 +55,16 @@ def test_the_page_is_whole_and_fetches_nothing(tmp_path: Path) -> None:
     assert sources and all(source and source.startswith("data:image/png;base64,") for source in sources)
 
 
+def test_warnings_come_before_the_title(tmp_path: Path) -> None:
+    floors: dict[str, Any] = {}
+    scores = classification_scores(
+        np.array([0, 1, 0, 1]), np.eye(2)[[0, 1, 0, 1]], ["a", "b"], groups=None, resamples=5, seed=0
+    )
+    html = to_html("x", scores, floors, {}, [], [], warnings=["half of the <rows> left out"])
+    said = '<p class="verdict under" role="alert"><b aria-hidden="true">!</b><span>Half of the &lt;rows&gt; left out.'
+    assert said in html.partition("<h1>")[0]
+
+
 def test_words_of_the_data_are_shown_as_they_are(tmp_path: Path) -> None:
     text = "so <script>alert(1)</script> good"
     words = Page(page(tmp_path, [Mistake("r<1>", text, "good", "<b>bad</b>", 0.97)])).words

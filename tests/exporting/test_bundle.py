@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chainrule.data.losses import Losses
 from chainrule.exporting import bundle
 
 SIGNATURE: dict[str, Any] = {
@@ -143,3 +144,13 @@ def test_the_model_card_says_of_every_variant_what_it_costs_and_why_it_is_there_
         ["int8", "91,794", "0.9822", "0.9900", "no: loses too much"],
     ]
     assert "## Variants" not in bundle.model_card("pets", SIGNATURE, {}, REPORT)
+
+
+def test_the_card_says_how_many_rows_are_in_no_split_and_loudly_where_they_are_many() -> None:
+    few = Losses(3, 100, {"empty_text": 3}, 7)
+    card = bundle.model_card("pets", SIGNATURE, {"name": "pets"}, REPORT, lost=few)
+    assert "- name: pets\n- rows: 3 of 100 rows (3.0%) left out: empty text 3; 7 long texts cut\n" in card
+    assert "left out" not in card.partition("## Data")[0]
+    many = Losses(6, 100, {"empty_text": 6}, 0)
+    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, lost=many)
+    assert "\n> **WARNING: 6 of 100 rows (6.0%) left out: empty text 6.** The scores" in card.partition("## Data")[0]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from chainrule.data.losses import losses
 from chainrule.errors import ChainruleError
 from chainrule.evaluation import quality
 from chainrule.staleness import NEVER, Stage
@@ -80,6 +81,7 @@ def gather(root: Path) -> Facts:
                 "retrain": decided[-1] if decided else None,
                 "next_run": asdict(next_run) if next_run else None,
                 "incoming": _files(root / "data" / "incoming" / recipe),
+                "rows": _rows(root / "reports" / recipe),
             }
         )
     return {
@@ -125,6 +127,20 @@ def _registered(root: Path, recipes: list[str]) -> dict[str, Facts]:
     return found
 
 
+def _rows(folder: Path) -> Facts | None:
+    """What became of the source's rows when they were last cleaned and split; None before that."""
+    found = []
+    for stage in ("clean", "split"):
+        try:
+            found.append(json.loads((folder / f"{stage}.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            break
+    if not found:
+        return None
+    lost = losses(*found)
+    return {**lost._asdict(), "loud": lost.loud, "said": str(lost)}
+
+
 def _files(folder: Path) -> int:
     """How many files wait in a folder, hidden ones aside."""
     inside = (path.relative_to(folder).parts for path in folder.rglob("*") if path.is_file())
@@ -160,6 +176,11 @@ def _recipe(recipe: Facts, facts: Facts, colours: bool, now: datetime) -> Iterat
         if quality.is_under(version["quality"]):
             warning = f"version {version['version']} is {quality.in_words(version['quality'])}; {quality.REMEDY}"
             yield from _line("WARNING", warning, _paint("1;31", colours))
+    if recipe["rows"]:
+        loud = recipe["rows"]["loud"]
+        yield from _line(
+            "WARNING" if loud else "rows", recipe["rows"]["said"], _paint("1;31", colours) if loud else str
+        )
     if state == "stale":
         for stage in stale:
             shown, more = stage["reasons"][:MOST_REASONS], stage["reasons"][MOST_REASONS:]

@@ -78,12 +78,14 @@ def to_html(
     figures: Sequence[Figure],
     mistakes: Sequence[Mistake],
     confusions: Sequence[Confusion] = (),
+    warnings: Sequence[str] = (),
 ) -> str:
     """The page as one string: styles inline, pictures as data URIs, nothing fetched, light or dark as the
     reader's system.
 
     `scores` and each of `floors` (by name) are results of classification_scores; `facts` are lines to show
-    under the title ("task": "image classification"). Raises OSError when a figure cannot be read.
+    under the title ("task": "image classification"), `warnings` sentences above it. Raises OSError when a figure
+    cannot be read.
     """
     ranked = quality.ranked(floors)
     standing = quality.quality({"test": scores, "floor": floors})
@@ -100,6 +102,7 @@ def to_html(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(recipe)} · Chainrule</title><style>{STYLE}</style></head>\n<body><main>{_verdict(standing)}"
+        f"{''.join(map(_warning, warnings))}"
         f'<header><p class="over">Chainrule report</p><h1>{escape(recipe)}</h1>'
         f'<dl class="facts">{lines}</dl></header>\n'
         + "\n".join(section for section in sections if section)
@@ -134,6 +137,12 @@ def _verdict(found: quality.Quality | None) -> str:
     advice = f"<br><small>{_sentence(quality.REMEDY)}</small>" if standing == "under" else ""
     said = escape(_sentence(quality.in_words(found)))
     return f'<p class="verdict {standing}"{role}><b aria-hidden="true">{sign}</b><span>{said}{advice}</span></p>'
+
+
+def _warning(said: str) -> str:
+    return (
+        f'<p class="verdict under" role="alert"><b aria-hidden="true">!</b><span>{escape(_sentence(said))}</span></p>'
+    )
 
 
 def _sentence(words: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chainrule.data.losses import Losses
 from chainrule.evaluation import quality
 from chainrule.files import write_json
 
@@ -43,11 +44,12 @@ def model_card(
     source: dict[str, Any],
     report: dict[str, Any],
     variants: Mapping[str, Mapping[str, Any]] | None = None,
+    lost: Losses | None = None,
 ) -> str:
     """Return a model card (Mitchell et al. 2019, arXiv:1810.03993) in Markdown.
 
     source: what ingest knows of the data; report: content of reports/<recipe>/metrics.json; variants: by name, what
-    reports/<recipe>/export.json says of each.
+    reports/<recipe>/export.json says of each; lost: the source's rows that are in no split.
     """
     test = report["test"]
     named = {"this model": test, **{f"{name} (floor)": scores for name, scores in report["floor"].items()}}
@@ -57,8 +59,10 @@ def model_card(
     )
     labels = ", ".join(signature["labels"])
     about = "".join(f"- {key}: {' '.join(str(value).split())}\n" for key, value in source.items())
+    if lost is not None:
+        about += f"- rows: {lost}\n"
     return f"""# {recipe}
-{_standing(report)}
+{_standing(report)}{_loss(lost)}
 Task: {signature["task"]}. Net: {signature["net"]["name"]}. Labels: {labels}.
 
 ## Data
@@ -89,6 +93,10 @@ def _standing(report: Mapping[str, Any]) -> str:
     if quality.is_under(found):
         return f"\n> **WARNING: {said}.** A simple model trained on the same rows does better.\n"
     return f"\n{said[0].upper()}{said[1:]}.\n"
+
+
+def _loss(lost: Losses | None) -> str:
+    return f"\n> **WARNING: {lost}.** The scores hold for rows like the others.\n" if lost and lost.loud else ""
 
 
 def _variants_section(variants: Mapping[str, Mapping[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from chainrule.data.losses import Losses, losses
 from chainrule.files import read_json, read_rows, write_json
 from chainrule.params.evaluate import Evaluate
 from chainrule.stages.job import Job, main
@@ -64,6 +65,8 @@ def evaluate(job: Job) -> None:
     for picture in sorted(plots.iterdir()):
         job.run.artifact(picture, "figures")
     _say(job, report)
+    for warning in _warnings(job, report):
+        job.warn(warning)
 
 
 def _say(job: Job, report: dict[str, Any]) -> None:
@@ -77,6 +80,19 @@ def _say(job: Job, report: dict[str, Any]) -> None:
     for name, scores in (("model", report["test"]), *report["floor"].items()):
         accuracy = scores["accuracy"]
         job.say(f"{name}: accuracy {accuracy['value']:.4f} ({accuracy['low']:.4f} to {accuracy['high']:.4f})")
+
+
+def _warnings(job: Job, report: dict[str, Any]) -> list[str]:
+    """Return what a reader of the scores must know of the rows: that many were lost, that classes were not tested."""
+    lost = _lost(job)
+    absent = [name for name, scores in report["test"]["per_class"].items() if not scores["support"]]
+    more = f" and {len(absent) - CONFUSED:,} more" if len(absent) > CONFUSED else ""
+    untested = f"no test row is of class {', '.join(absent[:CONFUSED])}{more}: the scores say nothing of it"
+    return [*([str(lost)] if lost.loud else []), *([untested] if absent else [])]
+
+
+def _lost(job: Job) -> Losses:
+    return losses(read_json(job.dep("reports/{recipe}/clean.json")), read_json(job.dep("reports/{recipe}/split.json")))
 
 
 def _floors(job: Job, card: dict[str, Any], test: Any) -> dict[str, Any]:
@@ -160,13 +176,16 @@ def _page(
         "net": card["net"]["name"],
         "data": source["name"],
         **({"about": source["description"]} if "description" in source else {}),
+        "rows": str(_lost(job)),
     }
     figures = [
         page.Figure(plots / f"{name}.png", caption, wide=name not in ("roc", "reliability"))
         for name, caption in FIGURES.items()
     ]
     confused = page.most_confused(labels, probabilities.argmax(axis=1), card["classes"], CONFUSED)
-    html = page.to_html(job.recipe, report["test"], report["floor"], facts, figures, mistakes, confused)
+    html = page.to_html(
+        job.recipe, report["test"], report["floor"], facts, figures, mistakes, confused, _warnings(job, report)
+    )
     path = job.out("reports/{recipe}/report.html")
     path.write_text(html, encoding="utf-8")
     job.run.artifact(path)

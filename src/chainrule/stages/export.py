@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from chainrule.data.losses import losses
 from chainrule.errors import ChainruleError
 from chainrule.files import read_json, read_rows, write_json
 from chainrule.params.export import Export, Variants
@@ -48,7 +49,8 @@ def export(job: Job) -> None:
     latencies = gate.speeds(made, validation)
     report["variants"] = table
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
-    model_card = bundle.model_card(job.recipe, signature, source, metrics, table)
+    lost = losses(read_json(job.dep("reports/{recipe}/clean.json")), read_json(job.dep("reports/{recipe}/split.json")))
+    model_card = bundle.model_card(job.recipe, signature, source, metrics, table, lost)
     shipped = {name: made[name] for name in made if table[name]["ships"] and name != bundle.REFERENCE}
     signature["variants"] = {
         name: {"file": bundle.FILES[name], "bytes": table[name]["bytes"], "accuracy": table[name]["accuracy"]}
