@@ -98,9 +98,9 @@ def test_everything_that_is_left_out_or_changed_is_said(root: Path, capsys: pyte
         "parts": {"test": 1, "train": 6},
         "left_out": {"hidden_files": 1, "loose_files": 1},
         "accepted": {"batches": 0, "rows": 0},
-        "parts_from": {"Testing as test": 1, "Training as train": 6},
-        "mended_labels": {r"'cafe\u0301'": 1},
-        "problems": {"not_an_image_file": 1, "undecodable_name: not UTF-8, rename it": 1},
+        "parts_from": [["Training as train", 6], ["Testing as test", 1]],
+        "mended_labels": [[r"'cafe\u0301'", 1]],
+        "problems": [["not_an_image_file", 1], ["undecodable_name: not UTF-8, rename it", 1]],
     }
     said = capsys.readouterr().out
     assert "ingest@digits: left_out: hidden_files 1, loose_files 1" in said
@@ -120,7 +120,7 @@ def test_the_encodings_of_source_and_batches_are_found_said_and_added_up(
     block = {**TABLE, "path": "data/mine.csv"}
     rows, report = run(root, "reviews", source=block, incoming={**TABLE, "files": {"all": "*.csv"}})
     assert [text.decode() for text in rows["text"][:3]] == [text.decode() for text in rows["text"][3:]]
-    assert report["encodings"] == {"gb18030": 1, "utf-16": 1}
+    assert report["encodings"] == [["gb18030", 1], ["utf-16", 1]]
     assert "ingest@reviews: encodings: gb18030 1, utf-16 1" in capsys.readouterr().out
 
 
@@ -130,7 +130,7 @@ def test_a_number_as_label_is_one_in_source_and_batches(root: Path) -> None:
     block = {**TABLE, "path": "data/mine.csv"}
     rows, report = run(root, "reviews", source=block, incoming={**TABLE, "files": {"all": "*.csv"}})
     assert rows["label"].tolist() == ["1", "0", "1", "0"]
-    assert report["mended_labels"] == {"'1.0'": 1, "'0.0'": 1}
+    assert report["mended_labels"] == [["'0.0'", 1], ["'1.0'", 1]]
 
 
 def test_a_mistake_in_the_block_of_batches_is_named_there(root: Path) -> None:
@@ -139,3 +139,27 @@ def test_a_mistake_in_the_block_of_batches_is_named_there(root: Path) -> None:
     block = {**TABLE, "path": "data/mine.csv"}
     with pytest.raises(DataError, match=r"new\.csv: has no column 'label' for incoming\.label"):
         run(root, "reviews", source=block, incoming={**TABLE, "files": {"all": "*.csv"}})
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("text,label\ngood,9\nbad,8\n", r"not one row to train on has a label .*: unknown_label: '"),
+        ("text,label\ngood,\nbad,\n", "not one row to train on has a label"),
+        (
+            "text,label\n" + "".join(f"row,a text of its own {at}\n" for at in range(30)),
+            "30 different labels in 30 rows",
+        ),
+    ],
+)
+def test_rows_that_no_classifier_can_be_trained_on_are_refused(root: Path, table: str, said: str) -> None:
+    (root / "data" / "mine.csv").write_text(table)
+    labels = {"1": "good", "0": "bad"} if "9" in table.splitlines()[1] else None
+    with pytest.raises(DataError, match=said):
+        run(root, "reviews", source={**TABLE, "path": "data/mine.csv", "labels": labels})
+
+
+def test_a_source_of_nothing_but_a_test_part_is_refused(root: Path) -> None:
+    source = images(root, "test/cat/1.png", "test/dog/2.png")
+    with pytest.raises(DataError, match=r"not one row to train on has a label \(rows by part: test 2\)"):
+        run(root, "digits", source=source)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.data import batches, labels
 from chainrule.data.reading import reader
+from chainrule.errors import DataError
 from chainrule.files import write_json, write_rows
 from chainrule.params.file import plug_in
 from chainrule.stages.job import Job, main
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 ABSENT = {"nan", "null", "none", "na", "n/a", "nil", "?", "-", "undefined", "missing", "#n/a"}
 """How others write that there is no label, in lower case."""
-EXAMPLES = 6
-"""How many of a kind a line names."""
+EXAMPLES, LISTED = 6, 50
+"""How many of a kind a line names, and the report."""
 
 
 def ingest(job: Job) -> None:
@@ -27,6 +28,7 @@ def ingest(job: Job) -> None:
     accepted = _accepted(job)
     rows = labels.united(batches.joined([source, *accepted]))
     said, rows.attrs = rows.attrs, {}  # else Parquet keeps them
+    _refuse(path, rows)
     out = job.out("data/raw/{recipe}")
     write_rows(out / "rows.parquet", rows)
     write_json(out / "source.json", {"source": kind, **_card(path)})
@@ -38,26 +40,45 @@ def ingest(job: Job) -> None:
         "left_out": {name: count for name, count in said.items() if isinstance(count, int)},
         "accepted": {"batches": len(accepted), "rows": sum(map(len, accepted))},
     }
-    notes = {
+    counted = {
+        "left_out": report["left_out"],
         "encodings": said.get("encodings", {}),
         "parts_from": said.get("parts", {}),
         "mended_labels": said.get("mended_labels", {}),
         "problems": {str(problem): int(count) for problem, count in problems.items()},
     }
-    write_json(job.out("reports/{recipe}/ingest.json"), report | {name: note for name, note in notes.items() if note})
+    notes = {name: _most(counts) for name, counts in counted.items() if any(counts.values())}
+    # Lists, for each key of a block is a column of `dvc metrics show`.
+    listed = {name: most[:LISTED] for name, most in notes.items() if name != "left_out"}
+    write_json(job.out("reports/{recipe}/ingest.json"), report | listed)
     job.run.metrics({"rows": len(rows)})
     job.say(f"{len(rows):,} rows from {kind} ({', '.join(f'{part} {count:,}' for part, count in parts.items())})")
-    for name, counts in {"left_out": report["left_out"], **notes}.items():
-        _say(job, name, counts)
+    for name, most in notes.items():
+        more = f" and {len(most) - EXAMPLES:,} more" if len(most) > EXAMPLES else ""
+        job.say(f"{name}: {', '.join(f'{what} {count:,}' for what, count in most[:EXAMPLES])}{more}")
     _warn(job, rows)
 
 
-def _say(job: Job, name: str, counts: Mapping[str, int]) -> None:
-    """Say what was counted, most first."""
-    most = sorted(((count, what) for what, count in counts.items() if count), key=lambda item: (-item[0], item[1]))
-    if most:
-        more = f" and {len(most) - EXAMPLES:,} more" if len(most) > EXAMPLES else ""
-        job.say(f"{name}: {', '.join(f'{what} {count:,}' for count, what in most[:EXAMPLES])}{more}")
+def _refuse(path: Path, rows: "pd.DataFrame") -> None:
+    """Raise DataError for rows that no classifier can be trained on."""
+    trained = rows["part"].isna() | (rows["part"] == "train")
+    labels_met = rows["label"][trained & rows["problem"].isna()].dropna()
+    if labels_met.empty:
+        problems = rows["problem"].dropna().value_counts()
+        met = "".join(f"; problem of {count:,} rows: {what}" for what, count in list(problems.items())[:1])
+        parts = rows["part"].fillna("to be split").value_counts()
+        listed = ", ".join(f"{part} {count:,}" for part, count in parts.items())
+        raise DataError(f"{path}: not one row to train on has a label (rows by part: {listed}){met}")
+    if len(labels_met) >= 20 and labels_met.nunique() * 2 > len(labels_met):
+        raise DataError(
+            f"{path}: {labels_met.nunique():,} different labels in {len(labels_met):,} rows, such as "
+            f"{labels_met.iloc[0][:60]!r}; is it the labels that source.label names?"
+        )
+
+
+def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return what was counted, most first."""
+    return sorted(((what, count) for what, count in counts.items() if count), key=lambda item: (-item[1], item[0]))
 
 
 def _warn(job: Job, rows: "pd.DataFrame") -> None:

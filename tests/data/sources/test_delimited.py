@@ -203,6 +203,13 @@ def test_groups_come_from_their_column(tmp_path: Path) -> None:
         (b"PAR1\x15\x04", {}, r"rows\.csv: Parquet, not a text file"),
         (b"PK\x03\x04", {}, "a compressed archive"),
         (b"label,Text\npos,one\n", {}, "did you mean 'Text'"),
+        (b"\nlabel,text\npos,one\n", {}, r"rows\.csv:1: empty, where the header should be"),
+        (
+            b"pos,one\nneg,two\npos,three\n",
+            {"label": 0, "text": 1},
+            "'pos' is a label of other rows; set source.header to false",
+        ),
+        (b"Label,text\npos,one\n", {"label": 0, "text": 1, "header": False}, "looks like a header; set source.header"),
         (b"label;text\npos;one\n", {}, "is source.delimiter ';'"),
         (b"text,label,text\na,pos,b\n", {}, r"names 'text', which source.text asks for, 2 times \(columns 0, 2"),
         (b'label,"text\npos,one"x\n', {}, r"rows\.csv:1: the quotes of the header"),
@@ -218,7 +225,8 @@ def test_files_that_cannot_be_used_are_named(
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"rows\.tsv: missing"):
+    (tmp_path / "Rows.TSV").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"rows\.tsv: missing.*source.files; did you mean 'Rows.TSV'"):
         delimited.read(tmp_path, **TSV)
 
 

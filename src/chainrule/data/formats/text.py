@@ -4,10 +4,12 @@ A file is read in one encoding. Where that is in doubt nothing is read, and the 
 """
 
 import codecs
+import difflib
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from chainrule.errors import DataError
@@ -59,6 +61,21 @@ class Text(NamedTuple):
 
     text: str
     encoding: str
+
+
+def content(file: Path, section: str) -> bytes:
+    """Return the bytes of a file; DataError that names the nearest one there is. section: the block that names it."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        there = {path.name.lower(): path.name for path in file.parent.glob("*") if path.is_file()}
+        close = difflib.get_close_matches(file.name.lower(), there, n=1)
+        hint = f"; did you mean {there[close[0]]!r}?" if close else ""
+        raise DataError(f"{file}: missing; put it there or correct {section}.files{hint}") from None
+    except OSError as error:
+        raise DataError(
+            f"{file}: cannot be read ({error.strerror}); {section}.files must name readable files"
+        ) from error
 
 
 def decoded(files: Mapping[str, bytes], given: str | None, key: str) -> dict[str, Text]:

@@ -35,7 +35,7 @@ def read(path: Path, *, files: dict[str, str], encoding: str | None = None, sect
         if file in taken:
             raise DataError(f"{file}: named for both {taken[file]!r} and {label!r}; give every label its own file")
         taken[file] = label
-        contents[file] = _content(path / name, section)
+        contents[file] = encodings.content(path / name, section)
     ids: list[str] = []
     texts: list[bytes] = []
     labels: list[str] = []
@@ -62,17 +62,6 @@ def read(path: Path, *, files: dict[str, str], encoding: str | None = None, sect
     )
     frame.attrs = {"encodings": dict(Counter(used for _, used in decoded.values()))}
     return frame
-
-
-def _content(file: Path, section: str) -> bytes:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(f"{file}: missing; put it there or correct {section}.files") from error
-    except OSError as error:
-        raise DataError(
-            f"{file}: cannot be read ({error.strerror}); {section}.files must name readable files"
-        ) from error
 
 
 def _lines(text: str) -> list[str]:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 MAX_CELL = 1_000_000
 _NO_LIMIT = 2**31 - 1  # what the csv module takes on every system
 
+# How the column of labels is usually called.
+_TITLES = {"label", "labels", "class", "classes", "category", "categories", "target", "sentiment", "polarity", "tag"}
+_TITLES |= {"topic", "intent", "rating", "stars", "score", "emotion", "y", "标签", "类别", "label_id", "label_text"}
+
 Row = tuple[int, list[str] | None, str]  # line, cells (None: the quotes do not match), problem of the quotes
 
 
@@ -66,7 +70,7 @@ def read(
     import pandas as pd
 
     paths = _paths(Path(path), files, section)
-    contents = {str(file): _content(file, section) for file in paths.values()}
+    contents = {str(file): encodings.content(file, section) for file in paths.values()}
     decoded = encodings.decoded(contents, encoding, f"{section}.encoding")
     named = None if labels is None else _named(labels)
     columns: dict[str, list[object]] = {
@@ -84,6 +88,8 @@ def read(
         text_at = _column(file, "text", text, titles, width)
         label_at = None if part == "unlabelled" else _column(file, "label", label, titles, width)
         group_at = None if group is None else _column(file, "group", group, titles, width)
+        if label_at is not None:
+            _refuse_wrong_header(file, titles, rows, label_at)
         for line, cells, fault in rows:
             row = f"{part}/{line:06d}"
             value: str | None = None
@@ -142,17 +148,6 @@ def _paths(path: Path, files: Mapping[str, str] | None, section: str) -> dict[st
     return {part: path / name for part, name in files.items()}
 
 
-def _content(file: Path, section: str) -> bytes:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(f"{file}: missing; put it there or correct {section}.files") from error
-    except OSError as error:
-        raise DataError(
-            f"{file}: cannot be read ({error.strerror}); {section}.files must name readable files"
-        ) from error
-
-
 def _lines(text: str) -> list[str]:
     """Return the lines with their ends: LF or CRLF, or CR (old Macs) where the first line ends so and most others."""
     alone = text.count("\r") - text.count("\r\n") > text.count("\n")
@@ -191,6 +186,8 @@ def _quoted_rows(file: _File, delimiter: str) -> Iterator[Row]:
                         f"or the quote is stray, fetch it again, mend the row, or set {file.section}.quoting to false"
                     ) from error
                 fault = f"broken_quoting: the quotes of lines {start + 1} to {at} do not match"
+                if "new-line" in str(error):
+                    fault = "broken_quoting: a line break (CR) outside quotes"
                 yield from ((line, None, fault) for line in range(start + 1, at + 1))
             else:
                 yield start + 1, cells, ""
@@ -205,6 +202,8 @@ def _titles(file: _File, row: Row, delimiter: str) -> list[str]:
     _, cells, _ = row
     if cells is None:
         raise DataError(f"{file.path}:1: the quotes of the header do not match; mend it")
+    if not any(map(str.strip, cells)):
+        raise DataError(f"{file.path}:1: empty, where the header should be; remove the line")
     titles = [tidy(encodings.as_found(cell).decode("utf-8", "backslashreplace")) for cell in cells]
     others = [other for other in (",", ";", "\t", "|") if other != delimiter and other in "".join(cells)]
     if len(titles) == 1 and others:
@@ -213,6 +212,23 @@ def _titles(file: _File, row: Row, delimiter: str) -> list[str]:
             f"is {file.section}.delimiter {others[0]!r}?"
         )
     return titles
+
+
+def _refuse_wrong_header(file: _File, titles: list[str] | None, rows: list[Row], label_at: int) -> None:
+    """Raise DataError if a first line that is taken for a header is a row, or one that is taken for a row a header."""
+    first = titles if titles is not None else rows[0][1]
+    if not first or label_at >= len(first):
+        return
+    value, key, names = tidy(first[label_at]), f"{file.section}.header", list(map(tidy, first))
+    others = (cells for _, cells, _ in rows[titles is None :] if cells and label_at < len(cells))
+    again = any(tidy(cells[label_at]) == value and list(map(tidy, cells)) != names for cells in others)
+    if titles is not None and again:
+        raise DataError(
+            f"{file.path}: its first line is taken for a header, yet {_short(value)!r} is a label of other rows; "
+            f"set {key} to false, and columns to numbers"
+        )
+    if titles is None and not again and value.casefold() in _TITLES:
+        raise DataError(f"{file.path}: its first line, with {value!r} as label, looks like a header; set {key} to true")
 
 
 def _usual_width(file: _File, rows: list[Row]) -> int:
