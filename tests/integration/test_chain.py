@@ -61,6 +61,19 @@ def test_one_command_builds_every_recipe(built: Path) -> None:
     assert not list((built / ".chainrule" / "checkpoints").rglob("*.safetensors"))
 
 
+def test_report_card_and_signature_say_where_the_model_stands(built: Path) -> None:
+    for recipe in RECIPES:
+        metrics, bundle = read(built / "reports" / recipe / "metrics.json"), built / "models" / "onnx" / recipe
+        own, best = metrics["test"]["accuracy"], max(floor["accuracy"]["value"] for floor in metrics["floor"].values())
+        quality = read(bundle / "signature.json")["quality"]
+        assert quality["primary"] == {"name": "accuracy", **own}
+        assert quality["floor"]["value"] == best
+        page = (built / "reports" / recipe / "report.html").read_text(encoding="utf-8")
+        card = (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
+        under = own["value"] < best
+        assert ['class="verdict under"' in page, "UNDER ITS FLOOR" in card] == [under, under]
+
+
 def test_kept_and_rejected_rows_make_up_the_raw_ones_each_with_a_reason(built: Path) -> None:
     for recipe in RECIPES:
         raw = pd.read_parquet(built / "data" / "raw" / recipe / "rows.parquet")
