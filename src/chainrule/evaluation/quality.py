@@ -7,7 +7,7 @@ anything. What is known of a model here is plain data, as a bundle's signature h
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 PRIMARY = "accuracy"
 """The score that decides; more is better."""
@@ -70,7 +70,7 @@ def standing(found: Quality) -> Literal["under", "level", "above"]:
     return "above" if own["low"] > floor else "level"
 
 
-def is_under(found: Quality | None) -> bool:
+def is_under(found: Quality | None) -> TypeGuard[Quality]:
     """Whether the model is known to be under its floor."""
     return found is not None and standing(found) == "under"
 

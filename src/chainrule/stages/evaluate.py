@@ -74,9 +74,10 @@ def _say(job: Job, report: dict[str, Any]) -> None:
     from chainrule.evaluation import quality
 
     found = quality.quality(report)
-    if found is not None:
-        under = quality.is_under(found)
-        job.say(f"{'WARNING: ' if under else ''}{quality.in_words(found)}{f'; {quality.REMEDY}' if under else ''}")
+    if quality.is_under(found):
+        job.warn(f"{quality.in_words(found)}; {quality.REMEDY}")
+    elif found is not None:
+        job.say(quality.in_words(found))
     for name, scores in (("model", report["test"]), *report["floor"].items()):
         accuracy = scores["accuracy"]
         job.say(f"{name}: accuracy {accuracy['value']:.4f} ({accuracy['low']:.4f} to {accuracy['high']:.4f})")
