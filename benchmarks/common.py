@@ -209,9 +209,8 @@ def training_seconds(root: Path, recipe: str, stage: str) -> float | None:
         stop(f"the MLflow store of the clone has no experiment {recipe}")
     query = f"tags.`chainrule.stage` = '{stage}'"
     runs = client.search_runs([experiment.experiment_id], query, order_by=["attributes.start_time DESC"], max_results=1)
-    return (
-        float(runs[0].data.metrics["training_seconds"]) if runs and "training_seconds" in runs[0].data.metrics else None
-    )
+    found = runs[0].data.metrics.get("system/training_seconds") if runs else None
+    return None if found is None else float(found)
 
 
 def read_json(path: Path) -> Any:

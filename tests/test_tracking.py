@@ -42,6 +42,7 @@ STAGE = """
     root = Path.cwd()
     with tracking.stage_run(root, recipe, stage, params) as run:
         run.metrics({"loss": 0.5, "per class/T-shirt (top)": float("nan")}, step=0)
+        run.metrics({"validation_loss": 0.75, "training_seconds": 3.0})
         if what in ("train", "everything"):
             run.dataset("digits", rows=3, context="training", source="rows.txt")
             (root / "curve.txt").write_text("0.5")
@@ -49,7 +50,8 @@ STAGE = """
             (root / "curve.txt").write_text("changed afterwards")
             run.metrics({"loss": 0.25}, step=1)
         if what in ("score", "everything"):
-            run.headline({"test.accuracy": 0.9, "floor.majority.accuracy": 0.1})
+            run.headline({"test.accuracy": 0.9, "floor.majority.accuracy": 0.1, "finetune.cores": 2})
+            run.artifact(root / "rows.txt")
             run.model(root / "bundle")
         elif what == "wait":
             run.headline({"half": 1.0})
@@ -231,7 +233,11 @@ def test_the_row_carries_what_one_compares_by(chain: tuple[Path, Any, str]) -> N
     }
     assert words.items() <= row.data.params.items()
     assert row.data.params["evaluate.floors.majority"] == "{}"
-    assert row.data.metrics == {"test.accuracy": 0.9, "floor.majority.accuracy": 0.1}
+    scores = {"accuracy": 0.9, "test.accuracy": 0.9, "floor.majority.accuracy": 0.1}
+    curves = {"finetune/validation_loss": 0.75, "evaluate/validation_loss": 0.75}
+    assert row.data.metrics == scores | curves | {"system/finetune.cores": 2.0}
+    assert min(row.data.metrics) == "accuracy", "MLflow sorts them by name"
+    assert [item.path for item in client.list_artifacts(row.info.run_id)] == ["bundle", "params.json", "rows.txt"]
     assert row.data.tags["git_commit"] == row.data.tags["mlflow.source.git.commit"] == commit
     assert row.data.tags["git_dirty"] == "false"
     hashes = {key: value for key, value in row.data.tags.items() if key.startswith("dvc.")}
@@ -249,7 +255,7 @@ def test_a_stage_has_its_curves_plots_and_data(chain: tuple[Path, Any, str]) -> 
         (0, 0.5),
         (1, 0.25),
     ]  # two stages, one of them with two points
-    assert set(row.data.metrics) == {"loss", "per class/T-shirt _top_"}
+    assert set(row.data.metrics) == {"loss", "per class/T-shirt _top_", "validation_loss", "system/training_seconds"}
     assert set(row.data.params) == {f"finetune.{key}" for key in ("learning_rate", "layers", "schedule", "words")}
     artifacts = root / "mlruns" / "digits" / row.info.run_id / "artifacts"
     assert (artifacts / "figures" / "curve.txt").read_text() == "0.5"

@@ -13,10 +13,12 @@ COMMANDS = {
     "export-triton": ("chainrule.exporting.triton", "write a bundle as a model repository of Triton and KServe"),
     "models": ("chainrule.commands.models", "what is registered, what is champion and how it came to be"),
     "promote": ("chainrule.commands.promote", "try a version of a model and make it the one that is served"),
+    "register": ("chainrule.commands.register", "make a version of a bundle that is here, as after `dvc pull`"),
     "reproduce": ("chainrule.commands.reproduce", "rebuild a registered model from its commit, and compare"),
     "rollback": ("chainrule.commands.rollback", "make the champion before the present one champion again"),
     "serve": ("chainrule.serving.server", "answer for every champion over the Open Inference Protocol v2"),
     "status": ("chainrule.commands.status", "what is stale and why, what is champion, what comes next"),
+    "ui": ("chainrule.commands.ui", "MLflow's pages of this project's runs and models"),
 }
 """Subcommand -> its module, with `add_arguments(parser)` and `run(arguments) -> exit code`, and one line of help."""
 

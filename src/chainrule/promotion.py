@@ -140,7 +140,10 @@ def speaking(root: Path, *, reads: bool = False) -> Iterator["MlflowClient"]:
     uri = places.tracking_uri(root)
     path = places.sqlite_path(uri)
     if path is not None and not path.exists():
-        raise ChainruleError(f"{path}: no such registry; `dvc repro` makes it, MLFLOW_TRACKING_URI names another")
+        raise ChainruleError(
+            f"{path}: no such registry; `dvc repro` makes it with the first model, `chainrule register NAME` with a "
+            "bundle that is here, MLFLOW_TRACKING_URI names another"
+        )
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
@@ -150,7 +153,7 @@ def speaking(root: Path, *, reads: bool = False) -> Iterator["MlflowClient"]:
     try:
         yield mlflow_store.connect(root, uri, reads=reads)
     except (MlflowException, SQLAlchemyError, RequestException) as error:
-        raise ChainruleError(f"registry {_without_password(uri)}: {sending.one_line(error)}") from None
+        raise ChainruleError(f"registry {without_password(uri)}: {sending.one_line(error)}") from None
 
 
 @contextmanager
@@ -168,7 +171,12 @@ def _at_work(root: Path, recipe: str) -> Iterator["MlflowClient"]:
         # A name becomes a directory of the store.
         if not store.is_name(recipe) or not registry.versions(client, recipe):
             known = ", ".join(registry.recipes(client)) or "none"
-            raise ChainruleError(f"{recipe}: no such model in the registry; it has: {known}. `dvc repro` registers it")
+            here = store.is_name(recipe) and (root / "models" / "onnx" / recipe).is_dir()
+            remedy = f"`chainrule register {recipe}` registers the bundle in models/onnx/{recipe}"
+            raise ChainruleError(
+                f"{recipe}: no such model in the registry; it has: {known}. "
+                f"{remedy if here else '`dvc repro` makes and registers it'}"
+            )
         around.enter_context(alone(root, recipe))
         yield client
 
@@ -301,5 +309,6 @@ def _registered_model(client: "MlflowClient", recipe: str, version: Version, fol
     return digest
 
 
-def _without_password(uri: str) -> str:
+def without_password(uri: str) -> str:
+    """The address, ready to be shown."""
     return re.sub(r"//[^/@]*@", "//…@", uri)

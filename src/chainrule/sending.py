@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 READ_BYTES = 1 << 20
 LONGEST_VALUE = 5800  # MLflow cuts at 6000, silently
+RESOURCE = re.compile(r"(cores|seconds|bytes|_ms|_speedup)$")
+"""Names of what a run took; under `system/` MLflow shows them on a page of their own, away from what one compares."""
+CURVE = re.compile(r"(train|validation)_")
+"""Names of the curves that a chain shows of its trainings."""
+FIRST = ("accuracy", "macro_f1")
+"""Scores on the test rows that a chain shows under their bare names, which MLflow sorts before all others."""
 # Answers that no further attempt changes; the rest (no connection, 401, 429, 5xx, a locked file) may pass.
 FINAL = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
 
@@ -77,12 +83,17 @@ def log_params(client: "MlflowClient", run_id: str, params: dict[str, str], stag
         client.set_tag(run_id, "chainrule.params_changed", f"at {stage}: {'; '.join(changed)}"[:5000])
 
 
+def metric_key(name: str) -> str:
+    """The name under which MLflow has a metric."""
+    return key_for(f"system/{name}" if RESOURCE.search(name) else name)
+
+
 def log_points(client: "MlflowClient", run_id: str, events: list[Event]) -> None:
     """All points of these events, a thousand to a request."""
     from mlflow.entities import Metric
 
     points = [
-        Metric(key_for(key), value, event["time"], event.get("step", 0))
+        Metric(metric_key(key), value, event["time"], event.get("step", 0))
         for event in events
         for key, value in event["values"].items()
     ]
@@ -293,10 +304,14 @@ def send_event(client: "MlflowClient", folder: Path, status: Status, start: Even
     match event["kind"]:
         case "metrics":
             log_points(client, run_id, group)
+            log_points(client, parent_id, [_curves(start["stage"], event) for event in group])
         case "headline":
-            log_points(client, parent_id, group)
+            first = {name: event["values"][f"test.{name}"] for name in FIRST if f"test.{name}" in event["values"]}
+            log_points(client, parent_id, [{**event, "values": first | event["values"]}])
         case "artifact":
-            log_artifact(client, run_id, folder / "files" / event["file"], event["folder"])
+            # What `evaluate` draws and writes is about the whole chain.
+            for run in (run_id, parent_id) if start["stage"] == "evaluate" else (run_id,):
+                log_artifact(client, run, folder / "files" / event["file"], event["folder"])
         case "dataset":
             log_dataset(client, [run_id, parent_id], event)
         case "model":
@@ -306,6 +321,11 @@ def send_event(client: "MlflowClient", folder: Path, status: Status, start: Even
                 client.set_tag(run_id, "chainrule.gap", f"{status['refused']} events refused: {status['refusal']}")
             close_runs(client, run_id, parent_id, event)
             status["done"] = True
+
+
+def _curves(stage: str, event: Event) -> Event:
+    """The points of a stage's curves, as its chain has them: `finetune/validation_loss`."""
+    return {**event, "values": {f"{stage}/{k}": value for k, value in event["values"].items() if CURVE.match(k)}}
 
 
 def is_final(error: Exception) -> bool:

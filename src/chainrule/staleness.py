@@ -92,8 +92,8 @@ def _why(root: Path, stage: Any, made: set[str]) -> list[tuple[str, bool]]:
             found += [(reason, False) for reason in _params(root, dep)]
             continue
         for state in dep.status().values():
-            # A missing output is told where it is made.
-            if state not in ABSENT or dep.fs_path not in made:
+            # A missing output, or a file of one, is told where it is made.
+            if state not in ABSENT or made.isdisjoint((dep.fs_path, *map(str, Path(dep.fs_path).parents))):
                 found.append((f"{dep.def_path} {_DEPS.get(state, state)}", False))
     for out in stage.outs:
         for state in out.status().values():

@@ -132,14 +132,17 @@ def _digest(path: Path) -> str:
 
 
 @contextmanager
-def stage_run(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> Iterator[Run]:
+def stage_run(
+    root: Path, recipe: str, stage: str, params: dict[str, Any], patience: float | None = None
+) -> Iterator[Run]:
     """Track the body as one run of `stage`, a child of the run of its chain.
 
     `root` is the repository, or the copy of it in which an experiment of DVC runs, `params` the recipe's whole
     block, nested. A body that raises is a FAILED run with the message as a tag, an interrupted one KILLED; the
-    exception passes through. At the end the run gets up to FLUSH_SECONDS to arrive. What has not arrived by
-    then stays in the journal, is sent by whatever stage runs next, and is said in one line on stderr; neither
-    the stage's outputs nor its exit code depend on it. Raises OSError if the journal cannot be written.
+    exception passes through. At the end the run gets up to `patience` seconds (FLUSH_SECONDS) to arrive. What
+    has not arrived by then stays in the journal, is sent by whatever stage runs next, and is said in one line
+    on stderr; neither the stage's outputs nor its exit code depend on it. Raises OSError if the journal cannot
+    be written.
     """
     if os.environ.get("CHAINRULE_TRACKING") == "off":
         yield Run(None, root)
@@ -162,7 +165,7 @@ def stage_run(root: Path, recipe: str, stage: str, params: dict[str, Any]) -> It
             run._write("end", status=status, error=error, inputs=lock_hashes(root, recipe, stage))
             # Whoever presses Ctrl-C wants out now; the sender needs nobody to wait for it.
             if status != "KILLED":
-                _settle(project, folder, f"{recipe}/{stage}")
+                _settle(project, folder, f"{recipe}/{stage}", patience or FLUSH_SECONDS)
     finally:
         _held.remove(held)
         run._close()
@@ -214,7 +217,7 @@ def _begin(root: Path, project: Path, recipe: str, stage: str, params: dict[str,
     return place / name, owner
 
 
-def _settle(root: Path, folder: Path, what: str) -> None:
+def _settle(root: Path, folder: Path, what: str, patience: float) -> None:
     """Wait for the sender to finish this run, within bounds, and say in one line what did not arrive."""
     began, ended = time.monotonic(), time.time_ns() // 1_000_000
     next_look = 0.0
@@ -231,7 +234,7 @@ def _settle(root: Path, folder: Path, what: str) -> None:
             discard(folder)
             return
         failed = status.get("error_time", 0) >= ended
-        if waited > FLUSH_SECONDS or (failed and waited > DEAD_SECONDS):
+        if waited > patience or (failed and waited > DEAD_SECONDS):
             break
         if waited >= next_look:
             # The sender may have left just before this stage came, or have died.

@@ -49,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
     elif not found:
-        print("no model is registered yet; `dvc repro` registers what `export` makes")
+        here = "`chainrule register` a bundle that is here"
+        print(f"no model is registered yet; `dvc repro` registers what `export` makes, {here}")
     else:
         print(table(found, every_version=arguments.recipe is not None))
         if arguments.recipe is not None:

@@ -19,6 +19,21 @@ def headline(report: dict[str, Any]) -> dict[str, float]:
     return found
 
 
+def exported(report: dict[str, Any]) -> dict[str, float]:
+    """Return the numbers of `reports/<recipe>/export.json` as flat metrics of a model, `export.<variant>.<key>`."""
+    variants = report["variants"].items()
+    return {
+        "export.agreement": report["validation"]["agreement"],
+        "export.bytes": report["bytes"],
+        **{
+            f"export.{name}.{key}": value
+            for name, found in variants
+            for key, value in found.items()
+            if isinstance(value, int | float)
+        },
+    }
+
+
 def summary(report: dict[str, Any]) -> dict[str, float]:
     """Return the handful of `reports/<recipe>/metrics.json` that `dvc metrics show` and `dvc exp show` show.
 

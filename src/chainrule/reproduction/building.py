@@ -28,7 +28,8 @@ def write_params(project: Path, origin: Origin) -> None:
 
 def cores(origin: Origin) -> int | None:
     """How many cores the training had; None if the run does not say."""
-    found = origin.metrics.get("finetune.cores")
+    # Under its bare name in runs of before.
+    found = origin.metrics.get("system/finetune.cores", origin.metrics.get("finetune.cores"))
     return None if found is None else int(found)
 
 

@@ -59,7 +59,8 @@ def export(job: Job) -> None:
     out = job.out("models/onnx/{recipe}")
     bundle.write(out, content, signature, model_card, facts.get("tokenizer"), shipped)
     write_json(job.out("reports/{recipe}/export.json"), report)
-    _keep_measured(job, {name: found | latencies.get(name, {}) for name, found in table.items()})
+    measured = {name: found | latencies.get(name, {}) for name, found in table.items()}
+    _keep_measured(job, measured)
     for name, found in table.items():
         said = "in the bundle" if found["ships"] else "left out"
         speed = gate.in_words(latencies.get(name))
@@ -68,7 +69,7 @@ def export(job: Job) -> None:
         )
     # Where only the export was stale, no evaluation of this chain has said the scores of this version.
     job.run.headline(headline.headline(metrics))
-    job.run.headline({"export.agreement": report["validation"]["agreement"], "export.bytes": len(content)})
+    job.run.headline(headline.exported({**report, "variants": measured}))
     job.run.model(out, bundle.GRAPH)
     largest = max(shape["max_difference"] for shape in report["shapes"])
     agreement = report["validation"]["agreement"]
@@ -123,14 +124,6 @@ def _keep_measured(job: Job, table: dict[str, dict[str, Any]]) -> None:
     _replace(numbers, lambda path: write_json(path, table))
     _replace(picture, lambda path: figure.variants(table, path))
     job.run.artifact(picture, "figures")
-    job.run.headline(
-        {
-            f"export.{name}.{key}": value
-            for name, found in table.items()
-            for key, value in found.items()
-            if isinstance(value, int | float)
-        }
-    )
 
 
 def _replace(final: Path, write: Callable[[Path], object]) -> None:
