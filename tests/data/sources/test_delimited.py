@@ -211,6 +211,7 @@ def test_groups_come_from_their_column(tmp_path: Path) -> None:
         ),
         (b"Label,text\npos,one\n", {"label": 0, "text": 1, "header": False}, "looks like a header; set source.header"),
         (b"label;text\npos;one\n", {}, "is source.delimiter ';'"),
+        (b'"label";"text"\n"pos";"one"\n', {}, "is source.delimiter ';'"),
         (b"text,label,text\na,pos,b\n", {}, r"names 'text', which source.text asks for, 2 times \(columns 0, 2"),
         (b'label,"text\npos,one"x\n', {}, r"rows\.csv:1: the quotes of the header"),
         (b"label,words\npos,one\n", {"section": "incoming"}, "for incoming.text"),

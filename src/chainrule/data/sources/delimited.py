@@ -138,7 +138,9 @@ def _paths(path: Path, files: Mapping[str, str] | None, section: str) -> dict[st
             )
         return {"all": path}
     if not path.is_dir():
-        raise DataError(f"{path}: no such directory; {section}.path must name the directory of the files, or one file")
+        raise DataError(
+            f"{path}: no such file or directory; {section}.path must name one file, or the directory of several"
+        )
     if files is None:
         there = sorted(file.name for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
         raise DataError(
@@ -199,19 +201,17 @@ def _quoted_rows(file: _File, delimiter: str) -> Iterator[Row]:
 
 
 def _titles(file: _File, row: Row, delimiter: str) -> list[str]:
+    """Return the names of the columns, tidy; DataError for a first line that names none."""
     _, cells, _ = row
+    key, first = f"{file.section}.delimiter", file.lines[0].strip("\r\n")
+    others = [other for other in (";", "\t", ",", "|") if other in first and delimiter not in first]
+    if others:
+        raise DataError(f"{file.path}: its header has no {delimiter!r}; is {key} {others[0]!r}? It is: {_short(first)}")
     if cells is None:
         raise DataError(f"{file.path}:1: the quotes of the header do not match; mend it")
     if not any(map(str.strip, cells)):
         raise DataError(f"{file.path}:1: empty, where the header should be; remove the line")
-    titles = [tidy(encodings.as_found(cell).decode("utf-8", "backslashreplace")) for cell in cells]
-    others = [other for other in (",", ";", "\t", "|") if other != delimiter and other in "".join(cells)]
-    if len(titles) == 1 and others:
-        raise DataError(
-            f"{file.path}: its header is one column, {_short(titles[0])}, when cut at {delimiter!r}; "
-            f"is {file.section}.delimiter {others[0]!r}?"
-        )
-    return titles
+    return [tidy(encodings.as_found(cell).decode("utf-8", "backslashreplace")) for cell in cells]
 
 
 def _refuse_wrong_header(file: _File, titles: list[str] | None, rows: list[Row], label_at: int) -> None:
