@@ -145,6 +145,20 @@ def test_the_page_fetches_nothing_and_escapes_what_it_shows(tmp_path):
     assert "Drift" in page and "corrected" in page
 
 
+@pytest.mark.filterwarnings("error:Glyph")  # matplotlib's warning of a box in place of a letter
+def test_the_page_has_the_shares_behind_the_figure_in_any_script(tmp_path):
+    nowhere = "$\\frac\U0010a123$"  # a sign for private use, which no font has, in what is no formula
+    report = drift.between(
+        sample(60, 1, labels={"labels": np.array([nowhere, "b", "b"] * 20)}),
+        sample(60, 2, labels={"labels": np.array([nowhere] * 60)}),
+    )
+    drift.write(report, tmp_path, "digits", "validation rows", "new")
+    page = (tmp_path / "drift.html").read_text()
+    assert f"<th>{nowhere} <small>#1</small></th><td>33.3%</td><td>100.0%</td>" in page
+    assert "<th>b</th><td>66.7%</td><td>0.0%</td>" in page
+    assert "p\u2011value" in page and "≤ 0.001" in page
+
+
 def test_figure_and_numbers_are_the_same_for_the_same_report(tmp_path):
     report = drift.between(sample(60, 1), sample(60, 2, shift=2.0))
     for name in ("one.png", "two.png"):

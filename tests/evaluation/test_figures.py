@@ -20,7 +20,8 @@ def simulated(classes: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
     return (
         labels,
         powers / powers.sum(axis=1, keepdims=True),
-        [f"$class {number} of $5 评价<" for number in range(classes)],
+        # What matplotlib would read as a formula that is none, and letters that its own font does not have.
+        [f"$\\frac{number}$<" if number % 2 else f"评价 {number}" for number in range(classes)],
     )
 
 
