@@ -92,10 +92,13 @@ def test_damaged_lines_of_a_file_in_utf8_are_marked_and_the_others_read() -> Non
 
 
 def test_files_of_one_source_are_judged_together_unless_they_say_what_they_are() -> None:
-    contents = {"a": table("ru", 30).encode("cp1251"), "b": "хорошо\n".encode("cp1251"), "c": "да\n".encode()}
+    short = "été\n".encode("cp1252")
+    with pytest.raises(DataError, match="too little"):
+        text.decoded({"b": short}, None, "source.encoding")
+    contents = {"a": table("fr", 30).encode("cp1252"), "b": short, "c": "été\n".encode()}
     found = text.decoded(contents, None, "source.encoding")
-    assert [each.encoding for each in found.values()] == ["cp1251", "cp1251", "utf-8"]
-    assert (found["b"].text, found["c"].text) == ("хорошо\n", "да\n")
+    assert [each.encoding for each in found.values()] == ["cp1252", "cp1252", "utf-8"]
+    assert (found["b"].text, found["c"].text) == ("été\n", "été\n")
 
 
 def test_a_mark_in_the_file_goes_before_what_is_given() -> None:
