@@ -214,3 +214,11 @@ def test_kept_and_rejected_make_up_the_raw_rows_and_no_input_is_kept_in_two_part
     again = clean(frame, text, normalise=OPTIONS, near_duplicates=0.5)
     assert again.kept.equals(result.kept)
     assert again.links.equals(result.links)
+
+
+def test_what_a_source_met_is_the_detail_of_the_reason():
+    rows = raw((b"some text", None, None), (b"more text", "a", None))
+    result = cleaned(rows.assign(problem=["unknown_label: '7: seven'", "wrong_column_count"]))
+    assert result.rejected["reason"].tolist() == ["unknown_label", "wrong_column_count"]
+    assert result.rejected["detail"].tolist() == ["'7: seven'", "found by the source"]
+    assert result.reasons == {"unknown_label": 1, "wrong_column_count": 1}

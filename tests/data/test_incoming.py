@@ -376,6 +376,13 @@ def test_folders_named_like_a_part_in_any_spelling_are_set_aside(tmp_path: Path)
     assert all("no official part" in reason for reason in taken.set_aside.values()) and len(taken.set_aside) == 2
 
 
+def test_folders_of_classes_in_a_folder_are_set_aside_rather_than_called_a_new_class(tmp_path: Path) -> None:
+    offer(tmp_path, {"archive/dark/1.png": png(1), "dark/2.png": png(2), "dark/light/3.png": png(3)})
+    taken = take(tmp_path)
+    assert taken.accepted == ("dark/2.png", "dark/light/3.png")
+    assert "archive is no class, dark in it is" in taken.set_aside["archive/dark/1.png"]
+
+
 def test_names_that_are_not_utf8_wait_and_the_rest_goes_on(tmp_path: Path) -> None:
     place = offer(tmp_path, {"dark/1.png": png(1)})
     (place / "dark" / os.fsdecode(b"caf\xe9.png")).write_bytes(png(2))

@@ -39,6 +39,7 @@ PARTIAL, REASONS = ".partial", "reasons.json"
 UNFINISHED = (".part", ".tmp", ".partial")
 # One official test row, and no test rows are carved out any more: those that were would be trained on.
 OFFICIAL = "new rows have no official part, they are split like all others"
+DIRECTLY = "put the folders of the classes directly into data/incoming"
 NAMED = 5
 """Rows or files that a message names."""
 
@@ -299,7 +300,9 @@ def _misplaced(names: Iterable[str], options: Mapping[str, Any], welcome: Collec
         elif any(part.lower() in folders.LITTER for part in (top, *below)):
             found[name] = "left by an operating system, no file of this source"
         elif folders.part_of(top) and (labels.tidy(top) not in welcome or labels.tidy(below[0]) in welcome):
-            found[name] = f"{OFFICIAL}: put the folders of the classes directly into data/incoming"
+            found[name] = f"{OFFICIAL}: {DIRECTLY}"
+        elif len(below) > 1 and labels.tidy(top) not in welcome and labels.tidy(below[0]) in welcome:
+            found[name] = f"{top} is no class, {below[0]} in it is: {DIRECTLY}"
     return found
 
 
