@@ -13,13 +13,15 @@ from live_server import Live, until
 
 
 @contextmanager
-def observing(root: Path, *options: str, share: float = 1.0) -> Iterator[tuple["subprocess.Popen[bytes]", Live]]:
+def observing(
+    root: Path, *options: str, share: float = 1.0, environment: dict[str, str] | None = None
+) -> Iterator[tuple["subprocess.Popen[bytes]", Live]]:
     """Serve the project at `root`, ready before the body runs; kill the server afterwards."""
     command = [sys.executable, "-m", "chainrule.cli", "serve", "--root", str(root), "--port", "0", "--device", "cpu"]
     log = root / f"serve-{time.monotonic_ns()}.log"
     with (
         log.open("wb") as output,
-        subprocess.Popen([*command, "--observe", str(share), *options], stderr=output) as process,
+        subprocess.Popen([*command, "--observe", str(share), *options], stderr=output, env=environment) as process,
     ):
         try:
             until(lambda: process.poll() is not None or _port(log) is not None)

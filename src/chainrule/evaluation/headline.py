@@ -29,7 +29,7 @@ def exported(report: dict[str, Any]) -> dict[str, float]:
             f"export.{name}.{key}": value
             for name, found in variants
             for key, value in found.items()
-            if isinstance(value, int | float)
+            if isinstance(value, int | float) and not isinstance(value, bool)
         },
     }
 
