@@ -50,6 +50,7 @@ def test_what_is_found_is_said_by_the_name_that_the_key_takes() -> None:
     found = read(table("zh", 6).encode("gbk"))
     assert found.encoding == "gb18030"
     assert read(table("zh", 6).encode("gbk"), found.encoding) == found
+    assert read(table("fr", 6).encode("latin-1")).encoding == "cp1252", "the usual one of those that read alike"
 
 
 def test_a_few_quotes_and_dashes_of_windows_are_enough() -> None:

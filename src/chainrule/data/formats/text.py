@@ -231,7 +231,7 @@ def _detected(files: Mapping[str, bytes], key: str) -> str:
             f"{names}: not UTF-8, and too little or too unlike to tell its encoding (candidates: {listed}); "
             f"set {key} to the one it was saved in, or save it as UTF-8"
         )
-    return best.encoding
+    return _WINDOWS[0] if best.text == western else best.encoding
 
 
 class _Candidate(NamedTuple):
