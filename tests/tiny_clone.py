@@ -1,6 +1,7 @@
 """Recipes small enough to run the real chain in a minute, and the environment to run it in."""
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
+DOCS = Path(__file__).parents[1] / "docs" / "params.md"
 TINY_TRAINING = {"epochs": 2, "batch_size": 128}
 
 
@@ -25,26 +27,35 @@ def tiny(params: dict[str, Any]) -> dict[str, Any]:
         block["pretrain"]["training"] |= TINY_TRAINING
         block["finetune"] |= TINY_TRAINING
         block["evaluate"]["resamples"] = 100
-    mine = yaml.safe_load(yaml.safe_dump(digits))
-    mine["source"] = {"kind": "image_folder", "path": "data/mine", "group_pattern": None}
-    mine["split"] |= {"test": 0.3, "validation": 0.2, "tolerance": 1.0}
-    mine["net"] = {"name": "cnn", "width": 8, "depth": 2, "dropout": 0.0}
-    mine["pretrain"] = {"objective": {"name": "none"}, "tokenizer": None, "training": None}
-    mine["finetune"] |= {"strategy": {"name": "head_only"}, "optimizer": "sgd", "learning_rate": 0.1}
+    mine = photographs()
+    mine["net"] |= {"width": 8, "depth": 1}
+    mine["finetune"] |= TINY_TRAINING
+    mine["evaluate"]["resamples"] = 100
     params["recipes"]["mine"] = mine
     return params
 
 
+def photographs() -> dict[str, Any]:
+    """Return the recipe that the documentation shows for folders of photographs, as it is there."""
+    shown = re.search(
+        r"^```yaml\n(recipes:\n  mine:\n.*?)^```", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert shown, f"{DOCS} shows no recipe"
+    recipe: dict[str, Any] = yaml.safe_load(shown[1])["recipes"]["mine"]
+    return recipe
+
+
 def write_images(folder: Path) -> None:
-    """Write two classes of noisy images, one broken file and one exact duplicate."""
+    """Write two classes of noisy photographs of many sizes, one broken file and one exact duplicate."""
     random = np.random.default_rng(0)
     for label, base in (("dark", 30), ("light", 200)):
         (folder / label).mkdir(parents=True)
         for number in range(60):
-            pixels = np.clip(random.normal(base, 25, (12, 12)), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / label / f"{number:03d}.png")
+            height, width = random.integers(40, 120, 2)
+            pixels = np.clip(random.normal(base, 25, (height, width, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{number:03d}.jpg")
     (folder / "dark" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
-    shutil.copy(folder / "light" / "000.png", folder / "light" / "copy.png")
+    shutil.copy(folder / "light" / "000.jpg", folder / "light" / "copy.jpg")
 
 
 def environment(**variables: str) -> dict[str, str]:
