@@ -66,6 +66,7 @@ def test_exif_orientation_is_applied_and_counted():
         (Image.new("1", (3, 3), 1), "L", 255, ["colour_space"]),
         (Image.new("L", (3, 3), 7), "RGB", 7, ["grey_to_colour"]),
         (Image.new("RGB", (3, 3), (7, 7, 7)), "L", 7, ["colour_to_grey"]),
+        (Image.new("RGB", (3, 3), (200, 0, 0)), "L", 60, ["colour_to_grey", "colour_lost"]),
         (Image.fromarray(np.full((3, 3), 0x8080, np.uint16)), "L", 128, ["sixteen_bit"]),
     ],
 )

@@ -80,7 +80,7 @@ def test_a_wrong_expectation_is_refused(expectation, message):
 def test_the_failure_message_names_expectations_and_rows_on_one_line():
     report = validate(FRAME, [GOOD, LARGE, MEAN, ABSENT], "clean")
     assert failure_message(report) == (
-        "clean: 3 of 4 checks failed: "
+        "3 of 4 checks failed: "
         "not so: Every n is from 0 to 10: 1 rows, ids c; "
         "not so: The mean n is from 0 to 1: found 11; "
         'not so: No m is missing: Error: The column "m" in BatchData does not exist.'
@@ -92,7 +92,7 @@ def test_the_failure_message_says_what_helps_where_that_is_known():
     one = "expect_column_unique_value_count_to_be_between"
     sides = [(one, {"column": column, "min_value": 1, "max_value": 1}) for column in ("width", "height")]
     assert failure_message(validate(frame, sides, "clean")) == (
-        "clean: 2 of 2 checks failed: not so: All images are equally wide: found 2; "
+        "2 of 2 checks failed: not so: All images are equally wide: found 2; "
         "not so: All images are equally high: found 2; "
         "set clean.normalise.size, such as 64: every image is then scaled and cut to that side"
     )

@@ -245,7 +245,15 @@ def _to_mode(image: Image.Image, mode: Mode, repairs: list[str]) -> Image.Image:
         repairs.append("grey_to_colour")
     elif "alpha" not in repairs and "palette" not in repairs:
         repairs.append("colour_to_grey")
+    if image.mode == "RGB" and _has_colour(image):
+        repairs.append("colour_lost")
     return image.convert(mode)
+
+
+def _has_colour(image: Image.Image) -> bool:
+    """Return whether an RGB image shows more than greys, as far as a grid of its pixels tells."""
+    seen = np.asarray(image.resize((32, 32), Image.Resampling.NEAREST)).astype(np.int16)
+    return bool((seen.max(axis=2) - seen.min(axis=2)).max() > 16)  # JPEG's greys are a little off
 
 
 def _encode(image: Image.Image) -> bytes:

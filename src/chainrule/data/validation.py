@@ -171,9 +171,7 @@ def failure_message(report: Mapping[str, Any]) -> str:
         parts.append(text)
     remedies = dict.fromkeys(_REMEDIES.get((entry["type"], entry["kwargs"].get("column"))) for entry in failed)
     total = len(report["expectations"])
-    return "; ".join(
-        [f"{report['name']}: {len(failed)} of {total} checks failed: {parts[0]}", *parts[1:], *filter(None, remedies)]
-    )
+    return "; ".join([f"{len(failed)} of {total} checks failed: {parts[0]}", *parts[1:], *filter(None, remedies)])
 
 
 def to_html(report: Mapping[str, Any], title: str, warnings: Sequence[str] = (), tables: Sequence[Table] = ()) -> str:

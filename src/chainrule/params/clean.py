@@ -14,5 +14,6 @@ class Clean(Section):
     near_duplicates: float = Field(
         ge=0,
         le=1,
-        description="text: least Jaccard similarity of word 3-shingles; image: largest mean absolute pixel difference",
+        description="text: least Jaccard similarity of word 3-shingles; image: largest mean absolute pixel difference, "
+        "less for images that are mostly one level",
     )

@@ -56,7 +56,7 @@ def _warnings(cleaned: "Cleaned") -> list[str]:
 
     lost = losses({**cleaned.counts, "reasons": cleaned.reasons, "repairs": cleaned.repairs})
     found = [str(lost)] if lost.loud else []
-    if grey := cleaned.repairs.get("colour_to_grey"):
+    if grey := cleaned.repairs.get("colour_lost"):
         found.append(f"{grey:,} images in colour became grey: clean.normalise.mode RGB keeps the colour")
     if apart := cleaned.counts["near_duplicate_pairs_apart"]:
         found.append(
