@@ -100,12 +100,12 @@ def test_everything_that_is_left_out_or_changed_is_said(root: Path, capsys: pyte
         "accepted": {"batches": 0, "rows": 0},
         "parts_from": [["Training as train", 6], ["Testing as test", 1]],
         "mended_labels": [[r"'cafe\u0301'", 1]],
-        "problems": [["not_an_image_file", 1], ["undecodable_name: not UTF-8, rename it", 1]],
+        "problems": [["not_an_image_file", 1], ["undecodable_name (not UTF-8, rename it 1)", 1]],
     }
     said = capsys.readouterr().out
     assert "ingest@digits: left_out: hidden_files 1, loose_files 1" in said
     assert "parts_from: Training as train 6, Testing as test 1" in said
-    assert "problems: not_an_image_file 1, undecodable_name: not UTF-8, rename it 1" in said
+    assert "problems: not_an_image_file 1, undecodable_name (not UTF-8, rename it 1) 1" in said
     assert "warning: 'Tea', 'tea' are as many classes" in said
     assert "warning: 'NaN' is a class of its own" in said
     assert "warning: 'tea' in validation or test alone" in said
@@ -144,7 +144,10 @@ def test_a_mistake_in_the_block_of_batches_is_named_there(root: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("text,label\ngood,9\nbad,8\n", r"not one row to train on has a label .*: unknown_label: '"),
+        (
+            "text,label\ngood,9\nbad,8\n",
+            r"not one row to train on has a label .*problem of 2 rows: unknown_label \('9' 1, '8' 1\)",
+        ),
         ("text,label\ngood,\nbad,\n", "not one row to train on has a label"),
         (
             "text,label\n" + "".join(f"row,a text of its own {at}\n" for at in range(30)),

@@ -1,5 +1,6 @@
 """Ingest: from the source, of whatever kind, and the batches taken in since, to raw rows exactly as found."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 ABSENT = {"nan", "null", "none", "na", "n/a", "nil", "?", "-", "undefined", "missing", "#n/a"}
 """How others write that there is no label, in lower case."""
-EXAMPLES, LISTED = 6, 50
-"""How many of a kind a line names, and the report."""
+EXAMPLES, LISTED, DETAILS = 6, 50, 4
+"""How many of a kind a line names, the report, and a reason."""
 
 
 def ingest(job: Job) -> None:
@@ -33,7 +34,6 @@ def ingest(job: Job) -> None:
     write_rows(out / "rows.parquet", rows)
     write_json(out / "source.json", {"source": kind, **_card(path)})
     parts = rows["part"].fillna("to be split").value_counts().sort_index()
-    problems = rows["problem"].dropna().value_counts()
     report = {
         "rows": len(rows),
         "parts": {part: int(count) for part, count in parts.items()},
@@ -45,7 +45,7 @@ def ingest(job: Job) -> None:
         "encodings": said.get("encodings", {}),
         "parts_from": said.get("parts", {}),
         "mended_labels": said.get("mended_labels", {}),
-        "problems": {str(problem): int(count) for problem, count in problems.items()},
+        "problems": _problems(rows),
     }
     notes = {name: _most(counts) for name, counts in counted.items() if any(counts.values())}
     # Lists, for each key of a block is a column of `dvc metrics show`.
@@ -64,8 +64,7 @@ def _refuse(path: Path, rows: "pd.DataFrame") -> None:
     trained = rows["part"].isna() | (rows["part"] == "train")
     labels_met = rows["label"][trained & rows["problem"].isna()].dropna()
     if labels_met.empty:
-        problems = rows["problem"].dropna().value_counts()
-        met = "".join(f"; problem of {count:,} rows: {what}" for what, count in list(problems.items())[:1])
+        met = "".join(f"; problem of {count:,} rows: {what}" for what, count in _most(_problems(rows))[:1])
         parts = rows["part"].fillna("to be split").value_counts()
         listed = ", ".join(f"{part} {count:,}" for part, count in parts.items())
         raise DataError(f"{path}: not one row to train on has a label (rows by part: {listed}){met}")
@@ -74,6 +73,20 @@ def _refuse(path: Path, rows: "pd.DataFrame") -> None:
             f"{path}: {labels_met.nunique():,} different labels in {len(labels_met):,} rows, such as "
             f"{labels_met.iloc[0][:60]!r}; is it the labels that source.label names?"
         )
+
+
+def _problems(rows: "pd.DataFrame") -> dict[str, int]:
+    """Return how many rows have a problem, by its reason with the details that were met most."""
+    details: dict[str, Counter[str]] = {}
+    for problem in rows["problem"].dropna():
+        reason, _, detail = str(problem).partition(": ")
+        details.setdefault(reason, Counter())[detail] += 1
+    problems = {}
+    for reason, counts in details.items():
+        shown = [f"{detail} {count:,}" for detail, count in counts.most_common(DETAILS) if detail]
+        more = f" and {len(counts) - DETAILS:,} others" if len(counts) > DETAILS else ""
+        problems[f"{reason} ({', '.join(shown)}{more})" if shown else reason] = counts.total()
+    return problems
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -75,6 +75,7 @@ def test_hidden_and_loose_files_are_left_out_and_counted(tmp_path: Path) -> None
         ("trainData", "holdOut", "Valid Images"),
         ("asl_alphabet_train", "asl_alphabet_test", "asl_alphabet_val"),
         ("train_2020", "test_2020", "development"),
+        ("训练集", "测试集", "验证集"),
     ],
 )
 def test_parts_are_known_by_their_usual_names_in_any_spelling(

@@ -14,9 +14,11 @@ ENDINGS = {
     *(".pbm", ".pgm", ".ppm", ".pnm"),
 }
 PARTS = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "devel", "development"), "validation"),
-    **dict.fromkeys(("test", "testing", "tests", "tst", "eval", "evaluation", "holdout"), "test"),
+    **dict.fromkeys(("train", "training", "trn", "训练", "训练集"), "train"),
+    **dict.fromkeys(
+        ("val", "valid", "validation", "validate", "dev", "devel", "development", "验证", "验证集"), "validation"
+    ),
+    **dict.fromkeys(("test", "testing", "tests", "tst", "eval", "evaluation", "holdout", "测试", "测试集"), "test"),
 }
 # Words beside the part's in the name of its folder, as in `training_set`, `testImages` and `valdata`.
 _FILLERS = ("dataset", "set", "data", "images", "image", "imgs", "split", "part", "samples", "folder")
