@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+from transformers import AutoConfig, AutoModel
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES, MODEL_MAPPING
 
 from chainrule.errors import ParamsError
 
@@ -104,9 +106,6 @@ def build(
     `max_length` the most tokens in a row, `dropout` the probability used wherever the architecture drops anything.
     Raises ParamsError for an arch that is no encoder or cannot be set up so.
     """
-    from transformers import AutoConfig, AutoModel
-    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES, MODEL_MAPPING
-
     if arch in _UNFIT:
         raise ParamsError(f"net encoder: arch {arch!r} {_UNFIT[arch]}; take another such as bert or roberta")
     if arch not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:

@@ -88,8 +88,8 @@ def main(stage: str, work: Callable[[Job], None], trains: bool = False) -> None:
     parser.add_argument("recipe", help="name of a block under `recipes:` in params.yaml")
     recipe = parser.parse_args().recipe
     progress.write_anything()
-    # Importing torch and transformers makes millions of objects that stay: collecting among them costs a second.
-    gc.set_threshold(100_000, 50, 50)
+    # Importing torch and transformers makes millions of objects that stay: collecting among them costs over a second.
+    gc.set_threshold(1_000_000, 50, 50)
     try:
         run(Path.cwd(), stage, recipe, work, trains)
     except ChainruleError as error:

@@ -1,5 +1,6 @@
 """Pretrain: what the inputs alone teach — normalisation, vocabulary, and the weights of the net."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chainrule.files import read_rows, write_json
@@ -20,19 +21,27 @@ def pretrain(job: Job) -> None:
     splits = job.dep("data/split/{recipe}")
     training_rows = pd.concat([read_rows(splits / "train.parquet"), read_rows(splits / "unlabelled.parquet")])
     modality = job.block["modality"]
-    facts = rows.fit_facts(training_rows, modality, settings.tokenizer)
-    net = weights.build_net(job.block, facts, job.seed)
-    fitting.check(net, job.block, facts, settings.training.batch_size if settings.training else 2)
+    inputs = plugins.load("training.inputs", modality)
+    training = settings.training
+    # A tokenizer learns and works outside of Python's lock; beside it, what the net needs is imported, for seconds.
+    with ThreadPoolExecutor(1) as beside:
+        learning = beside.submit(rows.fit_facts, training_rows, modality, settings.tokenizer)
+        plugins.load("nets", job.block["net"]["name"])
+        facts = learning.result()
+        distort = training.distort if training else {}
+        encoding = beside.submit(rows.to_inputs, training_rows, modality, facts, None, **distort)
+        net = weights.build_net(job.block, facts, job.seed)
+    fitting.check(net, job.block, facts, training.batch_size if training else 2)
     out = job.out("models/pretrained/{recipe}")
     out.mkdir()
-    plugins.load("training.inputs", modality).save_facts(facts, out)
+    inputs.save_facts(facts, out)
     name, options = plug_in(settings.objective, "name")
     objective = plugins.load("training.objectives", name).build(net, facts, **options)
     report: dict[str, Any] = {"objective": name, "rows": len(training_rows), "parameters": _parameters(net)}
     history: list[dict[str, Any]] = []
-    if objective is not None and settings.training is not None:
+    if objective is not None and training is not None:
         job.say(f"{name} on {len(training_rows):,} rows ({machine})")
-        history = _fit(job, settings.training, objective, net, facts, training_rows)
+        history = _fit(job, training, objective, net, facts, encoding.result())
         weights.save_weights(net, out / weights.WEIGHTS)
         best = next(record for record in reversed(history) if record["best"])
         report |= {
@@ -45,19 +54,17 @@ def pretrain(job: Job) -> None:
     job.run.headline({f"pretrain.{key}": value for key, value in report.items() if key == "validation_loss"})
 
 
-def _fit(
-    job: Job, settings: Training, objective: Any, net: Any, facts: Any, training_rows: Any
-) -> list[dict[str, Any]]:
+def _fit(job: Job, settings: Training, objective: Any, net: Any, facts: Any, inputs: Any) -> list[dict[str, Any]]:
     from chainrule.stages import session
     from chainrule.training import rows
 
     validation_path = job.dep("data/split/{recipe}/validation.parquet")
-    job.run.dataset(name=job.recipe, rows=len(training_rows), source=f"data/split/{job.recipe}", context="pretraining")
+    job.run.dataset(name=job.recipe, rows=len(inputs), source=f"data/split/{job.recipe}", context="pretraining")
     return session.fit(
         job,
         settings,
         objective,
-        rows.to_inputs(training_rows, job.block["modality"], facts, None, **settings.distort),
+        inputs,
         rows.to_inputs(read_rows(validation_path), job.block["modality"], facts, None),
         gains_from_bf16=net.gains_from_bf16,
         files=[job.dep("data/split/{recipe}") / f"{part}.parquet" for part in ("train", "unlabelled", "validation")],

@@ -12,7 +12,8 @@ def prepare(threads: int) -> str:
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # The same as use_deterministic_algorithms(True, warn_only=True), which also loads torch's compiler: a second.
+    torch.set_deterministic_debug_mode("warn")
     # Filling fresh memory guards against reading it unset; nothing here does, and it costs time at every operation.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
