@@ -30,7 +30,7 @@ def parse(body: bytes, limits: Limits) -> dict[str, Any]:
         raise _refusal(f"the body is not valid JSON: {error}", "json") from None
     if type(content) is not dict:
         raise _refusal("the body must be a JSON object", "json")
-    if _has_more_colons(body, _names(content, thorough=False)):
+    if _has_more_colons(body, _usual_names(content)):
         _refuse_repeated(body, content)
     return content
 
@@ -64,7 +64,7 @@ def _refuse_brackets(body: bytes, limits: Limits) -> None:
 def _refuse_repeated(body: bytes, content: dict[str, Any]) -> None:
     """Raise Refusal if an object of JSON has a name twice, of which only the last is in `content`."""
     colons = sum(len(found) for found in _outside_texts(body, (_COLON,)))
-    if colons != _names(content, thorough=True):
+    if colons != _names(content):
         raise _refusal("the JSON has a name twice in one object", "json")
 
 
@@ -78,15 +78,25 @@ def _has_more_colons(body: bytes, names: int) -> bool:
     return True
 
 
-def _names(value: Any, *, thorough: bool) -> int:
-    """Return how many names the objects in JSON have; unless thorough, a list's first item says what is in it."""
+def _usual_names(content: dict[str, Any]) -> int:
+    """Return how many names a request has where the protocol has objects: in tensors and in their parameters."""
+    found = len(content)
+    for value in content.values():
+        for each in value if type(value) is list and value and type(value[0]) is dict else (value,):
+            if type(each) is dict:
+                found += len(each)
+                parameters = each.get("parameters")
+                if type(parameters) is dict:
+                    found += len(parameters)
+    return found
+
+
+def _names(value: Any) -> int:
+    """Return how many names all objects in JSON have."""
     if type(value) is dict:
-        return len(value) + sum(_names(each, thorough=thorough) for each in value.values())
-    if type(value) is not list:
-        return 0
-    types = set(map(type, value if thorough else value[:1]))
-    if dict in types or (thorough and list in types):
-        return sum(_names(each, thorough=thorough) for each in value)
+        return len(value) + sum(map(_names, value.values()))
+    if type(value) is list and not {dict, list}.isdisjoint(map(type, value)):
+        return sum(map(_names, value))
     return 0
 
 
