@@ -204,7 +204,7 @@ def test_a_vocabulary_that_the_graph_has_no_room_for_is_refused(tmp_path: Path) 
     tiny_bundles.resum(folder)
 
     async def test(models: Models) -> None:
-        with pytest.raises(DataError, match="the model fails on 1 items"):
+        with pytest.raises(DataError, match="the model fails on a batch of 1"):
             await models.load("reviews", "1", folder)
 
     go(test)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from tokenizers import Tokenizer
 
 import shipped
@@ -74,6 +74,48 @@ def test_a_raw_image_is_cleaned_as_the_rows_were(mode: Any, kind: str, side: int
     found = images.prepare(raw, signature(mode, 32, 32), None, **LIMITS)
     assert list(found) == ["image"]
     assert found["image"].tobytes() == expected.tobytes()
+
+
+def odd_images() -> dict[str, bytes]:
+    """Files that need more than to be unpacked: turned, deep, see-through, moving, in other colours, with a profile."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    grey = np.arange(40 * 50, dtype=np.uint16).reshape(40, 50) * 32
+    see_through = Image.fromarray(noise(40, 50, 4), "RGBA")
+    frames = [Image.fromarray(noise(40, 50, seed=seed)).convert("P") for seed in (1, 2)]
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    colours = Image.fromarray(noise(40, 50, 3))
+    made: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
+        "turned": (colours, "JPEG", {"exif": turned}),
+        "16 bit": (Image.fromarray(grey), "PNG", {}),
+        "alpha": (see_through, "PNG", {}),
+        "alpha, WebP": (see_through, "WEBP", {"lossless": True}),
+        "grey with alpha": (see_through.convert("LA"), "PNG", {}),
+        "animated": (frames[0], "GIF", {"save_all": True, "append_images": frames[1:]}),
+        "CMYK": (colours.convert("CMYK"), "JPEG", {}),
+        "palette": (colours.convert("P"), "PNG", {"transparency": 3}),
+        "profile": (colours, "PNG", {"icc_profile": profile}),
+        "one bit": (colours.convert("1"), "PNG", {}),
+    }
+    found = {}
+    for name, (picture, kind, options) in made.items():
+        buffer = io.BytesIO()
+        picture.save(buffer, kind, **options)
+        found[name] = buffer.getvalue()
+    return found
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_odd_images_are_cleaned_as_the_rows_were(mode: Any) -> None:
+    for name, raw in odd_images().items():
+        clean, _ = image_data.normalise(raw, mode=mode, size=32, max_pixels=10_000)
+        expected = image_data.decode([clean]).transpose(0, 3, 1, 2)
+        found = images.prepare(raw, signature(mode, 32, 32), None, **LIMITS)["image"]
+        assert found.tobytes() == expected.tobytes(), name
+    deep = images.prepare(odd_images()["16 bit"], signature("L", 40, 50), None, **LIMITS)["image"]
+    assert deep[0, 0, -1, -1] == round(1999 * 32 / 257)  # scaled to 8 bit, not cut
+    turned = images.prepare(odd_images()["turned"], signature("L", 50, 40), None, **LIMITS)["image"]
+    assert turned.shape == (1, 1, 50, 40)
 
 
 def test_sides_may_differ() -> None:

@@ -350,7 +350,7 @@ def _try(bundle: Bundle, session: Session, items: int, size: int) -> None:
         outputs = session.run(_example(bundle, items, size))
     except Exception as error:  # ONNX Runtime has no common class of its own
         reason = " ".join(str(error).split())[:500]
-        raise DataError(f"{bundle.folder}: the model fails on {items} items: {reason}") from None
+        raise DataError(f"{bundle.folder}: the model fails on a batch of {items}: {reason}") from None
     for tensor in bundle.outputs:
         _check_output(bundle, tensor, outputs[tensor.name], items)
 
@@ -361,9 +361,9 @@ def _check_output(bundle: Bundle, tensor: Tensor, found: np.ndarray, items: int)
         size in (None, actual) for size, actual in zip(expected, found.shape, strict=True)
     )
     if not fits:
-        raise DataError(f"{bundle.folder}: {tensor.name} is {found.shape} for {items} items; expected {expected}")
+        raise DataError(f"{bundle.folder}: {tensor.name} is {found.shape} for a batch of {items}; expected {expected}")
     if found.dtype.kind == "f" and not np.isfinite(found).all():
-        raise DataError(f"{bundle.folder}: {tensor.name} is not finite for {items} items; train it again")
+        raise DataError(f"{bundle.folder}: {tensor.name} is not finite for a batch of {items}; train it again")
 
 
 def _example(bundle: Bundle, items: int, size: int) -> Arrays:
