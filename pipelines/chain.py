@@ -153,8 +153,14 @@ def _runner(recipes: Sequence[str], force: bool) -> Iterator[Runner]:
         runner.end()  # before Prefect waits for the tasks
 
 
+def _named() -> str:
+    """Return the name of a flow run: what it is, and of which recipes."""
+    return "-".join(["chain", *(flow_run.parameters.get("recipes") or ["all"])])
+
+
 @flow(  # type: ignore[untyped-decorator, unused-ignore]
     name="chain",
+    flow_run_name=_named,
     task_runner=ThreadPoolTaskRunner(max_workers=1000),
     persist_result=False,
 )

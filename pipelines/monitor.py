@@ -26,9 +26,10 @@ from chainrule import drift, tracking
 from chainrule.drifting import monitoring
 from chainrule.drifting.sample import MOST_ROWS
 from chainrule.params.file import recipe_block
-from pipelines import runs, schedule
+from pipelines import artifacts, report, runs, schedule
 from pipelines.schedule import GRACE_MINUTES
 
+PAGE = "drift.html"
 DRIFT = "Drift"
 """The name of a completed run's state where something was flagged: an automation can wait for it."""
 
@@ -59,34 +60,39 @@ def _monitor(recipe: str, rows: int, again: bool) -> State:
         remedy = "free room or mend the rights there; the rows count at the next look"
         return Failed(message=f"{recipe}: {error}; {remedy}")
     said = f"{recipe}: {found.words()}"
+    if found.report is not None:
+        said = f"{said}; page: {root / monitoring.PLACE / recipe / PAGE}"
     get_run_logger().info("%s", said)
-    _artifact(recipe, found)
+    _artifact(root, recipe, found)
     flagged = found.report is not None and found.report.flagged
     return Completed(name=DRIFT, message=said) if flagged else Completed(message=said)
 
 
-def _record(root: Path, recipe: str, block: dict[str, Any], report: drift.Report) -> None:
+def _record(root: Path, recipe: str, block: dict[str, Any], found: drift.Report) -> None:
     """Write page, figure and numbers below .chainrule/monitor, and show them in MLflow."""
     folder = root / monitoring.PLACE / recipe
-    drift.write(report, folder, recipe, "validation rows", "what the server saw")
+    drift.write(found, folder, recipe, "validation rows", "what the server saw")
     with tracking.stage_run(root, recipe, "monitor", block) as run:
-        run.metrics(drift.metrics(report))
-        run.artifact(folder / "drift.html")
+        run.metrics(drift.metrics(found))
+        run.artifact(folder / PAGE)
         run.artifact(folder / "drift.json")
         run.artifact(folder / "drift.png", "figures")
 
 
-def _artifact(recipe: str, found: monitoring.Look) -> None:
-    lines = [found.words(), ""]
-    if found.report is not None and found.report.tests:
-        lines += ["| test | about | seen | p-value, corrected | |", "|---|---|---|---|---|"]
-        lines += [
-            f"| {test.name} | {test.about} | {test.said.replace('|', ' ')} | {test.corrected:.3f} | "
-            f"{'**flagged**' if test.flagged else ''} |"
+def _artifact(root: Path, recipe: str, found: monitoring.Look) -> None:
+    flagged = found.report is not None and found.report.flagged
+    lines = [f"> **{found.words()}**" if flagged else found.words(), ""]
+    if found.report is not None:
+        lines += [f"The page: {artifacts.file_link(root / monitoring.PLACE / recipe / PAGE)}", ""]
+        link = report.find_link(root, recipe, tracking.chain_identity()[0])
+        lines += [f"[{recipe} in MLflow]({link})", ""] if link is not None else []
+        rows = [
+            ("**flagged**" if test.flagged else "", test.name, test.about, test.said, f"{test.corrected:.3f}")
             for test in sorted(found.report.tests, key=lambda test: (test.corrected, test.name))
         ]
+        lines += artifacts.table(["", "test", "about", "seen", "p-value, corrected"], rows, numbers=1)
     create_markdown_artifact(
-        "\n".join(lines), key=f"{recipe.replace('_', '-').lower()}-monitor", description=f"{recipe}: what was served"
+        "\n".join(lines), key=artifacts.key(recipe, "monitor"), description=f"{recipe}: what was served"
     )
 
 

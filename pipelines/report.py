@@ -4,16 +4,23 @@ import json
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from chainrule import mlflow_store, places, registry, sending
+from chainrule import mlflow_store, places, registry, sending, tracking
+from chainrule.evaluation import quality
 from chainrule.evaluation.headline import headline
+from pipelines import artifacts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+OTHER_ROWS = (
+    "The scores of the champion, version {number}, were measured on other test rows and do not compare with these; "
+    "a retraining compares both on the same rows."
+)
 ANSWER_SECONDS = 15.0
 """The most that a flow waits at its end for a tracking server that says nothing."""
 
@@ -46,54 +53,80 @@ def publish(connected: "Future[MlflowClient]", root: Path, recipe: str, chain: s
     from sqlalchemy.exc import SQLAlchemyError
 
     uri = places.tracking_uri(root)
-    key = "".join(sign if sign.isalnum() else "-" for sign in recipe.lower())
     run, evaluation, champion, said = None, None, None, ""
+    metrics = _metrics(root, recipe)
     try:
         client = connected.result(ANSWER_SECONDS)
         run = _run(client, recipe, chain)
         evaluation = run and _child(client, run, "evaluate")
-        champion = _champion(client, recipe)
+        champion = _champion(client, root, recipe)
     except (MlflowException, OSError, SQLAlchemyError) as error:
         said = f"MLflow at {uri} did not answer: {sending.one_line(error)}"
-    rows = figures(_own(root, recipe), champion[1] if champion else {})
-    name = f"champion (version {champion[0]})" if champion else "champion (none yet)"
-    if rows:
-        named = [dict(zip(("figure", "this", "champion", "difference"), row, strict=True)) for row in rows]
-        create_table_artifact(named, key=f"{key}-figures", description=f"{recipe}: this chain beside the {name}")
+    lines = [f"# {recipe}", "", *_standing(metrics), *(f"- `{stage}`: {what}" for stage, what in stages.items()), ""]
+    if metrics.get("test"):
+        head = ["figure", "this", *([f"champion (version {champion.number})"] if champion and champion.figures else [])]
+        rows = figures(headline(metrics), champion.figures if champion else {})
+        named = [dict(zip(head, row, strict=True)) for row in rows]
+        about = f"{recipe}: this chain" + (" beside the champion, on the same test rows" if len(head) > 2 else "")
+        create_table_artifact(named, key=artifacts.key(recipe, "figures"), description=about)
+        lines += [*artifacts.table(head, rows, numbers=len(head) - 1), ""]
+    if champion and not champion.figures:
+        lines += [f"{OTHER_ROWS.format(number=champion.number)}", ""]
     link = run_link(uri, run) if run is not None else None
     if link is not None:
-        create_link_artifact(link, link_text=f"{recipe} in MLflow", key=f"{key}-mlflow")
-    lines = [f"# {recipe}", "", *(f"- `{stage}`: {what}" for stage, what in stages.items()), ""]
-    if rows:
-        lines += [f"| figure | this | {name} | difference |", "|---|---:|---:|---:|"]
-        lines += [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows] + [""]
+        create_link_artifact(link, link_text=f"{recipe} in MLflow", key=artifacts.key(recipe, "mlflow"))
     lines.append(said or _where(uri, run, link))
+    page = root / "reports" / recipe / "report.html"
+    if page.exists():
+        lines += ["", f"The report: {artifacts.file_link(page)}"]
     lines += ["", *_plots(root, recipe, uri, evaluation)]
-    create_markdown_artifact("\n".join(lines), key=f"{key}-chain", description=f"{recipe}: what ran and what came out")
+    about = f"{recipe}: what ran and what came out"
+    create_markdown_artifact("\n".join(lines), key=artifacts.key(recipe, "chain"), description=about)
 
 
-def figures(ours: Mapping[str, float], theirs: Mapping[str, float]) -> list[tuple[str, Any, Any, Any]]:
-    """Return (figure, this, champion, difference) for each headline figure of this chain; None where there is none.
+def figures(ours: Mapping[str, float], theirs: Mapping[str, float]) -> list[tuple[Any, ...]]:
+    """Return (figure, this, champion) for each headline figure of this chain, without the champion if it has none.
 
-    Bounds of intervals are left out: MLflow has them.
+    No differences: what a model gains over the champion, a retraining says, of both as they are served. Bounds of
+    intervals are left out: MLflow has them.
     """
-    rows: list[tuple[str, Any, Any, Any]] = []
     scores = [name for name in ours if not name.endswith((".low", ".high"))]
+    rows: list[tuple[Any, ...]] = []
     for name in sorted(scores, key=lambda name: (not name.startswith("test."), name)):
         other = theirs.get(name)
-        difference = None if other is None else round(ours[name] - other, 4)
-        rows.append((name, round(ours[name], 4), None if other is None else round(other, 4), difference))
+        row = (name, round(ours[name], 4), None if other is None else round(other, 4))
+        rows.append(row if theirs else row[:2])
     return rows
 
 
-def _cell(value: Any) -> str:
-    return "" if value is None else str(value)
+def _standing(metrics: Mapping[str, Any]) -> list[str]:
+    """Return where the model stands against its floor, loud if under it; nothing where that is not known."""
+    found = quality.quality(metrics) if metrics.get("test") else None
+    if found is None:
+        return []
+    said = quality.in_words(found)
+    return [f"> **WARNING: {said}**" if quality.is_under(found) else said, ""]
 
 
-def _own(root: Path, recipe: str) -> dict[str, float]:
-    """The headline figures of what lies in `reports/`; empty before the first evaluation."""
+def _metrics(root: Path, recipe: str) -> dict[str, Any]:
+    """What lies in `reports/`; empty before the first evaluation."""
     path = root / "reports" / recipe / "metrics.json"
-    return headline(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def find_link(root: Path, recipe: str, chain: str) -> str | None:
+    """Return where MLflow's page shows the run of a chain; None without a server, or if it does not answer."""
+    from mlflow.exceptions import MlflowException
+
+    uri = places.tracking_uri(root)
+    if not uri.startswith("http"):
+        return None
+    try:
+        run = _run(connect(root).result(ANSWER_SECONDS), recipe, chain)
+    except (MlflowException, OSError):
+        return None
+    return run_link(uri, run) if run is not None else None
 
 
 def _run(client: "MlflowClient", recipe: str, chain: str) -> Any | None:
@@ -108,14 +141,24 @@ def _child(client: "MlflowClient", run: Any, stage: str) -> Any | None:
     return next(iter(client.search_runs([run.info.experiment_id], query, order_by=order, max_results=1)), None)
 
 
-def _champion(client: "MlflowClient", recipe: str) -> tuple[int, dict[str, float]] | None:
-    """(version, headline figures) of the recipe's champion; None if it has none."""
+@dataclass(frozen=True)
+class _Champion:
+    number: int
+    figures: dict[str, float]
+    """Its headline figures; none if they were measured on other test rows than this chain's."""
+
+
+def _champion(client: "MlflowClient", root: Path, recipe: str) -> _Champion | None:
+    """The recipe's champion; None if it has none."""
     number = registry.aliases(client, recipe).get(registry.CHAMPION)
     found = [version for version in registry.versions(client, recipe) if version.number == number]
     if not found:
         return None
-    metrics = client.get_run(found[0].run_id).data.metrics if found[0].run_id else {}
-    return found[0].number, dict(metrics)
+    data = client.get_run(found[0].run_id).data if found[0].run_id else None
+    split = f"data/split/{recipe}"
+    ours = tracking.lock_hashes(root, recipe, "export").get(split)
+    same = data is not None and ours is not None and data.tags.get(f"dvc.{split}") == ours
+    return _Champion(found[0].number, dict(data.metrics) if data is not None and same else {})
 
 
 def run_link(uri: str, run: Any) -> str | None:
@@ -137,6 +180,6 @@ def _plots(root: Path, recipe: str, uri: str, evaluation: Any) -> list[str]:
     """Lines of Markdown for the recipe's plots: pictures where MLflow serves them, else where they lie."""
     paths = sorted((root / "reports" / recipe / "plots").glob("*.png"))
     if evaluation is None or not uri.startswith("http"):
-        return [f"- plot: `{path}`" for path in paths]
+        return [f"- {artifacts.file_link(path)}" for path in paths]
     place = f"{uri.rstrip('/')}/get-artifact?run_uuid={evaluation.info.run_id}&path="
     return [f"![{path.stem}]({place}{quote(f'figures/{path.name}')})" for path in paths]

@@ -30,19 +30,22 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed, State
 
-from chainrule import decisions, progress, promotion, retraining, tracking, versioning
+from chainrule import decisions, progress, promotion, retraining, tracking, versioning, words
 from chainrule.data import batches, incoming
 from chainrule.decisions import Decision
+from chainrule.evaluation import quality
 from chainrule.params import check
 from chainrule.params.file import recipe_block, section
 from chainrule.params.retrain import Retrain
-from pipelines import chain, runs, schedule
+from pipelines import artifacts, chain, report, runs, schedule
 from pipelines.schedule import GRACE_MINUTES
 
 if TYPE_CHECKING:
     from chainrule import drift
 
 CHAIN = "CHAINRULE_CHAIN"
+SET_ASIDE = "Set aside"
+"""The name of the state of a run that put files into data/rejected: an automation can wait for it."""
 
 Result = TypeVar("Result")
 
@@ -54,25 +57,49 @@ class Course:
     root: Path
     recipe: str
     block: dict[str, Any]
-    say: Callable[[str], None]
+    log: Any
     commit: bool
     force: bool
     decision: Decision
     champion: retraining.Champion | None = None
     new: dict[str, int] = field(default_factory=dict)
     drift: "drift.Report | None" = None
+    aside: Path | None = None
+    """Where what was set aside is."""
+    chain: str = ""
+    """The name of its runs in MLflow."""
+    warnings: list[str] = field(default_factory=list)
+    """What whoever reads the decision has to know first."""
     trouble: str = ""
     """What went wrong, whatever was decided before."""
     cancelled: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the pages of the recipe's newest retraining are."""
+        return self.root / ".chainrule" / "retrain" / self.recipe
 
     @property
     def settings(self) -> Retrain:
         """Return the section `retrain` of the recipe."""
         return section(self.block, "retrain", Retrain)
 
+    def say(self, line: str) -> None:
+        """Write a line to the flow run's log."""
+        self.log.info("%s", line)
+
+    def warn(self, line: str) -> None:
+        """Say something loudly: in the log, in the decision's reason and on its page."""
+        self.log.warning("%s: %s", self.recipe, line)
+        self.warnings.append(line)
+
     def note(self, **changes: Any) -> None:
         """Put down more of the decision."""
         self.decision = replace(self.decision, **changes)
+
+    def decide(self, action: str, reason: str) -> None:
+        """Put down what was decided and why, with what was warned of."""
+        self.note(action=action, reason="; ".join([reason, *self.warnings]))
 
 
 @flow(name="retrain", flow_run_name="retrain-{recipe}", persist_result=False, log_prints=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -95,7 +122,7 @@ def retrain(
 
 def _retrain(recipe: str, force: bool, commit: bool, new_classes: list[str]) -> State:
     began, root = time.monotonic(), Path.cwd()
-    course = Course(root, recipe, {}, _logger(), commit, force, _nothing_yet(recipe))
+    course = Course(root, recipe, {}, get_run_logger(), commit, force, _nothing_yet(recipe))
     try:
         check.check(root)
         course.block = recipe_block(root, recipe)
@@ -106,7 +133,7 @@ def _retrain(recipe: str, force: bool, commit: bool, new_classes: list[str]) -> 
                 course.trouble = _told(error)
                 course.cancelled = isinstance(error, chain.CancelledError)
                 if not course.decision.action:
-                    course.note(action=decisions.FAILED, reason=course.trouble)
+                    course.decide(decisions.FAILED, course.trouble)
             finally:
                 course.note(seconds=round(time.monotonic() - began, 1))
                 if course.decision.action:
@@ -119,7 +146,12 @@ def _retrain(recipe: str, force: bool, commit: bool, new_classes: list[str]) -> 
         said = f"{said}; but then: {course.trouble}"
     if course.cancelled:
         return Cancelled(message=said)
-    return Failed(message=said) if course.trouble else Completed(message=said)
+    if course.trouble:
+        return Failed(message=said)
+    if course.decision.set_aside:
+        # Of all that was offered nothing could be used: that is no success, whatever else was looked at.
+        return (Completed if course.decision.batch else Failed)(name=SET_ASIDE, message=said)
+    return Completed(message=said)
 
 
 def _told(error: Exception) -> str:
@@ -151,11 +183,6 @@ def _nothing_yet(recipe: str) -> Decision:
     )
 
 
-def _logger() -> Callable[[str], None]:
-    log = get_run_logger()
-    return lambda line: log.info("%s", line)
-
-
 # ---- the steps, each a task
 
 
@@ -174,14 +201,14 @@ def _run(course: Course, new_classes: list[str]) -> None:
     course.note(trigger=trigger)
     if not trigger:
         waiting = sum(course.new.values())
-        course.note(
-            action=decisions.NOTHING, reason=f"{waiting:,} new rows; {course.settings.rows:,} are worth a training"
-        )
+        worth = f"{words.count(waiting, 'new row')}; {course.settings.rows:,} are worth a training"
+        course.decide(decisions.NOTHING, worth)
         return
     course.say(f"{recipe}: trains, because: {', '.join(trigger)}")
     result = chain.run(root, [recipe])
     course.note(batches=tuple(batches.names(batches.prepare(root, recipe))))
-    _decide(course, result.chain or f"retrain-{flow_run.id}")
+    course.chain = result.chain or f"retrain-{flow_run.id}"
+    _decide(course)
 
 
 def _step(name: str, work: Callable[[], Result]) -> Result:
@@ -211,42 +238,53 @@ def _intake(course: Course, new_classes: list[str]) -> None:
     taken = incoming.take_in(root, recipe, block, new_classes=new_classes, progress=track)
     course.note(batch=taken.batch, rows=taken.rows, set_aside=len(taken.set_aside))
     if taken.batch:
-        course.say(f"{recipe}: took in {len(taken.accepted):,} files, {taken.rows:,} rows, as {taken.batch}")
-    for what, names in (("set aside", taken.set_aside), ("left where it is", taken.waiting)):
-        for name, reason in names.items():
-            course.say(f"{recipe}: {what}: {name}: {reason}")
+        rows = int(batches.manifest(root / batches.ACCEPTED / recipe / taken.batch)["rows"])
+        unusable = f", {rows - taken.rows:,} of them unusable" if rows > taken.rows else ""
+        files = words.count(len(taken.accepted), "file")
+        course.say(f"{recipe}: took in {files}, {words.count(rows, 'row')}{unusable}, as {taken.batch}")
+    for name, reason in taken.waiting.items():
+        course.say(f"{recipe}: left where it is: {name}: {reason}")
     if taken.repeated:
-        course.say(f"{recipe}: {len(taken.repeated):,} files were taken in before: {', '.join(taken.repeated[:5])}")
+        files = words.count(len(taken.repeated), "file")
+        course.say(f"{recipe}: taken in or set aside before: {files}: {words.listed(taken.repeated)}")
+    if taken.aside is not None:
+        named = words.listed([f"{name} ({reason})" for name, reason in taken.set_aside.items()])
+        files = words.count(len(taken.set_aside), "file was", "files were")
+        course.aside = taken.aside
+        course.warn(f"{files} set aside in {taken.aside.relative_to(root)}: {named}")
 
 
 def _drift(course: Course) -> None:
     from chainrule import drift
 
     assert course.champion is not None
-    report = retraining.drifted(course.root, course.recipe, course.block, course.champion, list(course.new))
-    if report is None:
+    found = retraining.drifted(course.root, course.recipe, course.block, course.champion, list(course.new))
+    if found is None:
         return
-    course.drift = report
-    flagged = [f"{test.name}: {test.said}" for test in report.tests if test.flagged]
-    course.note(drift={"flagged": report.flagged, "tests": flagged})
-    course.say(f"{course.recipe}: {drift.summary(report)}")
+    course.drift = found
+    flagged = [f"{test.name}: {test.said}" for test in found.tests if test.flagged]
+    course.note(drift={"flagged": found.flagged, "tests": flagged})
+    drift.write(found, course.folder, course.recipe, "validation rows", f"new rows ({words.listed(list(course.new))})")
+    course.say(f"{course.recipe}: {drift.summary(found)}; page: {course.folder / 'drift.html'}")
 
 
-def _decide(course: Course, name: str) -> None:
+def _decide(course: Course) -> None:
     """Compare, then promote or refuse, with an MLflow run of its own in the chain's."""
     root, recipe, champion = course.root, course.recipe, course.champion
-    sha256 = retraining.exported(root, recipe).sums["model.onnx"]
+    exported = retraining.exported(root, recipe)
+    sha256 = exported.sums["model.onnx"]
     prefer = champion.number if champion else None
     number = _step("registered", lambda: retraining.registered(root, recipe, sha256, prefer))
     course.note(challenger=number)
+    standing = quality.of_signature(exported.signature)
+    if standing is not None and quality.is_under(standing):
+        course.warn(f"version {number} is {quality.in_words(standing)}; {quality.REMEDY}")
     if champion is not None and champion.sha256 == sha256:
-        course.note(
-            action=decisions.NOTHING, reason=f"the model is the same as version {champion.number}, the champion"
-        )
+        course.decide(decisions.NOTHING, f"the model is the same as version {champion.number}, the champion")
     elif champion is not None and not course.force and (when := _refused(course, number, champion.number)):
-        course.note(action=decisions.NOTHING, reason=f"version {number} was refused on {when}; nothing changed since")
+        course.decide(decisions.NOTHING, f"version {number} was refused on {when}; nothing changed since")
     else:
-        with _chain_name(name), tracking.stage_run(root, recipe, "retrain", course.block) as run:
+        with _chain_name(course.chain), tracking.stage_run(root, recipe, "retrain", course.block) as run:
             _contest(course, run, number)
             _record(course, run)
     if course.commit:
@@ -272,14 +310,14 @@ def _contest(course: Course, run: tracking.Run, number: int) -> None:
         course.note(difference=found["difference"])
     if fit:
         _step("promote", lambda: promotion.promote(root, recipe, number, reason=reason, say=course.say))
-        course.note(action=decisions.PROMOTED, reason=reason)
+        course.decide(decisions.PROMOTED, reason)
     else:
-        course.note(action=decisions.REFUSED, reason=f"{reason}; version {champion and champion.number} stays")
+        course.decide(decisions.REFUSED, f"{reason}; version {champion and champion.number} stays")
 
 
 def _record(course: Course, run: tracking.Run) -> None:
     """Show the decision and the drift report in MLflow."""
-    folder = course.root / ".chainrule" / "retrain" / course.recipe
+    folder = course.folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "decision.json").write_text(json.dumps(asdict(course.decision), indent=2, ensure_ascii=False) + "\n")
     run.artifact(folder / "decision.json")
@@ -287,7 +325,6 @@ def _record(course: Course, run: tracking.Run) -> None:
         from chainrule import drift
 
         run.metrics(drift.metrics(course.drift))
-        drift.write(course.drift, folder, course.recipe, "validation rows", f"new rows ({', '.join(course.new)})")
         run.artifact(folder / "drift.html")
         run.artifact(folder / "drift.png", "figures")
 
@@ -316,11 +353,17 @@ def _commit(course: Course) -> None:
 
 
 def _artifact(course: Course) -> None:
-    decision = course.decision
-    lines = [f"**{decision.action}**: {decision.reason}", ""]
-    lines += [f"- {key}: {value}" for key, value in asdict(decision).items() if value not in (None, "", (), {})]
+    links = []
+    if course.aside is not None:
+        links.append(f"what was set aside, and why: {artifacts.file_link(course.aside / incoming.REASONS)}")
+    if course.drift is not None:
+        links.append(f"drift: {artifacts.file_link(course.folder / 'drift.html')}")
+    run = report.find_link(course.root, course.recipe, course.chain) if course.chain else None
+    if run is not None:
+        links.append(f"[{course.recipe} in MLflow]({run})")
+    page = artifacts.decision(course.decision, course.warnings, links)
     create_markdown_artifact(
-        "\n".join(lines), key=f"{course.recipe.replace('_', '-')}-retrain", description=f"{course.recipe}: the decision"
+        page, key=artifacts.key(course.recipe, "retrain"), description=f"{course.recipe}: the decision"
     )
 
 
@@ -329,28 +372,30 @@ def _artifact(course: Course) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    words = argparse.ArgumentParser(
+    arguments = argparse.ArgumentParser(
         "python -m pipelines.retrain",
         description="Take in what lies in data/incoming, train if that is worth it, promote the new model if it is not "
         "worse than the champion.",
-        epilog="Exit codes: 0 decided, or nothing to do; 1 failed, what is served stays; 2 mistakes in params.yaml; "
-        "3 cancelled.",
+        epilog="Exit codes: 0 decided, or nothing to do; 5 the same, and files were set aside; 1 failed, what is "
+        "served stays; 2 mistakes in params.yaml; 3 cancelled.",
     )
-    words.add_argument("recipe", help="a recipe of params.yaml")
-    words.add_argument("--force", action="store_true", help="train whether it seems worth it or not")
-    words.add_argument("--commit", action="store_true", help="commit dvc.lock and reports, and tag a promoted version")
-    words.add_argument(
+    arguments.add_argument("recipe", help="a recipe of params.yaml")
+    arguments.add_argument("--force", action="store_true", help="train whether it seems worth it or not")
+    arguments.add_argument(
+        "--commit", action="store_true", help="commit dvc.lock and reports, and tag a promoted version"
+    )
+    arguments.add_argument(
         "--new-class", action="append", default=[], metavar="LABEL", help="take in rows of a class that is new"
     )
-    schedule.add_options(words, "retrain")
-    return words
+    schedule.add_options(arguments, "retrain")
+    return arguments
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; a mistake of the user's is one line on stderr."""
     options = parser().parse_args(argv)
     parameters = {"force": options.force, "commit": options.commit, "new_classes": options.new_class or None}
-    return schedule.main(retrain, options, f"{options.recipe}-schedule", parameters)
+    return schedule.main(retrain, options, f"{options.recipe}-schedule", parameters, {SET_ASIDE: 5})
 
 
 if __name__ == "__main__":

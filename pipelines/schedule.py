@@ -90,7 +90,7 @@ def main(
     """Run a recipe's flow on the project in the current directory, as `add_options` has it; return the exit code.
 
     options: parsed, with the recipe; name: of the deployment that a schedule makes; parameters: of the flow, beside
-    recipe and grace_minutes; codes: name of a completed run's state -> exit code, where it is not 0. A mistake of the
+    recipe and grace_minutes; codes: name of a state -> exit code, where that is not the usual. A mistake of the
     user's is one line on stderr.
     """
     quick.started()
@@ -115,7 +115,7 @@ def main(
         return 130
     if not state.is_completed():
         print(f"{flow.name}: {state.message}", file=sys.stderr)
-        return 3 if state.is_cancelled() else 1
+        return (codes or {}).get(state.name, 3 if state.is_cancelled() else 1)
     print(f"{flow.name}: {state.message}")
     return (codes or {}).get(state.name, 0)
 

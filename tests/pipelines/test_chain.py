@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import yaml
 from chainrule import journal, locks
 from flow_process import Flow, below
 from pipelines.chain import failure, may_pass
+from pipelines.runs import MARK
 from waiting import until
 
 Start = Callable[..., Flow]
@@ -69,11 +71,11 @@ def api(url: str, path: str, **query: Any) -> Any:
     return httpx.post(f"{url}/{path}/filter", json=query).json()
 
 
-def flow_run(url: str, output: str) -> dict[str, Any]:
-    """The flow run of a flow with this output, as the server has it."""
-    name = output.partition("Flow run '")[2].partition("'")[0]
-    found: dict[str, Any] = api(url, "flow_runs", flow_runs={"name": {"any_": [name]}})[0]
-    return found
+def flow_run(url: str, run: Flow) -> dict[str, Any]:
+    """The flow run of a flow, as the server has it."""
+    mark = f"{MARK}{socket.gethostname()}:{run.popen.pid}:"
+    found: list[dict[str, Any]] = api(url, "flow_runs", flows={"name": {"any_": ["chain"]}}, sort="START_TIME_DESC")
+    return next(each for each in found if any(tag.startswith(mark) for tag in each["tags"]))
 
 
 def mlflow_states(root: Path) -> list[str]:
@@ -97,8 +99,8 @@ def test_only_what_is_stale_runs_and_what_comes_out_the_same_stops_there(
     run = flow(fresh, "digits", "reviews")
     assert run.code() == 0, run.output()
     assert begun(fresh) == ["first@digits", "second@digits"]  # `second` wrote what it had written before
-    found = flow_run(prefect_url, run.output())
-    assert found["state"]["type"] == "COMPLETED"
+    found = flow_run(prefect_url, run)
+    assert (found["state"]["type"], found["name"]) == ("COMPLETED", "chain-digits-reviews")
     tasks = api(prefect_url, "task_runs", flow_runs={"id": {"any_": [found["id"]]}})
     assert {task["name"]: task["state"]["name"] for task in tasks} == {
         "first@digits": "Ran",
@@ -156,7 +158,7 @@ def test_what_may_pass_is_tried_again_and_what_cannot_is_not(fresh: Path, flow: 
     last = run.output().splitlines()[-1]
     assert last.startswith("chain: first@reviews: row 7 has no label; give it one (")
     assert "Traceback" not in run.output()
-    found = flow_run(prefect_url, run.output())
+    found = flow_run(prefect_url, run)
     assert found["state"]["type"] == "FAILED" and "row 7 has no label" in found["state"]["message"]
     (fresh / "control" / "first@reviews").unlink()
     assert flow(fresh).code() == 0
@@ -203,13 +205,13 @@ def test_however_the_flow_ends_its_processes_end_and_the_next_one_finishes(
     until(lambda: not [process for process in found if process.is_running() and process.name() == "sleep"])
     nothing_is_left(fresh)
     assert mlflow_states(fresh)[-1] in ("KILLED", "FAILED")
-    assert flow_run(prefect_url, run.output())["state"]["type"] == state
+    assert flow_run(prefect_url, run)["state"]["type"] == state
     assert not (fresh / "data" / "first" / "digits").exists()  # DVC took the old one away, the new one was not done
     (fresh / "control" / "first@digits").unlink()
     again = flow(fresh)
     assert again.code() == 0, again.output()
     assert (fresh / "data" / "first" / "digits").read_text() == "changed"
-    assert flow_run(prefect_url, run.output())["state"]["type"] == "CRASHED"
+    assert flow_run(prefect_url, run)["state"]["type"] == "CRASHED"
     nothing_is_left(fresh)
 
 
@@ -243,11 +245,11 @@ def test_cancelling_in_prefect_ends_the_flow(fresh: Path, flow: Start, prefect_u
     order(fresh, "first@digits", "child\nwait")
     run = flow(fresh)
     run.waits_for("first@digits: child")
-    found = flow_run(prefect_url, run.output())
+    found = flow_run(prefect_url, run)
     cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
     httpx.post(f"{prefect_url}/flow_runs/{found['id']}/set_state", json=cancelling).raise_for_status()
     assert run.code() == 3, run.output()
-    assert flow_run(prefect_url, run.output())["state"]["type"] == "CANCELLED"
+    assert flow_run(prefect_url, run)["state"]["type"] == "CANCELLED"
     nothing_is_left(fresh)
 
 

@@ -78,9 +78,15 @@ def test_what_drifted_is_flagged_shown_and_recorded(root: Path, monitor: Monitor
     state = monitor()
     assert (state.name, state.is_completed()) == ("Drift", True)
     assert "60 observed rows since" in state.message and "brightness" in state.message
-    assert "| brightness | input |" in artifact("digits-monitor")
+    shown = artifact("digits-monitor")
+    assert "| **flagged** | brightness | input |" in shown and shown.startswith(
+        "> **version 0, 60 observed rows since "
+    )
     folder = root / ".chainrule" / "monitor" / "digits"
     assert "what the server saw, 60 rows" in (folder / "drift.html").read_text()
+    assert f"({(folder / 'drift.html').as_uri()})" in shown and state.message.endswith(
+        f"; page: {folder / 'drift.html'}"
+    )
 
     runs = recorded(root)
     assert [run.data.metrics["drift.flagged"] for run in runs] == [1, 0]
@@ -148,4 +154,4 @@ def test_the_command_line(root: Path, prefect_url: str, prefect_home: Path, proj
     assert [run.data.metrics["drift.flagged"] for run in recorded(root)] == [1, 0]
     assert run("unheard-of").returncode == 2
     wrong = run("digits", "--cron", "every day")
-    assert wrong.returncode == 2 and "--cron 'every day'" in wrong.stderr
+    assert wrong.returncode == 2 and "--cron: 'every day'" in wrong.stderr

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,10 @@ def test_a_model_keeps_itself_fresh(first: Path, retrain: Retrain) -> None:
     assert (decided["action"], decided["challenger"], decided["champion"]) == ("promoted", 2, 1)
     assert decided["trigger"] == ["new data: 50 rows"] and len(decided["batches"]) == 2
     assert (decided["rows"], decided["set_aside"], decided["drift"]["flagged"]) == (40, 1, False)
+    assert state.name == "Set aside"
+    assert (
+        f"1 file was set aside in data/rejected/mine/{decided['batch']}: dark/broken.png (unread" in decided["reason"]
+    )
     assert decided["difference"]["low"] > -0.05
     assert promotion.served_version(first, "mine") == "2"
     (reasons,) = (first / "data" / "rejected" / "mine").glob("*/reasons.json")
@@ -188,6 +193,27 @@ def test_of_two_at_once_one_waits(first: Path, retrain: Retrain, prefect_url: st
 
 
 # ---- what goes wrong
+
+
+def test_nothing_but_broken_files_is_no_success(first: Path, prefect_url: str, prefect_home: Path) -> None:
+    place = first / "data" / "incoming" / "mine" / "dark"
+    place.mkdir(parents=True)
+    (place / "torn.png").write_bytes(BROKEN + b"!")
+    process = start(first, prefect_url, prefect_home)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 5
+    decided = last(first)
+    assert (decided["action"], decided["batch"], decided["set_aside"]) == ("nothing to do", None, 1)
+    assert (
+        "1 file was set aside in data/rejected/mine/" in decided["reason"]
+        and "dark/torn.png (unread" in decided["reason"]
+    )
+    assert said.strip().splitlines()[-1] == f"retrain: mine: nothing to do: {decided['reason']}"
+    assert "WARNING" in said
+    shown = httpx.post(f"{prefect_url}/artifacts/filter", json={"sort": "CREATED_DESC"}).json()
+    page = next(each["data"] for each in shown if each["key"] == "mine-retrain")
+    assert page.startswith("> **WARNING: 1 file was set aside") and "/reasons.json)" in page
+    assert not {"{'", "('", "['", "None"} & set(re.findall(r"\{'|\('|\['|None", page))
 
 
 def test_unknown_labels_fail_the_flow_and_change_nothing(first: Path, retrain: Retrain) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from chainrule import words
 from chainrule.data.losses import losses
 from chainrule.errors import ChainruleError
 from chainrule.evaluation import quality
@@ -163,7 +164,7 @@ def screen(facts: Facts, colours: bool, now: datetime) -> str:
     if facts["prefect"]["error"]:
         lines += _line("Prefect", facts["prefect"]["error"], _paint("31", colours))
     if waiting := facts["journals_waiting"]:
-        runs = "1 run waits" if waiting == 1 else f"{waiting} runs wait"
+        runs = words.count(waiting, "run waits", "runs wait")
         lines += _line("journals", f"{runs} to be sent to MLflow: python -m chainrule.tracking")
     return "\n".join(lines).rstrip()
 
@@ -184,7 +185,7 @@ def _recipe(recipe: Facts, facts: Facts, colours: bool, now: datetime) -> Iterat
     if state == "stale":
         for stage in stale:
             shown, more = stage["reasons"][:MOST_REASONS], stage["reasons"][MOST_REASONS:]
-            rest = [f"and {len(more)} more reasons"] if more else []
+            rest = [f"and {words.count(len(more), 'more reason')}"] if more else []
             yield from _line(stage["name"], "; ".join([*shown, *rest]))
         if then := [stage["name"] for stage in recipe["stages"] if stage["follows"]]:
             yield from _line("then", ", ".join(then))
@@ -222,7 +223,7 @@ def _rest(recipe: Facts, facts: Facts, now: datetime) -> Iterator[tuple[str, str
             here = f"version {model['served']}" if model["served"] else "nothing"
             yield "served", f"{here}, not the champion: chainrule promote {recipe['recipe']} {champion}"
     if decided := recipe["retrain"]:
-        ago = _ago(now - datetime.fromisoformat(decided["when"]))
+        ago = words.ago(now - datetime.fromisoformat(decided["when"]))
         yield "retrained", f"{_local(decided['when'])} ({ago}): {decided['action']}: {decided['reason']}"
         yield "drift", _drift(decided["drift"])
     else:
@@ -234,8 +235,8 @@ def _rest(recipe: Facts, facts: Facts, now: datetime) -> Iterator[tuple[str, str
     else:
         yield "next run", _next(recipe["next_run"])
     count = recipe["incoming"]
-    files = {0: "nothing waits", 1: "1 file waits"}.get(count, f"{count:,} files wait")
-    yield "incoming", f"{files} in data/incoming/{recipe['recipe']}" if count else files
+    files = words.count(count, "file waits", "files wait")
+    yield "incoming", f"{files} in data/incoming/{recipe['recipe']}" if count else "nothing waits"
 
 
 def _versions(recipe: Facts) -> list[Facts]:
@@ -278,14 +279,6 @@ def _next(scheduled: Facts | None) -> str:
 
 def _local(when: str) -> str:
     return datetime.fromisoformat(when).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def _ago(passed: Any) -> str:
-    minutes = max(0, int(passed.total_seconds()) // 60)
-    for unit, size in (("days", 1440), ("hours", 60)):
-        if minutes >= 2 * size:
-            return f"{minutes // size} {unit} ago"
-    return f"{minutes} minutes ago"
 
 
 def _line(label: str, text: str, paint: Callable[[str], str] = str) -> list[str]:

@@ -47,6 +47,8 @@ class Intake:
     """Reason by name."""
     waiting: dict[str, str]
     """Left where it is, and why."""
+    aside: Path | None = None
+    """The folder in data/rejected that has what was set aside, with the reasons."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ def take_in(
         if batch is not None:
             _take_name(fresh, accepted / batch)
         if set_aside:
-            _take_name(aside, root / REJECTED / recipe / (batch or _name(now, sums)))
+            rejected = root / REJECTED / recipe / (batch or _name(now, sums))
+            _take_name(aside, rejected)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -127,7 +130,8 @@ def take_in(
         for folder in staging.values():
             shutil.rmtree(folder, ignore_errors=True)
     _remove(place, offers, links)
-    return Intake(batch, verdict.usable, tuple(sorted(good)), tuple(repeated), set_aside, waiting)
+    kept = rejected if set_aside else None
+    return Intake(batch, verdict.usable, tuple(sorted(good)), tuple(repeated), set_aside, waiting, kept)
 
 
 def known_labels(root: Path, recipe: str, block: Mapping[str, Any]) -> set[str]:
