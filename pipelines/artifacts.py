@@ -32,7 +32,8 @@ def _cell(value: Any) -> str:
 def decision(made: Decision, warnings: Sequence[str], links: Sequence[str]) -> str:
     """Return the page of a retraining: what is wrong first, then what was decided and what that stands on."""
     lines = [f"> **WARNING: {warning}**\n" for warning in warnings]
-    lines += [f"**{made.action[:1].upper()}{made.action[1:]}**: {made.reason}", ""]
+    reason = made.reason.removesuffix("; ".join(["", *warnings]))  # they stand above
+    lines += [f"**{made.action[:1].upper()}{made.action[1:]}**: {reason}", ""]
     lines += table(["", ""], ((name, said) for name, said in _facts(made) if said))
     return "\n".join([*lines, "", *(f"- {link}" for link in links)])
 

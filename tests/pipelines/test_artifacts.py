@@ -11,7 +11,8 @@ from pipelines import artifacts, report
 
 MADE = Decision(
     when="2026-11-22T03:00:00+00:00", recipe="mine", trigger=("new data: 50 rows", "age: 31 days"), batch="b2", rows=40,
-    set_aside=1, drift={"flagged": True, "tests": ["brightness: 0.4 | 0.1"]}, action="promoted", reason="not worse",
+    set_aside=1, drift={"flagged": True, "tests": ["brightness: 0.4 | 0.1"]}, action="promoted",
+    reason="not worse; 1 file was set aside",
     challenger=4, champion=3, difference={"value": 0.0036, "low": -0.001, "high": 0.008}, commit=None, seconds=12.34,
     flow_run=None, batches=("b1", "b2"),
 )  # fmt: skip
