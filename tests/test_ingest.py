@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import shipped
 from chainrule.data import batches
 from chainrule.errors import DataError
 from chainrule.stages import job
@@ -30,7 +32,7 @@ TABLE: dict[str, Any] = {
 @pytest.fixture
 def root(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CHAINRULE_TRACKING", "off")
-    (tmp_path / "params.yaml").write_text((project / "params.yaml").read_text())
+    shutil.copy(shipped.PARAMS, tmp_path)
     for card in ("digits", "reviews"):
         (tmp_path / "data" / "sources").mkdir(parents=True, exist_ok=True)
         (tmp_path / f"data/sources/{card}.yaml").symlink_to(project / f"data/sources/{card}.yaml")
@@ -38,7 +40,7 @@ def root(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def run(root: Path, recipe: str, **blocks: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Ingest a recipe of the project's params.yaml, with other blocks; return its raw rows and its report."""
+    """Ingest a recipe that ships, with other blocks; return its raw rows and its report."""
     params = yaml.safe_load((root / "params.yaml").read_text())
     params["recipes"][recipe] |= blocks
     (root / "params.yaml").write_text(yaml.safe_dump(params, allow_unicode=True))

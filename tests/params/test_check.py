@@ -41,6 +41,11 @@ def test_the_projects_own_file_is_without_mistakes(params: dict[str, Any]) -> No
     assert find_mistakes(read_params(ROOT)) == []
 
 
+def test_no_test_is_about_recipes_that_the_user_may_have_changed() -> None:
+    readers = {path.name for path in (ROOT / "tests").rglob("*.py") if 'project / "params.yaml"' in path.read_text()}
+    assert readers == {"shipped.py", Path(__file__).name}
+
+
 def test_an_unknown_key_is_refused_with_the_nearest_name(params: dict[str, Any]) -> None:
     finetune = params["recipes"]["digits"]["finetune"]
     finetune["lr"] = finetune.pop("learning_rate")

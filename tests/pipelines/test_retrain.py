@@ -197,7 +197,7 @@ def test_of_two_at_once_one_waits(first: Path, retrain: Retrain, prefect_url: st
 
 def test_nothing_but_broken_files_is_no_success(first: Path, prefect_url: str, prefect_home: Path) -> None:
     place = first / "data" / "incoming" / "mine" / "dark"
-    place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
     (place / "torn.png").write_bytes(BROKEN + b"!")
     process = start(first, prefect_url, prefect_home)
     said, _ = process.communicate(timeout=120)
@@ -368,7 +368,8 @@ def test_a_schedule_that_is_none_is_one_line(first: Path, prefect_url: str, pref
 
 
 def start(root: Path, url: str, home: Path, *words: str, **more: str) -> "subprocess.Popen[str]":
-    settings = {"PREFECT_HOME": str(home), "PYTHONUNBUFFERED": "1", **more} | ({"PREFECT_API_URL": url} if url else {})
+    # An empty address is none; without the variable, that of the tests' server would be inherited.
+    settings = {"PREFECT_API_URL": url, "PREFECT_HOME": str(home), "PYTHONUNBUFFERED": "1", **more}
     return subprocess.Popen(
         [sys.executable, "-m", "pipelines.retrain", "mine", *words],
         cwd=root,

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+import shipped
 from chainrule.errors import ChainruleError
 from chainrule.files import write_json, write_rows
 from chainrule.stages import job as stages
@@ -22,11 +23,11 @@ from small_disk import small_disk
 
 
 @pytest.fixture
-def root(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A project on a disk of 256 KiB."""
     monkeypatch.setenv("CHAINRULE_TRACKING", "off")
     with small_disk(tmp_path / "disk", "256k"):
-        shutil.copy(project / "params.yaml", tmp_path / "disk")
+        shutil.copy(shipped.PARAMS, tmp_path / "disk")
         yield tmp_path / "disk"
 
 
