@@ -36,7 +36,9 @@ def read_params(root: Path) -> dict[str, Any]:
         content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except DuplicateKeyError as error:
         raise ParamsError(f"{PARAMS}: {_twice(error)}") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ParamsError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    except YAMLError as error:
         raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict) or not isinstance(content.get("recipes"), dict) or not content["recipes"]:
         raise ParamsError(f"{path}: has no recipes; add a block under `recipes:`")
