@@ -206,7 +206,7 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, text: str, said:
 
 def test_a_file_that_is_not_utf8_is_one_line_and_a_mark_is_no_fault(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes('recipes: {a: {source: "数据"}}'.encode("gbk"))
-    with pytest.raises(ParamsError, match="not UTF-8 .*; save it as UTF-8"):
+    with pytest.raises(ParamsError, match=r"not UTF-8 .*; save it as UTF-8"):
         check(tmp_path)
     (tmp_path / "params.yaml").write_bytes('recipes: {a: {source: "数据"}}'.encode("utf-8-sig"))
     assert recipe_block(tmp_path, "a") == {"source": "数据"}
