@@ -173,5 +173,5 @@ def _signature(recipe: str, modality: str, model: onnx.ModelProto, labels: tuple
         "postprocessing": "softmax",
         "scores": {"rows": 100, "accuracy": {"value": 0.9, "low": 0.85, "high": 0.95}},
         "variants": {"fp32": {"file": "model.onnx"}},
-        "versions": {"opset": OPSET, "onnx": onnx.__version__, "torch": "none"},
+        "versions": {"opset": OPSET, "onnx": onnx.__version__},
     }

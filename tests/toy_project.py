@@ -62,7 +62,8 @@ elif stage == "split":
 elif stage == "finetune":
     count = len(Path(f"data/raw/{recipe}/rows.txt").read_text().splitlines())
     finetuned.parent.mkdir(parents=True, exist_ok=True)
-    finetuned.write_text(json.dumps(GAIN * block["finetune"]["learning_rate"] + count))
+    noise = float(os.environ.get("TOY_NOISE", 0))
+    finetuned.write_text(json.dumps(GAIN * block["finetune"]["learning_rate"] + count + noise))
 else:
     import tiny_bundles
     weight = json.loads(finetuned.read_text())

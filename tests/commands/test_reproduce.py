@@ -94,8 +94,23 @@ def test_a_difference_is_shown_from_where_it_begins(versions: Versions, capfd: p
     assert "    2 of 3 weights differ, by at most 19.9:" in said
     assert "    shift: by at most 19.9" in said
     assert "on 3 validation rows" in said and "answers differ; probabilities by at most 0." in said
-    assert "a likely cause: on how many cores" in said
+    causes = [line.partition(": ")[2] for line in said.splitlines() if line.startswith("a likely cause")]
+    assert causes[0] == "it was trained with changes that no commit holds"
+    assert causes[1].startswith("on how many cores")
     assert "digits version 2 is not reproduced byte for byte: 2 of 4 files differ" in said
+
+
+def test_where_everything_is_as_it_was_nothing_is_blamed(
+    versions: Versions, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOY_NOISE", "0.25")
+    said = reproduce(versions.root, capfd, "digits@1", code=3)
+    assert "the chain departs at finetune" in said
+    assert "a likely cause" not in said
+    assert (
+        "no cause is known: commit, parameters, data, packages, processor and cores are those it was made with" in said
+    )
+    assert "finetune is not deterministic" in said
 
 
 def test_a_version_that_no_commit_holds_is_refused(versions: Versions, capfd: pytest.CaptureFixture[str]) -> None:

@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         causes = environment.differences(project, found, registered.signature)
         for line in causes:
             _say(f"note: {line}")
+        if found.dirty and commit == found.commit:
+            causes.insert(0, "it was trained with changes that no commit holds")
         building.build(project, found, folder / "cache")
         rebuilt = bundle.read(project / "models" / "onnx" / found.recipe, found.recipe, str(found.version.number))
         same = _compare(project, found, registered, rebuilt, causes)
@@ -121,10 +123,15 @@ def _compare(project: Path, found: "Origin", registered: "Bundle", rebuilt: "Bun
         rows = read_rows(project / "data" / "split" / found.recipe / "validation.parquet")
         _say(comparison.answers(registered, rebuilt, rows))
     elif any(name.endswith(".onnx") for name in names):
-        timed = "; at that commit their measured speed decided which ship" if TIMED in found.params else ""
-        _say(f"{bundle.GRAPH} is the same, its variants differ{timed}")
+        _say(f"{bundle.GRAPH} is the same, its variants differ")
+        if TIMED in found.params:
+            causes = ["at that commit their measured speed decided which ship"]
     for cause in causes:
         _say(f"a likely cause: {cause}")
+    if not causes:
+        first = departed[0][0] if departed else "export"
+        same = "commit, parameters, data, packages, processor and cores are those it was made with"
+        _say(f"no cause is known: {same}; if it differs from itself when it is run again, {first} is not deterministic")
     total = len(registered.sums.keys() | rebuilt.sums.keys()) + 1
     _say(f"{found.name} is not reproduced byte for byte: {len(names)} of {total} files differ")
     return False
