@@ -1,6 +1,5 @@
 """params.yaml: every mistake at once, each with its path, what was found, what is allowed and the nearest name."""
 
-import json
 import subprocess
 import sys
 import textwrap
@@ -12,7 +11,7 @@ import yaml
 
 import shipped
 from chainrule.errors import ParamsError
-from chainrule.params.check import check, find_mistakes, json_schema
+from chainrule.params.check import check, find_mistakes
 from chainrule.params.file import read_params, recipe_block
 
 ROOT = Path(__file__).parents[2]
@@ -255,16 +254,3 @@ def test_a_stage_refuses_before_any_work_with_exit_code_2(tmp_path: Path, params
     assert "recipes.reviews.net.name" in result.stderr
     assert "Traceback" not in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
-
-
-def test_the_json_schema_for_editors_is_current() -> None:
-    written = json.loads((ROOT / "docs" / "params.schema.json").read_text())
-    assert written == json_schema(), "run: python -m chainrule.params.check --schema > docs/params.schema.json"
-
-
-def test_the_json_schema_accepts_the_projects_file_and_refuses_mistakes(params: dict[str, Any]) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
-    jsonschema.validate(params, json_schema())
-    params["recipes"]["digits"]["net"]["widht"] = 3
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(params, json_schema())

@@ -1,10 +1,11 @@
 """The full check of params.yaml: every mistake at once, before any work.
 
 `python -m chainrule.params.check` checks the file and prints the recipes, or the mistakes (exit code 2);
-`python -m chainrule.params.check --schema` prints the JSON Schema for editors.
+`--schema` prints the JSON Schema for editors, `--options` the same as a page, docs/options.md.
 """
 
 import argparse
+import importlib
 import json
 import re
 import sys
@@ -225,72 +226,17 @@ def _of(table: Mapping[str, Any], modality: str) -> str:
     return ", ".join(name for name, entry in table.items() if entry.modality == modality)
 
 
-def json_schema() -> dict[str, Any]:
-    """Return a JSON Schema (draft 2020-12) of params.yaml: each section, and each plug-in's options by its name."""
-    properties = {name: {**_closed(model)} for name, model in SECTIONS.items()}
-    properties["task"] = {"enum": list(TASKS), "description": "what kind of problem"}
-    properties["modality"] = {"enum": list(MODALITIES), "description": "what the inputs are"}
-    properties["seed"] = Recipe.model_json_schema()["properties"]["seed"]
-    for plug_ins in PLUG_INS:
-        choices = [_choice(plug_ins.key, name, model) for name, model in plug_ins.options.items()]
-        parent = properties if len(plug_ins.path) == 1 else properties[plug_ins.path[0]]["properties"]
-        parent[plug_ins.path[-1]] = {"oneOf": choices}
-    properties["clean"]["properties"]["normalise"] = _any_of(entry.normalise for entry in MODALITIES.values())
-    properties["augment"]["properties"]["options"] = _any_of(entry.augment for entry in MODALITIES.values())
-    distort = _any_of(entry.distort for entry in INPUTS.values())
-    training = _closed(Pretrain)["properties"]["training"]["anyOf"][0]
-    training["properties"]["distort"] = distort
-    properties["pretrain"]["properties"]["training"] = {"anyOf": [training, {"type": "null"}]}
-    properties["finetune"]["properties"]["distort"] = distort
-    recipe = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(Recipe.model_fields),
-        "properties": properties,
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Chainrule params.yaml",
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["recipes"],
-        "properties": {"recipes": {"type": "object", "additionalProperties": recipe}},
-    }
-
-
-def _closed(model: type[BaseModel]) -> dict[str, Any]:
-    """Return a model's JSON Schema with its definitions put in place."""
-    schema = model.model_json_schema()
-    definitions = schema.pop("$defs", {})
-
-    def inlined(node: Any) -> Any:
-        if isinstance(node, dict):
-            if "$ref" in node:
-                return inlined(definitions[node["$ref"].rsplit("/", 1)[1]])
-            return {key: inlined(value) for key, value in node.items()}
-        return [inlined(value) for value in node] if isinstance(node, list) else node
-
-    result: dict[str, Any] = inlined(schema)
-    return result
-
-
-def _choice(key: str, name: str, model: type[BaseModel]) -> dict[str, Any]:
-    schema = _closed(model)
-    schema["properties"] = {key: {"const": name}, **schema.get("properties", {})}
-    schema["required"] = [key, *schema.get("required", [])]
-    return schema
-
-
-def _any_of(models: Iterator[type[BaseModel]]) -> dict[str, Any]:
-    return {"anyOf": [_closed(model) for model in models]}
-
-
 def main() -> None:
-    """Check params.yaml in the current folder, or print its JSON Schema."""
+    """Check params.yaml in the current folder, or print what it may hold: a JSON Schema, or a page of tables."""
     parser = argparse.ArgumentParser(prog="python -m chainrule.params.check", description=main.__doc__)
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema")
-    if parser.parse_args().schema:
-        print(json.dumps(json_schema(), indent=2))
+    parser.add_argument("--options", action="store_true", help="print docs/options.md")
+    arguments = parser.parse_args()
+    if arguments.schema:
+        print(json.dumps(importlib.import_module("chainrule.params.schema").json_schema(), indent=2))
+        return
+    if arguments.options:
+        print(importlib.import_module("chainrule.params.options").page(), end="")
         return
     try:
         check(Path.cwd())

@@ -5,8 +5,12 @@ from typing import NamedTuple
 from chainrule.params.file import Section
 
 
-class NoOptions(Section):
-    """Nothing."""
+class FullOptions(Section):
+    """Every weight learns."""
+
+
+class HeadOnlyOptions(Section):
+    """Only the classifier on top learns."""
 
 
 class StrategyEntry(NamedTuple):
@@ -16,6 +20,6 @@ class StrategyEntry(NamedTuple):
 
 
 STRATEGIES: dict[str, StrategyEntry] = {
-    "full": StrategyEntry(NoOptions),
-    "head_only": StrategyEntry(NoOptions),
+    "full": StrategyEntry(FullOptions),
+    "head_only": StrategyEntry(HeadOnlyOptions),
 }
