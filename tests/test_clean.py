@@ -110,7 +110,7 @@ def test_long_texts_are_cut_and_where_they_are_rejected_instead_their_loss_is_lo
     shown = page(root, "reviews", "clean")
     assert f"<li>{loud}</li>" in shown
     assert '<td>rejected: too long</td><td class="number">4 (40.0%)</td>' in shown
-    assert "All checks hold" in shown
+    assert '<strong class="bad">All checks hold, with 2 warnings</strong>' in shown
 
 
 def test_the_page_of_a_split_shows_classes_largest_groups_and_what_a_reader_must_know(

@@ -112,7 +112,7 @@ def test_no_check_of_the_tasks_is_told_in_the_librarys_words():
     assert not [text for text in shown if "_value" in text or "column" in text or "{" in text]
     assert "Every class has at least 2 rows" in shown
     assert "Every width is 8" in shown
-    assert "The test split has rows" in shown
+    assert "Test has rows of one class or more" in shown
 
 
 def test_the_page_shows_warnings_and_tables_escaped():

@@ -29,8 +29,11 @@ _SENTENCES = {
     ("expect_column_stdev_to_be_between", "mean"): "The images are not all equally bright",
     ("expect_column_unique_value_count_to_be_between", "width"): "All images are equally wide",
     ("expect_column_unique_value_count_to_be_between", "height"): "All images are equally high",
-    ("expect_column_unique_value_count_to_be_between", "label_in_validation"): "The validation split has rows",
-    ("expect_column_unique_value_count_to_be_between", "label_in_test"): "The test split has rows",
+    (
+        "expect_column_unique_value_count_to_be_between",
+        "label_in_validation",
+    ): "Validation has rows of one class or more",
+    ("expect_column_unique_value_count_to_be_between", "label_in_test"): "Test has rows of one class or more",
     ("expect_column_distinct_values_to_equal_set", "label_in_train"): "Every class has training rows",
     ("expect_column_distinct_values_to_contain_set", "label"): "Every class has rows",
     "expect_table_row_count_to_be_between": "There are at least {min_value} rows",
@@ -182,6 +185,8 @@ def to_html(report: Mapping[str, Any], title: str, warnings: Sequence[str] = (),
     rows = "\n".join(_row(entry) for entry in report["expectations"])
     failed = sum(not entry["success"] for entry in report["expectations"])
     verdict = "All checks hold" if report["success"] else f"{failed} failed"
+    if warnings:
+        verdict += f", with {len(warnings)} warning{'' if len(warnings) == 1 else 's'}"
     warned = "".join(f"<li>{html.escape(warning)}</li>" for warning in warnings)
     warned = f'<ul class="warnings">{warned}</ul>' if warned else ""
     return f"""<!doctype html>
@@ -195,7 +200,7 @@ def to_html(report: Mapping[str, Any], title: str, warnings: Sequence[str] = (),
 <body>
 <main>
 <h1>{html.escape(title)}</h1>
-<p class="summary"><strong class="{"ok" if report["success"] else "bad"}">{verdict}</strong>:
+<p class="summary"><strong class="{"ok" if report["success"] and not warnings else "bad"}">{verdict}</strong>:
 {len(report["expectations"])} checks on {report["rows"]:,} rows</p>
 {warned}
 {"".join(map(_table, tables))}
@@ -227,8 +232,8 @@ th, .summary { color: var(--soft); }
 .ids { overflow-wrap: anywhere; font-size: .875rem; }
 .warnings { background: var(--tint); border-left: .25rem solid var(--bad); margin: 1rem 0; }
 .warnings { padding: .75rem 1rem .75rem 2rem; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; } .plain td { overflow-wrap: anywhere; }
-.plain .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.scroll { overflow-x: auto; } .plain td { overflow-wrap: break-word; max-width: 24rem; }
+.plain .number { text-align: right; font-variant-numeric: tabular-nums; } .plain td.number { white-space: nowrap; }
 .ok { color: var(--ok); } .bad { color: var(--bad); }
 tr.failed { background: var(--tint); }
 @media (max-width: 40rem) {
@@ -242,7 +247,7 @@ tr.failed { background: var(--tint); }
 
 def _table(table: Table) -> str:
     """Return a table; columns of numbers stand to the right."""
-    numbers = [all(row[at][:1].isdigit() for row in table.rows) for at in range(len(table.head))]
+    numbers = [at > 0 and all(row[at][:1].isdigit() for row in table.rows) for at in range(len(table.head))]
     kinds = [' class="number"' if number else "" for number in numbers]
     head = "".join(
         f'<th scope="col"{kind}>{html.escape(name)}</th>' for name, kind in zip(table.head, kinds, strict=True)
@@ -340,6 +345,8 @@ def _arguments(arguments: Mapping[str, Any]) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, int):
+        return f"{value:,}"
     if isinstance(value, list | tuple):
         shown = ", ".join(_short(one) for one in value[:SHOWN])
         return shown + (f" and {len(value) - SHOWN} more" if len(value) > SHOWN else "")

@@ -84,7 +84,7 @@ def _tables(result: "splitting.Split") -> list["Table"]:
         if one.rows > 1
     ]
     if largest:
-        head = ("group", "rows", "groups that duplicates tied", "split", "commonest class")
+        head = ("group", "rows", "groups tied", "split", "commonest class")
         tables.append(Table("The largest groups", head, largest))
     return tables
 
