@@ -119,7 +119,7 @@ def test_the_page_of_a_split_shows_classes_largest_groups_and_what_a_reader_must
     parts: list[str | None] = [None] * 60 + ["test"] * 10
     alike = [b"the very same words stand in each of these five texts number " + text for text in (b"1", b"2", b"3")]
     raw(root, "reviews", [*alike, *texts(67)], ["a", "b"] * 30 + ["a"] * 10, parts)
-    change(root, "reviews", split={"test": 0}, clean={"near_duplicates": 0.7})
+    change(root, "reviews", clean={"near_duplicates": 0.7})
     job.run(root, "clean", "reviews", clean)
     job.run(root, "split", "reviews", split)
     loud = "split test has no row of class b (30 rows): its scores say nothing about such rows"

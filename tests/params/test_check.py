@@ -25,6 +25,18 @@ ENCODER = {
     "max_length": 8,
 } | {"dropout": 0.0}
 
+DELIMITED = {
+    "kind": "delimited",
+    "path": "data/mine",
+    "delimiter": ",",
+    "quoting": True,
+    "header": True,
+    "text": "text",
+    "label": "label",
+    "labels": None,
+    "group": None,
+}
+
 
 @pytest.fixture
 def params() -> dict[str, Any]:
@@ -254,3 +266,23 @@ def test_a_stage_refuses_before_any_work_with_exit_code_2(tmp_path: Path, params
     assert "recipes.reviews.net.name" in result.stderr
     assert "Traceback" not in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "source", "wrong"),
+    [
+        ("digits", {}, True),
+        ("reviews", {}, True),
+        ("digits", {"kind": "image_folder", "path": "data/mine", "group_pattern": None}, False),
+        ("reviews", DELIMITED | {"files": {"train": "a.csv", "test": "b.csv"}}, False),
+        ("reviews", DELIMITED | {"files": {"train": "a.csv"}}, True),
+        ("reviews", DELIMITED, True),
+    ],
+)
+def test_without_a_share_for_the_test_the_source_must_be_able_to_have_one(
+    params: dict[str, Any], recipe: str, source: dict[str, Any], wrong: bool
+) -> None:
+    block = params["recipes"][recipe]
+    block["split"]["test"] = 0
+    block["source"] = source or block["source"]
+    assert list(mistakes_by_path(params)) == ([f"recipes.{recipe}.split.test"] if wrong else [])

@@ -196,6 +196,12 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
     test, validation = _number(block, "split", "test"), _number(block, "split", "validation")
     if test is not None and validation is not None and test + validation >= 1:
         yield Mistake(f"{path}.split", f"test + validation = {test + validation:g}", "less than 1 leaves training rows")
+    kind, files = _at(block, ("source", "kind")), _at(block, ("source", "files"))
+    if test == 0 and kind in SOURCES:
+        by_file = "files" in SOURCES[kind].model_fields
+        if not SOURCES[kind].tested or (by_file and not (isinstance(files, dict) and "test" in files)):
+            needed = "the source has no official test part, so a share is needed, such as 0.2"
+            yield Mistake(f"{path}.split.test", "0", needed)
     width, heads = _number(block, "net", "width"), _number(block, "net", "heads")
     if width and heads and width % heads:
         yield Mistake(f"{path}.net.width", f"{width:g}", f"a multiple of heads ({heads:g}) is needed")

@@ -37,6 +37,8 @@ class SourceOptions(BatchOptions):
 
     path: Name = Field(description="the file or directory of the source, from the root of the repository")
 
+    tested: ClassVar[bool] = False  # whether rows may come with an official test part
+
 
 class DigitsOptions(SourceOptions):
     """The digits bundled with scikit-learn."""
@@ -52,6 +54,7 @@ class IdxOptions(SourceOptions):
     """IDX files of images and labels."""
 
     modality = "image"
+    tested = True
 
     classes: list[Name] = Field(min_length=2, max_length=256, description="names of the labels 0, 1, …")
 
@@ -87,6 +90,8 @@ class ImageFolderBatch(BatchOptions):
 
 class ImageFolderOptions(ImageFolderBatch, SourceOptions):
     """Folders of image files, one per class."""
+
+    tested = True
 
 
 def _no_parts(files: dict[str, str]) -> dict[str, str]:
@@ -164,6 +169,8 @@ class DelimitedBatch(_Delimited):
 
 class DelimitedOptions(_Delimited, SourceOptions):
     """CSV and TSV files."""
+
+    tested = True
 
     files: dict[Part, Name] | None = Field(
         default=None, min_length=1, description="part of the split, or all: file name; left out where path is one file"
