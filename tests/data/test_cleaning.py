@@ -162,13 +162,13 @@ def test_progress_sees_every_row():
     seen = []
     rows = raw((b"one", "a", None), (b"two", "a", None))
 
-    def progress(items, what):
+    def progress(items, what, unit="rows"):
         for item in items:
-            seen.append(what)
+            seen.append((what, unit))
             yield item
 
     clean(rows, text, normalise=OPTIONS, near_duplicates=1.0, progress=progress)
-    assert seen == ["normalise", "normalise"]
+    assert seen == [("normalise", "rows")] * 2 + [("look for near duplicates", "texts")] * 2
 
 
 @pytest.mark.parametrize(

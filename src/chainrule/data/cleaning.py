@@ -1,7 +1,7 @@
 """From raw rows to kept and rejected ones. Nothing is dropped: kept + rejected = raw."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -12,7 +12,8 @@ from chainrule.data.duplicates import anchored
 from chainrule.data.reject import Reject
 from chainrule.errors import DataError
 
-Progress = Callable[[Collection[Any], str], Iterable[Any]]
+# Called with items, what is done with them, and their unit unless they are rows.
+Progress = Callable[..., Iterable[Any]]
 
 PARTS = ("train", "validation", "test", "unlabelled")
 
@@ -81,7 +82,7 @@ def clean(
     copies, within_official = _duplicates(rows, parts, keys, verdicts)
 
     kept_at = [index for index in readable if index not in verdicts]
-    pairs = modality.near_duplicates([values[index] for index in kept_at], near_duplicates)
+    pairs = modality.near_duplicates([values[index] for index in kept_at], near_duplicates, progress)
     kept = rows.iloc[kept_at].drop(columns="problem", errors="ignore").reset_index(drop=True)
     inputs = [values[index] for index in kept_at]
     kept[modality.INPUT] = pd.Series(inputs, dtype="str" if modality.INPUT == "text" else "object")

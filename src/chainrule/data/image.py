@@ -5,9 +5,9 @@ import math
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -117,7 +117,9 @@ def key(value: bytes) -> bytes:
     return blake2b(pixels.tobytes(), digest_size=16, salt=struct.pack("<HII", pixels.ndim, *pixels.shape[:2])).digest()
 
 
-def near_duplicates(values: Sequence[bytes], threshold: float) -> np.ndarray:
+def near_duplicates(
+    values: Sequence[bytes], threshold: float, progress: Callable[..., Iterable[Any]] | None = None
+) -> np.ndarray:
     """Return the index pairs [P, 2] (int64, first < second, sorted) of images that look alike.
 
     Alike means: the mean absolute difference of their 16x16 grey thumbnails is at most `threshold` of the
@@ -134,7 +136,8 @@ def near_duplicates(values: Sequence[bytes], threshold: float) -> np.ndarray:
 
     if len(values) < 2:
         return np.zeros((0, 2), np.int64)
-    thumbnails = _thumbnails(values)
+    shown = progress(values, "look for near duplicates", "images") if progress else values
+    thumbnails = _thumbnails(shown, len(values))
     signs = _principal_signs(thumbnails)
     projected = thumbnails.astype(np.float32) @ signs / _FULL
     tree = KDTree(projected, leafsize=32)
@@ -263,9 +266,9 @@ def _encode(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _thumbnails(values: Sequence[bytes]) -> np.ndarray:
+def _thumbnails(values: Iterable[bytes], count: int) -> np.ndarray:
     """Return uint8 [N, 256]: every image in grey, averaged down (or blown up) to 16x16."""
-    out = np.empty((len(values), _THUMBNAIL * _THUMBNAIL), np.uint8)
+    out = np.empty((count, _THUMBNAIL * _THUMBNAIL), np.uint8)
     side = (_THUMBNAIL, _THUMBNAIL)
     for index, value in enumerate(values):
         grey = Image.open(io.BytesIO(value), formats=("PNG",)).convert("L")

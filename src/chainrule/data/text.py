@@ -3,9 +3,9 @@
 import html
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html.entities import html5
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -116,7 +116,9 @@ def key(value: str) -> str:
     return marked.translate(_DROP) or "".join(folded.split())
 
 
-def near_duplicates(values: Sequence[str], threshold: float) -> np.ndarray:
+def near_duplicates(
+    values: Sequence[str], threshold: float, progress: Callable[..., Iterable[Any]] | None = None
+) -> np.ndarray:
     """Return the index pairs [P, 2] (int64, first < second, sorted) of texts that say nearly the same.
 
     Alike means: the Jaccard similarity of their sets of word 3-shingles (case and punctuation aside; a text
@@ -127,7 +129,8 @@ def near_duplicates(values: Sequence[str], threshold: float) -> np.ndarray:
 
     Raises DataError when more than 20 million pairs would have to be verified.
     """
-    document, shingle = _shingles(values)
+    shown = progress(values, "look for near duplicates", "texts") if progress else values
+    document, shingle = _shingles(shown, len(values))
     if not len(document):
         return np.zeros((0, 2), np.int64)
     _, shingle, frequency = np.unique(shingle, return_inverse=True, return_counts=True)
@@ -285,11 +288,11 @@ class _Dropping(dict[int, int | None]):
 _DROP = _Dropping()
 
 
-def _shingles(values: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _shingles(values: Iterable[str], count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (document, shingle), int64 and uint64 [S]: the distinct shingles of every text, in order."""
     numbers: dict[str, int] = {}
     flat: list[int] = []
-    lengths = np.zeros(len(values), np.int64)
+    lengths = np.zeros(count, np.int64)
     for index, value in enumerate(values):
         found = words(value.casefold())
         if found and len(found) < _SHINGLE:
@@ -297,7 +300,7 @@ def _shingles(values: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         lengths[index] = len(found)
         flat.extend(numbers.setdefault(word, len(numbers) + 1) for word in found)
     word = np.array(flat, np.uint64)
-    document = np.repeat(np.arange(len(values)), lengths)
+    document = np.repeat(np.arange(count), lengths)
     if not len(word):
         return document, word
     # Three odd 64-bit constants; sums wrap around, and a chance meeting of two shingles needs billions of
