@@ -1,38 +1,15 @@
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from chainrule.errors import ChainruleError
 from chainrule.nets import cnn
-from chainrule.tasks.image_classification import model as task
 from chainrule.training import loop, schedules
-from chainrule.training.inputs.image import Inputs
 from chainrule.training.objectives import masked_image
-from chainrule.training.strategies import full, head_only
-
-FACTS: dict[str, Any] = {"channels": 1, "height": 6, "width": 6, "mean": [0.5], "std": [0.3]}
-SETTINGS: dict[str, Any] = {
-    "epochs": 2,
-    "batch_size": 6,
-    "accumulation": 1,
-    "optimizer": "adamw",
-    "learning_rate": 0.01,
-    "weight_decay": 0.01,
-    "schedule": "one_cycle",
-    "warm_up": 0.3,
-    "gradient_clip": 1.0,
-    "precision": "fp32",
-    "seed": 3,
-}
-
-
-class KilledError(Exception):
-    """Stands for a kill signal: nothing in the loop catches it."""
+from small_trainings import FACTS, SETTINGS, fit, images, same, small_objective, weights
 
 
 @pytest.fixture(autouse=True)
@@ -41,23 +18,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def images(rows: int, seed: int = 0, contrary: bool = False, **distort: Any) -> Inputs:
-    """Make noise with a bright left (label 0) or right half (label 1); `contrary` swaps the labels."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(rows) % 2
-    pixels = torch.randint(0, 120, (rows, 6, 6, 1), dtype=torch.uint8, generator=generator)
-    for row, label in enumerate(labels.tolist()):
-        pixels[row, :, 3 * label : 3 * label + 3] += 100
-    return Inputs(pixels, 1 - labels if contrary else labels, FACTS, **distort)
-
-
-def small_objective(seed: int = 0) -> nn.Module:
-    """Build what a real recipe trains: channels last in memory, running averages, dropout, label smoothing."""
-    torch.manual_seed(seed)
-    net = cnn.build(1, width=3, depth=2, dropout=0.2).to(memory_format=torch.channels_last)
-    return task.objective(task.build(net, FACTS, 2), 0.1)
 
 
 class Linear(nn.Module):
@@ -72,200 +32,6 @@ class Linear(nn.Module):
         logits = self.layer(batch["image"].float().flatten(1) / 255)
         loss = nn.functional.cross_entropy(logits, batch["label"])
         return {"loss": loss, "logits": logits, "count": torch.tensor(len(logits))}
-
-
-def fit(objective: nn.Module, rows: Inputs, validation: Inputs, **changes: Any) -> list[loop.Record]:
-    return loop.fit(objective, rows, validation, **(SETTINGS | changes))
-
-
-def weights(module: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
-
-
-def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def dying(takes: int) -> Callable[[Inputs], Inputs]:
-    """Return a function that makes inputs die at the given number of batches taken from all of them together."""
-    taken = 0
-
-    def mortal(inputs: Inputs) -> Inputs:
-        take = inputs.take
-
-        def counted(index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
-            nonlocal taken
-            if taken == takes:
-                raise KilledError
-            taken += 1
-            return take(index, generator)
-
-        inputs.take = counted  # type: ignore[method-assign]
-        return inputs
-
-    return mortal
-
-
-def freeze_head_only(objective: nn.Module) -> None:
-    head_only.freeze(objective.get_submodule("model"))
-
-
-def freeze_nothing(objective: nn.Module) -> None:
-    full.freeze(objective.get_submodule("model"))
-
-
-@pytest.mark.parametrize("freeze", [freeze_nothing, freeze_head_only])
-@pytest.mark.parametrize("accumulation", [1, 3])
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_killed_at_any_batch_and_called_again_ends_the_same_to_the_last_bit(
-    optimizer: str, accumulation: int, freeze: Callable[[nn.Module], None], tmp_path: Path
-) -> None:
-    changes: dict[str, Any] = {"optimizer": optimizer, "accumulation": accumulation, "freeze": freeze}
-
-    def data(mortal: Callable[[Inputs], Inputs]) -> tuple[Inputs, Inputs]:
-        return mortal(images(24, shift=1, flip=True)), mortal(images(8, seed=1))
-
-    whole = small_objective()
-    history = fit(whole, *data(lambda inputs: inputs), **changes)
-    batches = 2 * (4 + 2)  # two epochs of four batches and two of validation
-    for takes in range(batches):
-        checkpoint = tmp_path / f"{takes}.safetensors"
-        with pytest.raises(KilledError):
-            fit(small_objective(), *data(dying(takes)), checkpoint=checkpoint, save_seconds=0, **changes)
-        resumed = small_objective(seed=99)  # its weights must all come from the checkpoint, once there is one
-        if not checkpoint.exists():
-            assert takes <= accumulation, "nothing was saved after the first update"
-            resumed = small_objective()
-        again = fit(resumed, *data(lambda inputs: inputs), checkpoint=checkpoint, save_seconds=0, **changes)
-        assert again == history, f"killed at batch {takes}"
-        assert same(weights(resumed), weights(whole)), f"killed at batch {takes}"
-
-
-def test_killed_at_the_end_of_an_epoch_it_ends_the_same(tmp_path: Path) -> None:
-    def die(record: loop.Record) -> None:
-        if record["epoch"] == 1:
-            raise KilledError
-
-    whole, resumed = small_objective(), small_objective()
-    history = fit(whole, images(24), images(8, seed=1))
-    checkpoint = tmp_path / "checkpoint.safetensors"
-    with pytest.raises(KilledError):
-        fit(small_objective(), images(24), images(8, seed=1), checkpoint=checkpoint, save_seconds=0, on_epoch=die)
-    assert fit(resumed, images(24), images(8, seed=1), checkpoint=checkpoint, save_seconds=0) == history
-    assert same(weights(resumed), weights(whole))
-
-
-def test_killed_after_every_update_it_ends_the_same(tmp_path: Path) -> None:
-    def die_at_the_second(record: loop.Record) -> None:
-        points.append(record["update"])
-        if len(points) == 2:
-            raise KilledError
-
-    whole = small_objective()
-    history = fit(whole, images(24), images(8, seed=1))
-    checkpoint = tmp_path / "checkpoint.safetensors"
-    deaths = 0
-    while True:
-        points: list[int] = []
-        resumed = small_objective()
-        try:
-            again = fit(
-                resumed, images(24), images(8, seed=1),
-                checkpoint=checkpoint, save_seconds=0, on_update=die_at_the_second,
-            )  # fmt: skip
-            break
-        except KilledError:
-            deaths += 1
-    assert deaths == 2 * 4 - 1
-    assert again == history
-    assert same(weights(resumed), weights(whole))
-
-
-def test_says_where_it_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    checkpoint = tmp_path / "checkpoint.safetensors"
-    with pytest.raises(KilledError):
-        fit(small_objective(), dying(5)(images(24)), images(4), checkpoint=checkpoint, save_seconds=0)
-    assert capsys.readouterr().out == ""
-    fit(small_objective(), images(24), images(4), checkpoint=checkpoint, save_seconds=0, label="finetune@mine")
-    assert capsys.readouterr().out == "finetune@mine: resumes in epoch 2 of 2, batch 2\n"
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-40])
-
-
-def halve_the_header(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:60])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def flip_one_bit(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-5] ^= 4
-    path.write_bytes(content)
-
-
-def put_a_foreign_file(path: Path) -> None:
-    save_file({"weight": torch.ones(3)}, path)
-
-
-def put_a_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-    (path / "file").touch()
-
-
-def put_another_nets(path: Path) -> None:
-    torch.manual_seed(0)
-    other = task.objective(task.build(cnn.build(1, width=4, depth=2, dropout=0.2), FACTS, 2), 0.1)
-    path.unlink()
-    with pytest.raises(KilledError):
-        fit(other, dying(5)(images(24)), images(4), checkpoint=path, save_seconds=0)
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [truncate, halve_the_header, empty, flip_one_bit, put_a_foreign_file, put_a_folder, put_another_nets],
-)
-def test_a_checkpoint_that_cannot_be_used_is_dropped_and_training_starts_anew(
-    spoil: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole, again = small_objective(), small_objective()
-    history = fit(whole, images(24), images(4))
-    checkpoint = tmp_path / "checkpoint.safetensors"
-    with pytest.raises(KilledError):
-        fit(small_objective(), dying(5)(images(24)), images(4), checkpoint=checkpoint, save_seconds=0)
-    spoil(checkpoint)
-    capsys.readouterr()
-    assert fit(again, images(24), images(4), checkpoint=checkpoint, save_seconds=0, label="finetune@mine") == history
-    assert same(weights(again), weights(whole))
-    (said,) = capsys.readouterr().out.splitlines()
-    assert said.startswith(f"finetune@mine: {checkpoint} is ")
-    assert said.endswith(": dropped, training starts anew")
-    fit(small_objective(), images(24), images(4), checkpoint=checkpoint, save_seconds=0, label="finetune@mine")
-    assert "resumes in" in capsys.readouterr().out  # the new one is whole
-
-
-def test_called_again_when_finished_trains_no_further(tmp_path: Path) -> None:
-    checkpoint = tmp_path / "checkpoint.safetensors"
-    first, again = small_objective(), small_objective(seed=99)
-    history = fit(first, images(24), images(8), checkpoint=checkpoint, save_seconds=0)
-    untouched = dying(0)(images(24))  # dies as soon as a batch is asked for
-    assert fit(again, untouched, images(8), checkpoint=checkpoint, save_seconds=0) == history
-    assert same(weights(again), weights(first))
-
-
-def test_when_checkpoints_are_written_changes_nothing(tmp_path: Path) -> None:
-    found = []
-    for number, save_seconds in enumerate([None, 0.0, 0.01, 1e9]):
-        objective = small_objective()
-        where = {} if save_seconds is None else {"checkpoint": tmp_path / f"{number}.safetensors"}
-        timing = {} if save_seconds is None else {"save_seconds": save_seconds}
-        found.append((fit(objective, images(24), images(8), **where, **timing), weights(objective)))
-    assert all(history == found[0][0] and same(state, found[0][1]) for history, state in found)
 
 
 def test_a_seed_gives_the_same_weights_and_another_seed_others() -> None:
@@ -329,18 +95,6 @@ def test_leaves_the_weights_of_the_best_epoch_not_of_the_last() -> None:
     left = loop.evaluate(longer, contrary, 6, torch.device("cpu"), seed=SETTINGS["seed"])
     assert left["validation_loss"] == losses[0]
     assert not longer.training
-
-
-def test_the_best_epoch_survives_a_kill(tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"schedule": "constant", "warm_up": 0.0, "epochs": 4}
-    contrary = images(20, seed=1, contrary=True)
-    whole, resumed = small_objective(), small_objective()
-    checkpoint = tmp_path / "checkpoint.safetensors"
-    history = fit(whole, images(24), contrary, **settings)
-    with pytest.raises(KilledError):
-        fit(small_objective(), dying(13)(images(24)), contrary, checkpoint=checkpoint, save_seconds=0, **settings)
-    assert fit(resumed, images(24), contrary, checkpoint=checkpoint, save_seconds=0, **settings) == history
-    assert same(weights(resumed), weights(whole))
 
 
 def test_stops_when_patience_is_over() -> None:
