@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -263,5 +265,26 @@ def test_a_client_is_alone_when_it_asks_again_and_nobody_else_asks() -> None:
         assert alone[:2] == [False, False]
         for connection in (one, other):
             connection.connection_lost(None)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("end", [None, ConnectionResetError()])
+def test_nothing_is_kept_of_a_connection_that_ended(end: Exception | None) -> None:
+    async def main() -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await scope["state"].pop(EXCHANGE).answer(200, b"", b"")
+
+        config = uvicorn.Config(app, lifespan="off", log_config=None)
+        connection = connection_class(Limits())(config, uvicorn.server.ServerState(), {})
+        connection.connection_made(Wire())
+        connection.data_received(request(1))
+        await turns()
+        kept = weakref.ref(connection)
+        connection.connection_lost(end)
+        del connection
+        await turns()
+        gc.collect()
+        assert kept() is None
 
     asyncio.run(main())

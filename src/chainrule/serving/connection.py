@@ -70,6 +70,10 @@ def connection_class(limits: Limits) -> type[HttpToolsProtocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
+            # uvicorn leaves it there when a client resets, and with it all that the connection ever held, for 75 s.
+            if self.timeout_keep_alive_task is not None:
+                self.timeout_keep_alive_task.cancel()
+                self.timeout_keep_alive_task = None
             if self._running is None or self._task is None or self._running.response_complete:
                 return
             self._running.disconnected = True  # of several requests uvicorn tells only the newest
