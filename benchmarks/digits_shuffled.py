@@ -8,7 +8,7 @@ for the same --seeds, which choose the split as well as the weights; given are t
 the floors on the same rows.
 
 The seeds are the first three from 7 on whose grouped split is within split.tolerance: with 8 the test part
-would get 0.3005 of the rows, with 10 the validation part 0.0501, and the stage refuses both.
+would get 0.3005 of the rows, with 10 the validation part 0.0501.
 
 Published for comparison: scikit-learn's SVC 0.990 in shuffled five-fold cross-validation, 0.972 with the file's
 order kept.

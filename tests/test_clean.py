@@ -113,6 +113,14 @@ def test_long_texts_are_cut_and_where_they_are_rejected_instead_their_loss_is_lo
     assert '<strong class="bad">All checks hold, with 2 warnings</strong>' in shown
 
 
+def test_rare_classes_and_those_that_cleaning_emptied_are_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw(root, "reviews", [*texts(23), b"", b"<p>"], ["a", "b"] * 10 + ["rare"] * 3 + ["gone"] * 2)
+    job.run(root, "clean", "reviews", clean)
+    said = capsys.readouterr().out
+    assert "WARNING: every row of class gone was rejected, so no model learns it\n" in said
+    assert "WARNING: classes of fewer than 10 rows: rare (3)\n" in said
+
+
 def test_the_page_of_a_split_shows_classes_largest_groups_and_what_a_reader_must_know(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

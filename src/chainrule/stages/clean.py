@@ -56,6 +56,9 @@ def _warnings(cleaned: "Cleaned") -> list[str]:
 
     lost = losses({**cleaned.counts, "reasons": cleaned.reasons, "repairs": cleaned.repairs})
     found = [str(lost)] if lost.loud else []
+    known = set(cleaned.kept["label"].dropna())
+    if gone := sorted(set(cleaned.rejected["label"].dropna()) - known - {""}):
+        found.append(f"every row of class {_shown(gone)} was rejected, so no model learns it")
     if grey := cleaned.repairs.get("colour_lost"):
         found.append(f"{grey:,} images in colour became grey: clean.normalise.mode RGB keeps the colour")
     if apart := cleaned.counts["near_duplicate_pairs_apart"]:
@@ -65,9 +68,12 @@ def _warnings(cleaned: "Cleaned") -> list[str]:
         )
     sizes = cleaned.kept["label"].value_counts().sort_index()
     if few := [f"{name} ({count:,})" for name, count in sizes.items() if count < FEW]:
-        more = f" and {len(few) - FEW:,} more" if len(few) > FEW else ""
-        found.append(f"classes of fewer than {FEW} rows: {', '.join(few[:FEW])}{more}")
+        found.append(f"classes of fewer than {FEW} rows: {_shown(few)}")
     return found
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW:,} more" if len(names) > FEW else "")
 
 
 def _tables(cleaned: "Cleaned") -> list["Table"]:
