@@ -143,7 +143,13 @@ def dynamic(exported: onnx.ModelProto) -> bytes:
         source, target = Path(folder) / "model.onnx", Path(folder) / "int8.onnx"
         onnx.save(exported, source)
         quantize_dynamic(source, target, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
-        return target.read_bytes()
+        return serialised(onnx.load(target))
+
+
+def serialised(model: onnx.ModelProto) -> bytes:
+    """Return the bytes of a form, without the shapes that a quantiser noted: they keep ONNX Runtime from fusing."""
+    graph.strip(model)
+    return bytes(model.SerializeToString())
 
 
 def tables(exported: onnx.ModelProto) -> onnx.ModelProto:
@@ -165,7 +171,7 @@ def in_blocks(exported: onnx.ModelProto) -> bytes:
     config = DefaultWeightOnlyQuantConfig(block_size=32, is_symmetric=True, accuracy_level=4, bits=8)
     quantizer = MatMulNBitsQuantizer(tables(exported), algo_config=config)
     quantizer.process()
-    return bytes(quantizer.model.model.SerializeToString())
+    return serialised(quantizer.model.model)
 
 
 def weights_alone(exported: onnx.ModelProto) -> bytes:
@@ -173,7 +179,7 @@ def weights_alone(exported: onnx.ModelProto) -> bytes:
     model, products = _with_products(exported)
     for node in products:
         _store(model, node)
-    return bytes(model.SerializeToString())
+    return serialised(model)
 
 
 def by_row(exported: onnx.ModelProto) -> bytes:
@@ -207,7 +213,7 @@ def by_row(exported: onnx.ModelProto) -> bytes:
         nodes += [node, helper.make_node("Mul", [f"{y}/share", f"{x}/scale"], [y])]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    return bytes(model.SerializeToString())
+    return serialised(model)
 
 
 def _with_products(exported: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Any]]:
