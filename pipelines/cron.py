@@ -61,12 +61,16 @@ def _wrong_zone(timezone: str | None) -> str | None:
 
 
 def check_file(path: Path) -> None:
-    """Raise ParamsError with everything that is wrong with the schedules in a prefect.yaml."""
+    """Raise ParamsError with everything that is wrong with the schedules in a prefect.yaml, if there is one."""
     import yaml
 
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+        deployments: list[dict[str, Any]] = content.get("deployments") or []
+    except (yaml.YAMLError, AttributeError) as error:
+        raise ParamsError(f"{path}: no prefect.yaml: {' '.join(str(error).split())[:200]}") from None
     found: dict[str, list[str]] = {}
-    for deployment in content.get("deployments") or []:
+    for deployment in deployments:
         for schedule in [*(deployment.get("schedules") or []), deployment.get("schedule") or {}]:
             if "cron" in schedule:
                 for mistake in mistakes(str(schedule["cron"]), schedule.get("timezone")):

@@ -5,7 +5,8 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,8 +25,9 @@ MARK = "process:"
 DEPLOYED = "chainrule"
 """The tag of the deployments in prefect.yaml."""
 LOOK_SECONDS = 2.0
-UNMARKED_SECONDS = 60.0
-"""A flow marks its run within seconds, once its process has begun."""
+UNMARKED_SECONDS = 20.0
+"""A flow marks its run within seconds of a worker's taking it, within 13 on two cores that eleven processes want. One
+that takes longer and is closed goes on all the same: Prefect lets a crashed run go on running."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,15 @@ def _look(run_id: UUID, over: threading.Event) -> None:
     from prefect.exceptions import PrefectException
 
     with server.client() as client:
-        once: list[Callable[[], object]] = [lambda: _mark(client, run_id), lambda: close_dead(client)]
+        marked, due = False, 0.0
         while not over.is_set():
             try:
-                while once:
-                    once[0]()
-                    once.pop(0)
+                if not marked:
+                    _mark(client, run_id)
+                    marked = True
+                if time.monotonic() >= due:
+                    close_dead(client)
+                    due = time.monotonic() + UNMARKED_SECONDS  # what was too young to be closed
                 _tell_cancelled(client)
             except (httpx.HTTPError, PrefectException):
                 pass  # a server that restarts: it is asked again

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule import contest, decisions, journal, places, plugins, promotion, registry
+from chainrule import contest, decisions, journal, places, plugins, promotion, registry, words
 from chainrule.data import batches
 from chainrule.data.reading import reader
 from chainrule.errors import ChainruleError, DataError
@@ -197,13 +197,13 @@ def triggers(
     if champion is None:
         found.append("no champion yet")
     if rows >= settings.rows:
-        found.append(f"new data: {rows:,} rows")
+        found.append(f"new data: {words.count(rows, 'row')}")
     if report is not None and report.flagged:
         found.append(f"drift: {', '.join(test.name for test in report.tests if test.flagged)}")
     if champion is not None and settings.age_days is not None:
         days = ((now or datetime.now(UTC)) - champion.promoted).days
         if days >= settings.age_days:
-            found.append(f"age: {days:,} days")
+            found.append(f"age: {words.count(days, 'day')}")
     if force:
         found.append("forced")
     return tuple(found)
@@ -279,7 +279,8 @@ def verdict(found: Mapping[str, Any], champion: int) -> str:
     elif found["left_out"]:
         notes.append(f"{found['left_out']:,} more left out, the champion was trained on rows of their groups")
     said = (
-        f"{judged} version {champion} on {found['rows']:,} test rows: accuracy {difference['value']:+.4f} "
+        f"{judged} version {champion} on {words.count(found['rows'], 'test row')}: accuracy "
+        f"{found['challenger_accuracy']:.4f} against {found['champion_accuracy']:.4f}, {difference['value']:+.4f} "
         f"({difference['low']:+.4f} to {difference['high']:+.4f}), margin {found['margin']:g}"
     )
     return "; ".join([said, *notes])

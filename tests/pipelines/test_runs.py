@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas import SetStateStatus
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Pending, Running
@@ -52,3 +53,11 @@ def test_runs_that_no_process_made_its_own_are_closed(client, monkeypatch, state
     assert found.is_crashed() == closed
     if not closed:
         client.delete_flow_run(made.id)
+
+
+def test_a_run_that_only_began_slowly_goes_on_when_it_was_closed(client, monkeypatch):
+    monkeypatch.setattr(runs, "UNMARKED_SECONDS", 0.0)
+    made = client.create_flow_run(nothing, tags=OURS, state=Pending(), work_pool_name="process-pool")
+    assert made.name in runs.close_dead(client)
+    assert client.set_flow_run_state(made.id, Running()).status == SetStateStatus.ACCEPT
+    client.delete_flow_run(made.id)

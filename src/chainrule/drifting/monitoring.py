@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from chainrule import words
 from chainrule.drifting.comparison import ALPHA, Report, between
 from chainrule.drifting.sample import MOST_ROWS, rows_sample, served_sample
 from chainrule.drifting.units import MIN_ROWS
@@ -42,9 +43,9 @@ class Look:
 
         since = f" since {self.since:%Y-%m-%d %H:%M:%S}" if self.since else ""
         left = [f"{self.others:,} of other versions"] * bool(self.others)
-        left += [f"{self.broken:,} unreadable lines"] * bool(self.broken)
+        left += [words.count(self.broken, "unreadable line")] * bool(self.broken)
         more = f" (and {', '.join(left)})" if left else ""
-        seen = f"version {self.version}, {self.rows:,} observed rows{since}{more}"
+        seen = f"version {self.version}, {words.count(self.rows, 'observed row')}{since}{more}"
         if self.report is not None:
             return f"{seen}: {summary(self.report)}"
         if not self.rows and not self.others:
