@@ -125,7 +125,7 @@ def close_dead_if_reachable() -> None:
             with server.client(timeout=3) as client:
                 close_dead(client)
         except (httpx.HTTPError, PrefectException, server.GoneError) as error:
-            print(f"{error}", file=sys.stderr)  # the next flow will ask it
+            print(f"chain: {error}", file=sys.stderr)  # the next flow will ask it
 
 
 def close_dead(client: "SyncPrefectClient") -> list[str]:
