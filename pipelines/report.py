@@ -173,7 +173,7 @@ def _where(uri: str, run: Any, link: str | None) -> str:
         return f"MLflow at {uri} has no run of this chain (CHAINRULE_TRACKING=off, or nothing was recorded)."
     if link is not None:
         return f"[The run in MLflow]({link})"
-    return f"MLflow run `{run.info.run_id}` in `{uri}`: `uv run mlflow ui --backend-store-uri {uri}` shows it."
+    return f"MLflow run `{run.info.run_id}` in `{uri}`: `uv run chainrule ui` shows it."
 
 
 def _plots(root: Path, recipe: str, uri: str, evaluation: Any) -> list[str]:

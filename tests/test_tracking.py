@@ -562,3 +562,15 @@ def confirmed(root: Path) -> bool:
     (folder,) = journals(root)
     status = read_status(folder)
     return "offset" in status and not read_events(folder, status["offset"])[0]
+
+
+def test_a_deleted_experiment_is_named_by_the_stage_that_waits_for_it(root: Path) -> None:
+    client = mlflow_store.connect(root, f"sqlite:///{root / 'mlflow.db'}")
+    experiment = client.create_experiment("digits")
+    client.delete_experiment(experiment)
+    code, _, err = run(root, "stage.py", "digits", "finetune", "train")
+    assert code == 0
+    assert f"`mlflow experiments restore --experiment-id {experiment}` brings it back" in err
+    client.restore_experiment(experiment)
+    assert flush(root)[0] == 0
+    assert statuses(root / "mlflow.db") == {"chain": "FINISHED", "finetune": "FINISHED"}
