@@ -1,4 +1,6 @@
+import gzip
 import io
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from chainrule.data import image
+from chainrule.data.duplicates import anchored, unify_groups
 from chainrule.data.reject import Reject
 from chainrule.errors import DataError
 
@@ -161,6 +164,18 @@ def test_thin_strokes_on_an_empty_ground_are_not_alike_by_their_emptiness():
     difference = np.abs(strokes[0].astype(int) - strokes[1]).mean() / 255
     assert difference < 0.02
     assert image.near_duplicates([grey(one) for one in strokes], 0.02).tolist() == [[0, 2]]
+
+
+def test_the_thin_ones_of_mnist_make_no_large_group(real_data):
+    with gzip.open(real_data / "mnist" / "train-images-idx3-ubyte.gz") as file:
+        pixels = np.frombuffer(file.read(16 + 20_000 * 28 * 28), np.uint8, offset=16).reshape(-1, 28, 28)
+    with gzip.open(real_data / "mnist" / "train-labels-idx1-ubyte.gz") as file:
+        labels = np.frombuffer(file.read(8 + 20_000), np.uint8, offset=8)
+    ones = [grey(one) for one in pixels[labels == 1]]
+    pairs = image.near_duplicates(ones, 0.02)
+    groups = unify_groups([f"{n:05d}" for n in range(len(ones))], pairs[anchored(pairs)])
+    assert len(ones) > 2_000
+    assert max(Counter(groups).values()) <= 10
 
 
 def test_the_limit_on_pixels_may_lie_above_pillows_own():
