@@ -57,7 +57,7 @@ def test_dvc_shows_what_is_there_where_nothing_was_timed(built: Path, dvc: Dvc, 
         dvc(pulled, *words)
     page = page_of_plots(pulled, dvc)
     assert "reports_digits_plots_confusion_matrix.png" in page
-    assert "measured_plots" not in page
+    assert "measured_plots_digits.png" not in page
 
 
 def page_of_plots(clone: Path, dvc: Dvc) -> str:
