@@ -153,6 +153,11 @@ def test_whatever_shapes_the_weights_changes_the_key(
     assert len(set(paths)) == len(paths)
 
 
+def test_a_file_in_the_place_of_the_folder_makes_way(tmp_path: Path, rows: Path) -> None:
+    (tmp_path / "checkpoints").write_bytes(b"a file")
+    assert checkpoints.checkpoint_path(tmp_path / "checkpoints", {}, [rows]).parent.is_dir()
+
+
 def test_checkpoints_of_other_keys_are_removed(tmp_path: Path, rows: Path) -> None:
     folder = tmp_path / "checkpoints"
     old = checkpoints.checkpoint_path(folder, {"seed": 1}, [rows])

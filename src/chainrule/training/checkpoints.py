@@ -38,6 +38,8 @@ def checkpoint_path(folder: Path, settings: Any, inputs: list[Path]) -> Path:
     sources = {module.__file__ for name, module in list(sys.modules.items()) if name.split(".")[0] == "chainrule"}
     for source in sorted(filter(None, sources)):
         digest.update(sha256(Path(source)).encode())
+    if not folder.is_dir():
+        discard(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{digest.hexdigest()[:32]}.safetensors"
     for other in folder.iterdir():
