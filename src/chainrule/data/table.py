@@ -20,7 +20,7 @@ class NormaliseImage(Section):
 class NormaliseText(Section):
     """Every kept text is NFC without control characters."""
 
-    lowercase: bool = Field(description="whether letters become lower case")
+    lowercase: bool = Field(description="whether letters become lower case; if not, US and us are two words")
     strip_html: bool = Field(description="whether tags and entities are taken out")
     min_characters: int = Field(ge=1, description="shorter texts are rejected")
     max_characters: int = Field(ge=1, description="most characters of a text; longer ones are cut, or rejected")
