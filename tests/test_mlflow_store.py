@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 
 from chainrule import mlflow_store, places, registry
 from chainrule.errors import ChainruleError
+from small_disk import small_disk
 from tiny_clone import environment
 
 
@@ -55,6 +56,30 @@ def test_a_store_that_is_being_made_has_another_name(tmp_path: Path) -> None:
     assert not (tmp_path / "mlflow.db").exists()
     assert note(connect(tmp_path), recorded(tmp_path)) == "kept"
     assert [path.name for path in tmp_path.glob("mlflow.db*")] == ["mlflow.db"]
+
+
+# A sender outlives the full disk; a process of its own, for MLflow keeps files open.
+FULL = """
+import pathlib, subprocess
+from chainrule import mlflow_store
+try:
+    mlflow_store.connect(pathlib.Path("."), "sqlite:///mlflow.db")
+except Exception as error:
+    print(str(error).splitlines()[0], pathlib.Path("mlflow.db").exists())
+subprocess.run(["mount", "-o", "remount,size=32m", "."], check=True)
+print([found.name for found in mlflow_store.connect(pathlib.Path("."), "sqlite:///mlflow.db").search_experiments()])
+print([path.name for path in pathlib.Path(".").glob("mlflow.db*")])
+"""
+
+
+def test_a_full_disk_is_overcome_once_there_is_room(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    with small_disk(root, "128k"):
+        command = [sys.executable, "-c", FULL]
+        done = subprocess.run(command, cwd=root, env=environment(), capture_output=True, text=True, check=True)
+        full, *then = done.stdout.splitlines()
+    assert full == "(sqlite3.OperationalError) database or disk is full False"
+    assert then == ["['Default']", "['mlflow.db']"]
 
 
 def test_a_store_that_was_left_half_made_is_set_aside_and_made_again(

@@ -97,9 +97,10 @@ def _fresh(path: Path) -> Path:
     """Make a store beside its place."""
     from mlflow import MlflowClient
 
-    fresh = path.with_name(f"{path.name}.new")
-    for left in path.parent.glob(f"{fresh.name}*"):
+    for left in path.parent.glob(f"{path.name}.new-*"):
         left.unlink()
+    # Another name at every attempt: MLflow keeps its connections to the file of one that failed.
+    fresh = path.with_name(f"{path.name}.new-{time.time_ns()}")
     path.parent.mkdir(parents=True, exist_ok=True)
     MlflowClient(sqlite_uri(fresh)).search_experiments(max_results=1)
     return fresh
