@@ -29,8 +29,8 @@ READ_BYTES = 1 << 20
 LONGEST_VALUE = 5800  # MLflow cuts at 6000, silently
 RESOURCE = re.compile(r"(cores|seconds|bytes|_ms|_speedup)$")
 """Names of what a run took; under `system/` MLflow shows them on a page of their own, away from what one compares."""
-CURVE = re.compile(r"(train|validation)_")
-"""Names of the curves that a chain shows of its trainings."""
+CURVE = re.compile(r"(train|validation)_\w+(?<!_step)$")
+"""Names of the curves, by epoch, that a chain shows of its trainings."""
 FIRST = ("accuracy", "macro_f1")
 """Scores on the test rows that a chain shows under their bare names, which MLflow sorts before all others."""
 # Answers that no further attempt changes; the rest (no connection, 401, 429, 5xx, a locked file) may pass.

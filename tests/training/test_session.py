@@ -20,7 +20,7 @@ def test_every_curve_in_mlflow_counts_one_kind_of_steps(tmp_path: Path) -> None:
     images, labels = torch.randint(0, 256, (12, 6, 6, 1), dtype=torch.uint8), torch.arange(12) % 2
     inputs = Inputs(images, labels, FACTS)
     model = task.build(cnn.build(1, width=2, depth=1, dropout=0.0), FACTS, 2)
-    job = Job("finetune", "mine", tmp_path, {"seed": 1}, Run(tmp_path))
+    job = Job("finetune", "mine", tmp_path, {"seed": 1}, Run(tmp_path, tmp_path))
     settings = Training.model_validate(SETTINGS)
     session.fit(
         job, settings, task.objective(model, 0.0), inputs, inputs, gains_from_bf16=False, files=[], key={"mine": 1}
