@@ -61,7 +61,7 @@ def tiny_project(folder: Path, recipes: list[str]) -> Path:
         block["pretrain"]["training"] |= TINY
         block["finetune"] |= TINY
         block["evaluate"]["resamples"] = 100
-        block["export"]["variants"] = {"int8": "never", "fp16": "never"}  # a decision by the clock is no metric
+        block["export"]["variants"] = {"int8": "never", "fp16": "never"}  # flows are what is measured
         blocks[name] = block
         _images(folder / "data" / "tiny" / name, number)
     common.write_recipes(folder, blocks)
