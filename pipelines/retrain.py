@@ -66,6 +66,8 @@ class Course:
     drift: "drift.Report | None" = None
     aside: Path | None = None
     """Where what was set aside is."""
+    unusable: bool = False
+    """Whether files that were offered are set aside, now or since an earlier intake."""
     chain: str = ""
     """The name of its runs in MLflow."""
     warnings: list[str] = field(default_factory=list)
@@ -148,7 +150,7 @@ def _retrain(recipe: str, force: bool, commit: bool, new_classes: list[str]) -> 
         return Cancelled(message=said)
     if course.trouble:
         return Failed(message=said)
-    if course.decision.set_aside:
+    if course.unusable:
         # Of all that was offered nothing could be used: that is no success, whatever else was looked at.
         return (Completed if course.decision.batch else Failed)(name=SET_ASIDE, message=said)
     return Completed(message=said)
@@ -237,6 +239,7 @@ def _intake(course: Course, new_classes: list[str]) -> None:
 
     taken = incoming.take_in(root, recipe, block, new_classes=new_classes, progress=track)
     course.note(batch=taken.batch, rows=taken.rows, set_aside=len(taken.set_aside))
+    course.unusable = bool(taken.set_aside or taken.aside_before)
     if taken.batch:
         rows = int(batches.manifest(root / batches.ACCEPTED / recipe / taken.batch)["rows"])
         unusable = f", {rows - taken.rows:,} of them unusable" if rows > taken.rows else ""
@@ -244,9 +247,14 @@ def _intake(course: Course, new_classes: list[str]) -> None:
         course.say(f"{recipe}: took in {files}, {words.count(rows, 'row')}{unusable}, as {taken.batch}")
     for name, reason in taken.waiting.items():
         course.say(f"{recipe}: left where it is: {name}: {reason}")
-    if taken.repeated:
-        files = words.count(len(taken.repeated), "file")
-        course.say(f"{recipe}: taken in or set aside before: {files}: {words.listed(taken.repeated)}")
+    again = [name for name in taken.repeated if name not in taken.aside_before]
+    if again:
+        course.say(f"{recipe}: taken in before: {words.count(len(again), 'file')}: {words.listed(again)}")
+    if taken.aside_before:
+        files = words.count(len(taken.aside_before), "file was", "files were")
+        places = words.listed(sorted({str(folder.relative_to(root)) for folder in taken.aside_before.values()}))
+        remedy = "to have them looked at again, move them from there and remove that folder"
+        course.warn(f"{files} set aside before, in {places}: {words.listed(list(taken.aside_before))}; {remedy}")
     if taken.aside is not None:
         named = words.listed([f"{name} ({reason})" for name, reason in taken.set_aside.items()])
         files = words.count(len(taken.set_aside), "file was", "files were")

@@ -182,6 +182,8 @@ def test_the_same_content_is_not_taken_twice(tmp_path: Path) -> None:
     again = take(tmp_path)
     assert (again.batch, again.accepted, again.set_aside) == (None, (), {})
     assert set(again.repeated) == {"dark/again.png", "dark/bad.png"}
+    (kept,) = again.aside_before.values()
+    assert list(again.aside_before) == ["dark/bad.png"] and (kept / "files" / "dark" / "bad.png").is_file()
     assert files(place) == set() and contents(tmp_path) == before
     # As a row of another class it is another row: which label is right is for `clean` to doubt.
     offer(tmp_path, {"light/1.png": png(1)})

@@ -15,7 +15,7 @@ import os
 import shutil
 import stat
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -49,6 +49,8 @@ class Intake:
     """Left where it is, and why."""
     aside: Path | None = None
     """The folder in data/rejected that has what was set aside, with the reasons."""
+    aside_before: dict[str, Path] = field(default_factory=dict)
+    """The same by name for those of `repeated` that an earlier intake set aside."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ def take_in(
             shutil.rmtree(folder, ignore_errors=True)
     _remove(place, offers, links)
     kept = rejected if set_aside else None
-    return Intake(batch, verdict.usable, tuple(sorted(good)), tuple(repeated), set_aside, waiting, kept)
+    before = {name: folder for name, folder in repeated.items() if folder is not None}
+    return Intake(batch, verdict.usable, tuple(sorted(good)), tuple(repeated), set_aside, waiting, kept, before)
 
 
 def known_labels(root: Path, recipe: str, block: Mapping[str, Any]) -> set[str]:
@@ -222,21 +225,23 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _repeated(root: Path, recipe: str, offers: Mapping[str, _Offer], options: Mapping[str, Any]) -> list[str]:
-    """Return the names of offers whose content is in already, or comes twice."""
-    seen: set[tuple[str, str | None]] = set()
+def _repeated(
+    root: Path, recipe: str, offers: Mapping[str, _Offer], options: Mapping[str, Any]
+) -> dict[str, Path | None]:
+    """Return the offers whose content is in already or comes twice; of what was set aside, the folder it is in."""
+    seen: dict[tuple[str, str | None], Path | None] = {}
+    for reasons in sorted((root / REJECTED / recipe).glob(f"*/{REASONS}")):
+        seen |= {(_shelf(name, options), entry["sha256"]): reasons.parent for name, entry in read_json(reasons).items()}
     folder = batches.prepare(root, recipe)
     for batch in batches.names(folder):
         files = batches.manifest(folder / batch)["files"]
-        seen |= {(_shelf(name, options), sha256) for name, sha256 in files.items()}
-    for reasons in sorted((root / REJECTED / recipe).glob(f"*/{REASONS}")):
-        seen |= {(_shelf(name, options), entry["sha256"]) for name, entry in read_json(reasons).items()}
-    found = []
+        seen |= dict.fromkeys(((_shelf(name, options), sha256) for name, sha256 in files.items()), None)
+    found = {}
     for name, offer in offers.items():
         mark = (_shelf(name, options), offer.sha256)
         if mark in seen:
-            found.append(name)
-        seen.add(mark)
+            found[name] = seen[mark]
+        seen.setdefault(mark, None)
     return found
 
 
