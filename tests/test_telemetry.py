@@ -38,7 +38,7 @@ sys.addaudithook(hook)
 """
 HERE = {"127.0.0.1", "::1", "localhost", "None"}
 NAMED = (".cache/matplotlib/", ".prefect/")
-"""Below the home directory: docs/mlflow.md."""
+"""Below the home directory: docs/footprint.md."""
 
 
 def test_a_chain_a_flow_and_a_server_keep_to_this_machine(project: Path, tmp_path: Path, empty_store: Path) -> None:
