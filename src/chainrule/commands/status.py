@@ -1,11 +1,15 @@
 """`chainrule status`: one screen of what is stale and why, what is champion, and what comes next."""
 
 import argparse
+import gc
 import json
+import multiprocessing
 import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +19,7 @@ from chainrule import words
 from chainrule.data.losses import losses
 from chainrule.errors import ChainruleError
 from chainrule.evaluation import quality
+from chainrule.params.file import read_params
 from chainrule.staleness import NEVER, Stage
 
 SCORE = "accuracy"
@@ -26,6 +31,7 @@ REGISTRY_SECONDS = 3
 WIDTH, LABEL = 80, 12
 
 Facts = dict[str, Any]
+Registered = tuple[dict[str, Facts] | None, str | None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,16 +71,19 @@ def gather(root: Path) -> Facts:
     """All that the screen shows, ready for JSON. Raises ChainruleError if DVC cannot read the project."""
     from chainrule import decisions, journal, locks, schedules, staleness
 
-    chain = staleness.look(root)
-    registered, registry_error = _or_error(lambda: _registered(root, list(chain)))
     url = schedules.address()
-    runs, prefect_error = _or_error(lambda: schedules.upcoming(url) if url else [])
+    with ExitStack() as beside:
+        beside.enter_context(_uncollected())
+        registry = _ask_beside(beside, root, list(read_params(root)["recipes"]))
+        chain = staleness.look(root)
+        runs, prefect_error = _or_error(lambda: schedules.upcoming(url) if url else [])
+        registered, registry_error = registry()
     waiting = [folder for folder in journal.journals(root) if not locks.is_held(journal.owner_lock(folder))]
-    recipes = []
+    shown = []
     for recipe, stages in chain.items():
         decided = decisions.read(root, recipe)
         next_run = schedules.for_recipe(runs or [], recipe)
-        recipes.append(
+        shown.append(
             {
                 "recipe": recipe,
                 "stages": [_stage(stage) for stage in stages],
@@ -86,7 +95,7 @@ def gather(root: Path) -> Facts:
             }
         )
     return {
-        "recipes": recipes,
+        "recipes": shown,
         "registry": {"error": registry_error},
         "prefect": {"url": url, "error": prefect_error},
         "journals_waiting": len(waiting),
@@ -105,7 +114,34 @@ def _or_error(ask: Callable[[], Any]) -> tuple[Any, str | None]:
         return None, str(error)
 
 
-def _registered(root: Path, recipes: list[str]) -> dict[str, Facts]:
+def _ask_beside(until: ExitStack, root: Path, names: list[str]) -> Callable[[], Registered]:
+    """Ask the registry in a process of its own and return what waits for its answer.
+
+    MLflow is a second of imports and DVC another. Where MLflow is imported already, it is asked here, when it is
+    waited for.
+    """
+    if "mlflow" in sys.modules:
+        return lambda: _registered_or_error(root, names)
+    pool = until.enter_context(ProcessPoolExecutor(1, multiprocessing.get_context("spawn")))
+    return pool.submit(_registered_or_error, root, names).result
+
+
+def _registered_or_error(root: Path, names: list[str]) -> Registered:
+    with _uncollected():
+        return _or_error(lambda: _registered(root, names))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let the garbage collector wait: what libraries make when they are imported stays until the end, which is soon."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _registered(root: Path, names: list[str]) -> dict[str, Facts]:
     """Champion, challenger and what is served, of each recipe that has a registered version."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(REGISTRY_SECONDS))
     from chainrule import promotion, registry
@@ -113,7 +149,7 @@ def _registered(root: Path, recipes: list[str]) -> dict[str, Facts]:
 
     found: dict[str, Facts] = {}
     with promotion.speaking(root, reads=True) as client:
-        for recipe in recipes:
+        for recipe in names:
             versions = registry.versions(client, recipe)
             if versions:
                 named = {alias: version for version in versions for alias in version.aliases}
