@@ -266,7 +266,7 @@ def test_rows_of_other_versions_and_broken_lines_are_counted_and_left_out(watche
     path.write_bytes(b"".join([*other, b"no row\n", *lines[5:]]))
     found = look(watched)
     assert (found.rows, found.others, found.broken) == (25, 5, 1)
-    assert "5 of other versions, 1 unreadable lines" in found.words()
+    assert "5 of other versions, 1 unreadable line)" in found.words()
 
 
 def test_a_name_that_is_not_served_is_an_error(watched):

@@ -180,7 +180,7 @@ def test_metrics_plots_params_and_experiments_work_as_a_user_of_dvc_expects(buil
     assert [cell.strip() for cell in shown[0].split("|")[1:-1]] == [
         *("Path", "accuracy", "accuracy_high", "accuracy_low", "best_floor", "log_loss", "macro_f1", "rows")
     ]
-    assert [line.split("/")[1] for line in shown if "headline.json" in line] == sorted(RECIPES)
+    assert sorted(line.split("/")[1] for line in shown if "headline.json" in line) == sorted(RECIPES)
     page = dvc(built, "plots", "show").stdout.strip().splitlines()[-1]
     html = Path(page.removeprefix("file://")).read_text()
     assert "confusion_matrix.png" in html

@@ -611,6 +611,8 @@ def test_a_server_with_a_token_asks_for_it(root: Path, open_page: Callable[..., 
         expect(page.locator("#status-text")).to_have_text("2 models ready")
         kept = page.evaluate("[Object.values(sessionStorage), Object.values(localStorage), document.cookie]")
         assert kept == [[TOKEN], [], ""]
+        settled(page)
+        page.goto("about:blank")  # it asks nothing more of a server that ends
     finally:
         server.stop()
 
