@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each turn")
     parser.add_argument("--works", nargs="*", choices=WORKS, default=list(WORKS))
     parser.add_argument("--bounds", nargs="*", default=list(BOUNDS))
+    parser.add_argument("--company", nargs="*", choices=[*COMPANY, TWO], default=[*COMPANY, TWO])
     parser.add_argument("--threads", type=int, default=2, help="of each work")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -58,9 +59,9 @@ def main() -> None:
             AT_MOST_SLOWER,
         )
         for name, found in list(figures.items())
-        if {CHOSEN, "default"} <= set(options.bounds)
+        if {CHOSEN, "default"} <= set(options.bounds) and "quiet" in found
     ]
-    kept = {name: getattr(options, name) for name in ("rounds", "seconds", "works", "bounds", "threads")}
+    kept = {name: getattr(options, name) for name in ("rounds", "seconds", "works", "bounds", "company", "threads")}
     common.write_result(options.results, "spinning", at_start, kept, figures)
 
 
@@ -68,14 +69,14 @@ def compare(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return steps per second of one work, by company and bound."""
     with processes(name, options.bounds, options.threads) as workers:
         rates: dict[str, dict[str, list[float]]] = {
-            company: {bound: [] for bound in options.bounds} for company in (*COMPANY, TWO)
+            company: {bound: [] for bound in options.bounds} for company in options.company
         }
         for _ in range(options.rounds):
-            for company, count in COMPANY.items():
-                with busy(count):
+            for company in (name for name in COMPANY if name in options.company):
+                with busy(COMPANY[company]):
                     for bound, (first, _) in workers.items():
                         rates[company][bound] += measure([first], options.seconds)
-            for bound, both in workers.items():
+            for bound, both in workers.items() if TWO in options.company else ():
                 rates[TWO][bound].append(sum(measure(both, options.seconds)))
     for company, found in rates.items():
         medians = "  ".join(f"{bound} {statistics.median(values):.2f}" for bound, values in found.items())
