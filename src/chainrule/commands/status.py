@@ -20,7 +20,6 @@ from chainrule import words
 from chainrule.data.losses import losses
 from chainrule.errors import ChainruleError
 from chainrule.evaluation import quality
-from chainrule.params.file import read_params
 from chainrule.staleness import NEVER, Stage
 
 SCORE = "accuracy"
@@ -71,11 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
 def gather(root: Path) -> Facts:
     """All that the screen shows, ready for JSON. Raises ChainruleError if DVC cannot read the project."""
     from chainrule import decisions, journal, locks, schedules, staleness
+    from chainrule.params import check
 
     url = schedules.address()
     with ExitStack() as beside:
         beside.enter_context(_uncollected())
-        registry = _ask_beside(beside, root, list(read_params(root)["recipes"]))
+        registry = _ask_beside(beside, root, check.recipes(root))
         chain = staleness.look(root)
         runs, prefect_error = _or_error(lambda: schedules.upcoming(url) if url else [])
         registered, registry_error = registry()

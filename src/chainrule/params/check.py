@@ -98,6 +98,11 @@ def check(root: Path) -> None:
         raise ParamsError("\n  ".join([f"{count} in {root / PARAMS}:", *map(str, mistakes)]))
 
 
+def recipes(root: Path) -> list[str]:
+    """Return the names of the recipes in params.yaml below `root`, in its order."""
+    return list(read_params(root)["recipes"])
+
+
 def find_mistakes(params: Mapping[str, Any]) -> list[Mistake]:
     """Return every mistake in the content of params.yaml, in the order of the file's recipes."""
     mistakes = list(typed(File, params, ""))
