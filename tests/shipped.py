@@ -7,6 +7,17 @@ import pytest
 import yaml
 
 PARAMS = Path(__file__).with_name("params.yaml")
+TABLE: dict[str, Any] = {
+    "kind": "delimited",
+    "delimiter": ",",
+    "quoting": True,
+    "header": True,
+    "text": "text",
+    "label": "label",
+    "labels": None,
+    "group": None,
+}
+"""A source of tables, less its path."""
 
 
 def params() -> dict[str, Any]:

@@ -17,17 +17,6 @@ from chainrule.errors import DataError
 from chainrule.stages import job
 from chainrule.stages.ingest import ingest
 
-TABLE: dict[str, Any] = {
-    "kind": "delimited",
-    "delimiter": ",",
-    "quoting": True,
-    "header": True,
-    "text": "text",
-    "label": "label",
-    "labels": None,
-    "group": None,
-}
-
 
 @pytest.fixture
 def root(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -119,8 +108,8 @@ def test_the_encodings_of_source_and_batches_are_found_said_and_added_up(
     table = "text,label\n房间很干净，服务也很好。,好\n早餐太差了，以后不会再来。,坏\n交通方便，价格便宜。,好\n"
     (root / "data" / "mine.csv").write_bytes(table.encode("gbk"))
     batch(root, "reviews", {"new.csv": table.encode("utf-16")})
-    block = {**TABLE, "path": "data/mine.csv"}
-    rows, report = run(root, "reviews", source=block, incoming={**TABLE, "files": {"all": "*.csv"}})
+    block = {**shipped.TABLE, "path": "data/mine.csv"}
+    rows, report = run(root, "reviews", source=block, incoming={**shipped.TABLE, "files": {"all": "*.csv"}})
     assert [text.decode() for text in rows["text"][:3]] == [text.decode() for text in rows["text"][3:]]
     assert report["encodings"] == [["gb18030", 1], ["utf-16", 1]]
     assert "ingest@reviews: encodings: gb18030 1, utf-16 1" in capsys.readouterr().out
@@ -129,8 +118,8 @@ def test_the_encodings_of_source_and_batches_are_found_said_and_added_up(
 def test_a_number_as_label_is_one_in_source_and_batches(root: Path) -> None:
     (root / "data" / "mine.csv").write_bytes(b"text,label\ngood,1\nbad,0\n")
     batch(root, "reviews", {"new.csv": b"text,label\nfine,1.0\npoor,0.0\n"})
-    block = {**TABLE, "path": "data/mine.csv"}
-    rows, report = run(root, "reviews", source=block, incoming={**TABLE, "files": {"all": "*.csv"}})
+    block = {**shipped.TABLE, "path": "data/mine.csv"}
+    rows, report = run(root, "reviews", source=block, incoming={**shipped.TABLE, "files": {"all": "*.csv"}})
     assert rows["label"].tolist() == ["1", "0", "1", "0"]
     assert report["mended_labels"] == [["'0.0'", 1], ["'1.0'", 1]]
 
@@ -138,9 +127,9 @@ def test_a_number_as_label_is_one_in_source_and_batches(root: Path) -> None:
 def test_a_mistake_in_the_block_of_batches_is_named_there(root: Path) -> None:
     (root / "data" / "mine.csv").write_bytes(b"text,label\ngood,1\nbad,0\n")
     batch(root, "reviews", {"new.csv": b"text,klass\nfine,1\n"})
-    block = {**TABLE, "path": "data/mine.csv"}
+    block = {**shipped.TABLE, "path": "data/mine.csv"}
     with pytest.raises(DataError, match=r"new\.csv: has no column 'label' for incoming\.label"):
-        run(root, "reviews", source=block, incoming={**TABLE, "files": {"all": "*.csv"}})
+        run(root, "reviews", source=block, incoming={**shipped.TABLE, "files": {"all": "*.csv"}})
 
 
 @pytest.mark.parametrize(
@@ -161,7 +150,7 @@ def test_rows_that_no_classifier_can_be_trained_on_are_refused(root: Path, table
     (root / "data" / "mine.csv").write_text(table)
     labels = {"1": "good", "0": "bad"} if "9" in table.splitlines()[1] else None
     with pytest.raises(DataError, match=said):
-        run(root, "reviews", source={**TABLE, "path": "data/mine.csv", "labels": labels})
+        run(root, "reviews", source={**shipped.TABLE, "path": "data/mine.csv", "labels": labels})
 
 
 def test_a_source_of_nothing_but_a_test_part_is_refused(root: Path) -> None:

@@ -25,17 +25,7 @@ ENCODER = {
     "max_length": 8,
 } | {"dropout": 0.0}
 
-DELIMITED = {
-    "kind": "delimited",
-    "path": "data/mine",
-    "delimiter": ",",
-    "quoting": True,
-    "header": True,
-    "text": "text",
-    "label": "label",
-    "labels": None,
-    "group": None,
-}
+DELIMITED = shipped.TABLE | {"path": "data/mine"}
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def _ask_beside(until: ExitStack, root: Path, names: list[str]) -> Callable[[], 
     waited for.
     """
     if "mlflow" in sys.modules:
-        return lambda: _registered_or_error(root, names)
+        return lambda: _or_error(lambda: _registered(root, names))
     pool = until.enter_context(ProcessPoolExecutor(1, multiprocessing.get_context("spawn")))
     return pool.submit(_registered_or_error, root, names).result
 
