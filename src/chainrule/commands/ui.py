@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     with promotion.speaking(root):
         pass  # the store is there, whole, and knows where the project lies
-    # One worker and no jobs, which are for generative AI: it is there in 4 s rather than 18.
+    # One worker and no jobs, which are for generative AI: it is there sooner.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     place = ["--host", "127.0.0.1", "--port", str(arguments.port), "--workers", "1"]
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, *place]
