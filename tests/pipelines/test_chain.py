@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
@@ -19,6 +18,7 @@ from chainrule import journal, locks
 from flow_process import Flow, below
 from pipelines.chain import failure, may_pass
 from pipelines.runs import MARK
+from prefect_asked import ask
 from waiting import until
 
 Start = Callable[..., Flow]
@@ -68,7 +68,7 @@ def change(root: Path, recipe: str = "digits") -> None:
 
 
 def api(url: str, path: str, **query: Any) -> Any:
-    return httpx.post(f"{url}/{path}/filter", json=query).json()
+    return ask(f"{url}/{path}/filter", **query)
 
 
 def flow_run(url: str, run: Flow) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def test_cancelling_in_prefect_ends_the_flow(fresh: Path, flow: Start, prefect_u
     run.waits_for("first@digits: child")
     found = flow_run(prefect_url, run)
     cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
-    httpx.post(f"{prefect_url}/flow_runs/{found['id']}/set_state", json=cancelling).raise_for_status()
+    ask(f"{prefect_url}/flow_runs/{found['id']}/set_state", **cancelling)
     assert run.code() == 3, run.output()
     assert flow_run(prefect_url, run)["state"]["type"] == "CANCELLED"
     nothing_is_left(fresh)

@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 import yaml
 
 import retrain_project
 from chainrule import decisions, locks, promotion, retraining
 from deploy.pools import PROCESS_POOL, make_pools
+from prefect_asked import ask
 from tiny_clone import environment
 from waiting import until
 
@@ -33,9 +33,7 @@ class Prefect(NamedTuple):
     root: Path
 
     def ask(self, path: str, **content: Any) -> Any:
-        answer = httpx.post(f"{self.url}/{path}", json=content, timeout=30)
-        assert answer.status_code < 300, answer.text
-        return answer.json() if answer.content else None
+        return ask(f"{self.url}/{path}", **content)
 
     def deployments(self, name: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.ask("deployments/filter", deployments={"name": {"any_": [name]}})
@@ -94,7 +92,7 @@ def prefect(
     yield made
     for each in made.ask("deployments/filter"):
         if each["id"] not in before:
-            httpx.delete(f"{prefect_url}/deployments/{each['id']}").raise_for_status()
+            ask(f"{prefect_url}/deployments/{each['id']}", "DELETE")
 
 
 def hourly() -> str:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pandas as pd
 import psutil
 import pytest
@@ -20,6 +19,7 @@ import yaml
 
 import retrain_project
 from chainrule import decisions, locks, mlflow_store, promotion, retraining
+from prefect_asked import ask
 from small_disk import small_disk
 from tiny_clone import environment
 from waiting import until
@@ -212,7 +212,7 @@ def test_nothing_but_broken_files_is_no_success(
     )
     assert said.strip().splitlines()[-1] == f"retrain: mine: nothing to do: {decided['reason']}"
     assert "WARNING" in said
-    shown = httpx.post(f"{prefect_url}/artifacts/filter", json={"sort": "CREATED_DESC"}).json()
+    shown = ask(f"{prefect_url}/artifacts/filter", sort="CREATED_DESC")
     page = next(each["data"] for each in shown if each["key"] == "mine-retrain")
     assert page.startswith("> **WARNING: 1 file was set aside") and "/reasons.json)" in page
     assert re.findall(r"\{'|\('|\['|None", page) == []  # words, not Python's
@@ -278,8 +278,7 @@ def test_cancelling_it_in_prefect_ends_the_chain_in_it(first: Path, retrain: Ret
 
     def running(**which: Any) -> list[dict[str, Any]]:
         asked = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}, **which.pop("flow_runs", {})}, **which}
-        found = httpx.post(f"{prefect_url}/flow_runs/filter", json=asked)
-        return list(found.raise_for_status().json())
+        return list(ask(f"{prefect_url}/flow_runs/filter", **asked))
 
     def cancel() -> None:
         """Cancel the retraining as soon as the chain that it starts runs."""
@@ -288,7 +287,7 @@ def test_cancelling_it_in_prefect_ends_the_chain_in_it(first: Path, retrain: Ret
         (outer,) = running(**name)
         until(lambda: running(flow_runs={"parent_flow_run_id": {"any_": [outer["id"]]}}))
         cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
-        httpx.post(f"{prefect_url}/flow_runs/{outer['id']}/set_state", json=cancelling).raise_for_status()
+        ask(f"{prefect_url}/flow_runs/{outer['id']}/set_state", **cancelling)
 
     offer(first, seed=9, count=40)
     with ThreadPoolExecutor(1) as beside:
@@ -356,14 +355,12 @@ def bring_forward(process: "subprocess.Popen[str]") -> None:
     scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}, "sort": "EXPECTED_START_TIME_ASC"}
 
     def waiting() -> list[dict[str, Any]]:
-        return list(httpx.post(f"{api}/flow_runs/filter", json=scheduled).raise_for_status().json())
+        return list(ask(f"{api}/flow_runs/filter", **scheduled))
 
     until(lambda: bool(waiting()), 120)
     now = datetime.now(UTC).isoformat()
     state = {"type": "SCHEDULED", "state_details": {"scheduled_time": now}}
-    httpx.post(
-        f"{api}/flow_runs/{waiting()[0]['id']}/set_state", json={"state": state, "force": True}
-    ).raise_for_status()
+    ask(f"{api}/flow_runs/{waiting()[0]['id']}/set_state", state=state, force=True)
 
 
 def test_a_schedule_that_is_none_is_one_line(first: Path, prefect_url: str, prefect_home: Path) -> None:
