@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 import yaml
 
-from chainrule.processes import available_cores
+from chainrule.system.processes import available_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 PARAMS = ROOT / "benchmarks" / "params"

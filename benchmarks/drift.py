@@ -31,11 +31,12 @@ import yaml
 from PIL import Image
 
 from chainrule import drift
-from chainrule.data import cleaning, text
+from chainrule.data import cleaning
 from chainrule.data.sources import digits, reviews
 from chainrule.drift import Sample
-from chainrule.files import read_rows
-from chainrule.processes import available_cores
+from chainrule.fields import text
+from chainrule.system.files import read_rows
+from chainrule.system.processes import available_cores
 
 SIZES = (50, 100, 200)
 MAIN = ("same hands", "other authors")

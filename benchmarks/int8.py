@@ -25,9 +25,9 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 
-from chainrule import plugins
 from chainrule.exporting import gate, graph, parity, variants
-from chainrule.files import read_rows
+from chainrule.system import plugins
+from chainrule.system.files import read_rows
 from chainrule.training import models, rows
 
 RECIPES = ("reviews", "digits")

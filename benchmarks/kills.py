@@ -27,7 +27,8 @@ import psutil
 import yaml
 from flow_project import Server
 
-from chainrule import journal, locks
+from chainrule.runs import journal
+from chainrule.system import locks
 
 RECIPES = ["first", "second"]
 VICTIMS = ("flow", "runner", "dvc", "stage", "child", "sender", "mlflow", "prefect", "worker")

@@ -110,8 +110,8 @@ def write(kind: str, seed: int, folder: Path) -> None:
     """Write the bundle of a kind into `folder`, which must not exist."""
     import torch
 
-    from chainrule import plugins
     from chainrule.exporting import bundle, graph
+    from chainrule.system import plugins
     from chainrule.training import weights
 
     about = KINDS[kind]
@@ -153,7 +153,7 @@ def signature(
     import onnx
     import torch
 
-    from chainrule import plugins
+    from chainrule.system import plugins
 
     def tensor(value: Any) -> dict[str, Any]:
         axes = value.type.tensor_type.shape.dim

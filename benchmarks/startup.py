@@ -3,7 +3,7 @@
 Measured, for every recipe and stage of a folder where the chain has run (--folder, by default this repository
 as it is, uncommitted changes included): seconds from just before the process is started to
 
-- first input: the stage's work has read its first input (`chainrule.files.read_rows` returns; for ingest the
+- first input: the stage's work has read its first input (`chainrule.system.files.read_rows` returns; for ingest the
   source's `read` returns, which for a generated source is the generating, so the moment it is entered is given
   beside it);
 - first batch: for pretrain and finetune, the training loop takes its first batch (with every net, tokenizer and
@@ -30,8 +30,8 @@ from typing import Any
 import common
 import yaml
 
-from chainrule.journal import sender_lock
-from chainrule.locks import is_held
+from chainrule.runs.journal import sender_lock
+from chainrule.system.locks import is_held
 
 DATA_STAGES = ("ingest", "clean", "split", "augment")
 TRAINING_STAGES = ("pretrain", "finetune")

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 # Typed as anything: their functions are replaced.
-files: Any = importlib.import_module("chainrule.files")
-plugins: Any = importlib.import_module("chainrule.plugins")
+files: Any = importlib.import_module("chainrule.system.files")
+plugins: Any = importlib.import_module("chainrule.system.plugins")
 
 TRAINING_STAGES = ("pretrain", "finetune")
 

@@ -8,8 +8,8 @@ import urllib.error
 from pathlib import Path
 from typing import Any
 
-from chainrule import schedules
-from chainrule.errors import ChainruleError
+from chainrule.retraining import next_runs
+from chainrule.system.errors import ChainruleError
 from deploy.piece import fetch
 from pipelines import cron
 
@@ -57,8 +57,8 @@ def _ask(api: str, auth: str | None, path: str, content: Any = None) -> Any:
     except OSError as error:
         found = f"nothing answers there ({getattr(error, 'reason', error)})"
     except ValueError:
-        found = schedules.OTHER
-    raise ChainruleError(schedules.refusal(api, found))
+        found = next_runs.OTHER
+    raise ChainruleError(next_runs.refusal(api, found))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 from deploy.piece import Piece
 from deploy.settings import Settings, inherited
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 from deploy.piece import Piece
 from deploy.settings import Settings, inherited
 

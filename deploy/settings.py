@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chainrule import QUIET
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 
 PORTS = {
     "TEAM_POSTGRES_PORT": 15432,

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from chainrule import locks
-from chainrule.errors import ChainruleError
+from chainrule.system import locks
+from chainrule.system.errors import ChainruleError
 from deploy.piece import Piece
 from deploy.settings import MARK
 

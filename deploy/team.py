@@ -21,8 +21,8 @@ from pathlib import Path
 
 import psutil
 
-from chainrule import locks
-from chainrule.errors import ChainruleError
+from chainrule.system import locks
+from chainrule.system.errors import ChainruleError
 from deploy import servers, settings, supervisor
 from deploy.piece import Piece
 from deploy.postgres import postgres

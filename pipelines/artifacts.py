@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule import words
-from chainrule.decisions import Decision
+from chainrule.retraining.decisions import Decision
+from chainrule.system import words
 
 
 def key(recipe: str, what: str) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from chainrule.errors import ChainruleError
-from chainrule.processes import CORES, available_cores, wanted_cores
+from chainrule.system.errors import ChainruleError
+from chainrule.system.processes import CORES, available_cores, wanted_cores
 
 TRAINS = frozenset({"pretrain", "finetune", "evaluate", "export"})
 """Stages that keep every core they are lent busy (`trains=True` in their modules), and a GPU."""

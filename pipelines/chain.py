@@ -36,7 +36,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from prefect.states import Cancelled, Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 from pipelines import report, runs, server
 from pipelines.budget import Budget, ClosedError, cores_for, urgencies, visible_gpus
 from pipelines.command import RETRIES

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 from pipelines import quick, runs, server
 from pipelines.budget import cores_for
 from pipelines.runner import Runner

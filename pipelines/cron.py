@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from chainrule import words
-from chainrule.errors import ParamsError
+from chainrule.system import words
+from chainrule.system.errors import ParamsError
 
 FIELDS = "minute (0-59), hour (0-23), day of the month (1-31), month (1-12), day of the week (0-7 or mon-sun)"
 EXAMPLE = '"0 3 * * *" is every day at 3:00'

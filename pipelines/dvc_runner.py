@@ -23,9 +23,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from chainrule import processes
-from chainrule.errors import ChainruleError
-from chainrule.journal import birth
+from chainrule.runs.journal import birth
+from chainrule.system import processes
+from chainrule.system.errors import ChainruleError
 from pipelines import quick
 
 UNCHANGED = 64
@@ -48,8 +48,8 @@ def plan(root: Path, recipes: list[str], force: bool) -> dict[str, Any]:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    from chainrule.params.check import check
-    from chainrule.params.file import read_params
+    from chainrule.recipes.check import check
+    from chainrule.recipes.file import read_params
 
     check(root)
     known = read_params(root)["recipes"]

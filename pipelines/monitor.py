@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule import locks
-from chainrule.errors import ChainruleError
+from chainrule.system import locks
+from chainrule.system.errors import ChainruleError
 from pipelines import quick, server
 
 if __name__ == "__main__":
@@ -22,12 +22,13 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed, Failed, State
 
-from chainrule import drift, tracking
-from chainrule.drifting import monitoring
-from chainrule.drifting.sample import MOST_ROWS
-from chainrule.params.file import recipe_block
-from pipelines import artifacts, report, runs, schedule
-from pipelines.schedule import GRACE_MINUTES
+from chainrule import drift
+from chainrule.drift import monitoring
+from chainrule.drift.sample import MOST_ROWS
+from chainrule.recipes.file import recipe_block
+from chainrule.runs import tracking
+from pipelines import artifacts, report, runs, timetable
+from pipelines.timetable import GRACE_MINUTES
 
 PAGE = "drift.html"
 DRIFT = "Drift"
@@ -42,7 +43,7 @@ def monitor(recipe: str, rows: int = MOST_ROWS, again: bool = False, grace_minut
     that starts later is skipped. Works on the project in the current directory.
     """
     with runs.looked_after():
-        return schedule.skipped(recipe, grace_minutes) or _monitor(recipe, rows, again)
+        return timetable.skipped(recipe, grace_minutes) or _monitor(recipe, rows, again)
 
 
 def _monitor(recipe: str, rows: int, again: bool) -> State:
@@ -115,7 +116,7 @@ def parser() -> argparse.ArgumentParser:
         help="newest rows to compare, at most (default: %(default)s)",
     )
     words.add_argument("--again", action="store_true", help="count the rows of the last look too")
-    schedule.add_options(words, "look")
+    timetable.add_options(words, "look")
     return words
 
 
@@ -126,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.rows < 1:
         words.error("--rows must be 1 or more")
     parameters = {"rows": options.rows, "again": options.again}
-    return schedule.main(monitor, options, f"{options.recipe}-monitor", parameters, {DRIFT: 4})
+    return timetable.main(monitor, options, f"{options.recipe}-monitor", parameters, {DRIFT: 4})
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from chainrule import mlflow_store, places, registry, sending, tracking
 from chainrule.evaluation import quality
 from chainrule.evaluation.headline import headline
+from chainrule.release import registry
+from chainrule.runs import mlflow_store, places, recorder, tracking
 from pipelines import artifacts
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def publish(connected: "Future[MlflowClient]", root: Path, recipe: str, chain: s
         evaluation = run and _child(client, run, "evaluate")
         champion = _champion(client, root, recipe)
     except (MlflowException, OSError, SQLAlchemyError) as error:
-        said = f"MLflow at {uri} did not answer: {sending.one_line(error)}"
+        said = f"MLflow at {uri} did not answer: {recorder.one_line(error)}"
     lines = [f"# {recipe}", "", *_standing(metrics), *(f"- `{stage}`: {what}" for stage, what in stages.items()), ""]
     if metrics.get("test"):
         head = ["figure", "this", *([f"champion (version {champion.number})"] if champion and champion.figures else [])]
@@ -131,7 +132,7 @@ def find_link(root: Path, recipe: str, chain: str) -> str | None:
 
 def _run(client: "MlflowClient", recipe: str, chain: str) -> Any | None:
     experiment = client.get_experiment_by_name(recipe)
-    return experiment and sending.find_run(client, experiment.experiment_id, "chainrule.chain", chain)
+    return experiment and recorder.find_run(client, experiment.experiment_id, "chainrule.chain", chain)
 
 
 def _child(client: "MlflowClient", run: Any, stage: str) -> Any | None:

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chainrule import locks
-from chainrule.errors import ChainruleError
+from chainrule.system import locks
+from chainrule.system.errors import ChainruleError
 from pipelines import quick, server
 
 if __name__ == "__main__":
@@ -30,15 +30,18 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed, State
 
-from chainrule import decisions, progress, promotion, retraining, tracking, versioning, words
 from chainrule.data import batches, incoming
-from chainrule.decisions import Decision
 from chainrule.evaluation import quality
-from chainrule.params import check
-from chainrule.params.file import recipe_block, section
-from chainrule.params.retrain import Retrain
-from pipelines import artifacts, chain, report, runs, schedule
-from pipelines.schedule import GRACE_MINUTES
+from chainrule.recipes import check
+from chainrule.recipes.file import recipe_block, section
+from chainrule.recipes.retrain import Retrain
+from chainrule.release import promotion
+from chainrule.retraining import decisions, evidence, versioning
+from chainrule.retraining.decisions import Decision
+from chainrule.runs import tracking
+from chainrule.system import progress, words
+from pipelines import artifacts, chain, report, runs, timetable
+from pipelines.timetable import GRACE_MINUTES
 
 if TYPE_CHECKING:
     from chainrule import drift
@@ -61,7 +64,7 @@ class Course:
     commit: bool
     force: bool
     decision: Decision
-    champion: retraining.Champion | None = None
+    champion: evidence.Champion | None = None
     new: dict[str, int] = field(default_factory=dict)
     drift: "drift.Report | None" = None
     aside: Path | None = None
@@ -119,7 +122,7 @@ def retrain(
     starts later is skipped. Works on the project in the current directory.
     """
     with runs.looked_after():
-        return schedule.skipped(recipe, grace_minutes) or _retrain(recipe, force, commit, list(new_classes or ()))
+        return timetable.skipped(recipe, grace_minutes) or _retrain(recipe, force, commit, list(new_classes or ()))
 
 
 def _retrain(recipe: str, force: bool, commit: bool, new_classes: list[str]) -> State:
@@ -128,7 +131,7 @@ def _retrain(recipe: str, force: bool, commit: bool, new_classes: list[str]) -> 
     try:
         check.check(root)
         course.block = recipe_block(root, recipe)
-        with locks.held(retraining.lock(root, recipe), retraining.waiting(recipe)):
+        with locks.held(evidence.lock(root, recipe), evidence.waiting(recipe)):
             try:
                 _run(course, new_classes)
             except (ChainruleError, OSError) as error:
@@ -161,7 +164,7 @@ def _told(error: Exception) -> str:
     if isinstance(error, ChainruleError):
         return str(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full ({error}); free room and run the retraining again; {retraining.KEEPS}"
+        return f"the disk is full ({error}); free room and run the retraining again; {evidence.KEEPS}"
     raise error
 
 
@@ -193,13 +196,13 @@ def _run(course: Course, new_classes: list[str]) -> None:
     if course.commit:
         versioning.check(root, recipe)  # rather now than after an hour of training
     # Before anything is taken in: a registry that is down ends the flow here.
-    course.champion = _step("champion", lambda: retraining.champion(root, recipe, course.say))
+    course.champion = _step("champion", lambda: evidence.champion(root, recipe, course.say))
     course.note(champion=course.champion.number if course.champion else None)
     _step("intake", lambda: _intake(course, new_classes))
-    course.new = retraining.undecided(root, recipe)
+    course.new = evidence.undecided(root, recipe)
     if course.champion is not None and course.new:
         _step("drift", lambda: _drift(course))
-    trigger = retraining.triggers(course.settings, course.champion, course.new, course.drift, force=course.force)
+    trigger = evidence.triggers(course.settings, course.champion, course.new, course.drift, force=course.force)
     course.note(trigger=trigger)
     if not trigger:
         waiting = sum(course.new.values())
@@ -266,7 +269,7 @@ def _drift(course: Course) -> None:
     from chainrule import drift
 
     assert course.champion is not None
-    found = retraining.drifted(course.root, course.recipe, course.block, course.champion, list(course.new))
+    found = evidence.drifted(course.root, course.recipe, course.block, course.champion, list(course.new))
     if found is None:
         return
     course.drift = found
@@ -279,10 +282,10 @@ def _drift(course: Course) -> None:
 def _decide(course: Course) -> None:
     """Compare, then promote or refuse, with an MLflow run of its own in the chain's."""
     root, recipe, champion = course.root, course.recipe, course.champion
-    exported = retraining.exported(root, recipe)
+    exported = evidence.exported(root, recipe)
     sha256 = exported.sums["model.onnx"]
     prefer = champion.number if champion else None
-    number = _step("registered", lambda: retraining.registered(root, recipe, sha256, prefer))
+    number = _step("registered", lambda: evidence.registered(root, recipe, sha256, prefer))
     course.note(challenger=number)
     standing = quality.of_signature(exported.signature)
     if standing is not None and quality.is_under(standing):
@@ -300,7 +303,7 @@ def _decide(course: Course) -> None:
 
 
 def _refused(course: Course, challenger: int, champion: int) -> str | None:
-    return retraining.refused_before(course.root, course.recipe, challenger, champion)
+    return evidence.refused_before(course.root, course.recipe, challenger, champion)
 
 
 def _contest(course: Course, run: tracking.Run, number: int) -> None:
@@ -309,12 +312,12 @@ def _contest(course: Course, run: tracking.Run, number: int) -> None:
         reason = "the first model: there is no champion to compare it with"
         fit = True
     else:
-        found = _step("compare", lambda: retraining.compare(root, recipe, course.block, champion))
+        found = _step("compare", lambda: evidence.compare(root, recipe, course.block, champion))
         run.metrics({f"difference.{key}": value for key, value in found["difference"].items()})
         run.metrics(
             {key: found[key] for key in ("challenger_accuracy", "champion_accuracy", "rows", "groups", "margin")}
         )
-        reason, fit = retraining.verdict(found, champion.number), found["not_worse"]
+        reason, fit = evidence.verdict(found, champion.number), found["not_worse"]
         course.note(difference=found["difference"])
     if fit:
         _step("promote", lambda: promotion.promote(root, recipe, number, reason=reason, say=course.say))
@@ -395,7 +398,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--new-class", action="append", default=[], metavar="LABEL", help="take in rows of a class that is new"
     )
-    schedule.add_options(arguments, "retrain")
+    timetable.add_options(arguments, "retrain")
     return arguments
 
 
@@ -403,7 +406,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; a mistake of the user's is one line on stderr."""
     options = parser().parse_args(argv)
     parameters = {"force": options.force, "commit": options.commit, "new_classes": options.new_class or None}
-    return schedule.main(retrain, options, f"{options.recipe}-schedule", parameters, {SET_ASIDE: 5})
+    return timetable.main(retrain, options, f"{options.recipe}-schedule", parameters, {SET_ASIDE: 5})
 
 
 if __name__ == "__main__":

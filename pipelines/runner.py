@@ -15,8 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import ChainruleError, ParamsError
-from chainrule.processes import STARTER, identity
+from chainrule.system.errors import ChainruleError, ParamsError
+from chainrule.system.processes import STARTER, identity
 from pipelines.dvc_runner import end_session
 
 END_SECONDS = 5.0

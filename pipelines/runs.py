@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from chainrule import journal, locks, processes
+from chainrule.runs import journal
+from chainrule.system import locks, processes
 from pipelines import server
 
 if TYPE_CHECKING:

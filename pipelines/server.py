@@ -11,8 +11,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from chainrule import processes, progress, schedules
-from chainrule.errors import ChainruleError
+from chainrule.retraining import next_runs
+from chainrule.system import processes, progress
+from chainrule.system.errors import ChainruleError
 from pipelines import quick
 
 if TYPE_CHECKING:
@@ -109,13 +110,13 @@ def check(address: str) -> None:
             asked.read_flow_runs(limit=1)
     except httpx.HTTPStatusError as error:
         answer = error.response
-        said = schedules.refusal_of_answer(address, answer.status_code, answer.reason_phrase)
+        said = next_runs.refusal_of_answer(address, answer.status_code, answer.reason_phrase)
         raise GoneError(said) from None
     except httpx.TransportError as error:
         cause = str(error) or type(error).__name__
-        raise GoneError(schedules.refusal(address, f"nothing answers there ({cause})")) from None
+        raise GoneError(next_runs.refusal(address, f"nothing answers there ({cause})")) from None
     except (ValueError, TypeError):
-        raise GoneError(schedules.refusal(address, schedules.OTHER)) from None
+        raise GoneError(next_runs.refusal(address, next_runs.OTHER)) from None
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], address: str) -> None:

@@ -14,7 +14,7 @@ NO_INPUT = "src/chainrule/__init__.py"
 """Defaults of the environment, which change no output (tests/test_dvc_yaml.py)."""
 # Where a recipe names the plug-ins of each package.
 NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
-    "data": (("modality",),),
+    "fields": (("modality",),),
     "data.sources": (("source", "kind"), ("incoming", "kind")),
     "evaluation.floors": (("modality",),),
     "nets": (("net", "name"),),

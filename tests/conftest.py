@@ -65,7 +65,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new MLflow store, to be copied: making one takes longer than most tests."""
-    from chainrule import mlflow_store
+    from chainrule.runs import mlflow_store
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     mlflow_store.connect(path.parent, f"sqlite:///{path}")

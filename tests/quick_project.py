@@ -14,8 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from chainrule.errors import DataError
 from chainrule.stages import job
+from chainrule.system.errors import DataError
 
 CHAIN = ("first", "second", "finetune")
 DVC_YAML = """

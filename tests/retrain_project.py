@@ -14,8 +14,8 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from chainrule.files import read_rows, write_json
 from chainrule.stages import job
+from chainrule.system.files import read_rows, write_json
 
 REAL = ("accept", "ingest", "clean", "split")
 BRIGHTNESS = {"dark": 60, "light": 190}
@@ -85,7 +85,7 @@ def export(it: job.Job) -> None:
     from onnx import numpy_helper
 
     import tiny_bundles
-    from chainrule.data import image
+    from chainrule.fields import image
 
     rows = read_rows(it.dep("data/split/{recipe}/train.parquet"))
     labels = tuple(sorted(rows["label"].unique()))

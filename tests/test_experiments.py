@@ -7,8 +7,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from chainrule import locks
-from chainrule.journal import journals, sender_lock
+from chainrule.runs.journal import journals, sender_lock
+from chainrule.system import locks
 from tiny_clone import environment
 from waiting import until
 

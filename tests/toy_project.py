@@ -16,9 +16,9 @@ import yaml
 
 import shipped
 import tiny_bundles
-from chainrule import tracking
-from chainrule.journal import journals
-from chainrule.params.file import recipe_block
+from chainrule.recipes.file import recipe_block
+from chainrule.runs import tracking
+from chainrule.runs.journal import journals
 from tiny_clone import environment
 from waiting import until
 

@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from chainrule import progress
-from chainrule.errors import ChainruleError
+from chainrule.system import progress
+from chainrule.system.errors import ChainruleError
 
 COMMANDS = {
     "export-triton": ("chainrule.exporting.triton", "write a bundle as a model repository of Triton and KServe"),

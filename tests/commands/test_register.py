@@ -7,7 +7,7 @@ import pytest
 
 import toy_project
 from chainrule import cli
-from chainrule.files import write_json
+from chainrule.system.files import write_json
 
 SCORES = {"accuracy": {"value": 0.875, "low": 0.8, "high": 0.9}}
 

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 import toy_project
-from chainrule import cli, promotion, registry
+from chainrule import cli
+from chainrule.release import promotion, registry
 from tiny_clone import environment
 from waiting import until
 

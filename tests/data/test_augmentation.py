@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from chainrule.data import image, text
 from chainrule.data.augmentation import altered_copies
+from chainrule.fields import image, text
 
 OPTIONS: dict[ModuleType, dict[str, float]] = {
     text: {"delete": 0.3, "swap": 0.3},

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.data import text
 from chainrule.data.cleaning import Cleaned, classes, clean
-from chainrule.errors import DataError
+from chainrule.fields import text
+from chainrule.system.errors import DataError
 
 OPTIONS = {"lowercase": False, "strip_html": True, "min_characters": 1, "max_characters": 100}
 

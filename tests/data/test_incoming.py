@@ -19,7 +19,7 @@ from PIL import Image
 from chainrule.data import batches, incoming
 from chainrule.data.incoming import Intake
 from chainrule.data.sources import delimited, image_folder
-from chainrule.errors import ChainruleError, DataError
+from chainrule.system.errors import ChainruleError, DataError
 
 IMAGES = {
     "modality": "image",

@@ -5,7 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chainrule.data.splitting import Split, check_shares, leak_report, position, split
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 NO_LINKS = pd.DataFrame({name: pd.Series([], dtype="str") for name in ("id", "other", "other_group", "kind")})
 SHARES = {"test": 0.3, "validation": 0.2}

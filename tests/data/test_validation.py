@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from chainrule.data.validation import Table, after_clean, after_split, failure_message, to_html, validate, view
-from chainrule.errors import ParamsError
+from chainrule.system.errors import ParamsError
 from chainrule.tasks.image_classification import rows as image_rows
 from chainrule.tasks.text_classification import rows as text_rows
 

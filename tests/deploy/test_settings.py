@@ -1,6 +1,6 @@
 import pytest
 
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 from deploy import postgres, s3, servers, settings
 
 

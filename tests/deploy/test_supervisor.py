@@ -26,7 +26,7 @@ time.sleep(600)
 """
 TEAM = """
 import os, pathlib, sys
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 from deploy import supervisor
 from deploy.piece import Piece
 supervisor.LEFT_SECONDS = 0.5

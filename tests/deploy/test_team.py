@@ -17,7 +17,7 @@ import psutil
 import pytest
 import yaml
 
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 from deploy import postgres, s3, settings, supervisor
 from deploy.piece import fetch
 from deploy.pools import basic

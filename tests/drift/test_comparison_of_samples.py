@@ -5,7 +5,7 @@ import pytest
 
 from chainrule import drift
 from chainrule.drift import Sample
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 
 WORDS = [f"word{number}" for number in range(60)]
 

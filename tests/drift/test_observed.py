@@ -9,10 +9,10 @@ import pytest
 import live_server
 import tiny_bundles
 from chainrule import cli
-from chainrule.drifting import monitoring
-from chainrule.errors import DataError
-from chainrule.files import write_rows
+from chainrule.drift import monitoring
 from chainrule.serving import observed
+from chainrule.system.errors import DataError
+from chainrule.system.files import write_rows
 from drift_rows import image_rows
 from server_process import observing
 

@@ -8,8 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import tiny_bundles
 from chainrule import drift
-from chainrule.drifting import features, sample
-from chainrule.errors import DataError
+from chainrule.drift import features, sample
+from chainrule.system.errors import DataError
 from drift_rows import image_rows
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from chainrule.errors import ChainruleError
 from chainrule.exporting import gate, independence, variants
-from chainrule.params.export import Variants
+from chainrule.recipes.export import Variants
+from chainrule.system.errors import ChainruleError
 from exporting_cases import (
     dynamically_quantised,
     image_feeds,

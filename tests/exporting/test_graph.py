@@ -5,9 +5,9 @@ import onnx
 import pytest
 import torch
 
-from chainrule.errors import ChainruleError
 from chainrule.exporting import graph, parity
 from chainrule.nets import cnn, encoder
+from chainrule.system.errors import ChainruleError
 from chainrule.tasks.image_classification import model as image_task
 from chainrule.tasks.text_classification import model as text_task
 

@@ -101,7 +101,7 @@ def logged(
     """The bundle's graph in an MLflow store of its own, logged as the sender does: (kind, bundle, store, model)."""
     from mlflow.tracking import MlflowClient
 
-    from chainrule import mlflow_store, sending
+    from chainrule.runs import mlflow_store, recorder
 
     which, folder = written
     store = tmp_path_factory.mktemp("store")
@@ -110,7 +110,7 @@ def logged(
     assert isinstance(client, MlflowClient)
     experiment = mlflow_store.experiment_id(client, store, uri, "recipe")
     run = client.create_run(experiment).info.run_id
-    model = sending.log_onnx(client, experiment, run, "journal", folder / bundle.GRAPH)
+    model = recorder.log_onnx(client, experiment, run, "journal", folder / bundle.GRAPH)
     return which, folder, uri, f"models:/{model}"
 
 

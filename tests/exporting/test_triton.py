@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 import triton_schema
-from chainrule.errors import DataError
 from chainrule.exporting import triton
+from chainrule.system.errors import DataError
 from tiny_bundles import image_bundle, text_bundle
 
 

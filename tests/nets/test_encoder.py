@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import torch
 
-from chainrule.errors import ParamsError
 from chainrule.nets import encoder
+from chainrule.system.errors import ParamsError
 
 SMALL: dict[str, Any] = {
     "layers": 2,

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from chainrule.errors import ParamsError
 from chainrule.nets import cnn, dsdnet, resnet9
 from chainrule.nets import torchvision as torchvision_net
+from chainrule.system.errors import ParamsError
 
 DSD: dict[str, Any] = {
     "width": 4,

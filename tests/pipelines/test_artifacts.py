@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from chainrule import words
-from chainrule.decisions import Decision
+from chainrule.retraining.decisions import Decision
+from chainrule.system import words
 from pipelines import artifacts, report
 
 MADE = Decision(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 from pipelines import budget
 from pipelines.budget import TRAINS, Budget, ClosedError, Share, cores_for, urgencies, visible_gpus
 

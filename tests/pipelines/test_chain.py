@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from chainrule import journal, locks
+from chainrule.runs import journal
+from chainrule.system import locks
 from flow_process import Flow, below
 from pipelines.chain import failure, may_pass
 from pipelines.runs import MARK

@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 import retrain_project
-from chainrule import decisions, locks, promotion, retraining
+from chainrule.release import promotion
+from chainrule.retraining import decisions, evidence
+from chainrule.system import locks
 from deploy.pools import PROCESS_POOL, make_pools
 from prefect_asked import ask
 from tiny_clone import environment
@@ -168,7 +170,7 @@ def test_of_two_deployments_that_are_due_at_once_one_waits(prefect: Prefect, pro
     ids = [run for deployment in deployments for run in prefect.schedule(deployment, 0)]
     assert len(ids) == 2
     before = len(decisions.read(prefect.root, "mine"))
-    held = locks.take(retraining.lock(prefect.root, "mine"))
+    held = locks.take(evidence.lock(prefect.root, "mine"))
     assert held is not None
     with prefect.process(*WORKER, "2", PREFECT_WORKER_QUERY_SECONDS="1") as (process, log):
         try:

@@ -14,8 +14,8 @@ import pytest
 
 import live_server
 import shipped
-from chainrule.files import write_rows
 from chainrule.serving import observed
+from chainrule.system.files import write_rows
 from drift_rows import image_rows
 from live_server import Live
 from server_process import observing

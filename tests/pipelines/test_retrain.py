@@ -18,7 +18,10 @@ import pytest
 import yaml
 
 import retrain_project
-from chainrule import decisions, locks, mlflow_store, promotion, retraining
+from chainrule.release import promotion
+from chainrule.retraining import decisions, evidence
+from chainrule.runs import mlflow_store
+from chainrule.system import locks
 from prefect_asked import ask
 from small_disk import small_disk
 from tiny_clone import environment
@@ -149,18 +152,18 @@ def test_rows_that_the_champion_was_trained_on_are_not_compared_on(first: Path, 
     place = first / "data" / "split" / "mine"
     tested = (place / "test.parquet").read_bytes()
     block = yaml.safe_load((first / "params.yaml").read_text())["recipes"]["mine"]
-    champion = retraining.champion(first, "mine", print)
+    champion = evidence.champion(first, "mine", print)
     assert champion is not None
-    before = retraining.compare(first, "mine", block, champion)
+    before = evidence.compare(first, "mine", block, champion)
     assert before["left_out"] == 0
     moved = pd.read_parquet(place / "train.parquet").head(7)  # as when new rows tie them to tested ones
     try:
         pd.concat([pd.read_parquet(place / "test.parquet"), moved]).to_parquet(place / "test.parquet")
-        after = retraining.compare(first, "mine", block, champion)
+        after = evidence.compare(first, "mine", block, champion)
     finally:
         (place / "test.parquet").write_bytes(tested)
     assert after == before | {"left_out": 7}
-    assert "7 more left out" in retraining.verdict(after, champion.number)
+    assert "7 more left out" in evidence.verdict(after, champion.number)
 
 
 def test_an_old_champion_is_retrained_and_an_unchanged_model_is_not_promoted(first: Path, retrain: Retrain) -> None:
@@ -176,7 +179,7 @@ def test_an_old_champion_is_retrained_and_an_unchanged_model_is_not_promoted(fir
 
 
 def test_of_two_at_once_one_waits(first: Path, retrain: Retrain, prefect_url: str, prefect_home: Path) -> None:
-    lock = retraining.lock(first, "mine")
+    lock = evidence.lock(first, "mine")
     held = locks.take(lock)
     assert held is not None
     count = len(decisions.read(first, "mine"))

@@ -10,8 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import shipped
 import tiny_bundles
-from chainrule.errors import DataError
 from chainrule.serving import bundle, graph
+from chainrule.system.errors import DataError
 from tiny_bundles import resum, with_graph
 
 

@@ -12,10 +12,10 @@ import pytest
 
 import live_server
 import tiny_bundles
-from chainrule.errors import DataError
 from chainrule.exporting import bundle as bundles
 from chainrule.exporting import independence, variants
 from chainrule.serving import bundle, runtime
+from chainrule.system.errors import DataError
 from exporting_cases import dynamically_quantised, text_feeds, text_graph
 
 CLIENTS, REQUESTS = 32, 8

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import tiny_bundles
-from chainrule.errors import DataError
 from chainrule.serving import runtime
 from chainrule.serving.batching import Answer
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 from chainrule.serving.models import Models, Options
+from chainrule.system.errors import DataError
 
 IMAGE = np.zeros((1, 1, 8, 8), np.uint8)
 

@@ -12,9 +12,9 @@ import pytest
 
 import live_server
 import tiny_bundles
-from chainrule.errors import DataError
 from chainrule.serving import bundle, registry_client, store, watch
 from chainrule.serving.registry_client import fetch_champions
+from chainrule.system.errors import DataError
 
 
 class Registry:

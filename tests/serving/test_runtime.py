@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import tiny_bundles
-from chainrule.errors import DataError
 from chainrule.serving import bundle, runtime
 from chainrule.serving.limits import Limits
+from chainrule.system.errors import DataError
 from tiny_bundles import with_graph
 
 

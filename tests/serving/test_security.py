@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 import live_server
-from chainrule.errors import ChainruleError
 from chainrule.serving import security
 from chainrule.serving.errors import Refusal
 from chainrule.serving.settings import Settings
+from chainrule.system.errors import ChainruleError
 
 TOKEN = "a token of enough characters"
 OPEN = Settings(Path())

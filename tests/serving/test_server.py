@@ -17,9 +17,9 @@ import pytest
 import live_server
 import tiny_bundles
 from chainrule import cli
-from chainrule.errors import ChainruleError
 from chainrule.serving import models, server
 from chainrule.serving.limits import Limits
+from chainrule.system.errors import ChainruleError
 
 TOKEN = "a token of enough characters"
 

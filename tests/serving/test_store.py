@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import tiny_bundles
-from chainrule.errors import DataError
 from chainrule.serving import bundle, store
+from chainrule.system.errors import DataError
 from tiny_store import export, point, promote
 
 

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 import shipped
-from chainrule.errors import ChainruleError
-from chainrule.files import write_json, write_rows
 from chainrule.stages import job as stages
 from chainrule.stages.job import Job
+from chainrule.system.errors import ChainruleError
+from chainrule.system.files import write_json, write_rows
 from chainrule.training import checkpoints
 from chainrule.training.loop import make_optimizer
 from chainrule.training.weights import save_weights

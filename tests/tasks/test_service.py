@@ -13,9 +13,9 @@ from PIL import Image, ImageCms
 from tokenizers import Tokenizer
 
 import shipped
-from chainrule.data import image as image_data
-from chainrule.data import text as text_data
-from chainrule.errors import ChainruleError, DataError
+from chainrule.fields import image as image_data
+from chainrule.fields import text as text_data
+from chainrule.system.errors import ChainruleError, DataError
 from chainrule.tasks.image_classification import service as images
 from chainrule.tasks.text_classification import service as texts
 from chainrule.training.inputs import image as image_inputs

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import torch
 
-from chainrule.errors import ParamsError
+from chainrule.system.errors import ParamsError
 from chainrule.training import fitting
 from chainrule.training.weights import build_net
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from chainrule.errors import ParamsError
+from chainrule.system.errors import ParamsError
 from chainrule.training.inputs import image as module
 from chainrule.training.inputs.image import Inputs, fit_facts
 

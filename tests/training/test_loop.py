@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chainrule.errors import ChainruleError
 from chainrule.nets import cnn
+from chainrule.system.errors import ChainruleError
 from chainrule.training import loop, schedules
 from chainrule.training.objectives import masked_image
 from small_trainings import FACTS, SETTINGS, fit, images, same, small_objective, weights

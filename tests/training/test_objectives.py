@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chainrule.errors import ParamsError
 from chainrule.nets import cnn
+from chainrule.system.errors import ParamsError
 from chainrule.training.objectives import masked_image, masked_language, none
 from chainrule.training.objectives.classification import Classification
 

@@ -4,11 +4,11 @@ from pathlib import Path
 import torch
 
 from chainrule.nets import cnn
-from chainrule.params.training import Training
+from chainrule.recipes.training import Training
+from chainrule.runs.tracking import Run
 from chainrule.stages import session
 from chainrule.stages.job import Job
 from chainrule.tasks.image_classification import model as task
-from chainrule.tracking import Run
 from chainrule.training.inputs.image import Inputs
 
 FACTS = {"channels": 1, "height": 6, "width": 6, "mean": [0.5], "std": [0.3]}

@@ -9,7 +9,7 @@ from chainrule.tasks.image_classification import model as task
 from chainrule.training import loop
 from chainrule.training.inputs.image import Inputs
 from chainrule.training.strategies import full, head_only
-from chainrule.training.strategies.table import STRATEGIES
+from chainrule.training.strategies.catalogue import STRATEGIES
 
 FACTS: dict[str, Any] = {"mean": [0.5], "std": [0.3]}
 

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 from chainrule.tasks.image_classification import model as task
 from chainrule.training import models
 from chainrule.training.weights import WEIGHTS, build_net, load_weights, save_weights

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import ChainruleError
 from chainrule.evaluation import quality
+from chainrule.system.errors import ChainruleError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from chainrule.registry import Version
+    from chainrule.release.registry import Version
 
 HEADLINE = ("accuracy", "macro_f1")
 """Scores in the table; `--json` has every one of the test rows."""
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the models, or all about one; ChainruleError if there is no registry, or no such model."""
-    from chainrule import promotion, registry
+    from chainrule.release import promotion, registry
     from chainrule.serving import store
 
     root = arguments.root.resolve()
@@ -65,7 +65,7 @@ def describe(client: "MlflowClient", root: Path, recipe: str) -> Model:
 
     A promotion that was interrupted is completed or cleared away first, and said on stderr.
     """
-    from chainrule import promotion, registry
+    from chainrule.release import promotion, registry
 
     if promotion.needs_settling(root, recipe):
         # Out of the way of --json: the lines that say who waits for whom.

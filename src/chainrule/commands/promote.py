@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Promote and say what happened; ChainruleError if the version does not pass its trial."""
-    from chainrule import promotion
+    from chainrule.release import promotion
 
     recipe, root = arguments.recipe, arguments.root.resolve()
     move = promotion.promote(root, recipe, arguments.version, reason=arguments.reason)

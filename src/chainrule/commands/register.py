@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 
 if TYPE_CHECKING:
-    from chainrule.registry import Version
+    from chainrule.release.registry import Version
 
 PATIENCE = 60.0
 """Seconds for the registry to take it: nothing else waits meanwhile."""
@@ -24,11 +24,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises ChainruleError if the bundle is not what dvc.lock records, or the registry does not take it.
     """
-    from chainrule import mlflow_store, places, promotion, registry, tracking
     from chainrule.evaluation import headline
-    from chainrule.files import read_json
-    from chainrule.params.file import recipe_block
+    from chainrule.recipes.file import recipe_block
+    from chainrule.release import promotion, registry
+    from chainrule.runs import mlflow_store, places, tracking
     from chainrule.serving import bundle
+    from chainrule.system.files import read_json
 
     root, recipe = arguments.root.resolve(), arguments.recipe
     block = recipe_block(root, recipe)
@@ -48,14 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
             told.model(folder, bundle.GRAPH)
         number = _known(registry.versions(client, recipe), sha256)
     if number is None:
-        raise ChainruleError(f"{recipe}: not registered yet; `python -m chainrule.tracking` sends what waits")
+        raise ChainruleError(f"{recipe}: not registered yet; `python -m chainrule.runs.tracking` sends what waits")
     print(f"{recipe}: registered as version {number}; `chainrule promote {recipe}` makes it champion")
     return 0
 
 
 def _refuse_other_than_recorded(root: Path, recipe: str) -> None:
     """A version says a commit: whatever is here must be what that commit's dvc.lock records."""
-    from chainrule import staleness
+    from chainrule.reproduction import staleness
 
     for stage in staleness.look(root).get(recipe, []):
         if stage.name == "export" and stage.missing:

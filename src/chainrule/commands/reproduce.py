@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 
 if TYPE_CHECKING:
     from chainrule.reproduction.origin import Origin
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises ChainruleError (exit code 1) if it cannot be rebuilt: no such version, its commit or data is not to be had,
     it was trained with changes that no commit holds (unless `--anyway`), a stage fails.
     """
-    from chainrule import promotion
+    from chainrule.release import promotion
     from chainrule.reproduction import building, environment, inputs, origin, worktree
     from chainrule.serving import bundle
 
@@ -83,7 +83,7 @@ def _commit(root: Path, found: "Origin", registered: "Bundle", anyway: bool) -> 
 
 def _params(project: Path, found: "Origin") -> None:
     """Make the checkout's params.yaml what the run logged, and say where it was not."""
-    from chainrule.params.file import recipe_block
+    from chainrule.recipes.file import recipe_block
     from chainrule.reproduction import building, origin
 
     differences = origin.params_differences(recipe_block(project, found.recipe), found.params)
@@ -97,9 +97,9 @@ def _params(project: Path, found: "Origin") -> None:
 
 def _compare(project: Path, found: "Origin", registered: "Bundle", rebuilt: "Bundle", causes: list[str]) -> bool:
     """Say whether the bundles are the same, and if not, how they differ and from where on."""
-    from chainrule.files import read_rows
-    from chainrule.reproduction import building, comparison
+    from chainrule.reproduction import building, differences
     from chainrule.serving import bundle
+    from chainrule.system.files import read_rows
 
     departed = building.departures(project, found)
     if departed:
@@ -109,7 +109,7 @@ def _compare(project: Path, found: "Origin", registered: "Bundle", rebuilt: "Bun
         later = [stage for stage in dict.fromkeys(stage for stage, _ in departed) if stage != first]
         if later:
             _say(f"and after it: {', '.join(later)}")
-    names = comparison.differing(registered.folder, rebuilt.folder)
+    names = differences.differing(registered.folder, rebuilt.folder)
     if not names:
         _say(f"{found.name} is reproduced: {len(rebuilt.sums) + 1} files, every byte the same")
         return True
@@ -117,11 +117,11 @@ def _compare(project: Path, found: "Origin", registered: "Bundle", rebuilt: "Bun
         _say("the chain is the same up to evaluate; it departs at export")
     for name in names:
         _say(f"{name} differs")
-        for line in comparison.details(registered.folder, rebuilt.folder, name):
+        for line in differences.details(registered.folder, rebuilt.folder, name):
             print(f"    {line}")
     if bundle.GRAPH in names:
         rows = read_rows(project / "data" / "split" / found.recipe / "validation.parquet")
-        _say(comparison.answers(registered, rebuilt, rows))
+        _say(differences.answers(registered, rebuilt, rows))
     elif any(name.endswith(".onnx") for name in names):
         _say(f"{bundle.GRAPH} is the same, its variants differ")
         if TIMED in found.params:

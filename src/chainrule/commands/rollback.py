@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Roll back and say what happened; ChainruleError if there is no former champion or it fails its trial."""
-    from chainrule import promotion
+    from chainrule.release import promotion
 
     move = promotion.rollback(arguments.root.resolve(), arguments.recipe, reason=arguments.reason)
     print(

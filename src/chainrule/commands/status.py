@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chainrule import words
 from chainrule.data.losses import losses
-from chainrule.errors import ChainruleError
 from chainrule.evaluation import quality
-from chainrule.staleness import NEVER, Stage
+from chainrule.reproduction.staleness import NEVER, Stage
+from chainrule.system import words
+from chainrule.system.errors import ChainruleError
 
 SCORE = "accuracy"
 """Shown with its interval; `--json` has every one of the test rows."""
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     A registry or Prefect server that is not there is said in its line. Raises ParamsError for mistakes in params.yaml,
     ChainruleError if DVC cannot read the project or there is no such recipe.
     """
-    from chainrule.params import check
+    from chainrule.recipes import check
 
     root = arguments.root.resolve()
     check.check(root)
@@ -69,21 +69,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 def gather(root: Path) -> Facts:
     """All that the screen shows, ready for JSON. Raises ChainruleError if DVC cannot read the project."""
-    from chainrule import decisions, journal, locks, schedules, staleness
-    from chainrule.params import check
+    from chainrule.recipes import check
+    from chainrule.reproduction import staleness
+    from chainrule.retraining import decisions, next_runs
+    from chainrule.runs import journal
+    from chainrule.system import locks
 
-    url = schedules.address()
+    url = next_runs.address()
     with ExitStack() as beside:
         beside.enter_context(_uncollected())
         registry = _ask_beside(beside, root, check.recipes(root))
         chain = staleness.look(root)
-        runs, prefect_error = _or_error(lambda: schedules.upcoming(url) if url else [])
+        runs, prefect_error = _or_error(lambda: next_runs.upcoming(url) if url else [])
         registered, registry_error = registry()
     waiting = [folder for folder in journal.journals(root) if not locks.is_held(journal.owner_lock(folder))]
     shown = []
     for recipe, stages in chain.items():
         decided = decisions.read(root, recipe)
-        next_run = schedules.for_recipe(runs or [], recipe)
+        next_run = next_runs.for_recipe(runs or [], recipe)
         shown.append(
             {
                 "recipe": recipe,
@@ -149,8 +152,8 @@ def _uncollected() -> Iterator[None]:
 def _registered(root: Path, names: list[str]) -> dict[str, Facts]:
     """Champion, challenger and what is served, of each recipe that has a registered version."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(REGISTRY_SECONDS))
-    from chainrule import promotion, registry
     from chainrule.commands import models
+    from chainrule.release import promotion, registry
 
     found: dict[str, Facts] = {}
     with promotion.speaking(root, reads=True) as client:
@@ -206,7 +209,7 @@ def screen(facts: Facts, colours: bool, now: datetime) -> str:
         lines += _line("Prefect", facts["prefect"]["error"], _paint("31", colours))
     if waiting := facts["journals_waiting"]:
         runs = words.count(waiting, "run waits", "runs wait")
-        lines += _line("journals", f"{runs} to be sent to MLflow: python -m chainrule.tracking")
+        lines += _line("journals", f"{runs} to be sent to MLflow: python -m chainrule.runs.tracking")
     return "\n".join(lines).rstrip()
 
 

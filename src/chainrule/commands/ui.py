@@ -18,7 +18,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises ChainruleError if there is no store yet.
     """
-    from chainrule import places, promotion
+    from chainrule.release import promotion
+    from chainrule.runs import places
 
     root = arguments.root.resolve()
     uri = places.tracking_uri(root)

@@ -12,9 +12,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from chainrule import dvc_lock
-from chainrule.errors import DataError
-from chainrule.files import read_json, sha256
+from chainrule.system import dvc_lock
+from chainrule.system.errors import DataError
+from chainrule.system.files import read_json, sha256
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from chainrule.data.duplicates import anchored
-from chainrule.data.reject import Reject
-from chainrule.errors import DataError
+from chainrule.fields.reject import Reject
+from chainrule.system.errors import DataError
 
 # Called with items, what is done with them, and their unit unless they are rows.
 Progress = Callable[..., Iterable[Any]]
@@ -49,7 +49,7 @@ def clean(
 ) -> Cleaned:
     """Normalise inputs, turn away what cannot be used and find duplicates.
 
-    `modality` is chainrule.data.image or chainrule.data.text. Reasons, in the order in which they are looked
+    `modality` is chainrule.fields.image or chainrule.fields.text. Reasons, in the order in which they are looked
     for: what the source put into `problem`; missing_input; those of the modality; missing_label (unless the
     part is unlabelled); then, by the modality's key, duplicate_of_test_row and duplicate_of_validation_row
     (the copy outside of an official part makes way; copies within one are published so and stay, counted),

@@ -23,9 +23,9 @@ from typing import Any
 from chainrule.data import batches, judging, labels
 from chainrule.data.judging import Progress
 from chainrule.data.reading import reader
-from chainrule.errors import ChainruleError, DataError
-from chainrule.files import read_json, write_json
-from chainrule.params.file import plug_in
+from chainrule.recipes.file import plug_in
+from chainrule.system.errors import ChainruleError, DataError
+from chainrule.system.files import read_json, write_json
 
 INCOMING, REJECTED = Path("data/incoming"), Path("data/rejected")
 PARTIAL, REASONS = ".partial", "reasons.json"

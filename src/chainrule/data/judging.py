@@ -7,12 +7,12 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from chainrule import plugins
 from chainrule.data import batches, labels
 from chainrule.data.formats import image as folders
 from chainrule.data.reading import reader
-from chainrule.data.reject import Reject
-from chainrule.errors import DataError
+from chainrule.fields.reject import Reject
+from chainrule.system import plugins
+from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ def judge(
     if not names:
         return verdict
     read = reader(kind)
-    modality = plugins.load("data", str(block["modality"]))
+    modality = plugins.load("fields", str(block["modality"]))
     normalise = block["clean"]["normalise"]
     read_files: set[str] = set()
     items = list(batches.pieces(folder, options).items())

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chainrule import plugins
 from chainrule.data import labels
+from chainrule.system import plugins
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ import pandas as pd
 
 from chainrule.data.duplicates import unify_groups
 from chainrule.data.shares import Share, shares
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 SPLITS = ("train", "validation", "test", "unlabelled")
 SHOWN = 5

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from chainrule.errors import ParamsError
+from chainrule.system.errors import ParamsError
 
 Expectation = tuple[str, dict[str, Any]]
 """An expectation's type, as in expect_column_values_to_be_unique, and its arguments."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.evaluation import labels as class_labels
+from chainrule.evaluation import fonts as class_labels
 from chainrule.evaluation import style
 from chainrule.evaluation.scores import CALIBRATION_BINS, calibration_bins
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.evaluation import labels as class_labels
+from chainrule.evaluation import fonts as class_labels
 from chainrule.evaluation import quality
 from chainrule.evaluation.scores import SCORES
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule.data.losses import Losses
 from chainrule.evaluation import quality
-from chainrule.files import write_json
+from chainrule.system.files import write_json
 
 GRAPH, SIGNATURE, CARD, SUMS = "model.onnx", "signature.json", "MODEL_CARD.md", "SHA256SUMS"
 REFERENCE = "fp32"

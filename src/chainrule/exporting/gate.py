@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from chainrule.errors import ChainruleError
 from chainrule.evaluation.calibration import softmax
 from chainrule.exporting import independence, parity
 from chainrule.exporting.variants import Feed
+from chainrule.system.errors import ChainruleError
 
 if TYPE_CHECKING:
     import onnxruntime
 
-    from chainrule.params.export import Variants
+    from chainrule.recipes.export import Variants
     from chainrule.training.prediction import Inputs
 
     Sessions = Mapping[str, onnxruntime.InferenceSession]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from chainrule.errors import ChainruleError
+from chainrule.system.errors import ChainruleError
 
 if TYPE_CHECKING:
     import onnx

@@ -16,8 +16,8 @@ import re
 import shutil
 from pathlib import Path
 
-from chainrule.errors import DataError
 from chainrule.serving.bundle import Bundle, Tensor, graph_bytes, read
+from chainrule.system.errors import DataError
 
 LABELS = "labels.txt"
 MAX_BATCH = 32

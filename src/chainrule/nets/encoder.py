@@ -15,7 +15,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES, MODEL_MAPPING
 
-from chainrule.errors import ParamsError
+from chainrule.system.errors import ParamsError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig

@@ -5,7 +5,7 @@ import difflib
 import torch
 from torch import nn
 
-from chainrule.errors import ParamsError
+from chainrule.system.errors import ParamsError
 
 _CLASSES = 1000  # every torchvision classifier ends in this many unless told otherwise
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import yaml
 from ruamel.yaml import YAML
 
-from chainrule import processes, tracking
-from chainrule.errors import ChainruleError
-from chainrule.params.file import PARAMS, recipe_block
+from chainrule.recipes.file import PARAMS, recipe_block
 from chainrule.reproduction.origin import Origin, with_params
+from chainrule.runs import tracking
+from chainrule.system import processes
+from chainrule.system.errors import ChainruleError
 
 STOP_SECONDS = 5.0
 

@@ -7,10 +7,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from chainrule import processes
-from chainrule.machine import processor
 from chainrule.reproduction.building import cores
 from chainrule.reproduction.origin import Origin
+from chainrule.system import processes
+from chainrule.system.machine import processor
 
 DECIDING = (
     "accelerate", "ftfy", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "onnxscript", "pandas", "pillow",

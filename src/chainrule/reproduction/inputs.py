@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from chainrule.errors import ChainruleError, DataError
 from chainrule.reproduction.origin import Origin
-from chainrule.staleness import named
+from chainrule.reproduction.staleness import named
+from chainrule.system.errors import ChainruleError, DataError
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule import dvc_lock, registry
-from chainrule.errors import ChainruleError
-from chainrule.registry import Version
-from chainrule.sending import flatten, key_for
-from chainrule.tracking import CHAIN, stranger_remedy
+from chainrule.release import registry
+from chainrule.release.registry import Version
+from chainrule.runs.recorder import flatten, key_for
+from chainrule.runs.tracking import CHAIN, stranger_remedy
+from chainrule.system import dvc_lock
+from chainrule.system.errors import ChainruleError
 
 MOST_COMMITS = 200
 """So many commits that changed dvc.lock are looked at, the newest first."""

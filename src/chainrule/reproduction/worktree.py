@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chainrule import locks
-from chainrule.errors import ChainruleError
+from chainrule.system import locks
+from chainrule.system.errors import ChainruleError
 
 PREFIX = "chainrule-reproduce-"
 OWNER = "owner.lock"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import DataError
 from chainrule.serving import graph
-from chainrule.tasks.table import TASKS
+from chainrule.system.errors import DataError
+from chainrule.tasks.catalogue import TASKS
 
 GRAPH, SIGNATURE, CARD, TOKENIZER, SUMS = (
     "model.onnx", "signature.json", "MODEL_CARD.md", "tokenizer.json", "SHA256SUMS",

@@ -8,7 +8,7 @@ onnx package nor a parse of the weights is needed.
 from collections.abc import Iterator
 from pathlib import Path
 
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 # message -> field number -> message, for every path from a model to a tensor or a node (onnx.proto3).
 _MODEL, _GRAPH, _NODE, _ATTRIBUTE, _TENSOR, _SPARSE, _FUNCTION, _TRAINING = range(8)

@@ -12,7 +12,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, DataError
 from chainrule.serving import bundle as bundles
 from chainrule.serving import plain, runtime, store
 from chainrule.serving.batching import Answer, Arrays, Batcher, Ran
@@ -22,6 +21,7 @@ from chainrule.serving.limits import Limits
 from chainrule.serving.runtime import Session
 from chainrule.serving.statistics import Statistics
 from chainrule.serving.store import Wanted
+from chainrule.system.errors import ChainruleError, DataError
 
 _log = logging.getLogger(__name__)
 GPU_WORKERS = 2  # one puts the next batch together while the other's runs

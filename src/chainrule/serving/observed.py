@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 import orjson
 
-from chainrule import locks
-from chainrule.errors import DataError
 from chainrule.evaluation.calibration import softmax
+from chainrule.system import locks
+from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     from chainrule.serving.batching import Answer, Arrays

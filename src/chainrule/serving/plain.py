@@ -5,10 +5,10 @@ import functools
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import ChainruleError
 from chainrule.serving.bundle import Bundle
 from chainrule.serving.limits import Limits
-from chainrule.tasks.table import TASKS
+from chainrule.system.errors import ChainruleError
+from chainrule.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
     import numpy as np

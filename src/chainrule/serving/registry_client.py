@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import DataError
-from chainrule.files import write_json
 from chainrule.serving import bundle, store
+from chainrule.system.errors import DataError
+from chainrule.system.files import write_json
 
 TIMEOUT_SECONDS = 5.0  # of silence
 ASK_SECONDS = 30.0  # for one answer, files apart: a server that drips must not hold us for ever

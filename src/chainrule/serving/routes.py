@@ -15,7 +15,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
-from chainrule.errors import ChainruleError, TooLargeError
 from chainrule.serving import about, body, given, parsing, plain, protocol, security, store, watch
 from chainrule.serving.connection import MAY_END
 from chainrule.serving.context import Context
@@ -23,6 +22,7 @@ from chainrule.serving.docs import INFER_PATHS, api_page
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 from chainrule.serving.models import Model
+from chainrule.system.errors import ChainruleError, TooLargeError
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import DataError
 from chainrule.serving import bundle as bundles
 from chainrule.serving.bundle import Bundle, Tensor
 from chainrule.serving.limits import Limits
+from chainrule.system.errors import DataError
 
 Arrays = dict[str, np.ndarray]
 

@@ -4,9 +4,9 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 
-from chainrule.errors import ChainruleError
 from chainrule.serving.errors import Refusal
 from chainrule.serving.settings import TOKEN_VARIABLE, Settings
+from chainrule.system.errors import ChainruleError
 
 # The page needs no more than its own files; nothing may frame it.
 _POLICY = (

@@ -16,9 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import ChainruleError
 from chainrule.serving.limits import Limits
 from chainrule.serving.settings import TOKEN_VARIABLE, Settings
+from chainrule.system.errors import ChainruleError
 
 if TYPE_CHECKING:
     import uvicorn

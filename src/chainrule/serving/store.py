@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import DataError
-from chainrule.files import read_json
 from chainrule.serving.bundle import SIGNATURE, SUMS
+from chainrule.system.errors import DataError
+from chainrule.system.files import read_json
 
 SERVED, EXPORTED = Path("models/served"), Path("models/onnx")
 CHAMPION = "champion.json"
@@ -143,7 +143,7 @@ def alone(root: Path, name: str) -> Iterator[None]:
     if sys.platform == "win32":  # it has no such locks; there, one server at a time fetches from a registry
         yield
         return
-    from chainrule import locks
+    from chainrule.system import locks
 
     with locks.held(root / ".chainrule" / "locks" / f"publish@{name}.lock"):
         yield

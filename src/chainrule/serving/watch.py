@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chainrule.errors import ChainruleError
 from chainrule.serving import registry_client, store
 from chainrule.serving.models import Models
 from chainrule.serving.store import Place
+from chainrule.system.errors import ChainruleError
 
 SECONDS = 1.0  # between looks at the disk
 REGISTRY_SECONDS = 10.0  # between questions to the registry

@@ -4,9 +4,9 @@ It is the first stage: `ingest` depends on the source, so DVC hashes that before
 """
 
 from chainrule.data import batches
-from chainrule.files import write_json
-from chainrule.hashable import refuse_unhashable
 from chainrule.stages.job import Job, main
+from chainrule.system.files import write_json
+from chainrule.system.hashable import refuse_unhashable
 
 
 def accept(job: Job) -> None:

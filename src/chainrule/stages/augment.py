@@ -1,20 +1,20 @@
 """Augment: altered copies of training rows, made once, versioned, and of training rows only."""
 
-from chainrule.files import read_rows, write_json, write_rows
-from chainrule.params.augment import Augment
+from chainrule.recipes.augment import Augment
 from chainrule.stages.job import Job, main
+from chainrule.system.files import read_rows, write_json, write_rows
 
 
 def augment(job: Job) -> None:
     """Write the training rows followed by their altered copies, whose `origin` is the id of the row they came from."""
     import pandas as pd
 
-    from chainrule import plugins
     from chainrule.data.augmentation import altered_copies
+    from chainrule.system import plugins
 
     settings = job.section("augment", Augment)
     rows = read_rows(job.dep("data/split/{recipe}/train.parquet"))
-    modality = plugins.load("data", job.block["modality"])
+    modality = plugins.load("fields", job.block["modality"])
     copies = altered_copies(
         rows, modality, copies=settings.copies, seed=job.seed, options=settings.options, progress=job.track
     )

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from chainrule.files import read_rows, write_json, write_rows
-from chainrule.params.clean import Clean
+from chainrule.recipes.clean import Clean
 from chainrule.stages.job import Job, main
 from chainrule.stages.validated import validated
+from chainrule.system.files import read_rows, write_json, write_rows
 
 if TYPE_CHECKING:
     from chainrule.data.cleaning import Cleaned
@@ -17,12 +17,12 @@ FEW = 10
 
 def clean(job: Job) -> None:
     """Normalise every row, reject what cannot be used, find duplicates: kept + rejected = raw."""
-    from chainrule import plugins
     from chainrule.data import cleaning
+    from chainrule.system import plugins
 
     settings = job.section("clean", Clean)
     raw = read_rows(job.dep("data/raw/{recipe}/rows.parquet"))
-    modality = plugins.load("data", job.block["modality"])
+    modality = plugins.load("fields", job.block["modality"])
     cleaned = cleaning.clean(
         raw,
         modality,

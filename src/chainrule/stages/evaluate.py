@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data.losses import Losses, losses
-from chainrule.files import read_json, read_rows, write_json
-from chainrule.params.evaluate import Evaluate
+from chainrule.recipes.evaluate import Evaluate
 from chainrule.stages.job import Job, main
+from chainrule.system.files import read_json, read_rows, write_json
 
 BATCH_SIZE = 256
 WORST = 12
@@ -98,11 +98,11 @@ def _lost(job: Job) -> Losses:
 
 def _floors(job: Job, card: dict[str, Any], test: Any) -> dict[str, Any]:
     """Return the probabilities of simple models trained on the same training rows, on the same test rows."""
-    from chainrule import plugins
+    from chainrule.system import plugins
 
     train = read_rows(job.dep("data/split/{recipe}/train.parquet"))
     numbers = {name: number for number, name in enumerate(card["classes"])}
-    decode = plugins.load("data", card["modality"]).decode
+    decode = plugins.load("fields", card["modality"]).decode
     found: dict[str, Any] = plugins.load("evaluation.floors", card["modality"]).floors(
         decode(train[card["modality"]].tolist()),
         train["label"].map(numbers).to_numpy(dtype="int64"),
@@ -119,7 +119,7 @@ def _draw(
     job: Job, folder: Path, labels: Any, probabilities: Any, classes: list[str], history: Any, report: dict[str, Any]
 ) -> None:
     from chainrule.evaluation import figures
-    from chainrule.evaluation import labels as class_labels
+    from chainrule.evaluation import fonts as class_labels
 
     if missing := class_labels.undrawable(classes):
         job.say(

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data.losses import losses
-from chainrule.errors import ChainruleError
-from chainrule.files import read_json, read_rows, write_json
-from chainrule.params.export import Export, Variants
+from chainrule.recipes.export import Export, Variants
 from chainrule.stages.job import PARTIAL, Job, main
+from chainrule.system.errors import ChainruleError
+from chainrule.system.files import read_json, read_rows, write_json
 
 BATCH_SIZE = 256
 CALIBRATION_BATCH = 32
@@ -19,9 +19,9 @@ def export(job: Job) -> None:
     """Write the bundle and register it; fail if graph and model differ on random inputs or validation rows."""
     import torch
 
-    from chainrule import plugins
     from chainrule.evaluation import headline
     from chainrule.exporting import bundle, gate, graph, parity
+    from chainrule.system import plugins
     from chainrule.training import device, models, rows
 
     settings = job.section("export", Export)
@@ -155,8 +155,8 @@ def _signature(
     import onnx
     import torch
 
-    from chainrule import plugins
     from chainrule.evaluation import quality
+    from chainrule.system import plugins
 
     task = plugins.load(f"tasks.{card['task']}", "model")
     found = quality.quality(metrics)

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from chainrule.files import read_json, read_rows, write_json
-from chainrule.params.file import plug_in
-from chainrule.params.training import Finetune
+from chainrule.recipes.file import plug_in
+from chainrule.recipes.training import Finetune
 from chainrule.stages.job import Job, main
+from chainrule.system.files import read_json, read_rows, write_json
 
 
 def finetune(job: Job) -> None:
     """Train on the augmented training rows; validation rows choose the epoch and calibrate the probabilities."""
-    from chainrule import plugins
     from chainrule.evaluation.calibration import fit_temperature
     from chainrule.stages import session
+    from chainrule.system import plugins
     from chainrule.training import device, fitting, models, prediction, rows, weights
 
     settings = job.section("finetune", Finetune)

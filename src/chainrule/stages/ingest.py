@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.data import batches, labels
 from chainrule.data.reading import reader
-from chainrule.errors import DataError
-from chainrule.files import write_json, write_rows
-from chainrule.params.file import plug_in
+from chainrule.recipes.file import plug_in
 from chainrule.stages.job import Job, main
+from chainrule.system.errors import DataError
+from chainrule.system.files import write_json, write_rows
 
 if TYPE_CHECKING:
     import pandas as pd

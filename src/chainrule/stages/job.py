@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chainrule import files, locks, processes, progress, tracking
-from chainrule.errors import ChainruleError, DataError
-from chainrule.params.file import AnySection, recipe_block, section
+from chainrule.recipes.file import AnySection, recipe_block, section
+from chainrule.runs import tracking
+from chainrule.system import files, locks, processes, progress
+from chainrule.system.errors import ChainruleError, DataError
 
 STATE = ".chainrule"
 PARTIAL = ".partial"
@@ -104,7 +105,7 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
     """Run one stage of one recipe below `root`; ChainruleError for everything that is the user's to mend."""
     # By name, not by import: a check that can only refuse is not an input of the stage, so that a new kind of net
     # in its tables leaves every model that exists as it is.
-    importlib.import_module("chainrule.params.check").check(root)
+    importlib.import_module("chainrule.recipes.check").check(root)
     processes.die_with_starters()
     block = recipe_block(root, recipe)
     lock = root / STATE / "locks" / f"{stage}@{recipe}.lock"

@@ -3,17 +3,17 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chainrule.files import read_rows, write_json
-from chainrule.params.file import plug_in
-from chainrule.params.training import Pretrain, Training
+from chainrule.recipes.file import plug_in
+from chainrule.recipes.training import Pretrain, Training
 from chainrule.stages.job import Job, main
+from chainrule.system.files import read_rows, write_json
 
 
 def pretrain(job: Job) -> None:
     """Learn from training and unlabelled rows without their labels; validation rows only measure."""
     import pandas as pd
 
-    from chainrule import plugins
+    from chainrule.system import plugins
     from chainrule.training import device, fitting, rows, weights
 
     settings = job.section("pretrain", Pretrain)

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from chainrule.params.training import Training
+from chainrule.recipes.training import Training
 from chainrule.stages.job import STATE, Job
 from chainrule.training import checkpoints, loop, precision
 from chainrule.training.prediction import Inputs

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from chainrule.files import read_rows, write_json, write_rows
-from chainrule.params.clean import Clean
-from chainrule.params.split import Split
+from chainrule.recipes.clean import Clean
+from chainrule.recipes.split import Split
 from chainrule.stages.job import Job, main
 from chainrule.stages.validated import validated
+from chainrule.system.files import read_rows, write_json, write_rows
 
 if TYPE_CHECKING:
     from chainrule.data import splitting
@@ -17,13 +17,13 @@ SPLITS = ("train", "validation", "test", "unlabelled")
 
 def split(job: Job) -> None:
     """Give every clean row its split, write one file per split, and fail if the splits are not what was asked for."""
-    from chainrule import plugins
     from chainrule.data import splitting
+    from chainrule.system import plugins
 
     settings = job.section("split", Split)
     clean = job.dep("data/clean/{recipe}")
     rows, links = read_rows(clean / "rows.parquet"), read_rows(clean / "links.parquet")
-    modality = plugins.load("data", job.block["modality"])
+    modality = plugins.load("fields", job.block["modality"])
     result = splitting.split(
         rows,
         links,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import DataError
 from chainrule.stages.job import STATE, Job
+from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from chainrule.errors import ChainruleError
 from chainrule.evaluation.calibration import softmax
+from chainrule.system.errors import ChainruleError
 
 
 def ranked(logits: np.ndarray, labels: list[str]) -> list[tuple[str, float]]:

@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from chainrule.errors import DataError
-from chainrule.files import sha256
+from chainrule.system.errors import DataError
+from chainrule.system.files import sha256
 
 # model, best, optimizer: tensors by name.
 Groups = dict[str, dict[str, Tensor]]

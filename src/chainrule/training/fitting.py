@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chainrule import plugins
-from chainrule.errors import ParamsError
-from chainrule.params.file import plug_in
+from chainrule.recipes.file import plug_in
+from chainrule.system import plugins
+from chainrule.system.errors import ParamsError
 
 # Where image nets are at home: whatever takes images at all takes this side.
 USUAL_SIDE = 224

@@ -18,8 +18,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from chainrule.errors import ChainruleError, DataError
-from chainrule.progress import Progress
+from chainrule.system.errors import ChainruleError, DataError
+from chainrule.system.progress import Progress
 from chainrule.training import checkpoints, schedules
 from chainrule.training.prediction import Inputs, to_device
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from chainrule import plugins
-from chainrule.files import read_json, write_json
+from chainrule.system import plugins
+from chainrule.system.files import read_json, write_json
 from chainrule.training.weights import WEIGHTS, build_net, load_weights, save_weights
 
 CARD = "model.json"

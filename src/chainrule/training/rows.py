@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from chainrule import plugins
+from chainrule.system import plugins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,4 +30,4 @@ def to_inputs(
 
 
 def _decoded(rows: "pd.DataFrame", modality: str) -> Any:
-    return plugins.load("data", modality).decode(rows[modality].tolist())
+    return plugins.load("fields", modality).decode(rows[modality].tolist())

@@ -8,9 +8,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from chainrule import plugins
-from chainrule.errors import DataError
-from chainrule.params.file import plug_in
+from chainrule.recipes.file import plug_in
+from chainrule.system import plugins
+from chainrule.system.errors import DataError
 
 WEIGHTS = "model.safetensors"
 

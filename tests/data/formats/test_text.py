@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.data.formats import text
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 ROWS = {
     "zh": ["这家酒店的房间很干净，服务也很好。", "早餐太差了，以后不会再来。", "交通方便，价格便宜。"],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.data.sources import class_files
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 FILES = {"positive": "good.txt", "negative": "bad.txt"}
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.data.sources import delimited
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 TSV: dict[str, Any] = {
     "files": {"all": "rows.tsv"},

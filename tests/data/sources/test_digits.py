@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from chainrule.data.sources import digits
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 CARD = Path(__file__).parents[3] / "data" / "sources" / "digits.yaml"
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from chainrule.data.sources import idx
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 CLASSES = ["zero", "one", "two"]
 

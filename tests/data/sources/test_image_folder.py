@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule.data import image
 from chainrule.data.formats.image import ENDINGS
 from chainrule.data.sources import image_folder
-from chainrule.errors import DataError
+from chainrule.fields import image
+from chainrule.system.errors import DataError
 
 
 def write(root: Path, *names: str) -> Path:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from chainrule.data.sources import reviews
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 CARD = Path(__file__).parents[3] / "data" / "sources" / "reviews.yaml"
 TAGS = re.compile(rb"<[a-z/ ]+>|&[a-z]+;")

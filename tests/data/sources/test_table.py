@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chainrule.data.sources.table import INCOMING, SOURCES
+from chainrule.data.sources.catalogue import INCOMING, SOURCES
 
 TSV = {
     "path": "shared/sst2",

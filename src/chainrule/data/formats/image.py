@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chainrule.data.labels import tidy
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 ENDINGS = {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp"),

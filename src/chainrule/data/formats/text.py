@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chainrule.data.formats import text as encodings
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chainrule.data.formats import text as encodings
 from chainrule.data.labels import plain_number, tidy
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chainrule.data.formats import image as folders
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chainrule.errors import DataError
+from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,7 +1,7 @@
 """Floors for texts: bag-of-words models that take seconds and are hard to beat on a few thousand rows.
 
 Wang and Manning 2012, "Baselines and bigrams", section 2: naive Bayes on binarised word 1- and 2-grams;
-logistic regression on tf-idf is the other usual choice. Words are what `chainrule.data.text.words` finds, in their
+logistic regression on tf-idf is the other usual choice. Words are what `chainrule.fields.text.words` finds, in their
 case, and every other sign is a word of its own, so that "!" counts.
 """
 
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.text import words
 from chainrule.evaluation.bootstrap import Progress, unseen
 from chainrule.evaluation.selection import best, folds
+from chainrule.fields.text import words
 
 # From the most cautious: a tie goes to the first.
 INVERSE_PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0)

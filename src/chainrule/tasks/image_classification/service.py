@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from chainrule.data import image
-from chainrule.data.reject import Reject
-from chainrule.errors import DataError, TooLargeError
+from chainrule.fields import image
+from chainrule.fields.reject import Reject
+from chainrule.system.errors import DataError, TooLargeError
 from chainrule.tasks.answers import ranked
 
 if TYPE_CHECKING:

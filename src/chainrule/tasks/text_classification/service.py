@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.data import text
-from chainrule.data.reject import Reject
-from chainrule.errors import DataError, TooLargeError
+from chainrule.fields import text
+from chainrule.fields.reject import Reject
+from chainrule.system.errors import DataError, TooLargeError
 from chainrule.tasks.answers import ranked
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule.errors import ParamsError
-from chainrule.files import read_json, write_json
+from chainrule.system.errors import ParamsError
+from chainrule.system.files import read_json, write_json
 
 NAMES = ("image",)
 FACTS = "images.json"

@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from chainrule.files import read_json, write_json
+from chainrule.system.files import read_json, write_json
 
 NAMES = ("input_ids", "attention_mask")
 FACTS = "texts.json"

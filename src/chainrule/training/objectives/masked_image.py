@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chainrule.errors import ParamsError
+from chainrule.system.errors import ParamsError
 
 
 class MaskedImage(nn.Module):

@@ -1,0 +1,172 @@
+"""Rows as the model would see them, and what is measured on them."""
+
+import importlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.drift import features
+from chainrule.drift.features import Inputs
+from chainrule.evaluation.calibration import softmax
+from chainrule.serving import bundle as bundles
+from chainrule.serving import plain
+from chainrule.serving.limits import Limits
+from chainrule.system import plugins
+from chainrule.system.errors import DataError
+from chainrule.tasks.catalogue import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ROWS = 1000
+"""Rows of a sample that are looked at; more make the test finer than anybody wants and slower."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """N rows, as far as they are compared; all that is empty or None is not compared."""
+
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Names of classes by what they are ("labels", "predictions"), str [N]."""
+    numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """What is measured on each row, by name, float [N]."""
+    vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """What is compared as a whole, by name ("features", "pixels"), float [N, D]."""
+    words: Sequence[Sequence[str]] | None = None
+    """The words of every text."""
+    groups: np.ndarray | None = None
+    """What each row belongs to, str [N]: rows of a group are not independent. None: each row stands alone."""
+    left_out: int = 0
+    """Rows that there were beyond MOST_ROWS; which ones is chosen by their groups' names, not by their place."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the report has to know of these rows."""
+
+    def __len__(self) -> int:
+        for columns in (self.labels, self.numbers, self.vectors):
+            for column in columns.values():
+                return len(column)
+        return 0 if self.words is None else len(self.words)
+
+
+def rows_sample(bundle_folder: Path, rows: "pd.DataFrame", most: int = MOST_ROWS) -> Sample:
+    """Encode clean rows as a server would, run the bundle's fp32 graph on them and measure them.
+
+    rows: `id`, the input's column (`image` or `text`), and if there are any `label` and `group`. At most `most` rows,
+    whole groups as far as they go, are taken. Raises DataError if the bundle is not to be trusted, a row cannot be
+    encoded, or the input's column is missing.
+    """
+    bundle = bundles.read(bundle_folder, bundle_folder.name, "")
+    task = _task(bundle)
+    column = plugins.load(f"tasks.{task}", "rows").INPUT
+    if column not in rows.columns:
+        raise DataError(f"rows without a column {column}, which {bundle_folder} is about; it has {list(rows.columns)}")
+    ids = rows["id"].astype(str).to_numpy() if "id" in rows else np.arange(len(rows)).astype(str)
+    groups = None
+    if "group" in rows:
+        given = rows["group"].to_numpy()
+        groups = np.where(rows["group"].isna(), ids, given).astype(str)
+    kept = chosen(ids if groups is None else groups, most)
+    tokenizer = _tokenizer(bundle)
+    limits = Limits()
+    encoded = []
+    for index in kept:
+        try:
+            encoded.append(plain.prepare(bundle, rows[column].iloc[index], limits))
+        except DataError as error:
+            raise DataError(f"row {ids[index]}: {error}") from None
+    labels = None
+    if "label" in rows and not rows["label"].iloc[kept].isna().any():
+        labels = rows["label"].iloc[kept].astype(str).to_numpy()
+    return _sample(bundle, encoded, tokenizer, labels, None if groups is None else groups[kept], len(rows) - len(kept))
+
+
+def served_sample(bundle_folder: Path, inputs: Sequence[Inputs], left_out: int = 0) -> Sample:
+    """Run the bundle's fp32 graph on inputs [1, ...] that a server got, and measure them; nothing tells their groups.
+
+    left_out: rows that were seen but not given. Raises DataError as `rows_sample` does.
+    """
+    bundle = bundles.read(bundle_folder, bundle_folder.name, "")
+    _task(bundle)
+    rows = [_bare(row) for row in inputs]
+    sample = _sample(bundle, rows, _tokenizer(bundle), None, None, left_out)
+    if repeats := len(rows) - len({_content(row) for row in rows}):
+        note = f"{repeats:,} of {len(rows):,} rows repeat another; a few that are sent over and over count as drift"
+        return replace(sample, notes=(*sample.notes, note))
+    return sample
+
+
+def _content(row: Inputs) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, array.tobytes()) for name, array in sorted(row.items()))
+
+
+def _bare(row: Inputs) -> Inputs:
+    """Take off what filled a text up when it was sent together with longer ones."""
+    mask = row.get("attention_mask")
+    if mask is None:
+        return row
+    return {name: array[:, : max(1, int(np.flatnonzero(mask[0]).max(initial=0)) + 1)] for name, array in row.items()}
+
+
+def chosen(groups: np.ndarray, most: int) -> np.ndarray:
+    """Return the places, int64 and in order, of at most `most` rows: whole groups in the order of a hash of their name.
+
+    A group that would go beyond is left out, the first one is cut.
+    """
+    if len(groups) <= most:
+        return np.arange(len(groups))
+    names, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    order = sorted(range(len(names)), key=lambda index: (zlib.crc32(str(names[index]).encode()), index))
+    taken, room = np.zeros(len(names), bool), most
+    for index in order:
+        if counts[index] <= room or room == most:
+            taken[index] = True
+            room -= counts[index]
+    return np.flatnonzero(taken[inverse])[:most]
+
+
+def _sample(
+    bundle: bundles.Bundle,
+    rows: list[Inputs],
+    tokenizer: Any,
+    labels: np.ndarray | None,
+    groups: np.ndarray | None,
+    left_out: int,
+) -> Sample:
+    if not rows:
+        return Sample(left_out=left_out)
+    path = bundle.variants["fp32"]
+    outputs = features.run(bundles.graph_bytes(bundle, "fp32"), path, rows, bundle.signature)
+    measure = importlib.import_module(f"chainrule.drift.{bundle.signature['modality']}").measure
+    numbers, vectors, words = measure(rows, tokenizer)
+    confidence = softmax(outputs.logits, 1.0).max(axis=1)
+    predictions = np.array(bundle.labels)[outputs.logits.argmax(axis=1)]
+    named = {} if labels is None else {"labels": labels}
+    notes = ("the graph shows no layer before its logits: they stand for the features",)
+    return Sample(
+        labels={**named, "predictions": predictions},
+        numbers={**numbers, "confidence": confidence},
+        vectors={**vectors, "features": outputs.features},
+        words=words,
+        groups=groups,
+        left_out=left_out,
+        notes=() if outputs.penultimate else notes,
+    )
+
+
+def _task(bundle: bundles.Bundle) -> str:
+    task = bundle.signature.get("task")
+    if task not in TASKS:
+        raise DataError(f"{bundle.folder}: its task {task!r} is none of {', '.join(TASKS)}; export it again")
+    return str(task)
+
+
+def _tokenizer(bundle: bundles.Bundle) -> Any:
+    if bundle.tokenizer is None:
+        if bundle.signature["modality"] == "text":
+            raise DataError(f"{bundle.folder}: has no tokenizer.json; export it again")
+        return None
+    return plain.tokenizer(bundle.tokenizer)

@@ -1,0 +1,301 @@
+"""Rows whose input is an image: encoded bytes in, PNG bytes of one mode out."""
+
+import io
+import math
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from chainrule.fields.reject import Reject
+from chainrule.system.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INPUT = "image"
+
+Mode = Literal["L", "RGB"]
+
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")  # of every ending in `formats.image`
+
+# What Pillow's decoders raise for bytes that are broken.
+_BROKEN = (
+    OSError,  # UnidentifiedImageError and truncated files
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+
+# Pillow's own limit would act before a recipe's and above it; here `max_pixels` is checked before anything is unpacked.
+Image.MAX_IMAGE_PIXELS = None
+
+_THUMBNAIL = 16  # side of the grey thumbnails that near duplicates are judged on
+_FULL = 255 * _THUMBNAIL**2  # summed difference of a black and a white thumbnail
+_CONTRAST = 0.15  # mean deviation from the median level from which on an image is taken to be filled
+_PROJECTIONS = 16
+_MAX_CANDIDATES = 20_000_000  # pairs to verify; 320 MB of indices
+_CHUNK = 100_000  # pairs verified at once; 50 MB
+
+
+def normalise(raw: bytes, *, mode: Mode, size: int | None, max_pixels: int) -> tuple[bytes, list[str]]:
+    """Return PNG bytes of `mode` and what had to be repaired.
+
+    EXIF orientation is applied, transparency is laid over white, 16-bit greys are scaled to 8 bit, only the
+    first frame of an animation is kept. With `size` the image is scaled until its shorter side has `size`
+    pixels and cut to the central square. A plain PNG of the right mode and size is returned as it is, so the
+    function is idempotent.
+
+    Raises Reject: unreadable_image, too_many_pixels (width times height is more than `max_pixels`; checked
+    before the pixels are unpacked), unsupported_depth.
+    """
+    plain = _is_plain_png(raw, mode, size)
+    try:
+        with warnings.catch_warnings():
+            # Damaged metadata that does not touch the pixels.
+            warnings.simplefilter("ignore", UserWarning)
+            image: Image.Image = Image.open(io.BytesIO(raw), formats=("PNG",) if plain else FORMATS)
+            width, height = image.size
+            if width * height > max_pixels:
+                raise Reject("too_many_pixels", f"{width} by {height} is more than {max_pixels} pixels")
+            image.load()
+            if plain:
+                return raw, []
+            repairs: list[str] = []
+            if getattr(image, "n_frames", 1) > 1:
+                repairs.append("first_frame")
+            orientation = image.getexif().get(0x0112, 1)
+            turned = ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
+            if turned is not image:
+                repairs.append("exif_orientation")
+            image = _to_mode(turned, mode, repairs)
+    except _BROKEN as error:
+        raise Reject("unreadable_image", _line(error)) from error
+    if size is not None and image.size != (size, size):
+        image = ImageOps.fit(image, (size, size), method=Image.Resampling.LANCZOS)
+        repairs.append("resized")
+    return _encode(image), repairs
+
+
+def decode(values: Sequence[bytes]) -> np.ndarray:
+    """Decode normalised PNG bytes into one uint8 array [N, H, W, C] (C is 1 or 3, range 0 to 255).
+
+    Raises DataError when the images differ in size or mode: set the normalisation's `size`.
+    """
+    if not len(values):
+        return np.zeros((0, 0, 0, 1), np.uint8)
+    first = _pixels(values[0])
+    out = np.empty((len(values), *first.shape), np.uint8)
+    for index, value in enumerate(values):
+        pixels = _pixels(value)
+        if pixels.shape != first.shape:
+            raise DataError(
+                f"image {index} is {_shape(pixels)} and image 0 is {_shape(first)}: "
+                "set `size` under clean.normalise so that all images are of one size"
+            )
+        out[index] = pixels
+    return out if out.ndim == 4 else out[..., None]
+
+
+def key(value: bytes) -> bytes:
+    """Return 16 bytes that are the same for two images if and only if their pixels are the same."""
+    pixels = _pixels(value)
+    return blake2b(pixels.tobytes(), digest_size=16, salt=struct.pack("<HII", pixels.ndim, *pixels.shape[:2])).digest()
+
+
+def near_duplicates(
+    values: Sequence[bytes], threshold: float, progress: Callable[..., Iterable[Any]] | None = None
+) -> np.ndarray:
+    """Return the index pairs [P, 2] (int64, first < second, sorted) of images that look alike.
+
+    Alike means: the mean absolute difference of their 16x16 grey thumbnails is at most `threshold` of the
+    full range; of images that are mostly one level (thin strokes on an empty ground) less in proportion, for
+    these are close to each other by their emptiness alone: the less, the further the mean absolute
+    deviation from the median level is below 0.15 of the full range, in the emptier of the two. No such pair is
+    missed: with signs s, |mean(s * d)| <= mean|d|, so projections of the thumbnails on sign vectors are a
+    contraction, and a k-d tree over them (Chebyshev distance) finds a superset, which is then verified. The signs
+    are those of the leading principal components, along which the images differ most.
+
+    Raises DataError when more than about 20 million pairs would have to be verified.
+    """
+    from scipy.spatial import KDTree
+
+    if len(values) < 2:
+        return np.zeros((0, 2), np.int64)
+    shown = progress(values, "look for near duplicates", "images") if progress else values
+    thumbnails = _thumbnails(shown, len(values))
+    signs = _principal_signs(thumbnails)
+    projected = thumbnails.astype(np.float32) @ signs / _FULL
+    tree = KDTree(projected, leafsize=32)
+    radius = threshold + 1e-5  # room for rounding: the verification below is exact
+    # Counted on every k-th image (all of them up to 2,000): counting all takes five times as long as finding
+    # them.
+    sample = projected[:: max(1, len(values) // 2_000)]
+    found = tree.query_ball_point(sample, radius, p=np.inf, return_length=True).sum() - len(sample)
+    candidates = int(found) * len(values) // len(sample) // 2
+    if candidates > _MAX_CANDIDATES:
+        raise DataError(
+            f"about {candidates} pairs of {len(values)} images may be near duplicates at {threshold}: "
+            "lower clean.near_duplicates"
+        )
+    pairs: np.ndarray = tree.query_pairs(radius, p=np.inf, output_type="ndarray").astype(np.int64)
+    limits = np.floor(threshold * _FULL * _fullness(thumbnails) + 1e-9).astype(np.int64)
+    alike = np.zeros(len(pairs), bool)
+    for start in range(0, len(pairs), _CHUNK):
+        some = pairs[start : start + _CHUNK]
+        difference = thumbnails[some[:, 0]].astype(np.int16) - thumbnails[some[:, 1]]
+        alike[start : start + _CHUNK] = np.abs(difference).sum(1, dtype=np.int64) <= limits[some].min(1)
+    pairs = pairs[alike]
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def augmented_copy(value: bytes, rng: np.random.Generator, *, degrees: float, shift: float, scale: float) -> bytes:
+    """Return a copy turned, moved and scaled at random.
+
+    By up to `degrees` either way, up to `shift` of each side and a factor of up to 1 ± `scale`, each drawn
+    evenly. What comes into view is filled with the median colour of the border.
+    """
+    image = Image.open(io.BytesIO(value), formats=("PNG",))
+    pixels = np.asarray(image)
+    angle = math.radians(rng.uniform(-degrees, degrees))
+    zoom = 1.0 + rng.uniform(-scale, scale)
+    move_x, move_y = rng.uniform(-shift, shift, 2) * image.size
+    # PIL wants the map from output to input: undo the move, turn back, unzoom, all about the centre.
+    cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
+    mid_x, mid_y = image.width / 2, image.height / 2
+    at_x, at_y = mid_x + move_x, mid_y + move_y
+    affine = (cos, sin, mid_x - cos * at_x - sin * at_y, -sin, cos, mid_y + sin * at_x - cos * at_y)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    fill = tuple(int(level) for level in np.atleast_1d(np.median(border, axis=0)))
+    turned = image.transform(
+        image.size,
+        Image.Transform.AFFINE,
+        affine,
+        resample=Image.Resampling.BICUBIC,
+        fillcolor=fill if len(fill) > 1 else fill[0],
+    )
+    return _encode(turned)
+
+
+def describe(values: Sequence[bytes]) -> "pd.DataFrame":
+    """Return what validation looks at, one row per image: width and height (pixels), mean (0 to 255)."""
+    import pandas as pd
+
+    described = np.empty((len(values), 3))
+    for index, value in enumerate(values):
+        pixels = _pixels(value)
+        described[index] = pixels.shape[1], pixels.shape[0], pixels.mean()
+    sizes = described[:, :2].astype(np.int64)
+    return pd.DataFrame({"width": sizes[:, 0], "height": sizes[:, 1], "mean": described[:, 2]})
+
+
+def _pixels(value: bytes) -> np.ndarray:
+    """Return uint8 [H, W] or [H, W, 3] of normalised PNG bytes."""
+    return np.asarray(Image.open(io.BytesIO(value), formats=("PNG",)))
+
+
+def _is_plain_png(raw: bytes, mode: Mode, size: int | None) -> bool:
+    """Whether `raw` is an 8-bit PNG of `mode` and size with no chunk beside the pixels' and no tail."""
+    if len(raw) < 57 or raw[:16] != b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR":
+        return False
+    width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", raw, 16)
+    if depth != 8 or colour != {"L": 0, "RGB": 2}[mode] or interlaced:
+        return False
+    if size is not None and (width, height) != (size, size):
+        return False
+    at = 33
+    while raw[at + 4 : at + 8] == b"IDAT":
+        at += 12 + int(struct.unpack_from(">I", raw, at)[0])
+    return at > 33 and raw[at:] == b"\x00\x00\x00\x00IEND\xaeB`\x82"
+
+
+def _to_mode(image: Image.Image, mode: Mode, repairs: list[str]) -> Image.Image:
+    """Bring any of Pillow's modes to `mode`, noting how."""
+    if image.mode.startswith("I"):
+        levels = np.asarray(image).astype(np.int64)
+        if levels.min() < 0 or levels.max() > 65535:
+            raise Reject("unsupported_depth", "grey levels beyond 16 bit")
+        image = Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
+        repairs.append("sixteen_bit")
+    elif image.mode == "F":
+        raise Reject("unsupported_depth", "floating-point grey levels have no known range")
+    if image.has_transparency_data:
+        over = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")
+        repairs.append("alpha")
+    elif image.mode == "P":
+        image = image.convert("RGB")
+        repairs.append("palette")
+    if image.mode == mode:
+        return image
+    if image.mode not in ("L", "RGB"):
+        repairs.append("colour_space")
+    elif mode == "RGB":
+        repairs.append("grey_to_colour")
+    elif "alpha" not in repairs and "palette" not in repairs:
+        repairs.append("colour_to_grey")
+    if image.mode == "RGB" and _has_colour(image):
+        repairs.append("colour_lost")
+    return image.convert(mode)
+
+
+def _has_colour(image: Image.Image) -> bool:
+    """Return whether an RGB image shows more than greys, as far as a grid of its pixels tells."""
+    seen = np.asarray(image.resize((32, 32), Image.Resampling.NEAREST)).astype(np.int16)
+    return bool((seen.max(axis=2) - seen.min(axis=2)).max() > 16)  # JPEG's greys are a little off
+
+
+def _encode(image: Image.Image) -> bytes:
+    image.info = {}  # else a colour profile or a transparent colour would be written along
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", exif=b"")
+    return buffer.getvalue()
+
+
+def _thumbnails(values: Iterable[bytes], count: int) -> np.ndarray:
+    """Return uint8 [N, 256]: every image in grey, averaged down (or blown up) to 16x16."""
+    out = np.empty((count, _THUMBNAIL * _THUMBNAIL), np.uint8)
+    side = (_THUMBNAIL, _THUMBNAIL)
+    for index, value in enumerate(values):
+        grey = Image.open(io.BytesIO(value), formats=("PNG",)).convert("L")
+        out[index] = np.frombuffer(grey.resize(side, Image.Resampling.BOX).tobytes(), np.uint8)
+    return out
+
+
+def _fullness(thumbnails: np.ndarray) -> np.ndarray:
+    """Return float64 [N] in 0 to 1: how much of each image is something else than its ground."""
+    ground = np.median(thumbnails, axis=1, keepdims=True)
+    return np.asarray(np.minimum(1, np.abs(thumbnails - ground).mean(axis=1) / (255 * _CONTRAST)))
+
+
+def _principal_signs(thumbnails: np.ndarray) -> np.ndarray:
+    """Return float32 [256, 16] of -1 and 1: the signs of the leading principal components of a sample."""
+    step = max(1, len(thumbnails) // 10_000)
+    sample = thumbnails[::step].astype(np.float32)
+    sample -= sample.mean(0)
+    _, vectors = np.linalg.eigh(sample.T @ sample)
+    return np.where(vectors[:, ::-1][:, :_PROJECTIONS] >= 0, 1, -1).astype(np.float32)
+
+
+def _shape(pixels: np.ndarray) -> str:
+    return f"{pixels.shape[1]}x{pixels.shape[0]} {'RGB' if pixels.ndim == 3 else 'L'}"
+
+
+def _line(error: BaseException) -> str:
+    # "<_io.BytesIO object at 0x7f...>" names an address, which differs from run to run
+    text = " ".join(str(error).split())
+    return "not an image of a known format" if "BytesIO" in text or not text else text

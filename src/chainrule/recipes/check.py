@@ -1,0 +1,262 @@
+"""The full check of params.yaml: every mistake at once, before any work.
+
+`python -m chainrule.recipes.check` checks the file and prints the recipes, or the mistakes (exit code 2);
+`--schema` prints the JSON Schema for editors, `--options` the same as a page, docs/options.md.
+"""
+
+import argparse
+import importlib
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, Field
+
+from chainrule.data.sources.catalogue import ALSO_CALLED, INCOMING, SOURCES, BatchOptions
+from chainrule.fields.catalogue import MODALITIES
+from chainrule.nets.catalogue import NETS
+from chainrule.recipes.augment import Augment
+from chainrule.recipes.clean import Clean
+from chainrule.recipes.evaluate import Evaluate
+from chainrule.recipes.export import Export
+from chainrule.recipes.file import PARAMS, Section, read_params
+from chainrule.recipes.mistakes import Mistake, typed, unknown
+from chainrule.recipes.retrain import Retrain
+from chainrule.recipes.split import Split
+from chainrule.recipes.training import Finetune, Pretrain
+from chainrule.system.errors import ChainruleError, ParamsError
+from chainrule.tasks.catalogue import TASKS
+from chainrule.training.inputs.catalogue import INPUTS
+from chainrule.training.objectives.catalogue import OBJECTIVES
+from chainrule.training.strategies.catalogue import STRATEGIES
+
+RECIPE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class File(Section):
+    """The whole file: the settings of every recipe by name."""
+
+    recipes: dict[Any, Any]
+
+
+class Recipe(Section):
+    """One recipe; its plug-ins' options are checked against the tables beside the plug-ins."""
+
+    task: str = Field(description="what kind of problem")
+    modality: str = Field(description="what the inputs are")
+    seed: int = Field(ge=0, lt=2**31, description="seed of everything random in this recipe")
+    source: dict[str, Any] = Field(description="where the raw rows come from")
+    incoming: dict[str, Any] = Field(description="what the files in data/incoming look like")
+    clean: dict[str, Any]
+    split: dict[str, Any]
+    augment: dict[str, Any]
+    net: dict[str, Any] = Field(description="the architecture")
+    pretrain: dict[str, Any]
+    finetune: dict[str, Any]
+    evaluate: dict[str, Any]
+    export: dict[str, Any]
+    retrain: dict[str, Any]
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "clean": Clean,
+    "split": Split,
+    "augment": Augment,
+    "pretrain": Pretrain,
+    "finetune": Finetune,
+    "evaluate": Evaluate,
+    "export": Export,
+    "retrain": Retrain,
+}
+
+
+class PlugIns(NamedTuple):
+    """Where a recipe names a plug-in: the block's path, the key of the name, the options by name."""
+
+    path: tuple[str, ...]
+    key: str
+    options: Mapping[str, type[BaseModel]]
+
+
+PLUG_INS = (
+    PlugIns(("source",), "kind", SOURCES),
+    PlugIns(("incoming",), "kind", INCOMING),
+    PlugIns(("net",), "name", {name: net.options for name, net in NETS.items()}),
+    PlugIns(("pretrain", "objective"), "name", {name: entry.options for name, entry in OBJECTIVES.items()}),
+    PlugIns(("finetune", "strategy"), "name", {name: entry.options for name, entry in STRATEGIES.items()}),
+)
+
+
+def check(root: Path) -> None:
+    """Check params.yaml below `root`; ParamsError lists every mistake in it."""
+    mistakes = find_mistakes(read_params(root))
+    if mistakes:
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        raise ParamsError("\n  ".join([f"{count} in {root / PARAMS}:", *map(str, mistakes)]))
+
+
+def recipes(root: Path) -> list[str]:
+    """Return the names of the recipes in params.yaml below `root`, in its order."""
+    return list(read_params(root)["recipes"])
+
+
+def find_mistakes(params: Mapping[str, Any]) -> list[Mistake]:
+    """Return every mistake in the content of params.yaml, in the order of the file's recipes."""
+    mistakes = list(typed(File, params, ""))
+    for name, block in params["recipes"].items():
+        path = f"recipes.{name}"
+        if not isinstance(name, str) or not RECIPE_NAME.fullmatch(name):
+            mistakes.append(Mistake(path, repr(name), "a recipe's name is lower-case letters, digits, - and _"))
+        else:
+            mistakes += _recipe(block, path)
+    return mistakes
+
+
+def _recipe(block: Any, path: str) -> Iterator[Mistake]:
+    yield from typed(Recipe, block, path)
+    if not isinstance(block, dict):
+        return
+    for name, model in SECTIONS.items():
+        if isinstance(block.get(name), dict):
+            yield from typed(model, block[name], f"{path}.{name}")
+    for plug_ins in PLUG_INS:
+        yield from _plug_in(block, plug_ins, path)
+    for key, table in (("task", TASKS), ("modality", MODALITIES)):
+        if isinstance(block.get(key), str):
+            yield from unknown(block[key], table.keys(), f"{path}.{key}")
+    if block.get("modality") in MODALITIES:
+        yield from _modality(block, block["modality"], path)
+        yield from _fitting(block, block["modality"], path)
+
+
+def _plug_in(block: dict[str, Any], plug_ins: PlugIns, path: str) -> Iterator[Mistake]:
+    chosen = _at(block, plug_ins.path)
+    if not isinstance(chosen, dict):
+        return  # reported with the section it belongs to
+    path = ".".join((path, *plug_ins.path))
+    name: Any = chosen.get(plug_ins.key)
+    if plug_ins.key not in chosen:
+        yield Mistake(f"{path}.{plug_ins.key}", "nothing", f"one of {', '.join(plug_ins.options)} is needed")
+    elif name not in plug_ins.options:
+        also = ALSO_CALLED if plug_ins.options is SOURCES or plug_ins.options is INCOMING else None
+        yield from unknown(name, plug_ins.options.keys(), f"{path}.{plug_ins.key}", also)
+    else:
+        options = {key: value for key, value in chosen.items() if key != plug_ins.key}
+        yield from typed(plug_ins.options[name], options, path)
+
+
+def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistake]:
+    """Check what the modality's own tables say: normalisation, copies, distortions, tokenizer."""
+    rows, inputs = MODALITIES[modality], INPUTS[modality]
+    tables = [
+        (("clean", "normalise"), rows.normalise),
+        (("augment", "options"), rows.augment),
+        (("pretrain", "training", "distort"), inputs.distort),
+        (("finetune", "distort"), inputs.distort),
+    ]
+    for place, model in tables:
+        if isinstance(_at(block, place), dict):
+            yield from typed(model, _at(block, place), ".".join((path, *place)))
+    tokenizer = _at(block, ("pretrain", "tokenizer"))
+    if inputs.tokenizer is None and tokenizer is not None:
+        yield Mistake(f"{path}.pretrain.tokenizer", repr(tokenizer), f"null is needed for modality {modality}")
+    if inputs.tokenizer is not None:
+        yield from typed(inputs.tokenizer, tokenizer, f"{path}.pretrain.tokenizer")
+
+
+def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistake]:
+    """Check what must fit together: task, source, net and objective with the modality, and sizes with each other."""
+    task, net = block.get("task"), _at(block, ("net", "name"))
+    objective = _at(block, ("pretrain", "objective", "name"))
+    if task in TASKS and modality not in TASKS[task].modalities:
+        yield Mistake(f"{path}.modality", repr(modality), f"task {task} takes {' or '.join(TASKS[task].modalities)}")
+    tables: tuple[tuple[str, Mapping[str, type[BatchOptions]]], ...] = (("source", SOURCES), ("incoming", INCOMING))
+    for key, table in tables:
+        kind = _at(block, (key, "kind"))
+        if kind in table and table[kind].modality != modality:
+            needed = f"a source of modality {modality} is needed: {_of(table, modality)}"
+            yield Mistake(f"{path}.{key}.kind", repr(kind), needed)
+    if net in NETS and NETS[net].modality != modality:
+        yield Mistake(f"{path}.net.name", repr(net), f"a net of modality {modality} is needed: {_of(NETS, modality)}")
+    if objective in OBJECTIVES and OBJECTIVES[objective].modality not in (None, modality):
+        yield Mistake(
+            f"{path}.pretrain.objective.name", repr(objective), f"an objective of modality {modality} or none is needed"
+        )
+    if objective == "masked_image" and net in NETS and NETS[net].modality == "image" and not NETS[net].masked_image:
+        able = [name for name, entry in NETS.items() if entry.masked_image]
+        yield Mistake(
+            f"{path}.pretrain.objective.name", repr(objective), f"net {net} gives no feature map; {', '.join(able)} do"
+        )
+    training = _at(block, ("pretrain", "training"))
+    if objective in OBJECTIVES and (objective == "none") != (training is None):
+        needed = "null goes with the objective none" if objective == "none" else f"objective {objective} needs it"
+        yield Mistake(f"{path}.pretrain.training", "null" if training is None else "a block", needed)
+    yield from _sizes(block, path)
+
+
+def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
+    test, validation = _number(block, "split", "test"), _number(block, "split", "validation")
+    if test is not None and validation is not None and test + validation >= 1:
+        yield Mistake(f"{path}.split", f"test + validation = {test + validation:g}", "less than 1 leaves training rows")
+    kind, files = _at(block, ("source", "kind")), _at(block, ("source", "files"))
+    if test == 0 and kind in SOURCES:
+        by_file = "files" in SOURCES[kind].model_fields
+        if not SOURCES[kind].tested or (by_file and not (isinstance(files, dict) and "test" in files)):
+            needed = "the source has no official test part, so a share is needed, such as 0.2"
+            yield Mistake(f"{path}.split.test", "0", needed)
+    width, heads = _number(block, "net", "width"), _number(block, "net", "heads")
+    if width and heads and width % heads:
+        yield Mistake(f"{path}.net.width", f"{width:g}", f"a multiple of heads ({heads:g}) is needed")
+    kept, most = _number(block, "pretrain", "tokenizer", "max_length"), _number(block, "net", "max_length")
+    if kept and most and kept > most:
+        yield Mistake(
+            f"{path}.pretrain.tokenizer.max_length", f"{kept:g}", f"at most net.max_length ({most:g}) fit the net"
+        )
+    shortest, longest = (_number(block, "clean", "normalise", f"{bound}_characters") for bound in ("min", "max"))
+    if shortest and longest and shortest > longest:
+        yield Mistake(
+            f"{path}.clean.normalise.min_characters", f"{shortest:g}", f"at most max_characters ({longest:g})"
+        )
+
+
+def _at(block: Any, place: tuple[str, ...]) -> Any:
+    for key in place:
+        block = block.get(key) if isinstance(block, dict) else None
+    return block
+
+
+def _number(block: Any, *place: str) -> float | None:
+    value = _at(block, place)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _of(table: Mapping[str, Any], modality: str) -> str:
+    return ", ".join(name for name, entry in table.items() if entry.modality == modality)
+
+
+def main() -> None:
+    """Check params.yaml in the current folder, or print what it may hold: a JSON Schema, or a page of tables."""
+    parser = argparse.ArgumentParser(prog="python -m chainrule.recipes.check", description=main.__doc__)
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema")
+    parser.add_argument("--options", action="store_true", help="print docs/options.md")
+    arguments = parser.parse_args()
+    if arguments.schema:
+        print(json.dumps(importlib.import_module("chainrule.recipes.schema").json_schema(), indent=2))
+        return
+    if arguments.options:
+        print(importlib.import_module("chainrule.recipes.options").page(), end="")
+        return
+    try:
+        check(Path.cwd())
+    except ChainruleError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    for name, block in read_params(Path.cwd())["recipes"].items():
+        print(f"{name}: {block['task']}, {block['source']['kind']}, {block['net']['name']}")
+
+
+if __name__ == "__main__":
+    main()

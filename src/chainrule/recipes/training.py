@@ -1,0 +1,45 @@
+"""What pretraining and fine-tuning share: how long, how fast, on which schedule."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from chainrule.recipes.file import Section
+
+
+class Training(Section):
+    """One training: its plug-ins' options are checked against the tables beside the plug-ins."""
+
+    epochs: int = Field(ge=1, le=10_000, description="passes over the training rows")
+    batch_size: int = Field(ge=1, le=65_536, description="rows per step on each process")
+    accumulation: int = Field(default=1, ge=1, le=1_024, description="batches whose gradients make one update")
+    optimizer: Literal["adamw", "sgd"] = Field(description="AdamW, or SGD with Nesterov momentum 0.9")
+    learning_rate: float = Field(gt=0, le=10, description="peak learning rate")
+    weight_decay: float = Field(ge=0, le=1, description="on weights of two and more dimensions only")
+    schedule: Literal["one_cycle", "warmup_linear", "warmup_cosine", "constant"] = Field(
+        description="course of the learning rate over the updates"
+    )
+    warm_up: float = Field(ge=0, lt=1, description="share of the updates until the peak learning rate")
+    gradient_clip: float | None = Field(default=None, gt=0, description="largest gradient norm; null: no limit")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="auto: bf16 where the net declares that it gains and the hardware has it"
+    )
+    distort: dict[str, Any] = Field(description="alterations of each training batch, by modality")
+
+
+class Pretrain(Section):
+    """Learning from inputs alone; `training: null` with objective `none` begins fine-tuning from random weights."""
+
+    objective: dict[str, Any] = Field(description="what is predicted, by name, with its options")
+    tokenizer: dict[str, Any] | None = Field(default=None, description="how text becomes tokens; null for images")
+    training: Training | None = Field(description="null only with the objective `none`")
+
+
+class Finetune(Training):
+    """Learning from labels."""
+
+    strategy: dict[str, Any] = Field(description="which weights learn, by name, with its options")
+    label_smoothing: float = Field(ge=0, lt=1, description="share of the target spread over all classes")
+    patience: int | None = Field(
+        default=None, ge=1, description="epochs without a better validation loss until it stops; null: never"
+    )

@@ -1,0 +1,1 @@
+"""From a version to the champion that is served: registry, trial, contest, promotion."""

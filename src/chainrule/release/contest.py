@@ -1,0 +1,77 @@
+"""Champion against challenger, each as it is served, on the same test rows."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.evaluation.paired import paired_comparison
+from chainrule.serving import batching, plain, runtime
+from chainrule.serving import bundle as bundles
+from chainrule.serving.limits import Limits
+from chainrule.system import plugins, processes
+from chainrule.system.errors import ChainruleError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REFUSED = ""
+"""The answer to a row that a model does not take; no label."""
+
+
+def compare(
+    rows: "pd.DataFrame", challenger: Path, champion: Path, *, margin: float, resamples: int, seed: int
+) -> dict[str, Any]:
+    """Return how two bundles compare on clean labelled rows; plain data.
+
+    Besides what `paired_comparison` gives: "margin", "not_worse" (the lower end of the difference's interval lies
+    above minus the margin) and how many rows each bundle "refused", which count as wrong. Raises DataError if there
+    are no rows or a bundle cannot be loaded, with what to do about it.
+    """
+    if rows.empty:
+        raise DataError("no test rows to compare on: raise split.test, or add data")
+    answers = [predictions(folder, rows) for folder in (challenger, champion)]
+    labels = rows["label"].astype(str).to_numpy()
+    names = np.unique(np.concatenate([labels, *answers]))
+    truth, ours, theirs = (np.searchsorted(names, found) for found in (labels, *answers))
+    groups = rows["group"].to_numpy()
+    found = paired_comparison(truth, ours, theirs, groups=groups, resamples=resamples, seed=seed)
+    refused = [int((answer == REFUSED).sum()) for answer in answers]
+    return {
+        **found,
+        "margin": margin,
+        "not_worse": found["difference"]["low"] > -margin,
+        "refused": {"challenger": refused[0], "champion": refused[1]},
+    }
+
+
+def predictions(folder: Path, rows: "pd.DataFrame") -> np.ndarray:
+    """Return the label str [N] that a bundle, served on a CPU, gives each row; REFUSED where it takes none.
+
+    Raises DataError if the bundle is not to be trusted or cannot be loaded.
+    """
+    bundle = bundles.read(folder, folder.name, "")
+    limits = Limits()
+    session = runtime.open_session(bundle, None, "cpu", processes.available_cores(), limits)
+    column = plugins.load(f"tasks.{bundle.signature['task']}", "rows").INPUT
+    inputs: dict[int, batching.Arrays] = {}
+    for place, content in enumerate(rows[column]):
+        try:
+            inputs[place] = plain.prepare(bundle, content, limits)
+        except DataError:
+            continue  # as the server would refuse it; counted
+    found = np.full(len(rows), REFUSED, dtype=object)
+    order = sorted(inputs, key=lambda place: [array.shape for array in inputs[place].values()])
+    for start in range(0, len(order), limits.max_batch):
+        places = order[start : start + limits.max_batch]
+        try:
+            outputs = session.run(batching.assemble([inputs[place] for place in places], bundle.padding))
+        except Exception as error:  # ONNX Runtime's errors have no base of their own
+            raise ChainruleError(
+                f"{folder}: the graph fails on test rows ({str(error)[:300]}); export it again"
+            ) from None
+        logits = outputs[bundle.outputs[0].name]
+        if not np.isfinite(logits).all():
+            raise ChainruleError(f"{folder}: answers with numbers that are not finite; train and export it again")
+        found[places] = np.array(bundle.labels, dtype=object)[logits.argmax(axis=1)]
+    return found.astype(str)

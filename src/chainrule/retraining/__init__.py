@@ -1,0 +1,1 @@
+"""When to train anew, and what was decided."""

@@ -1,0 +1,1 @@
+"""What a stage says about its run: the journal, the sender, MLflow."""

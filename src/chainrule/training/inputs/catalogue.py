@@ -1,0 +1,41 @@
+"""The modalities by name, as a training sees them: `pretrain.tokenizer` and `distort`."""
+
+from typing import NamedTuple
+
+from pydantic import Field
+
+from chainrule.recipes.file import Section
+
+
+class DistortImage(Section):
+    """What happens to the images of each training batch."""
+
+    shift: int = Field(ge=0, le=64, description="largest displacement in pixels, both ways")
+    flip: bool = Field(description="whether half the images are mirrored left to right")
+    erase: int = Field(ge=0, le=512, description="side in pixels of a square that is greyed out; 0: none")
+
+
+class DistortText(Section):
+    """What happens to the texts of each training batch."""
+
+    drop: float = Field(ge=0, lt=1, description="share of the tokens that become unknown")
+
+
+class Tokenizer(Section):
+    """A byte-pair tokenizer, trained on training and unlabelled rows."""
+
+    vocabulary: int = Field(ge=100, le=500_000, description="largest number of tokens")
+    max_length: int = Field(ge=4, le=8192, description="tokens of a text that are kept, its two ends included")
+
+
+class InputsEntry(NamedTuple):
+    """What the check of params.yaml knows of a modality's inputs; tokenizer None: must be null."""
+
+    distort: type[Section]
+    tokenizer: type[Section] | None
+
+
+INPUTS: dict[str, InputsEntry] = {
+    "image": InputsEntry(DistortImage, None),
+    "text": InputsEntry(DistortText, Tokenizer),
+}

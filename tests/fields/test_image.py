@@ -1,0 +1,231 @@
+import gzip
+import io
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from chainrule.data.duplicates import anchored, unify_groups
+from chainrule.fields import image
+from chainrule.fields.reject import Reject
+from chainrule.system.errors import DataError
+
+
+def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def grey(pixels: np.ndarray) -> bytes:
+    return encoded(Image.fromarray(pixels.astype(np.uint8)))
+
+
+def noise(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def normalised(raw: bytes, mode: image.Mode = "L", size: int | None = None, max_pixels: int = 10_000):
+    return image.normalise(raw, mode=mode, size=size, max_pixels=max_pixels)
+
+
+def test_a_plain_png_of_the_right_mode_and_size_is_kept_byte_for_byte():
+    raw = grey(noise(0, 8, 8))
+    assert normalised(raw, size=8) == (raw, [])
+
+
+def test_a_png_with_more_than_pixels_in_it_is_written_anew():
+    raw = encoded(Image.fromarray(noise(0, 8, 8)), dpi=(300, 300), icc_profile=b"a profile")
+    value, repairs = normalised(raw, size=8)
+    assert b"pHYs" in raw
+    assert b"iCCP" in raw
+    assert b"pHYs" not in value
+    assert b"iCCP" not in value
+    assert repairs == []
+    assert (image.decode([value])[0, :, :, 0] == noise(0, 8, 8)).all()
+
+
+def test_exif_orientation_is_applied_and_counted():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[:, :4] = 255
+    value, repairs = normalised(encoded(Image.fromarray(pixels), "WEBP", lossless=True, exif=exif), mode="RGB")
+    turned = image.decode([value])[0]
+    assert turned.shape == (8, 4, 3)
+    assert (turned == np.rot90(pixels, -1)).all()
+    assert repairs == ["exif_orientation"]
+
+
+@pytest.mark.parametrize(
+    ("picture", "mode", "level", "repairs"),
+    [
+        (Image.new("RGBA", (3, 3), (0, 0, 0, 0)), "RGB", 255, ["alpha"]),
+        (Image.new("LA", (3, 3), (0, 0)), "L", 255, ["alpha"]),
+        (Image.new("P", (3, 3), 0), "L", 0, ["palette"]),
+        (Image.new("1", (3, 3), 1), "L", 255, ["colour_space"]),
+        (Image.new("L", (3, 3), 7), "RGB", 7, ["grey_to_colour"]),
+        (Image.new("RGB", (3, 3), (7, 7, 7)), "L", 7, ["colour_to_grey"]),
+        (Image.new("RGB", (3, 3), (200, 0, 0)), "L", 60, ["colour_to_grey", "colour_lost"]),
+        (Image.fromarray(np.full((3, 3), 0x8080, np.uint16)), "L", 128, ["sixteen_bit"]),
+    ],
+)
+def test_every_mode_comes_out_as_asked(picture, mode, level, repairs):
+    value, done = normalised(encoded(picture), mode=mode)
+    assert done == repairs
+    assert (image.decode([value]) == level).all()
+    assert image.decode([value]).shape == (1, 3, 3, {"L": 1, "RGB": 3}[mode])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"])
+def test_every_format_is_read_and_normalised_once(kind):
+    first, _ = normalised(encoded(Image.fromarray(noise(1, 9, 6)), kind), mode="RGB", size=4)
+    assert Image.open(io.BytesIO(first)).size == (4, 4)
+    assert normalised(first, mode="RGB", size=4) == (first, [])
+
+
+def test_only_the_first_frame_of_an_animation_is_kept():
+    frames = [Image.new("L", (3, 3), level) for level in (10, 200)]
+    value, repairs = normalised(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert "first_frame" in repairs
+    assert image.decode([value]).mean() == 10
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "unreadable_image"),
+        (b"<html>not found</html>", "unreadable_image"),
+        (grey(noise(0, 20, 20))[:200], "unreadable_image"),
+        (encoded(Image.fromarray(noise(0, 20, 20)), "JPEG")[:300], "unreadable_image"),
+        (encoded(Image.new("L", (4, 4)), "TGA"), "unreadable_image"),
+        (encoded(Image.new("L", (101, 100))), "too_many_pixels"),
+        (encoded(Image.new("L", (20_000, 20_000), 0)), "too_many_pixels"),
+        (encoded(Image.new("F", (4, 4), 0.5), "TIFF"), "unsupported_depth"),
+    ],
+    ids=["empty", "a page", "cut PNG", "cut JPEG", "another format", "too large", "bomb", "floats"],
+)
+def test_what_cannot_be_used_is_rejected_with_a_reason(raw, reason):
+    with pytest.raises(Reject) as caught:
+        normalised(raw)
+    assert caught.value.reason == reason
+    assert caught.value.detail
+    assert "0x" not in caught.value.detail
+
+
+@settings(max_examples=60)
+@given(
+    kind=st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"]),
+    changes=st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 255)), max_size=6),
+    end=st.integers(1, 2_000),
+)
+def test_damaged_bytes_are_normalised_or_rejected_but_never_crash(kind, changes, end):
+    raw = bytearray(encoded(Image.fromarray(noise(2, 16, 16)), kind))
+    for at, byte in changes:
+        raw[at % len(raw)] = byte
+    try:
+        value, _ = normalised(bytes(raw[:end]))
+    except Reject:
+        return
+    assert normalised(value) == (value, [])
+
+
+def test_decoding_images_of_two_sizes_says_what_to_do():
+    with pytest.raises(DataError, match=r"image 1 is 5x4 L and image 0 is 4x4 L: set `size`"):
+        image.decode([grey(noise(0, 4, 4)), grey(noise(0, 4, 5))])
+
+
+def test_the_key_depends_on_pixels_and_shape_alone():
+    pixels = noise(3, 4, 6)
+    same = encoded(Image.fromarray(pixels), compress_level=0)
+    assert image.key(grey(pixels)) == image.key(same)
+    assert image.key(grey(pixels)) != image.key(grey(pixels.reshape(6, 4)))
+    assert image.key(grey(pixels)) != image.key(grey(pixels ^ 1))
+
+
+def test_near_duplicates_are_exactly_the_pairs_within_the_threshold():
+    rng = np.random.default_rng(4)
+    bases = rng.integers(0, 200, (12, 16, 16))
+    pixels = np.concatenate([bases + rng.integers(0, high, bases.shape) for high in (1, 8, 16, 50)]).astype(np.uint8)
+    difference = np.abs(pixels[:, None].astype(int) - pixels[None]).mean((2, 3)) / 255
+    expected = np.argwhere(np.triu(difference <= 0.02, 1))
+    found = image.near_duplicates([grey(one) for one in pixels], 0.02)
+    assert 12 <= len(expected) < 100
+    assert (found == expected).all()
+
+
+def test_thin_strokes_on_an_empty_ground_are_not_alike_by_their_emptiness():
+    strokes = np.zeros((3, 16, 16), np.uint8)
+    strokes[0, :, 7] = strokes[1, :, 8] = strokes[2, :, 7] = 40  # two parallel strokes, and one of them again
+    strokes[2, 0, 7] = 38
+    difference = np.abs(strokes[0].astype(int) - strokes[1]).mean() / 255
+    assert difference < 0.02
+    assert image.near_duplicates([grey(one) for one in strokes], 0.02).tolist() == [[0, 2]]
+
+
+def test_the_thin_ones_of_mnist_make_no_large_group(real_data):
+    with gzip.open(real_data / "mnist" / "train-images-idx3-ubyte.gz") as file:
+        pixels = np.frombuffer(file.read(16 + 20_000 * 28 * 28), np.uint8, offset=16).reshape(-1, 28, 28)
+    with gzip.open(real_data / "mnist" / "train-labels-idx1-ubyte.gz") as file:
+        labels = np.frombuffer(file.read(8 + 20_000), np.uint8, offset=8)
+    ones = [grey(one) for one in pixels[labels == 1]]
+    pairs = image.near_duplicates(ones, 0.02)
+    groups = unify_groups([f"{n:05d}" for n in range(len(ones))], pairs[anchored(pairs)])
+    assert len(ones) > 2_000
+    assert max(Counter(groups).values()) <= 10
+
+
+def test_the_limit_on_pixels_may_lie_above_pillows_own():
+    raw = encoded(Image.new("1", (9_500, 9_500)))
+    assert 9_500 * 9_500 > 89_478_485  # Pillow warns from here on
+    with pytest.raises(Reject, match="9500 by 9500 is more than 90000000 pixels"):
+        image.normalise(raw, mode="L", size=4, max_pixels=90_000_000)
+    assert image.normalise(raw, mode="L", size=4, max_pixels=91_000_000)[1] == ["colour_space", "resized"]
+
+
+def test_fewer_than_two_images_have_no_near_duplicates():
+    assert image.near_duplicates([], 0.02).shape == (0, 2)
+    assert image.near_duplicates([grey(noise(0, 4, 4))], 0.02).shape == (0, 2)
+
+
+def test_too_many_candidates_are_refused_with_a_remedy(monkeypatch):
+    monkeypatch.setattr(image, "_MAX_CANDIDATES", 2)
+    with pytest.raises(DataError, match=r"about 3 pairs of 3 images .* lower clean.near_duplicates"):
+        image.near_duplicates([grey(np.full((16, 16), 9))] * 3, 0.01)
+
+
+def test_an_augmented_copy_follows_its_generator():
+    value = grey(noise(5, 12, 12))
+    options = {"degrees": 10.0, "shift": 0.1, "scale": 0.1}
+    first = image.augmented_copy(value, np.random.default_rng(1), **options)
+    assert first == image.augmented_copy(value, np.random.default_rng(1), **options)
+    assert first != image.augmented_copy(value, np.random.default_rng(2), **options)
+    assert normalised(first, size=12) == (first, [])
+
+
+def test_an_augmented_copy_with_nothing_to_alter_is_the_image():
+    pixels = noise(6, 9, 12)
+    copy = image.augmented_copy(grey(pixels), np.random.default_rng(0), degrees=0, shift=0, scale=0)
+    assert (image.decode([copy])[0, :, :, 0] == pixels).all()
+
+
+def test_a_copy_is_turned_about_its_centre_and_filled_with_the_border():
+    pixels = np.full((21, 21, 3), 40, np.uint8)
+    pixels[8:13, 8:13] = 200
+    value = encoded(Image.fromarray(pixels))
+    for seed in range(5):
+        copy = image.augmented_copy(value, np.random.default_rng(seed), degrees=45, shift=0, scale=0)
+        turned = image.decode([copy])[0]
+        assert (turned[10, 10] == 200).all()
+        assert (turned[[0, 0, -1, -1], [0, -1, 0, -1]] == 40).all()
+        heights, widths = np.nonzero(turned[..., 0] > 120)
+        assert abs(heights.mean() - 10) < 0.5
+        assert abs(widths.mean() - 10) < 0.5
+
+
+def test_describe_gives_width_height_and_mean():
+    described = image.describe([grey(np.full((2, 3), 7)), grey(np.full((4, 5), 9))])
+    assert described.to_dict("list") == {"width": [3, 5], "height": [2, 4], "mean": [7.0, 9.0]}

@@ -1,0 +1,49 @@
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+from pydantic import ValidationError
+
+from chainrule import nets
+from chainrule.nets.catalogue import NETS
+
+
+def test_names_are_the_files_beside_it() -> None:
+    assert set(NETS) == {module.name for module in pkgutil.iter_modules(nets.__path__)} - {"table"}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_options_are_the_arguments_of_build(name: str) -> None:
+    parameters = inspect.signature(importlib.import_module(f"chainrule.nets.{name}").build).parameters.values()
+    assert list(NETS[name].options.model_fields) == [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_option_is_asked_for_explained_and_no_other_is_taken(name: str) -> None:
+    options = NETS[name].options
+    assert [n for n, field in options.model_fields.items() if not field.is_required() or not field.description] == []
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        options.model_validate({"no_such_option": 1})
+
+
+def test_masked_image_takes_nets_with_a_feature_map() -> None:
+    for name, net in NETS.items():
+        source = inspect.getsource(importlib.import_module(f"chainrule.nets.{name}"))
+        assert net.masked_image == ("def feature_map" in source)
+
+
+def test_even_kernels_are_refused() -> None:
+    good = {
+        "width": 8,
+        "depth": 1,
+        "stages": 1,
+        "stem": 1,
+        "kernel": 3,
+        "dilations": [1],
+        "expansion": 2,
+        "dropout": 0.0,
+    }
+    assert NETS["dsdnet"].options.model_validate(good).model_dump() == good
+    with pytest.raises(ValidationError, match="must be odd"):
+        NETS["dsdnet"].options.model_validate(good | {"kernel": 4})
