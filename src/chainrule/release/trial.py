@@ -38,7 +38,13 @@ START_SECONDS = 60.0
 ANSWER_SECONDS = 30.0
 STOP_SECONDS = 10.0
 # A promotion that is killed must not leave its server behind.
-SERVER = "import sys; from chainrule import cli; from chainrule.system import processes; processes.die_with_starters(); sys.exit(cli.main())"
+SERVER = """
+import sys
+from chainrule import cli
+from chainrule.system import processes
+processes.die_with_starters()
+sys.exit(cli.main())
+"""
 # The server on trial has only this bundle: it must not ask the registry, and nobody else must be able to ask it much.
 HIDDEN = ("CHAINRULE_TOKEN", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
