@@ -196,7 +196,7 @@ def test_waiting_files_and_journals_are_counted(toy: Path, capsys: pytest.Captur
     (journal / "owner.lock").write_text("")
     said = status(toy, capsys)
     assert "incoming    2 files wait in data/incoming/digits" in said
-    assert "journals    1 run waits to be sent to MLflow: python -m chainrule.runs.tracking" in said
+    assert "journals    1 run waits for MLflow: python -m chainrule.runs.tracking" in said
 
 
 def test_a_registry_that_is_down_hides_nothing_else(

@@ -209,7 +209,7 @@ def screen(facts: Facts, colours: bool, now: datetime) -> str:
         lines += _line("Prefect", facts["prefect"]["error"], _paint("31", colours))
     if waiting := facts["journals_waiting"]:
         runs = words.count(waiting, "run waits", "runs wait")
-        lines += _line("journals", f"{runs} to be sent to MLflow: python -m chainrule.runs.tracking")
+        lines += _line("journals", f"{runs} for MLflow: python -m chainrule.runs.tracking")
     return "\n".join(lines).rstrip()
 
 
