@@ -1,6 +1,7 @@
 """dvc.yaml: code deps equal the import closure of the stages, for every plug-in a recipe may name."""
 
 import ast
+import importlib
 import itertools
 import subprocess
 import sys
@@ -30,8 +31,9 @@ SHARED = {
 
 def recipes() -> Iterator[dict[str, Any]]:
     """Yield a block for every combination of plug-ins that fit together."""
-    for task, entry in TASKS.items():
-        for modality in entry.modalities:
+    for task in TASKS:
+        known = importlib.import_module(f"chainrule.tasks.{task}.fields")
+        for modality in known.MODALITIES:
             fitting = [
                 [name for name, found in SOURCES.items() if found.modality == modality],
                 [name for name, found in NETS.items() if found.modality == modality],
@@ -45,6 +47,7 @@ def recipes() -> Iterator[dict[str, Any]]:
                 yield {
                     "task": task,
                     "modality": modality,
+                    "target": known.TARGET,
                     "source": {"kind": source},
                     "incoming": {"kind": incoming},
                     "net": {"name": net},

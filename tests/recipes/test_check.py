@@ -85,6 +85,8 @@ def test_all_mistakes_of_all_recipes_are_reported_at_once(params: dict[str, Any]
         (("split", "test"), 0.9, "split"),
         (("pretrain", "tokenizer"), {"vocabulary": 500, "max_length": 8}, "pretrain.tokenizer"),
         (("finetune", "distort"), {"drop": 0.1}, "finetune.distort.drop"),
+        (("modality",), "text", "modality"),
+        (("target",), "number", "target"),
         (("source", "kind"), "reviews", "source.kind"),
         (("incoming", "kind"), "class_files", "incoming.kind"),
         (("incoming", "kind"), "digits", "incoming.kind"),

@@ -23,7 +23,7 @@ from chainrule.recipes.clean import Clean
 from chainrule.recipes.evaluate import Evaluate
 from chainrule.recipes.export import Export
 from chainrule.recipes.file import PARAMS, Section, read_params
-from chainrule.recipes.mistakes import Mistake, typed, unknown
+from chainrule.recipes.mistakes import Mistake, nearest, typed, unknown
 from chainrule.recipes.retrain import Retrain
 from chainrule.recipes.split import Split
 from chainrule.recipes.training import Finetune, Pretrain
@@ -46,7 +46,8 @@ class Recipe(Section):
     """One recipe; its plug-ins' options are checked against the tables beside the plug-ins."""
 
     task: str = Field(description="what kind of problem")
-    modality: str = Field(description="what the inputs are")
+    modality: str = Field(description="the kind of the inputs")
+    target: str = Field(description="the kind of what is to be told of them")
     seed: int = Field(ge=0, lt=2**31, description="seed of everything random in this recipe")
     source: dict[str, Any] = Field(description="where the raw rows come from")
     incoming: dict[str, Any] = Field(description="what the files in data/incoming look like")
@@ -124,12 +125,36 @@ def _recipe(block: Any, path: str) -> Iterator[Mistake]:
             yield from typed(model, block[name], f"{path}.{name}")
     for plug_ins in PLUG_INS:
         yield from _plug_in(block, plug_ins, path)
-    for key, table in (("task", TASKS), ("modality", MODALITIES)):
-        if isinstance(block.get(key), str):
-            yield from unknown(block[key], table.keys(), f"{path}.{key}")
+    yield from _kinds(block, path)
     if block.get("modality") in MODALITIES:
         yield from _modality(block, block["modality"], path)
         yield from _fitting(block, block["modality"], path)
+
+
+def task_fields(task: str) -> Any:
+    """Return the module `fields` of a task."""
+    return importlib.import_module(f"chainrule.tasks.{task}.fields")
+
+
+def targets() -> tuple[str, ...]:
+    """Return the kinds of targets that tasks have."""
+    return tuple(sorted({task_fields(task).TARGET for task in TASKS}))
+
+
+def _kinds(block: dict[str, Any], path: str) -> Iterator[Mistake]:
+    """Check the task, and that the kinds of inputs and target are the task's."""
+    task = block.get("task")
+    if isinstance(task, str):
+        yield from unknown(task, TASKS, f"{path}.task")
+    known = task_fields(task) if task in TASKS else None
+    allowed = {"modality": tuple(MODALITIES), "target": targets()}
+    if known is not None:
+        allowed = {"modality": known.MODALITIES, "target": (known.TARGET,)}
+    for key, kinds in allowed.items():
+        found = block.get(key)
+        if isinstance(found, str) and found not in kinds:
+            said = f"task {task} takes {' or '.join(kinds)}" if known else f"one of {', '.join(kinds)} is needed"
+            yield Mistake(f"{path}.{key}", repr(found), said, nearest(found, kinds))
 
 
 def _plug_in(block: dict[str, Any], plug_ins: PlugIns, path: str) -> Iterator[Mistake]:
@@ -168,11 +193,9 @@ def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mista
 
 
 def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistake]:
-    """Check what must fit together: task, source, net and objective with the modality, and sizes with each other."""
-    task, net = block.get("task"), _at(block, ("net", "name"))
+    """Check what must fit together: source, net and objective with the modality, and sizes with each other."""
+    net = _at(block, ("net", "name"))
     objective = _at(block, ("pretrain", "objective", "name"))
-    if task in TASKS and modality not in TASKS[task].modalities:
-        yield Mistake(f"{path}.modality", repr(modality), f"task {task} takes {' or '.join(TASKS[task].modalities)}")
     tables: tuple[tuple[str, Mapping[str, type[BatchOptions]]], ...] = (("source", SOURCES), ("incoming", INCOMING))
     for key, table in tables:
         kind = _at(block, (key, "kind"))

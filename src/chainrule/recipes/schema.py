@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from chainrule.fields.catalogue import MODALITIES
-from chainrule.recipes.check import PLUG_INS, SECTIONS, PlugIns, Recipe
+from chainrule.recipes.check import PLUG_INS, SECTIONS, PlugIns, Recipe, targets
 from chainrule.tasks.catalogue import TASKS
 from chainrule.training.inputs.catalogue import INPUTS
 
@@ -15,9 +15,10 @@ Schema = dict[str, Any]
 def json_schema() -> Schema:
     """Return a JSON Schema (draft 2020-12) of params.yaml: each section, each plug-in's options by its name."""
     properties = {name: closed(model) for name, model in SECTIONS.items()}
-    properties["task"] = {"enum": list(TASKS), "description": "what kind of problem"}
-    properties["modality"] = {"enum": list(MODALITIES), "description": "what the inputs are"}
-    properties["seed"] = Recipe.model_json_schema()["properties"]["seed"]
+    recipe_properties = Recipe.model_json_schema()["properties"]
+    for name, known in (("task", TASKS), ("modality", MODALITIES), ("target", targets())):
+        properties[name] = {"enum": list(known), "description": recipe_properties[name]["description"]}
+    properties["seed"] = recipe_properties["seed"]
     for plug_ins in PLUG_INS:
         parent = properties if len(plug_ins.path) == 1 else properties[plug_ins.path[0]]["properties"]
         parent[plug_ins.path[-1]] = _named(plug_ins)

@@ -1,15 +1,3 @@
-"""The tasks by name."""
+"""The tasks by name; each is the folder of that name, and what is known of it is in its `fields`."""
 
-from typing import NamedTuple
-
-
-class Task(NamedTuple):
-    """What the check of params.yaml knows of a task: the modalities that its inputs may have."""
-
-    modalities: tuple[str, ...]
-
-
-TASKS: dict[str, Task] = {
-    "image_classification": Task(("image",)),
-    "text_classification": Task(("text",)),
-}
+TASKS = ("image_classification", "text_classification")

@@ -1,0 +1,1 @@
+"""A label: the name of one class."""

@@ -1,0 +1,11 @@
+"""The fields of image classification: an image and its label."""
+
+from chainrule.tasks.field import Field
+
+MODALITIES = ("image",)
+TARGET = "label"
+
+
+def fields(modality: str) -> tuple[Field, ...]:
+    """Return the fields of a row whose inputs are of a modality, in their order."""
+    return Field(modality, modality, "input"), Field("label", TARGET, "target")
