@@ -1,0 +1,93 @@
+"""A target that is a set of names: a JSON list of sorted names in the rows, a 0 or 1 for each class in training."""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.fields.reject import Reject
+from chainrule.system.errors import DataError
+
+STRATUM = "label"
+"""What one of `strata` is called in messages."""
+NONE = "(none)"
+"""The stratum of rows whose set is empty."""
+
+
+def absent(value: Any) -> bool:
+    """Whether a cell holds nothing, or blanks alone; an empty list is an answer: none of the labels."""
+    return value is None or value != value or not str(value).strip()
+
+
+def written(names: Collection[str]) -> str:
+    """Return a set of names as rows hold it: the same set gives the same text."""
+    return json.dumps(sorted(set(names)), ensure_ascii=False)
+
+
+def read(value: str) -> tuple[str, ...]:
+    """Return the names that a row's value holds."""
+    return tuple(json.loads(value))
+
+
+def normalise(raw: str) -> tuple[str, list[str]]:
+    """Return the set as rows hold it, and what had to be repaired.
+
+    `raw` is a JSON list of names. Raises Reject: unreadable_labels.
+    """
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(name, str) and name.strip() for name in found):
+        raise Reject("unreadable_labels", f"{raw[:60]!r} is no list of names")
+    return written(found), ["repeated_label"] if len(set(found)) < len(found) else []
+
+
+def contradictory(values: Collection[str]) -> bool:
+    """Whether the same input cannot have all of these sets: each says what the others leave out."""
+    return len(set(values)) > 1
+
+
+def names(values: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return what a model must have met to give each answer: every label of the set."""
+    return [read(value) for value in values]
+
+
+def strata(values: Sequence[str]) -> list[str]:
+    """Return what splits keep in proportion: of each set the label that is rarest in all rows, or NONE."""
+    sets = names(values)
+    often = Counter(name for each in sets for name in each)
+    return [min(each, key=lambda name: (often[name], name)) if each else NONE for each in sets]
+
+
+def unlearnable(values: Sequence[str]) -> str:
+    """Return why nothing can be learnt from these sets, or ""."""
+    if len(set(values)) >= 2:
+        return ""
+    said = f"all of {', '.join(read(values[0])) or 'no label'}" if len(values) else "none"
+    return f"{said}, and some rows need a label that others lack"
+
+
+def fit(values: Sequence[str]) -> dict[str, Any]:
+    """Return what encoding needs: {"classes": the names that occur, sorted}."""
+    return {"classes": sorted({name for each in names(values) for name in each})}
+
+
+def encode(values: Sequence[str], facts: Mapping[str, Any]) -> np.ndarray:
+    """Return float32 [N, C], 1 where a row has the class; DataError for a name that is no class."""
+    number = {name: place for place, name in enumerate(facts["classes"])}
+    encoded = np.zeros((len(values), len(number)), np.float32)
+    for row, each in enumerate(names(values)):
+        for name in each:
+            if name not in number:
+                raise DataError(f"label {name!r} is none of {', '.join(number)}: train again on rows that have it")
+            encoded[row, number[name]] = 1
+    return encoded
+
+
+def decode(encoded: np.ndarray, facts: Mapping[str, Any]) -> list[str]:
+    """Return the sets of [N, C] (0 or 1) as rows hold them."""
+    classes = facts["classes"]
+    return [written([classes[place] for place in np.flatnonzero(row)]) for row in encoded]
