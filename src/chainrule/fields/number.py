@@ -37,7 +37,7 @@ def normalise(raw: str) -> tuple[float, list[str]]:
     if not _PLAIN.fullmatch(text):
         raise Reject("not_a_number", f"{text[:60]!r}")
     value = float(text)
-    if not math.isfinite(value) or abs(value) > np.finfo(np.float32).max:
+    if not math.isfinite(value) or abs(value) > float(np.finfo(np.float32).max):
         raise Reject("not_finite", f"{text[:60]!r} is beyond what a model can give")
     return value, []
 
@@ -57,7 +57,7 @@ def strata(values: Sequence[float]) -> list[str]:
     numbers = np.asarray(values, np.float64)
     if not len(numbers):
         return []
-    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, BINS + 1)))
+    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, BINS + 1), method="nearest"))
     place = np.searchsorted(edges[1:-1], numbers, side="right")
     bounds = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)] or [f"{edges[0]:g}"]
     return [bounds[at] for at in place]
