@@ -39,7 +39,7 @@ from chainrule.release import promotion
 from chainrule.retraining import decisions, evidence, versioning
 from chainrule.retraining.decisions import Decision
 from chainrule.runs import tracking
-from chainrule.system import progress, words
+from chainrule.system import dvc_lock, progress, words
 from pipelines import artifacts, chain, report, runs, timetable
 from pipelines.timetable import GRACE_MINUTES
 
@@ -211,7 +211,7 @@ def _run(course: Course, new_classes: list[str]) -> None:
         return
     course.say(f"{recipe}: trains, because: {', '.join(trigger)}")
     result = chain.run(root, [recipe])
-    course.note(batches=tuple(batches.names(batches.prepare(root, recipe))))
+    course.note(batches=tuple(batches.names(batches.prepare(root, recipe, dvc_lock.read))))
     course.chain = result.chain or f"retrain-{flow_run.id}"
     _decide(course)
 

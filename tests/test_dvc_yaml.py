@@ -76,6 +76,50 @@ def test_code_deps_equal_the_import_closure(stage: str) -> None:
         )
 
 
+# What can only watch, wait or refuse: editing it makes no model stale.
+WATCHERS = {
+    f"src/chainrule/{name}.py"
+    for name in (
+        *("stages/runner", "recipes/check", "runs/tracking", "runs/journal", "runs/places"),
+        *("system/progress", "system/locks", "system/processes", "system/dvc_lock"),
+    )
+}
+RUNNER = "chainrule.stages.runner"
+
+
+def test_watching_is_no_input_of_any_stage() -> None:
+    """Neither imported nor loaded by name: a stage's job loads the runner, and that is all."""
+    work = {name for stage in STAGES for recipe in recipes() for name in closure(SOURCE, stage, recipe)}
+    assert not work & WATCHERS
+    assert not {dep for stage in STAGES.values() for dep in stage["do"]["deps"]} & WATCHERS
+    by_name = {name: loads for name in sorted(work) if (loads := loaded_by_name(ROOT / name))}
+    plug_in = "f'chainrule.{package}.{name}'"  # a recipe's, and so in the closure
+    assert by_name == {"src/chainrule/stages/job.py": [repr(RUNNER)], "src/chainrule/system/plugins.py": [plug_in]}
+
+
+def test_the_runner_stands_on_all_the_watchers_that_there_are() -> None:
+    assert reached(RUNNER) >= WATCHERS
+
+
+def loaded_by_name(path: Path) -> list[str]:
+    """Return what a file loads otherwise than by an import statement or `plugins.load`, as it is written there."""
+    loaders = ("import_module", "__import__", "run_module", "run_path")
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return [ast.unparse(node.args[0]) for node in calls if ast.unparse(node.func).rpartition(".")[2] in loaders]
+
+
+def reached(module: str) -> set[str]:
+    """Return the paths of all that a module imports, and that they import."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        path = module_path(SOURCE, waiting.pop())
+        if (name := path.relative_to(ROOT).as_posix()) not in found:
+            found.add(name)
+            waiting += [imported for imported in imports(SOURCE, path) if isinstance(imported, str)]
+    return found
+
+
 def test_every_file_of_a_plug_in_package_stands_in_its_table() -> None:
     tables: dict[str, Mapping[str, Any]] = {
         "data/sources": SOURCES,

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import shipped
-from chainrule.stages import job
+from chainrule.stages import runner
 from chainrule.stages.accept import accept
 from chainrule.system.errors import DataError
 from tiny_clone import environment
@@ -26,8 +26,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_first_time_it_makes_an_empty_folder_and_imports_nothing_heavy(root: Path) -> None:
     program = (
-        "import sys; from chainrule.stages import accept, job; from pathlib import Path\n"
-        "job.run(Path.cwd(), 'accept', 'digits', accept.accept)\n"
+        "import sys; from chainrule.stages import accept, runner; from pathlib import Path\n"
+        "runner.run(Path.cwd(), 'accept', 'digits', accept.accept)\n"
         "print(*sys.modules)"
     )
     variables = environment(CHAINRULE_TRACKING="off")
@@ -49,25 +49,25 @@ def test_what_dvc_cannot_hash_is_named_with_the_remedy(root: Path) -> None:
     link.symlink_to("nowhere.png")
     odd.write_bytes(b"x")
     with pytest.raises(DataError, match=r"caf\\xe9\.png: its name is not UTF-8.*rename it \(1 more"):
-        job.run(root, "accept", "digits", accept)
+        runner.run(root, "accept", "digits", accept)
     odd.unlink()
     with pytest.raises(DataError, match=r"gone\.png: a link to nowhere \(nowhere\.png\).*remove it$"):
-        job.run(root, "accept", "digits", accept)
+        runner.run(root, "accept", "digits", accept)
     link.unlink()
-    job.run(root, "accept", "digits", accept)
+    runner.run(root, "accept", "digits", accept)
 
 
 def test_anything_that_is_no_batch_is_refused(root: Path) -> None:
-    job.run(root, "accept", "digits", accept)
+    runner.run(root, "accept", "digits", accept)
     stray = root / "data" / "accepted" / "digits" / "stray.png"
     stray.write_bytes(b"?")
     with pytest.raises(DataError, match=r"stray\.png: no batch"):
-        job.run(root, "accept", "digits", accept)
+        runner.run(root, "accept", "digits", accept)
 
 
 def test_batches_that_dvc_lock_names_must_be_here(root: Path) -> None:
     outs = [{"path": "data/accepted/digits", "nfiles": 3}]
     (root / "dvc.lock").write_text(yaml.safe_dump({"stages": {"accept@digits": {"outs": outs}}}))
     with pytest.raises(DataError, match=r"dvc.lock names 3 files in it; `dvc checkout data/accepted/digits`"):
-        job.run(root, "accept", "digits", accept)
+        runner.run(root, "accept", "digits", accept)
     assert not (root / "data" / "accepted" / "digits").exists()

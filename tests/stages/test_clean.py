@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 import shipped
-from chainrule.stages import job
+from chainrule.stages import runner
 from chainrule.stages.clean import clean
 from chainrule.stages.split import split
 from chainrule.system.errors import DataError
@@ -74,21 +74,21 @@ def test_photographs_of_many_sizes_are_refused_where_no_size_is_set_and_taken_wh
     raw(root, "mine", photos([(40, 30), (50, 30), (30, 60), (33, 44)]), list("abab"))
     change(root, "mine", clean={"normalise": {"mode": "RGB", "size": None, "max_pixels": 10_000}})
     with pytest.raises(DataError, match=r"not so: All images are equally wide: found 4;.*set clean.normalise.size"):
-        job.run(root, "clean", "mine", clean)
+        runner.run(root, "clean", "mine", clean)
     change(root, "mine", clean={"normalise": {"mode": "L", "size": 16, "max_pixels": 10_000}})
-    job.run(root, "clean", "mine", clean)
+    runner.run(root, "clean", "mine", clean)
     loud = "4 images in colour became grey: clean.normalise.mode RGB keeps the colour"
     assert f"clean@mine: WARNING: {loud}\n" in capsys.readouterr().out
     assert f"<li>{loud}</li>" in page(root, "mine", "clean")
     change(root, "mine", clean=photographs()["clean"])
-    job.run(root, "clean", "mine", clean)
+    runner.run(root, "clean", "mine", clean)
     assert "grey" not in capsys.readouterr().out
 
 
 def test_data_of_a_single_class_is_refused_in_clean(root: Path) -> None:
     raw(root, "reviews", texts(6), ["a"] * 6)
     with pytest.raises(DataError, match="of 6 clean rows those to learn from are only of class a"):
-        job.run(root, "clean", "reviews", clean)
+        runner.run(root, "clean", "reviews", clean)
 
 
 def test_long_texts_are_cut_and_where_they_are_rejected_instead_their_loss_is_loud(
@@ -97,14 +97,14 @@ def test_long_texts_are_cut_and_where_they_are_rejected_instead_their_loss_is_lo
     raw(root, "reviews", [*texts(6), *texts(4, length=40, seed=1)], list("ab" * 5))
     normalise = {"lowercase": False, "strip_html": True, "min_characters": 3, "max_characters": 100}
     change(root, "reviews", clean={"normalise": normalise})
-    job.run(root, "clean", "reviews", clean)
+    runner.run(root, "clean", "reviews", clean)
     said = capsys.readouterr().out
     assert "kept 10 of 10 rows\n" in said
     assert "repaired: cut 4\n" in said
     assert "left out" not in said
     assert '<td>repaired: cut</td><td class="number">4</td>' in page(root, "reviews", "clean")
     change(root, "reviews", clean={"normalise": normalise | {"long": "reject"}})
-    job.run(root, "clean", "reviews", clean)
+    runner.run(root, "clean", "reviews", clean)
     loud = "4 of 10 rows (40.0%) left out: too long 4"
     assert f"WARNING: {loud}\n" in capsys.readouterr().out
     shown = page(root, "reviews", "clean")
@@ -115,7 +115,7 @@ def test_long_texts_are_cut_and_where_they_are_rejected_instead_their_loss_is_lo
 
 def test_rare_classes_and_those_that_cleaning_emptied_are_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw(root, "reviews", [*texts(23), b"", b"<p>"], ["a", "b"] * 10 + ["rare"] * 3 + ["gone"] * 2)
-    job.run(root, "clean", "reviews", clean)
+    runner.run(root, "clean", "reviews", clean)
     said = capsys.readouterr().out
     assert "WARNING: every row of class gone was rejected, so no model learns it\n" in said
     assert "WARNING: classes of fewer than 10 rows: rare (3)\n" in said
@@ -128,8 +128,8 @@ def test_the_page_of_a_split_shows_classes_largest_groups_and_what_a_reader_must
     alike = [b"the very same words stand in each of these five texts number " + text for text in (b"1", b"2", b"3")]
     raw(root, "reviews", [*alike, *texts(67)], ["a", "b"] * 30 + ["a"] * 10, parts)
     change(root, "reviews", clean={"near_duplicates": 0.7})
-    job.run(root, "clean", "reviews", clean)
-    job.run(root, "split", "reviews", split)
+    runner.run(root, "clean", "reviews", clean)
+    runner.run(root, "split", "reviews", split)
     loud = "split test has no row of class b (30 rows): its scores say nothing about such rows"
     assert f"split@reviews: WARNING: {loud}\n" in capsys.readouterr().out
     shown = page(root, "reviews", "split")

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 import shipped
-from chainrule.stages import job as stages
-from chainrule.stages.job import Job
+from chainrule.stages import runner
+from chainrule.stages.job import STATE, Job
 from chainrule.system.errors import ChainruleError
 from chainrule.system.files import write_json, write_rows
 from chainrule.training import checkpoints
@@ -54,7 +54,7 @@ def picture(job: Job) -> None:
 
 def checkpoint(job: Job) -> None:
     model = nn.Linear(300, 300)
-    folder = job.root / stages.STATE / "checkpoints" / job.name
+    folder = job.root / STATE / "checkpoints" / job.name
     path = checkpoints.checkpoint_path(folder, {}, [])
     checkpoints.save(path, {"epoch": 1}, model, make_optimizer(model, "sgd", 0.1, 0.0), {})
 
@@ -68,7 +68,7 @@ def after_another(job: Job) -> None:
 def test_no_room_for_what_a_stage_writes_is_one_line(work: Callable[[Job], None], root: Path) -> None:
     torch.manual_seed(0)
     with pytest.raises(ChainruleError, match=f"the disk of {root}.* is full: free room there") as caught:
-        stages.run(root, "clean", "digits", work)
+        runner.run(root, "clean", "digits", work)
     assert "\n" not in str(caught.value)
     left = {path.name for path in root.rglob("*") if path.is_file()}
     assert left == {"params.yaml", "clean@digits.lock"}
@@ -79,9 +79,9 @@ def test_what_was_published_before_stays(root: Path) -> None:
     def small(job: Job) -> None:
         write_json(job.out("reports/{recipe}/clean.json"), ["before"])
 
-    stages.run(root, "clean", "digits", small)
+    runner.run(root, "clean", "digits", small)
     with pytest.raises(ChainruleError, match="is full"):
-        stages.run(root, "clean", "digits", report)
+        runner.run(root, "clean", "digits", report)
     assert (root / "reports" / "digits" / "clean.json").read_text() == '[\n  "before"\n]\n'
 
 
@@ -89,7 +89,7 @@ def test_no_room_for_the_record_of_a_run_is_one_line(root: Path, monkeypatch: py
     monkeypatch.delenv("CHAINRULE_TRACKING")
     (root / "filler").write_bytes(os.urandom(shutil.disk_usage(root).free))
     with pytest.raises(ChainruleError, match=f"the disk of {root}.* is full"):
-        stages.run(root, "clean", "digits", rows)
+        runner.run(root, "clean", "digits", rows)
 
 
 def test_another_error_passes_as_it_is(root: Path) -> None:
@@ -97,4 +97,4 @@ def test_another_error_passes_as_it_is(root: Path) -> None:
         raise OSError("something else")
 
     with pytest.raises(OSError, match="something else"):
-        stages.run(root, "clean", "digits", broken)
+        runner.run(root, "clean", "digits", broken)

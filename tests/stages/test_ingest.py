@@ -13,8 +13,9 @@ import yaml
 
 import shipped
 from chainrule.data import batches
-from chainrule.stages import job
+from chainrule.stages import runner
 from chainrule.stages.ingest import ingest
+from chainrule.system import dvc_lock
 from chainrule.system.errors import DataError
 
 
@@ -33,8 +34,8 @@ def run(root: Path, recipe: str, **blocks: Any) -> tuple[pd.DataFrame, dict[str,
     params = yaml.safe_load((root / "params.yaml").read_text())
     params["recipes"][recipe] |= blocks
     (root / "params.yaml").write_text(yaml.safe_dump(params, allow_unicode=True))
-    batches.prepare(root, recipe)
-    job.run(root, "ingest", recipe, ingest)
+    batches.prepare(root, recipe, dvc_lock.read)
+    runner.run(root, "ingest", recipe, ingest)
     report = json.loads((root / f"reports/{recipe}/ingest.json").read_text())
     return pd.read_parquet(root / f"data/raw/{recipe}/rows.parquet"), report
 
@@ -49,7 +50,7 @@ def images(root: Path, *names: str | bytes) -> dict[str, Any]:
 
 def batch(root: Path, recipe: str, files: dict[str, bytes]) -> None:
     """Lay a batch into the recipe's folder of accepted ones, as the intake does."""
-    folder = batches.prepare(root, recipe) / "20260101T000000Z-0123456789ab"
+    folder = batches.prepare(root, recipe, dvc_lock.read) / "20260101T000000Z-0123456789ab"
     for name, content in files.items():
         (folder / "files" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "files" / name).write_bytes(content)

@@ -73,10 +73,10 @@ def test_what_was_done_before_counts_but_not_for_the_pace(clock: Clock, capsys: 
 
 def test_a_line_ends_with_the_note_given_last(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     shown = progress.Progress("finetune@digits", 2000, "batches", done=390)
-    shown.advance(5, "loss 0.9")
+    shown.advance(5, lambda: "loss 0.9")
     clock.now += 3
     shown.advance(405)
-    shown.advance(5, "loss 0.1")
+    shown.advance(5, lambda: "loss 0.1")
     shown.close()
     captured = capsys.readouterr()
     assert captured.out == "finetune@digits: 40% of 2,000 batches loss 0.9\n"

@@ -12,7 +12,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from chainrule.system import dvc_lock
 from chainrule.system.errors import DataError
 from chainrule.system.files import read_json, sha256
 
@@ -30,15 +29,15 @@ Rows that were taken in after the source's, one folder per batch, exactly as the
 """
 
 
-def prepare(root: Path, recipe: str) -> Path:
+def prepare(root: Path, recipe: str, read_lock: Callable[[Path], Mapping[str, Any]]) -> Path:
     """Return the folder of the recipe's batches, made if this is the first time.
 
-    Raises DataError if the folder is missing although dvc.lock names batches in it: an empty one in its place would
-    lose them.
+    read_lock: returns what a project's dvc.lock records (`chainrule.system.dvc_lock.read`). Raises DataError if the
+    folder is missing although dvc.lock names batches in it: an empty one in its place would lose them.
     """
     folder = root / ACCEPTED / recipe
     if not folder.is_dir():
-        count = _recorded_files(root, recipe)
+        count = _recorded_files(read_lock(root), recipe)
         if count > 1:
             raise DataError(
                 f"{folder}: missing, and dvc.lock names {count} files in it; `dvc checkout {ACCEPTED / recipe}` brings "
@@ -51,9 +50,9 @@ def prepare(root: Path, recipe: str) -> Path:
     return folder
 
 
-def _recorded_files(root: Path, recipe: str) -> int:
+def _recorded_files(lock: Mapping[str, Any], recipe: str) -> int:
     """Return how many files dvc.lock says that the folder holds; the README is one."""
-    outs = dvc_lock.read(root).get(f"accept@{recipe}", {}).get("outs", [])
+    outs = lock.get(f"accept@{recipe}", {}).get("outs", [])
     return max((int(out.get("nfiles", 0)) for out in outs), default=0)
 
 

@@ -24,6 +24,7 @@ from chainrule.data import batches, judging, labels
 from chainrule.data.judging import Progress
 from chainrule.data.reading import reader
 from chainrule.recipes.file import plug_in
+from chainrule.system import dvc_lock
 from chainrule.system.errors import ChainruleError, DataError
 from chainrule.system.files import read_json, write_json
 
@@ -78,7 +79,7 @@ def take_in(
     labels that are neither; ChainruleError if the disk is full.
     """
     place = root / INCOMING / recipe
-    accepted = batches.prepare(root, recipe)
+    accepted = batches.prepare(root, recipe, dvc_lock.read)
     staging = {above: root / above / PARTIAL / recipe for above in (batches.ACCEPTED, REJECTED)}
     for folder in staging.values():
         shutil.rmtree(folder, ignore_errors=True)  # copies that a killed intake left; their originals are in place
@@ -149,7 +150,7 @@ def known_labels(root: Path, recipe: str, block: Mapping[str, Any]) -> set[str]:
         kind, options = plug_in(block["source"], "kind")
         rows = reader(kind)(root / options.pop("path"), **options)
         known = {str(label) for label in rows["label"].dropna().unique()}
-    folder = batches.prepare(root, recipe)
+    folder = batches.prepare(root, recipe, dvc_lock.read)
     for name in batches.names(folder):
         known |= batches.manifest(folder / name)["labels"].keys()
     return known
@@ -232,7 +233,7 @@ def _repeated(
     seen: dict[tuple[str, str | None], Path | None] = {}
     for reasons in sorted((root / REJECTED / recipe).glob(f"*/{REASONS}")):
         seen |= {(_shelf(name, options), entry["sha256"]): reasons.parent for name, entry in read_json(reasons).items()}
-    folder = batches.prepare(root, recipe)
+    folder = batches.prepare(root, recipe, dvc_lock.read)
     for batch in batches.names(folder):
         files = batches.manifest(folder / batch)["files"]
         seen |= dict.fromkeys(((_shelf(name, options), sha256) for name, sha256 in files.items()), None)

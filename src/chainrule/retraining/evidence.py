@@ -21,7 +21,7 @@ from chainrule.retraining import decisions
 from chainrule.runs import journal, places
 from chainrule.serving import bundle, runtime, store
 from chainrule.serving.limits import Limits
-from chainrule.system import plugins, words
+from chainrule.system import dvc_lock, plugins, words
 from chainrule.system.errors import ChainruleError, DataError
 from chainrule.system.files import read_json, read_rows
 
@@ -139,7 +139,7 @@ def undecided(root: Path, recipe: str) -> dict[str, int]:
     """Return the batches that no model was decided about, oldest first, with their usable rows."""
     made = [decision for decision in decisions.read(root, recipe) if decision["action"] != decisions.FAILED]
     decided = {name for decision in made for name in decision["batches"]}
-    folder = batches.prepare(root, recipe)
+    folder = batches.prepare(root, recipe, dvc_lock.read)
     return {
         name: int(batches.manifest(folder / name)["usable"]) for name in batches.names(folder) if name not in decided
     }
@@ -171,7 +171,7 @@ def _clean(root: Path, recipe: str, block: Mapping[str, Any], names: Sequence[st
 
     kind, options = plug_in(block["incoming"], "kind")
     read = reader(kind)
-    folder = batches.prepare(root, recipe)
+    folder = batches.prepare(root, recipe, dvc_lock.read)
     raw = pd.concat([batches.read(folder / name, read, options) for name in names], ignore_index=True)
     settings = block["clean"]
     modality = plugins.load("fields", str(block["modality"]))

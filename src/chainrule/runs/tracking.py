@@ -3,8 +3,7 @@
 A stage never speaks to MLflow. It appends events to a journal (`chainrule.runs.journal`), which costs microseconds
 and cannot fail because a server did; a process of its own, the sender, tells MLflow. So no stage pays the
 seconds of `import mlflow`, none waits for a slow server while it works, and a change to what MLflow is told
-makes no stage stale: this module is an input of every stage, `chainrule.runs.sender` and `chainrule.runs.recorder` are
-inputs of none.
+makes no stage stale.
 
 `python -m chainrule.runs.tracking` sends whatever still waits and says what it did.
 

@@ -12,7 +12,7 @@ from chainrule.system.hashable import refuse_unhashable
 def accept(job: Job) -> None:
     """Make the recipe's folder of batches if there is none; every file in it must be what was taken in."""
     refuse_unhashable(job.root / job.block["source"]["path"])
-    folder = batches.prepare(job.root, job.recipe)
+    folder = batches.prepare(job.root, job.recipe, job.read_lock)
     found = [batches.check(folder / name) for name in batches.names(folder)]
     report = {
         "batches": len(found),

@@ -59,6 +59,7 @@ def fit(
         on_update=lambda record: job.run.metrics(
             {name: value for name, value in record.items() if name != "update"}, step=record["update"]
         ),
+        on_batch=job.counter("batches"),
         label=job.name,
         **more,
     )

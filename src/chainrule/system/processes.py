@@ -119,7 +119,7 @@ def wanted_cores() -> int:
 
 @contextmanager
 def lent_cores(name: str, folder: Path) -> Iterator[int]:
-    """Wait until `wanted_cores` of the project are free, hold them for the block and tell the numeric libraries.
+    """Wait until `wanted_cores` of the project are free, hold them for the block and yield their number.
 
     folder: where the project keeps its locks of cores. One training of a project after the other: side by side none
     would end sooner, and both would need their memory at once. Other projects on the machine are not waited for; the
@@ -152,8 +152,6 @@ def lent_cores(name: str, folder: Path) -> Iterator[int]:
                 if len(taken) < wanted:
                     say()
                     time.sleep(POLL_SECONDS)
-        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-            os.environ[variable] = str(wanted)
         yield wanted
 
 

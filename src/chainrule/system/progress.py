@@ -3,7 +3,7 @@
 import io
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -29,7 +29,8 @@ class Progress:
     """
 
     def __init__(self, label: str, total: int, unit: str = "rows", done: int = 0) -> None:
-        self.label, self.total, self.unit, self.done, self.note = label, total, unit, done, ""
+        self.label, self.total, self.unit, self.done = label, total, unit, done
+        self.note: Callable[[], str] = str
         self._began, self._found, self._shown = time.monotonic(), done, 0
         self._wait, self._next_line = FIRST_SECONDS, self._began + FIRST_SECONDS
         self._bar = None
@@ -38,13 +39,13 @@ class Progress:
 
             self._bar = tqdm(desc=label, total=total, initial=done, unit=f" {unit}", delay=FIRST_SECONDS, leave=False)
 
-    def advance(self, count: int = 1, note: str = "") -> None:
-        """Add `count` to what is done; `note` is shown beside it."""
+    def advance(self, count: int = 1, note: Callable[[], str] | None = None) -> None:
+        """Add `count` to what is done; the words that `note` returns, called when they are shown, stand beside it."""
         self.done += count
         self.note = note or self.note
         if self._bar is not None:
-            self._bar.set_postfix_str(self.note, refresh=False)
-            self._bar.update(count)
+            if self._bar.update(count):
+                self._bar.set_postfix_str(self.note(), refresh=False)
         elif (now := time.monotonic()) >= self._next_line:
             self._show(now)
 
@@ -55,7 +56,7 @@ class Progress:
         if mark > self._shown:
             self._shown, self._wait, self._next_line = mark, LINE_SECONDS, now + LINE_SECONDS
             share = f"{mark} of {self.total}" if few else f"{mark / 10:g}% of {self.total:,}"
-            print(f"{self.label}: {share} {self.unit} {self.note}".rstrip(), flush=True)
+            print(f"{self.label}: {share} {self.unit} {self.note()}".rstrip(), flush=True)
 
     def _share(self, now: float) -> int:
         """Return the last mark that was passed, in thousandths."""
@@ -79,3 +80,20 @@ def track(items: Collection[Item], label: str, unit: str = "rows") -> Iterator[I
             progress.advance()
     finally:
         progress.close()
+
+
+def counter(label: str, unit: str) -> Callable[[int, int, Callable[[], str]], None]:
+    """Return what shows work as it is told of: (done, total, note), first before anything new is done.
+
+    Where what is done is all there is, the bar is taken away.
+    """
+    shown: list[Progress] = []
+
+    def count(done: int, total: int, note: Callable[[], str]) -> None:
+        if not shown:
+            shown.append(Progress(label, total, unit, done))
+        shown[0].advance(done - shown[0].done, note)
+        if done == total:
+            shown[0].close()
+
+    return count

@@ -7,7 +7,6 @@ needs no saving because every step draws from a generator seeded by the step (se
 import hashlib
 import json
 import os
-import shutil
 import sys
 import zlib
 from pathlib import Path
@@ -19,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from chainrule.system.errors import DataError
-from chainrule.system.files import sha256
+from chainrule.system.files import remove, sha256
 
 # model, best, optimizer: tensors by name.
 Groups = dict[str, dict[str, Tensor]]
@@ -39,21 +38,13 @@ def checkpoint_path(folder: Path, settings: Any, inputs: list[Path]) -> Path:
     for source in sorted(filter(None, sources)):
         digest.update(sha256(Path(source)).encode())
     if not folder.is_dir():
-        discard(folder)
+        remove(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{digest.hexdigest()[:32]}.safetensors"
     for other in folder.iterdir():
         if other != path:
-            discard(other)
+            remove(other)
     return path
-
-
-def discard(path: Path) -> None:
-    """Remove what stands where a checkpoint would, whatever it is."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def save(

@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from chainrule.system.errors import ChainruleError, DataError
-from chainrule.system.progress import Progress
+from chainrule.system.files import remove
 from chainrule.training import checkpoints, schedules
 from chainrule.training.prediction import Inputs, to_device
 
@@ -50,7 +50,7 @@ def seed_default(seed: int, device: torch.device) -> None:
         torch.cuda.manual_seed(seed)
 
 
-def _nothing(argument: Any) -> None:
+def _nothing(*arguments: Any) -> None:
     """Do nothing: what happens where no other function is given."""
 
 
@@ -76,13 +76,15 @@ def fit(
     save_seconds: float = SAVE_SECONDS,
     on_epoch: Callable[[Record], None] = _nothing,
     on_update: Callable[[Record], None] = _nothing,
+    on_batch: Callable[[int, int, Callable[[], str]], None] = _nothing,
     label: str = "training",
 ) -> list[Record]:
     """Train `objective` in place and leave it with the weights of the epoch with the best validation loss.
 
     freeze is called before every epoch, after the objective was put in training mode. on_epoch gets each epoch's
-    record, on_update about 200 points over the whole training. Returns the history: one record per epoch with
-    epoch (from 1), train_loss, validation_loss, validation_accuracy (where rows have labels), learning_rate, best.
+    record, on_update about 200 points over the whole training, on_batch (batches done, batches in all, a function that
+    returns words about the last one) before the first batch and after each. Returns the history: one record per epoch
+    with epoch (from 1), train_loss, validation_loss, validation_accuracy (where rows have labels), learning_rate, best.
     """
     accelerator = Accelerator(
         mixed_precision="no" if precision == "fp32" else precision, gradient_accumulation_steps=accumulation
@@ -99,12 +101,15 @@ def fit(
             state, best = checkpoints.load(checkpoint, objective, optim.optimizer)
             print(f"{label}: resumes in epoch {state['epoch'] + 1} of {epochs}, batch {state['batch'] + 1}", flush=True)
         except DataError as error:
-            checkpoints.discard(checkpoint)
+            remove(checkpoint)
             print(f"{label}: {error}: dropped, training starts anew", flush=True)
     saved = time.monotonic()
-    progress = Progress(
-        label, epochs * batches_per_epoch, "batches", state["epoch"] * batches_per_epoch + state["batch"]
-    )
+    batches = epochs * batches_per_epoch
+
+    def shown() -> str:
+        return f"epoch {state['epoch'] + 1}/{epochs} loss {state['loss_sum'] / max(state['count'], 1):.3f}"
+
+    on_batch(state["epoch"] * batches_per_epoch + state["batch"], batches, shown)
     while state["epoch"] < epochs and not _stopped(state["history"], patience):
         epoch = state["epoch"]
         wrapped.train()
@@ -129,7 +134,7 @@ def fit(
                 if state["update"] % max(1, updates // CURVE_POINTS) == 0:
                     on_update({"update": state["update"], "train_loss_step": loss, "learning_rate": rate})
                 state["update"] += 1
-            progress.advance(1, f"epoch {epoch + 1}/{epochs} loss {state['loss_sum'] / max(state['count'], 1):.3f}")
+            on_batch(step + 1, batches, shown)
             if checkpoint is not None and time.monotonic() - saved >= save_seconds and closes:
                 _save(accelerator, checkpoint, state, objective, optim, best)
                 saved = time.monotonic()
@@ -156,7 +161,8 @@ def fit(
         if checkpoint is not None and time.monotonic() - saved >= save_seconds / 4:
             _save(accelerator, checkpoint, state, objective, optim, best)
             saved = time.monotonic()
-    progress.close()
+    done = state["epoch"] * batches_per_epoch
+    on_batch(done, done, shown)  # it may have stopped early
     if best:
         objective.load_state_dict(best)
     objective.eval()
