@@ -17,6 +17,7 @@ NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "fields": (("modality",),),
     "data.sources": (("source", "kind"), ("incoming", "kind")),
     "evaluation.floors": (("modality",),),
+    "evaluation.scores": (("target",),),
     "nets": (("net", "name"),),
     "training.inputs": (("modality",),),
     "training.objectives": (("pretrain", "objective", "name"),),

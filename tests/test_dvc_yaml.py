@@ -69,11 +69,13 @@ def declared(stage: str, recipe: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize("stage", list(STAGES))
 def test_code_deps_equal_the_import_closure(stage: str) -> None:
+    """Every module that a stage can import is declared; a declared one that a task does not use, another task does."""
+    needless: set[str] | None = None
     for recipe in recipes():
         expected, found = closure(SOURCE, stage, recipe), declared(stage, recipe)
-        assert found == expected, (
-            f"{stage}: add {sorted(expected - found)}, remove {sorted(found - expected)} ({recipe})"
-        )
+        assert expected <= found, f"{stage}: add {sorted(expected - found)} ({recipe})"
+        needless = found - expected if needless is None else needless & (found - expected)
+    assert not needless, f"{stage}: remove {sorted(needless)}"
 
 
 # What can only watch, wait or refuse: editing it makes no model stale.

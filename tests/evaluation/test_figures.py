@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from chainrule.evaluation import figures
-from chainrule.evaluation.scores import classification_scores
+from label_scores import classification_scores
 
 
 def simulated(classes: int) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule.evaluation.report import Confusion, Figure, Mistake, most_confused, to_html, worst_mistakes
-from chainrule.evaluation.scores import classification_scores
+from label_scores import classification_scores
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
 

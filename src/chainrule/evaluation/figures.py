@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.evaluation import fonts as class_labels
 from chainrule.evaluation import style
-from chainrule.evaluation.scores import CALIBRATION_BINS, calibration_bins
+from chainrule.evaluation.scores.label import CALIBRATION_BINS, calibration_bins
 
 _LABELLED_CELLS = 20
 _LABELLED_CURVES = 10

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.evaluation import fonts as class_labels
 from chainrule.evaluation import quality
-from chainrule.evaluation.scores import SCORES
+from chainrule.evaluation.scores.label import SCORES
 
 FEW_GROUPS = 10
 """Under so many groups a percentile interval is not to be relied on."""
@@ -110,18 +110,6 @@ def to_html(
     )
 
 
-_NAMES = {
-    "accuracy": "Accuracy",
-    "macro_precision": "Macro precision",
-    "macro_recall": "Macro recall",
-    "macro_f1": "Macro F1",
-    "roc_auc": "ROC area",
-    "log_loss": "Log-loss (nats)",
-    "expected_calibration_error": "Calibration error",
-}
-_LOWER_IS_BETTER = {"log_loss", "expected_calibration_error"}
-
-
 def section(title: str, body: str) -> str:
     """Return a titled part of a page; `body` is HTML."""
     return f"<section><h2>{title}</h2>{body}</section>"
@@ -182,12 +170,10 @@ def _headline(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]]
 def _scores_table(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]) -> str:
     head = "".join(f"<th>{escape(_words(name))}</th>" for name in ranked)
     lines = []
-    for key in SCORES:
-        better = "lower" if key in _LOWER_IS_BETTER else "higher"
-        cells = "".join(_cell(floors[name][key]) for name in ranked)
-        lines.append(
-            f"<tr><th>{_NAMES[key]} <small>{better} is better</small></th>{_cell(scores[key], 'own')}{cells}</tr>"
-        )
+    for score in SCORES:
+        better = "higher" if score.more_is_better else "lower"
+        cells = _cell(scores[score.name], "own") + "".join(_cell(floors[name][score.name]) for name in ranked)
+        lines.append(f"<tr><th>{score.title} <small>{better} is better</small></th>{cells}</tr>")
     return (
         f'<div class="scroll"><table><thead><tr><th></th><th class="own">this model</th>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"

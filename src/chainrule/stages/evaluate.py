@@ -25,7 +25,8 @@ def evaluate(job: Job) -> None:
     """Score the model and the floors on the test rows; of all stages this one alone reads them."""
     from chainrule.evaluation.calibration import softmax
     from chainrule.evaluation.headline import headline, summary
-    from chainrule.evaluation.scores import classification_scores
+    from chainrule.evaluation.intervals import scores
+    from chainrule.system import plugins
     from chainrule.training import device, models, prediction, rows
 
     settings = job.section("evaluate", Evaluate)
@@ -38,13 +39,15 @@ def evaluate(job: Job) -> None:
     labels = inputs.labels.numpy()
     probabilities = softmax(prediction.predict(model, inputs, model.inputs, BATCH_SIZE).numpy(), temperature=1.0)
 
+    measure = plugins.load(f"tasks.{card['task']}", "metrics")
+
     def score(predicted: Any) -> dict[str, Any]:
-        groups = test["group"].to_numpy()
-        return classification_scores(
+        return scores(
+            measure,
+            {"probabilities": predicted},
             labels,
-            predicted,
-            card["classes"],
-            groups=groups,
+            {"classes": card["classes"]},
+            groups=test["group"].to_numpy(),
             resamples=settings.resamples,
             seed=job.seed,
             progress=job.track,

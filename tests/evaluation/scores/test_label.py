@@ -6,7 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from chainrule.evaluation.scores import SCORES, calibration_bins, classification_scores
+from chainrule.evaluation.scores import label
+from chainrule.evaluation.scores.label import calibration_bins
+from label_scores import classification_scores
+
+SCORES = [score.name for score in label.SCORES]
 
 
 def simulated(rows: int, classes: int, seed: int, steps: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -201,7 +205,7 @@ def test_certainty_in_the_wrong_class_costs_a_finite_log_loss() -> None:
     [
         ([0, 1], [[0.5, 0.5]], "N"),
         ([0], [[0.5, 0.4]], "sum to 1"),
-        ([0], [[np.nan, 1.0]], "not numbers"),
+        ([0], [[-0.1, 1.1]], "negative"),
         ([2], [[0.5, 0.5]], "labels run"),
         ([-1], [[0.5, 0.5]], "labels run"),
         ([0], [[0.2, 0.3, 0.5]], "class names"),

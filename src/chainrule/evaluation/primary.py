@@ -1,0 +1,89 @@
+"""The one metric of a task that decides, in which direction, and how it is said.
+
+A task's `metrics` module is its `Measure`: per row a vector of numbers, and a function from their sums to metrics. So
+one bootstrap (`intervals`), one paired comparison (`paired`), one gate for variants and one margin serve every task.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+SHARE = "share"
+"""The unit of a number from 0 to 1; a hundredth of it is a point."""
+
+Facts = Mapping[str, Any]
+"""What the training targets told, as plain data: {"classes": [...]}, {"mean", "std"}."""
+Outputs = Mapping[str, np.ndarray]
+"""What a model says of N rows, by name, the rows along the first axis. A row with a NaN has no answer."""
+Metrics = dict[str, np.ndarray]
+Draws = Callable[[np.ndarray], Metrics]
+"""From how often each group counts, float64 [G, b], to metrics [b]."""
+
+
+class Primary(NamedTuple):
+    """The metric by which models are chosen, compared and promoted; margins are in its unit."""
+
+    name: str
+    more_is_better: bool
+    unit: str
+
+
+class Score(NamedTuple):
+    """A metric that is shown with its interval."""
+
+    name: str
+    title: str
+    more_is_better: bool
+
+
+class Measure(Protocol):
+    """What the `metrics` module of a task offers; `resampled`, `details` and `right` only where they make sense."""
+
+    PRIMARY: Primary
+    SCORES: tuple[Score, ...]
+
+    def statistics(self, outputs: Outputs, target: np.ndarray, facts: Facts) -> Any:
+        """Return what each row adds to the sums, float64 [N, S], an array or a sparse array of SciPy."""
+
+    def metrics(self, sums: np.ndarray, facts: Facts) -> Metrics:
+        """Return the metrics of sums [..., S], each [...] or, one for every class, [..., C]; NaN where undefined."""
+
+
+def value(measure: Measure, outputs: Outputs, target: np.ndarray, facts: Facts) -> float:
+    """Return PRIMARY on rows; NaN where the rows cannot tell it."""
+    sums = np.asarray(measure.statistics(outputs, target, facts).sum(axis=0))
+    return float(measure.metrics(sums, facts)[measure.PRIMARY.name])
+
+
+def gain(primary: Primary, ours: Any, theirs: Any) -> Any:
+    """Return by how much `ours` is better than `theirs` in the unit of `primary`, more being better."""
+    return ours - theirs if primary.more_is_better else theirs - ours
+
+
+def plain(primary: Primary) -> dict[str, Any]:
+    """Return it as it stands in JSON."""
+    return primary._asdict()
+
+
+def words(name: str) -> str:
+    """Return the name of a metric or a floor as words."""
+    return name.replace("_", " ")
+
+
+def number(unit: str, found: float) -> str:
+    """Return a value in a unit as it is printed: four decimals of a share, four digits of anything else."""
+    return f"{found:.4f}" if unit == SHARE else f"{found:.4g}"
+
+
+def interval(unit: str, score: Mapping[str, float]) -> str:
+    """Return a value with its bounds, where it has any, as they are printed."""
+    said = number(unit, score["value"])
+    if "low" not in score or "high" not in score:
+        return said
+    return f"{said} ({number(unit, score['low'])} to {number(unit, score['high'])})"
+
+
+def of_unit(unit: str) -> str:
+    """Return what to add to a value's words, " minutes"; nothing for a share."""
+    return "" if unit in (SHARE, "") else f" {unit}"

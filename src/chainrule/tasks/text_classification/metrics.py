@@ -1,0 +1,29 @@
+"""How answers of text classification are scored: as one label is."""
+
+from chainrule.evaluation.scores.label import (
+    PRIMARY,
+    SCORES,
+    agree,
+    aligned,
+    comparable,
+    details,
+    joined,
+    metrics,
+    resampled,
+    right,
+    statistics,
+)
+
+__all__ = [
+    "PRIMARY",
+    "SCORES",
+    "agree",
+    "aligned",
+    "comparable",
+    "details",
+    "joined",
+    "metrics",
+    "resampled",
+    "right",
+    "statistics",
+]
