@@ -23,14 +23,6 @@ def mean(batch: dict[str, np.ndarray]) -> np.ndarray:
     return np.asarray(total / batch["mask"].sum(axis=1, keepdims=True) / 10)
 
 
-def test_rows_are_put_together_as_a_server_fills_them_up() -> None:
-    batch = independence.together(ROWS, PADDING)
-    assert batch["ids"].tolist() == [[1, 9, 9], [2, 3, 9], [4, 5, 9], [6, 7, 8]]
-    assert batch["mask"].tolist() == [[1, 0, 0], [1, 1, 0], [1, 1, 0], [1, 1, 1]]
-    images = [{"image": np.full((1, 1, 2, 2), value, np.uint8)} for value in (1, 2)]
-    assert independence.together(images, {})["image"][:, 0, 0, 0].tolist() == [1, 2]
-
-
 @pytest.mark.parametrize(
     ("graph", "found"),
     [

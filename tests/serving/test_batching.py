@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.serving import batching
-from chainrule.serving.batching import Answer, Arrays, Batcher, Ran, assemble, split
+from chainrule.serving.batching import Answer, Arrays, Batcher, Ran, split
 from chainrule.serving.errors import Refusal
 
 
@@ -375,7 +375,6 @@ def test_everybody_gets_their_own_answer_under_load() -> None:
     go(test)
 
 
-def test_assembling_fills_up_and_splitting_cuts() -> None:
-    whole = assemble([row(1, 2), row(2, 4, items=2)], {"x": 9})
-    assert whole["x"].tolist() == [[1, 1, 9, 9], [2, 2, 2, 2], [2, 2, 2, 2]]
+def test_the_answers_of_a_run_are_cut() -> None:
+    whole = row(2, 4, items=3)
     assert split(whole, 1, 2)["x"].tolist() == [[2, 2, 2, 2]] * 2

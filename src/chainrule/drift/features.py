@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from chainrule.serving import offline
 from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 Inputs = dict[str, np.ndarray]
 
-BATCH = 64
 LINEAR = ("Gemm", "MatMul")
 # What may stand between the last linear layer and the logits: a bias, the calibration's temperature, a cast.
 PASSED = ("Add", "Sub", "Mul", "Div", "Identity", "Cast")
@@ -52,10 +52,10 @@ def penultimate(model: "onnx.ModelProto", output: str) -> str | None:
 
 
 def run(graph: bytes, path: Path, rows: Sequence[Inputs], signature: dict[str, Any]) -> Outputs:
-    """Run a bundle's graph on encoded rows, [1, ...] each, in batches of rows of like size.
+    """Run a bundle's graph on encoded rows, [1, ...] each.
 
-    graph: the content of `path`, which errors name; signature: the bundle's. Raises DataError if the graph cannot be
-    read, or cannot take the rows.
+    graph: the content of `path`, which errors name; signature: the bundle's. Raises ChainruleError if the graph cannot
+    be read, cannot take the rows or answers with what is no number.
     """
     import onnx
 
@@ -67,47 +67,12 @@ def run(graph: bytes, path: Path, rows: Sequence[Inputs], signature: dict[str, A
     layer = penultimate(model, logits)
     if layer is not None and layer not in {value.name for value in model.graph.output}:
         model.graph.output.append(onnx.helper.make_empty_tensor_value_info(layer))
-    found = _outputs(model.SerializeToString(), path, rows, signature, [logits] if layer is None else [logits, layer])
-    scores, features = found[0], found[-1]
+    session = offline.session(model.SerializeToString(), path)
+    wanted = [logits] if layer is None else [logits, layer]
+    found = offline.answers(offline.runner(session, path, wanted), rows, signature.get("padding", {}))
+    offline.refuse_not_finite(found, path)
+    scores = found[logits].astype(np.float64)
+    features = scores if layer is None else found[layer].astype(np.float64)
     if features.ndim != 2:
         layer, features = None, scores
-    if not (np.isfinite(scores).all() and np.isfinite(features).all()):
-        raise DataError(f"{path}: answers with numbers that are not finite; train and export it again")
     return Outputs(scores, features, layer is not None)
-
-
-def _outputs(
-    graph: bytes, path: Path, rows: Sequence[Inputs], signature: dict[str, Any], names: list[str]
-) -> list[np.ndarray]:
-    import onnxruntime
-
-    padding = signature.get("padding", {})
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        order = sorted(range(len(rows)), key=lambda index: tuple(array.shape for array in rows[index].values()))
-        parts = []
-        for start in range(0, len(rows), BATCH):
-            batch = [rows[index] for index in order[start : start + BATCH]]
-            fed = {name: _together([row[name] for row in batch], padding.get(name, 0)) for name in batch[0]}
-            parts.append(session.run(names, fed))
-    except Exception as error:  # ONNX Runtime has no common class of its own
-        raise DataError(f"{path}: ONNX Runtime fails on it: {' '.join(str(error).split())[:300]}") from None
-    found = []
-    for place in range(len(names)):
-        sorted_rows = np.concatenate([part[place] for part in parts]).astype(np.float64)
-        back = np.empty_like(sorted_rows)
-        back[order] = sorted_rows
-        found.append(back)
-    return found
-
-
-def _together(arrays: Sequence[np.ndarray], padding: float) -> np.ndarray:
-    """Put [1, ...] arrays into one, each filled up to the largest."""
-    shape = tuple(max(sizes) for sizes in zip(*(array.shape[1:] for array in arrays), strict=True))
-    batch: np.ndarray = np.full((len(arrays), *shape), padding, arrays[0].dtype)
-    for index, array in enumerate(arrays):
-        place: tuple[int | slice, ...] = (index, *(slice(size) for size in array.shape[1:]))
-        batch[place] = array[0]
-    return batch

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from chainrule.serving.padding import together
+
 Arrays = Mapping[str, np.ndarray]
 
 SAME = 1e-4
@@ -25,16 +27,3 @@ def largest_difference(
     alone = np.concatenate([run(dict(row)) for row in rows])
     differences = [np.abs(run(together([rows[place] for place in batch], padding)) - alone[batch]) for batch in batches]
     return float(np.max([difference.max() for difference in differences]))  # max() would pass over a NaN
-
-
-def together(rows: Sequence[Arrays], padding: Mapping[str, float]) -> dict[str, np.ndarray]:
-    """Return one batch of several rows, each filled up to the longest."""
-    return {name: _filled([row[name] for row in rows], padding.get(name, 0)) for name in rows[0]}
-
-
-def _filled(arrays: Sequence[np.ndarray], value: float) -> np.ndarray:
-    sizes = np.max([array.shape[1:] for array in arrays], axis=0, initial=0)
-    more = [[(0, 0), *((0, int(size)) for size in sizes - array.shape[1:])] for array in arrays]
-    return np.concatenate(
-        [np.pad(array, width, constant_values=value) for array, width in zip(arrays, more, strict=True)]
-    )

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.evaluation.paired import paired_comparison
-from chainrule.serving import batching, plain, runtime
 from chainrule.serving import bundle as bundles
+from chainrule.serving import offline, plain, runtime
 from chainrule.serving.limits import Limits
 from chainrule.system import plugins, processes
-from chainrule.system.errors import ChainruleError, DataError
+from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,24 +54,16 @@ def predictions(folder: Path, rows: "pd.DataFrame") -> np.ndarray:
     limits = Limits()
     session = runtime.open_session(bundle, None, "cpu", processes.available_cores(), limits)
     column = plugins.load(f"tasks.{bundle.signature['task']}", "rows").INPUT
-    inputs: dict[int, batching.Arrays] = {}
+    inputs: dict[int, offline.Arrays] = {}
     for place, content in enumerate(rows[column]):
         try:
             inputs[place] = plain.prepare(bundle, content, limits)
         except DataError:
             continue  # as the server would refuse it; counted
     found = np.full(len(rows), REFUSED, dtype=object)
-    order = sorted(inputs, key=lambda place: [array.shape for array in inputs[place].values()])
-    for start in range(0, len(order), limits.max_batch):
-        places = order[start : start + limits.max_batch]
-        try:
-            outputs = session.run(batching.assemble([inputs[place] for place in places], bundle.padding))
-        except Exception as error:  # ONNX Runtime's errors have no base of their own
-            raise ChainruleError(
-                f"{folder}: the graph fails on test rows ({str(error)[:300]}); export it again"
-            ) from None
+    outputs = offline.answers(offline.runner(session.runtime, folder), list(inputs.values()), bundle.padding)
+    offline.refuse_not_finite(outputs, folder)
+    if inputs:
         logits = outputs[bundle.outputs[0].name]
-        if not np.isfinite(logits).all():
-            raise ChainruleError(f"{folder}: answers with numbers that are not finite; train and export it again")
-        found[places] = np.array(bundle.labels, dtype=object)[logits.argmax(axis=1)]
+        found[list(inputs)] = np.array(bundle.labels, dtype=object)[logits.argmax(axis=1)]
     return found.astype(str)

@@ -6,7 +6,6 @@ they show whether a graph is whole, not how good it is.
 """
 
 import contextlib
-import functools
 import json
 import os
 import socket
@@ -15,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ import numpy as np
 
 from chainrule.evaluation.calibration import softmax
 from chainrule.exporting import independence
-from chainrule.serving import bundle
+from chainrule.serving import bundle, offline
 from chainrule.serving.bundle import Bundle, Tensor
 from chainrule.system.errors import ChainruleError
 
@@ -77,8 +76,8 @@ def check_graphs(content: Bundle) -> None:
     rows = [{key: array[row : row + 1] for key, array in batch.items()} for batch in inputs for row in range(ROWS)]
     expected: list[np.ndarray] = []
     for variant in sorted(content.variants, key=lambda variant: variant != "fp32"):
-        session = _session(content, variant)
-        found = [run(content, session, batch) for batch in inputs]
+        run = runner(content, variant)
+        found = [run(batch) for batch in inputs]
         expected = expected or found
         elsewhere = max(
             float(np.abs(ours - theirs).sum(axis=1).mean() / 2) for ours, theirs in zip(found, expected, strict=True)
@@ -88,7 +87,7 @@ def check_graphs(content: Bundle) -> None:
                 f"{name}: {variant} is not the same model as fp32: {elsewhere:.2f} of the probability lies on "
                 f"other labels ({ALIKE} is allowed); export it again"
             )
-        difference = independence.largest_difference(functools.partial(run, content, session), rows, content.padding)
+        difference = independence.largest_difference(run, rows, content.padding)
         if not difference <= independence.SAME:  # not: a NaN must fail
             remedy = "take another net" if variant == "fp32" else f"`export.variants.{variant}: never` goes without it"
             raise ChainruleError(
@@ -104,7 +103,7 @@ def check_server(project: Path, content: Bundle) -> float:
     """
     name = f"{content.name} version {content.version}"
     inputs = examples(content, 2, LENGTHS[-1])
-    expected = [run(content, _session(content, variant), inputs) for variant in content.variants]
+    expected = [runner(content, variant)(inputs) for variant in content.variants]
     with _server(project) as (address, seconds):
         answer = _ask(f"{address}/v2/models/{content.name}/infer", _request(inputs, content.inputs))
     if answer.get("model_name") != content.name or answer.get("model_version") != content.version:
@@ -139,28 +138,20 @@ def _example(generator: np.random.Generator, tensor: Tensor, rows: int, length: 
     raise ChainruleError(f"{tensor.name}: no example inputs are known for {tensor.datatype}")
 
 
-def run(content: Bundle, session: Any, inputs: Arrays) -> np.ndarray:
-    """Probabilities float64 [rows, labels] that a session gives; ChainruleError if they are no numbers."""
-    try:
-        (logits,) = session.run([content.outputs[0].name], inputs)
-    except Exception as error:  # ONNX Runtime's errors have no base of their own
-        raise ChainruleError(f"{content.name} version {content.version}: {_first_line(error)}") from None
-    if not np.isfinite(logits).all():
-        raise ChainruleError(f"{content.name} version {content.version}: answers with what is no number")
-    return softmax(logits, 1.0)
+def runner(content: Bundle, variant: str) -> Callable[[Arrays], np.ndarray]:
+    """Return what gives the probabilities float64 [rows, labels] of inputs by a variant.
 
+    Raises ChainruleError, as what it returns does: a graph that does not load or run, answers that are no numbers.
+    """
+    name = f"{content.name} version {content.version}: {content.variants[variant].name}"
+    run_graph = offline.runner(offline.session(bundle.graph_bytes(content, variant), name), name)
 
-def _session(content: Bundle, variant: str) -> Any:
-    import onnxruntime
+    def run(inputs: Arrays) -> np.ndarray:
+        outputs = run_graph(inputs)
+        offline.refuse_not_finite(outputs, name)
+        return softmax(outputs[content.outputs[0].name], 1.0)
 
-    onnxruntime.set_default_logger_severity(3)
-    try:
-        return onnxruntime.InferenceSession(bundle.graph_bytes(content, variant), providers=["CPUExecutionProvider"])
-    except ChainruleError:
-        raise
-    except Exception as error:  # ONNX Runtime's errors have no base of their own
-        path = content.variants[variant]
-        raise ChainruleError(f"{path.name}: ONNX Runtime does not load it ({_first_line(error)})") from None
+    return run
 
 
 # ---- the server

@@ -3,11 +3,12 @@
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.serving import bundle, plain
+from chainrule.evaluation.calibration import softmax
+from chainrule.serving import bundle, offline, plain
 from chainrule.serving.bundle import Bundle
 from chainrule.serving.limits import Limits
 from chainrule.system.errors import ChainruleError
@@ -99,16 +100,14 @@ def answers(registered: Bundle, rebuilt: Bundle, rows: "pd.DataFrame") -> str:
 
 def _probabilities(content: Bundle, rows: "pd.DataFrame") -> np.ndarray:
     """Probabilities float64 [rows, labels] of the fp32 graph."""
-    import onnxruntime
-
-    from chainrule.release import trial
     from chainrule.system import plugins
 
     column = plugins.load(f"tasks.{content.signature['task']}", "rows").INPUT
-    graph = bundle.graph_bytes(content, "fp32")
-    session: Any = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = offline.session(bundle.graph_bytes(content, "fp32"), content.folder)
     limits = Limits(pixels=2**62, characters=2**62)  # the rows were cleaned: no size is a danger
-    found = [trial.run(content, session, plain.prepare(content, row, limits)) for row in rows[column]]
-    if not found:
+    encoded = [plain.prepare(content, row, limits) for row in rows[column]]
+    if not encoded:
         raise ChainruleError("there are no validation rows to compare answers on")
-    return np.concatenate(found)
+    found = offline.answers(offline.runner(session, content.folder), encoded, content.padding)
+    offline.refuse_not_finite(found, content.folder)
+    return softmax(found[content.outputs[0].name], 1.0)

@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.serving.errors import Refusal
+from chainrule.serving.padding import together
 
 Arrays = dict[str, np.ndarray]
 
@@ -292,7 +293,7 @@ class Batcher:
         error: Refusal | None = None
         began = start
         try:
-            inputs = batch[0].inputs if len(batch) == 1 else assemble([each.inputs for each in batch], self._padding)
+            inputs = batch[0].inputs if len(batch) == 1 else together([each.inputs for each in batch], self._padding)
             began = perf_counter()
             outputs = self._run_parts(inputs, items, self._part(max(request.cells for request in batch)))
         except Exception as raised:  # ONNX Runtime has no common class of its own
@@ -333,25 +334,6 @@ class Batcher:
 
 def _nothing(inputs: Arrays) -> Arrays:
     raise AssertionError("the queue is closed")
-
-
-def assemble(inputs: Sequence[Arrays], padding: dict[str, int | float]) -> Arrays:
-    """Return the inputs of several requests as those of one, shorter ones filled up at the end of each axis."""
-    return {name: _together([each[name] for each in inputs], padding.get(name, 0)) for name in inputs[0]}
-
-
-def _together(arrays: list[np.ndarray], fill: float) -> np.ndarray:
-    shape = arrays[0].shape[1:]
-    if all(array.shape[1:] == shape for array in arrays):
-        return np.concatenate(arrays)
-    largest = tuple(max(sizes) for sizes in zip(*(array.shape[1:] for array in arrays), strict=True))
-    items = sum(len(array) for array in arrays)
-    whole = np.full((items, *largest), fill, dtype=arrays[0].dtype)
-    place = 0
-    for array in arrays:
-        whole[(slice(place, place + len(array)), *map(slice, array.shape[1:]))] = array
-        place += len(array)
-    return whole
 
 
 def split(arrays: Arrays, place: int, items: int) -> Arrays:
