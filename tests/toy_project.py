@@ -117,7 +117,7 @@ def make(root: Path, project: Path, store: Path) -> Path:
     (root / ".dvc").mkdir(parents=True)
     for name in (".dvc/config", ".dvc/.gitignore"):
         shutil.copyfile(project / name, root / name)
-    shutil.copyfile(shipped.PARAMS, root / "params.yaml")
+    shutil.copyfile(shipped.VALUES, root / "params.yaml")
     (root / "src").mkdir()
     (root / "src" / "toy.py").write_text(STAGES)
     shutil.copyfile(tiny_bundles.__file__, root / "src" / "tiny_bundles.py")

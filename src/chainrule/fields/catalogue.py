@@ -24,9 +24,7 @@ class NormaliseText(Section):
     strip_html: bool = Field(description="whether tags and entities are taken out")
     min_characters: int = Field(ge=1, description="shorter texts are rejected")
     max_characters: int = Field(ge=1, description="most characters of a text; longer ones are cut, or rejected")
-    long: Literal["cut", "reject"] = Field(
-        default="cut", description="what becomes of longer texts: cut after a word, or rejected"
-    )
+    long: Literal["cut", "reject"] = Field(description="what becomes of longer texts: cut after a word, or rejected")
 
 
 class AugmentImage(Section):

@@ -1,6 +1,6 @@
 """The nets by name: what each takes in params.yaml under `net` beside its name, and what it can be used for."""
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -68,6 +68,33 @@ class EncoderOptions(_Options):
     )
     max_length: int = Field(description="most tokens in a row", ge=2, le=8192)
     dropout: float = Field(description="probability of dropping a feature or an attention weight", ge=0, lt=1)
+
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "cnn": {"width": 32, "depth": 3, "dropout": 0.1},
+    "dsdnet": {
+        "width": 32,
+        "depth": 2,
+        "stages": 3,
+        "stem": 2,
+        "kernel": 3,
+        "dilations": [1, 2],
+        "expansion": 2,
+        "dropout": 0.1,
+    },
+    "encoder": {
+        "arch": "bert",
+        "layers": 4,
+        "width": 128,
+        "heads": 4,
+        "feed_forward": 512,
+        "max_length": 128,
+        "dropout": 0.1,
+    },
+    "resnet9": {"width": 64, "dropout": 0.1},
+    "torchvision": {"arch": "resnet18"},
+}
+"""What each starts with; a literal, of which dvc.yaml lists the recipe's net."""
 
 
 class Net(NamedTuple):

@@ -1,7 +1,8 @@
 """The full check of params.yaml: every mistake at once, before any work.
 
 `python -m chainrule.recipes.check` checks the file and prints the recipes, or the mistakes (exit code 2);
-`--schema` prints the JSON Schema for editors, `--options` the same as a page, docs/options.md.
+`--values` prints every value in force, given or default; `--schema` the JSON Schema for editors, `--options` the same as
+a page, docs/options.md.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from chainrule.recipes.augment import Augment
 from chainrule.recipes.clean import Clean
 from chainrule.recipes.evaluate import Evaluate
 from chainrule.recipes.export import Export
-from chainrule.recipes.file import PARAMS, Section, read_params
+from chainrule.recipes.file import PARAMS, Section, aliases, at, complete, read_params
 from chainrule.recipes.mistakes import Mistake, nearest, typed, unknown
 from chainrule.recipes.retrain import Retrain
 from chainrule.recipes.split import Split
@@ -33,6 +34,7 @@ from chainrule.training.inputs.catalogue import INPUTS
 from chainrule.training.objectives.catalogue import OBJECTIVES
 from chainrule.training.strategies.catalogue import STRATEGIES
 
+ALL_DEFAULT = "a block; {} takes every default"
 RECIPE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -51,15 +53,17 @@ class Recipe(Section):
     seed: int = Field(ge=0, lt=2**31, description="seed of everything random in this recipe")
     source: dict[str, Any] = Field(description="where the raw rows come from")
     incoming: dict[str, Any] = Field(description="what the files in data/incoming look like")
-    clean: dict[str, Any]
-    split: dict[str, Any]
-    augment: dict[str, Any]
+    clean: dict[str, Any] = Field(description=ALL_DEFAULT)
+    split: dict[str, Any] = Field(description=ALL_DEFAULT)
+    augment: dict[str, Any] = Field(description=ALL_DEFAULT)
     net: dict[str, Any] = Field(description="the architecture")
-    pretrain: dict[str, Any]
-    finetune: dict[str, Any]
-    evaluate: dict[str, Any]
-    export: dict[str, Any]
-    retrain: dict[str, Any]
+    pretrain: dict[str, Any] = Field(description="at least objective: {name: none}")
+    finetune: dict[str, Any] = Field(description="at least strategy: {name: full}")
+    evaluate: dict[str, Any] = Field(description=ALL_DEFAULT)
+    export: dict[str, Any] = Field(description=ALL_DEFAULT)
+    retrain: dict[str, Any] = Field(
+        default={}, description="when to train anew; no stage reads it, so it may be left out"
+    )
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -93,10 +97,19 @@ PLUG_INS = (
 
 def check(root: Path) -> None:
     """Check params.yaml below `root`; ParamsError lists every mistake in it."""
-    mistakes = find_mistakes(read_params(root))
+    mistakes = find_mistakes(read_params(root)) + list(_aliases(root))
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise ParamsError("\n  ".join([f"{count} in {root / PARAMS}:", *map(str, mistakes)]))
+
+
+def _aliases(root: Path) -> Iterator[Mistake]:
+    """Refuse what YAML repeats: where `dvc exp run -S` sets such a value, another recipe gets it, or none."""
+    for line, name in aliases(root):
+        needed = (
+            "write the keys out, most have defaults: `dvc exp run -S` loses what it sets there, or sets it elsewhere"
+        )
+        yield Mistake(f"line {line}", f"*{name}", needed)
 
 
 def recipes(root: Path) -> list[str]:
@@ -120,15 +133,19 @@ def _recipe(block: Any, path: str) -> Iterator[Mistake]:
     yield from typed(Recipe, block, path)
     if not isinstance(block, dict):
         return
-    for name, model in SECTIONS.items():
-        if isinstance(block.get(name), dict):
-            yield from typed(model, block[name], f"{path}.{name}")
-    for plug_ins in PLUG_INS:
-        yield from _plug_in(block, plug_ins, path)
     yield from _kinds(block, path)
+    values = complete(block)
+    whole = block.get("task") in TASKS and block.get("modality") in MODALITIES
+    for name, model in SECTIONS.items():
+        if isinstance(values[name], dict):
+            found = typed(model, values[name], f"{path}.{name}")
+            # Without its task or modality a recipe has not all of its defaults: what is missing is not missed.
+            yield from found if whole else (mistake for mistake in found if mistake.found != "nothing")
+    for plug_ins in PLUG_INS:
+        yield from _plug_in(values, plug_ins, path)
     if block.get("modality") in MODALITIES:
-        yield from _modality(block, block["modality"], path)
-        yield from _fitting(block, block["modality"], path)
+        yield from _modality(values, block["modality"], path)
+        yield from _fitting(values, block["modality"], path)
 
 
 def task_fields(task: str) -> Any:
@@ -158,7 +175,7 @@ def _kinds(block: dict[str, Any], path: str) -> Iterator[Mistake]:
 
 
 def _plug_in(block: dict[str, Any], plug_ins: PlugIns, path: str) -> Iterator[Mistake]:
-    chosen = _at(block, plug_ins.path)
+    chosen = at(block, plug_ins.path)
     if not isinstance(chosen, dict):
         return  # reported with the section it belongs to
     path = ".".join((path, *plug_ins.path))
@@ -183,9 +200,9 @@ def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mista
         (("finetune", "distort"), inputs.distort),
     ]
     for place, model in tables:
-        if isinstance(_at(block, place), dict):
-            yield from typed(model, _at(block, place), ".".join((path, *place)))
-    tokenizer = _at(block, ("pretrain", "tokenizer"))
+        if isinstance(at(block, place), dict):
+            yield from typed(model, at(block, place), ".".join((path, *place)))
+    tokenizer = at(block, ("pretrain", "tokenizer"))
     if inputs.tokenizer is None and tokenizer is not None:
         yield Mistake(f"{path}.pretrain.tokenizer", repr(tokenizer), f"null is needed for modality {modality}")
     if inputs.tokenizer is not None:
@@ -194,11 +211,11 @@ def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mista
 
 def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistake]:
     """Check what must fit together: source, net and objective with the modality, and sizes with each other."""
-    net = _at(block, ("net", "name"))
-    objective = _at(block, ("pretrain", "objective", "name"))
+    net = at(block, ("net", "name"))
+    objective = at(block, ("pretrain", "objective", "name"))
     tables: tuple[tuple[str, Mapping[str, type[BatchOptions]]], ...] = (("source", SOURCES), ("incoming", INCOMING))
     for key, table in tables:
-        kind = _at(block, (key, "kind"))
+        kind = at(block, (key, "kind"))
         if kind in table and table[kind].modality != modality:
             needed = f"a source of modality {modality} is needed: {_of(table, modality)}"
             yield Mistake(f"{path}.{key}.kind", repr(kind), needed)
@@ -213,7 +230,7 @@ def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
         yield Mistake(
             f"{path}.pretrain.objective.name", repr(objective), f"net {net} gives no feature map; {', '.join(able)} do"
         )
-    training = _at(block, ("pretrain", "training"))
+    training = at(block, ("pretrain", "training"))
     if objective in OBJECTIVES and (objective == "none") != (training is None):
         needed = "null goes with the objective none" if objective == "none" else f"objective {objective} needs it"
         yield Mistake(f"{path}.pretrain.training", "null" if training is None else "a block", needed)
@@ -224,7 +241,7 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
     test, validation = _number(block, "split", "test"), _number(block, "split", "validation")
     if test is not None and validation is not None and test + validation >= 1:
         yield Mistake(f"{path}.split", f"test + validation = {test + validation:g}", "less than 1 leaves training rows")
-    kind, files = _at(block, ("source", "kind")), _at(block, ("source", "files"))
+    kind, files = at(block, ("source", "kind")), at(block, ("source", "files"))
     if test == 0 and kind in SOURCES:
         by_file = "files" in SOURCES[kind].model_fields
         if not SOURCES[kind].tested or (by_file and not (isinstance(files, dict) and "test" in files)):
@@ -245,14 +262,8 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
         )
 
 
-def _at(block: Any, place: tuple[str, ...]) -> Any:
-    for key in place:
-        block = block.get(key) if isinstance(block, dict) else None
-    return block
-
-
 def _number(block: Any, *place: str) -> float | None:
-    value = _at(block, place)
+    value = at(block, place)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
@@ -263,6 +274,7 @@ def _of(table: Mapping[str, Any], modality: str) -> str:
 def main() -> None:
     """Check params.yaml in the current folder, or print what it may hold: a JSON Schema, or a page of tables."""
     parser = argparse.ArgumentParser(prog="python -m chainrule.recipes.check", description=main.__doc__)
+    parser.add_argument("--values", action="store_true", help="print every value in force, and which are defaults")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema")
     parser.add_argument("--options", action="store_true", help="print docs/options.md")
     arguments = parser.parse_args()
@@ -277,6 +289,9 @@ def main() -> None:
     except ChainruleError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+    if arguments.values:
+        print(importlib.import_module("chainrule.recipes.in_force").page(read_params(Path.cwd())), end="")
+        return
     for name, block in read_params(Path.cwd())["recipes"].items():
         print(f"{name}: {block['task']}, {block['source']['kind']}, {block['net']['name']}")
 

@@ -8,4 +8,4 @@ from chainrule.recipes.file import Section
 class Evaluate(Section):
     """How the scores on the test split get their intervals."""
 
-    resamples: int = Field(ge=100, le=100_000, description="bootstrap resamples of the test groups")
+    resamples: int = Field(default=1000, ge=100, le=100_000, description="bootstrap resamples of the test groups")

@@ -27,6 +27,8 @@ class Variants(Section):
 class Export(Section):
     """How close the ONNX graph must be to the model it came from, and which variants of it ship."""
 
-    tolerance: float = Field(gt=0, le=0.1, description="largest absolute difference of a logit")
-    agreement: float = Field(gt=0, le=1, description="least share of validation rows with the same prediction")
+    tolerance: float = Field(default=0.0005, gt=0, le=0.1, description="largest absolute difference of a logit")
+    agreement: float = Field(
+        default=1.0, gt=0, le=1, description="least share of validation rows with the same prediction"
+    )
     variants: Variants = Variants()

@@ -1,9 +1,16 @@
-"""Read params.yaml and type the sections that a stage uses.
+"""Read params.yaml, put defaults where it says nothing, and type the sections that a stage uses.
 
 A stage imports this module and the sections it reads, nothing else of the package: what one stage reads can then
 change without making the others stale. `chainrule.recipes.check` looks at the whole file before any stage works.
+
+What a key is by default stands in one of three places. What is the same for every recipe: in the model of its section.
+What goes by the kind of the inputs or by the task: in `recipes/defaults/<modality>.py` and `tasks/<task>/defaults.py`,
+of which the second wins. What goes by a plug-in: in the catalogue of its kind. The last two are literals that dvc.yaml
+lists as parameters of exactly the stages that use them; they are read here by name.
 """
 
+import copy
+import importlib
 import re
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,10 +19,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
 
 from chainrule.system.errors import ParamsError
 
 PARAMS = "params.yaml"
+WITH_DEFAULTS = ("clean", "split", "augment", "pretrain", "finetune", "evaluate", "export", "retrain")
+"""The sections that modality and task say something of."""
+PLUG_IN_DEFAULTS = {
+    ("source",): ("kind", "chainrule.data.sources.catalogue", "DEFAULTS"),
+    ("incoming",): ("kind", "chainrule.data.sources.catalogue", "BATCH_DEFAULTS"),
+    ("net",): ("name", "chainrule.nets.catalogue", "DEFAULTS"),
+    ("pretrain", "objective"): ("name", "chainrule.training.objectives.catalogue", "DEFAULTS"),
+    ("finetune", "strategy"): ("name", "chainrule.training.strategies.catalogue", "DEFAULTS"),
+}
+"""Where a recipe names a plug-in: the key of the name, and where the options that it starts with stand."""
 
 
 class Section(BaseModel):
@@ -45,6 +63,13 @@ def read_params(root: Path) -> dict[str, Any]:
     return content
 
 
+def aliases(root: Path) -> list[tuple[int, str]]:
+    """Return the line and the name of each alias (`*name`) in params.yaml below `root`, which must be YAML."""
+    text = (root / PARAMS).read_text(encoding="utf-8-sig")
+    events = YAML(typ="safe").parse(text) if "*" in text else ()
+    return [(event.start_mark.line + 1, event.anchor) for event in events if isinstance(event, AliasEvent)]
+
+
 def _twice(error: DuplicateKeyError) -> str:
     found = re.search('"(.*?)"', str(error.problem))
     line = error.problem_mark.line + 1 if error.problem_mark else "?"
@@ -52,7 +77,12 @@ def _twice(error: DuplicateKeyError) -> str:
 
 
 def recipe_block(root: Path, recipe: str) -> dict[str, Any]:
-    """Return the raw block of one recipe; ParamsError when there is none of that name."""
+    """Return the block of one recipe with its defaults; ParamsError when there is none, or none that can have them."""
+    return complete(given_block(root, recipe))
+
+
+def given_block(root: Path, recipe: str) -> dict[str, Any]:
+    """Return the block of one recipe as it is written; ParamsError when there is none of that name."""
     recipes = read_params(root)["recipes"]
     if recipe not in recipes:
         raise ParamsError(f"{PARAMS}: recipes.{recipe}: no such recipe; there are {', '.join(map(str, recipes))}")
@@ -60,6 +90,55 @@ def recipe_block(root: Path, recipe: str) -> dict[str, Any]:
     if not isinstance(block, dict):
         raise ParamsError(f"{PARAMS}: recipes.{recipe}: found {block!r}; a block of settings is needed")
     return block
+
+
+def complete(block: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe's block with what its modality, its task and its plug-ins start with; what is given wins.
+
+    The models of the sections add what is the same for every recipe. A modality, task or plug-in that is not there adds
+    nothing: the check says so.
+    """
+    values = dict(block)
+    for module in (f"tasks.{block.get('task')}.defaults", f"recipes.defaults.{block.get('modality')}"):
+        for name in WITH_DEFAULTS:
+            values[name] = merged(_defaults(f"chainrule.{module}").get(name, {}), values.get(name, {}))
+    for place, (key, module, defaults) in PLUG_IN_DEFAULTS.items():
+        chosen = at(values, place)
+        if isinstance(chosen, dict) and key in chosen:
+            options = _defaults(module, defaults).get(str(chosen[key]), {})
+            at(values, place[:-1])[place[-1]] = {key: chosen[key], **options, **chosen}
+    if at(block, ("pretrain", "training")) is None and at(block, ("pretrain", "objective", "name")) == "none":
+        values["pretrain"]["training"] = None
+    tokenizer, longest = at(values, ("pretrain", "tokenizer")), at(values, ("net", "max_length"))
+    if isinstance(tokenizer, dict) and longest is not None:
+        values["pretrain"]["tokenizer"] = {**tokenizer, "max_length": tokenizer.get("max_length", longest)}
+    return values
+
+
+def merged(below: Any, above: Any) -> Any:
+    """Return `above`, and what only `below` has; blocks are merged key by key, anything else is taken whole."""
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return {**below, **{key: merged(below[key], value) if key in below else value for key, value in above.items()}}
+
+
+def at(block: Any, place: tuple[str, ...]) -> Any:
+    """Return what stands at a place in a block; None if that is not there."""
+    for key in place:
+        block = block.get(key) if isinstance(block, dict) else None
+    return block
+
+
+def _defaults(module: str, name: str = "DEFAULTS") -> dict[str, Any]:
+    """Return a copy of a module's literal; nothing where there is no such module."""
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if not module.startswith(str(error.name)):
+            raise
+        return {}
+    defaults: dict[str, Any] = copy.deepcopy(getattr(found, name))
+    return defaults
 
 
 def section(block: dict[str, Any], name: str, model: type[AnySection]) -> AnySection:

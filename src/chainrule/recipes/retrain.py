@@ -8,14 +8,18 @@ from chainrule.recipes.file import Section
 class Retrain(Section):
     """When pipelines/retrain.py trains anew, and what a new model must reach; no stage depends on it."""
 
-    rows: int = Field(ge=1, description="new rows that are worth a training")
-    age_days: int | None = Field(ge=1, description="days after which a champion is trained anew anyway, or null: never")
+    rows: int = Field(default=100, ge=1, description="new rows that are worth a training")
+    age_days: int | None = Field(
+        default=30, ge=1, description="days after which a champion is trained anew anyway, or null: never"
+    )
     drift: float | None = Field(
+        default=0.01,
         ge=0.002,
         le=0.5,
         description="level of the drift tests, all together; below it new rows are worth a training, or null",
     )
     margin: float = Field(
+        default=0.02,
         ge=0,
         lt=1,
         description="accuracy that a challenger may lose to the champion at most, as a share of the test rows",

@@ -31,7 +31,7 @@ class Pretrain(Section):
     """Learning from inputs alone; `training: null` with objective `none` begins fine-tuning from random weights."""
 
     objective: dict[str, Any] = Field(description="what is predicted, by name, with its options")
-    tokenizer: dict[str, Any] | None = Field(default=None, description="how text becomes tokens; null for images")
+    tokenizer: dict[str, Any] | None = Field(description="how text becomes tokens; null for images")
     training: Training | None = Field(description="null only with the objective `none`")
 
 
@@ -39,7 +39,7 @@ class Finetune(Training):
     """Learning from labels."""
 
     strategy: dict[str, Any] = Field(description="which weights learn, by name, with its options")
-    label_smoothing: float = Field(ge=0, lt=1, description="share of the target spread over all classes")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of the target spread over all classes")
     patience: int | None = Field(
         default=None, ge=1, description="epochs without a better validation loss until it stops; null: never"
     )

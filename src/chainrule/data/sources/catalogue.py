@@ -1,7 +1,7 @@
 """The kinds of sources and their options, for the full check of params.yaml."""
 
 import re
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -112,7 +112,7 @@ class ClassFilesBatch(BatchOptions):
     files: ClassFiles = Field(
         description="label: file names, as a pattern such as good*.txt; the first that fits counts"
     )
-    encoding: Encoding | None = Field(default=None, description=ENCODING)
+    encoding: Encoding | None = Field(description=ENCODING)
 
 
 class ClassFilesOptions(SourceOptions):
@@ -121,7 +121,7 @@ class ClassFilesOptions(SourceOptions):
     modality = "text"
 
     files: ClassFiles = Field(description="label: file name, one text file per class")
-    encoding: Encoding | None = Field(default=None, description=ENCODING)
+    encoding: Encoding | None = Field(description=ENCODING)
 
 
 class _Delimited(BatchOptions):
@@ -134,10 +134,8 @@ class _Delimited(BatchOptions):
     label: Column = Field(description="column of the label: its name, or its number from 0")
     labels: dict[str, Name] | None = Field(description="value in the file: label name, or null to take the values")
     group: Column | None = Field(description="column of what a split keeps together, or null: every row by itself")
-    encoding: Encoding | None = Field(default=None, description=ENCODING)
-    max_cell: int = Field(
-        default=1_000_000, ge=1, description="characters of the longest cell; a row with a longer one is rejected"
-    )
+    encoding: Encoding | None = Field(description=ENCODING)
+    max_cell: int = Field(ge=1, description="characters of the longest cell; a row with a longer one is rejected")
 
     @field_validator("delimiter")
     @classmethod
@@ -173,7 +171,7 @@ class DelimitedOptions(_Delimited, SourceOptions):
     tested = True
 
     files: dict[Part, Name] | None = Field(
-        default=None, min_length=1, description="part of the split, or all: file name; left out where path is one file"
+        min_length=1, description="part of the split, or all: file name; left out where path is one file"
     )
 
     @field_validator("files")
@@ -193,6 +191,45 @@ class ReviewsOptions(SourceOptions):
     labelled: int = Field(ge=1, le=1_000_000, description="number of labelled rows, planted dirt included")
     unlabelled: int = Field(ge=0, le=10_000_000, description="number of rows of the part unlabelled")
 
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "class_files": {"encoding": None},
+    "delimited": {
+        "files": None,
+        "delimiter": ",",
+        "quoting": True,
+        "header": True,
+        "text": "text",
+        "label": "label",
+        "labels": None,
+        "group": None,
+        "encoding": None,
+        "max_cell": 1_000_000,
+    },
+    "digits": {"block": 45},  # images in file order: so writers stay on one side of a split
+    "idx": {},
+    "image_folder": {"group_pattern": None},
+    "reviews": {"seed": 7, "labelled": 6000, "unlabelled": 20_000},
+}
+"""What each source starts with; a literal, of which dvc.yaml lists the recipe's kind."""
+
+BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
+    "class_files": {"encoding": None},
+    "delimited": {
+        "files": {"unlabelled": "*.unlabelled.csv", "all": "*.csv"},  # the first pattern that a name fits
+        "delimiter": ",",
+        "quoting": True,
+        "header": True,
+        "text": "text",
+        "label": "label",
+        "labels": None,
+        "group": None,
+        "encoding": None,
+        "max_cell": 1_000_000,
+    },
+    "image_folder": {"group_pattern": None},
+}
+"""The same of new files."""
 
 SOURCES: dict[str, type[SourceOptions]] = {
     "class_files": ClassFilesOptions,

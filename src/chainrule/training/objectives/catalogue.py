@@ -1,6 +1,6 @@
 """The objectives of pretraining by name: what each takes in params.yaml under `pretrain.objective`."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -22,6 +22,14 @@ class MaskedLanguageOptions(Section):
     """Hide tokens, predict them."""
 
     mask_ratio: float = Field(gt=0, lt=1, description="share of the tokens that are predicted")
+
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "masked_image": {"mask_ratio": 0.5, "patch": 4},
+    "masked_language": {"mask_ratio": 0.2},  # more than BERT's 0.15 teaches more (Wettig et al. 2023, arXiv:2202.08005)
+}
+"""What each starts with; a literal, of which dvc.yaml lists the recipe's objective."""
 
 
 class ObjectiveEntry(NamedTuple):

@@ -1,6 +1,6 @@
 """The strategies of fine-tuning by name: what each takes in params.yaml under `finetune.strategy`."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chainrule.recipes.file import Section
 
@@ -11,6 +11,13 @@ class FullOptions(Section):
 
 class HeadOnlyOptions(Section):
     """Only the classifier on top learns."""
+
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "full": {},
+    "head_only": {},
+}
+"""What each starts with; a literal, of which dvc.yaml lists the recipe's strategy."""
 
 
 class StrategyEntry(NamedTuple):

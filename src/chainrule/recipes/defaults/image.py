@@ -1,0 +1,37 @@
+"""What a recipe on images starts with: small photographs, a convolutional net from random weights."""
+
+from typing import Any
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "clean": {
+        "normalise": {"mode": "RGB", "size": None, "max_pixels": 100_000_000},
+        "near_duplicates": 0.02,
+    },
+    "augment": {
+        "copies": 2,
+        "options": {"degrees": 12, "shift": 0.08, "scale": 0.1},
+    },
+    "pretrain": {
+        "tokenizer": None,
+        "training": {
+            "epochs": 10,
+            "batch_size": 128,
+            "optimizer": "adamw",
+            "learning_rate": 0.003,
+            "weight_decay": 0.05,
+            "schedule": "one_cycle",
+            "warm_up": 0.2,
+            "distort": {"shift": 2, "flip": False, "erase": 0},  # mirrored letters and digits are others, or none
+        },
+    },
+    "finetune": {
+        "epochs": 20,
+        "batch_size": 64,
+        "optimizer": "adamw",
+        "learning_rate": 0.003,
+        "weight_decay": 0.05,
+        "schedule": "one_cycle",
+        "warm_up": 0.25,
+        "distort": {"shift": 2, "flip": False, "erase": 0},
+    },
+}

@@ -1,0 +1,46 @@
+"""What a recipe on texts starts with: sentences of any language as they are, an encoder from random weights."""
+
+from typing import Any
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "clean": {
+        "normalise": {
+            "lowercase": False,
+            "strip_html": False,
+            "min_characters": 1,
+            "max_characters": 2000,
+            "long": "cut",
+        },
+        "near_duplicates": 0.8,
+    },
+    "augment": {
+        "copies": 0,
+        "options": {"delete": 0.1, "swap": 0.05},
+    },
+    "pretrain": {
+        "tokenizer": {"vocabulary": 8000},  # max_length is the net's
+        "training": {
+            "epochs": 3,
+            "batch_size": 64,
+            "optimizer": "adamw",
+            "learning_rate": 0.002,
+            "weight_decay": 0.01,
+            "schedule": "warmup_linear",
+            "warm_up": 0.1,
+            "gradient_clip": 1.0,
+            "distort": {"drop": 0.0},
+        },
+    },
+    "finetune": {
+        "epochs": 6,
+        "batch_size": 32,
+        "optimizer": "adamw",
+        "learning_rate": 0.0005,
+        "weight_decay": 0.01,
+        "schedule": "warmup_linear",
+        "warm_up": 0.1,
+        "gradient_clip": 1.0,
+        "patience": 3,
+        "distort": {"drop": 0.0},
+    },
+}

@@ -1,0 +1,56 @@
+"""Every value in force in a recipe: what params.yaml gives, and the defaults of all that it does not."""
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from chainrule.recipes.check import SECTIONS
+from chainrule.recipes.file import complete, merged, section
+
+
+def in_force(block: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe's block with every default; ParamsError for a section that does not fit."""
+    values = complete(block)
+    for name, model in SECTIONS.items():
+        values[name] = merged(section(values, name, model).model_dump(), values[name])
+    return values
+
+
+def by_default(block: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Yield the place of each value in force that the block does not give."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            inside = block.get(key)
+            yield from ((key, *place) for place in by_default(inside if isinstance(inside, Mapping) else {}, value))
+        elif key not in block:
+            yield (key,)
+
+
+def page(params: Mapping[str, Any]) -> str:
+    """Return the content of params.yaml with every value in force; the defaults are marked, and it is YAML again."""
+    yaml = YAML()
+    yaml.representer.add_representer(
+        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    text = io.StringIO()
+    yaml.dump({"recipes": {name: _marked(block, in_force(block)) for name, block in params["recipes"].items()}}, text)
+    return text.getvalue()
+
+
+def _marked(block: Mapping[str, Any], values: Mapping[str, Any]) -> CommentedMap:
+    marked = CommentedMap()
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            inside = block.get(key)
+            marked[key] = _marked(inside if isinstance(inside, Mapping) else {}, value)
+            continue
+        marked[key] = value
+        if isinstance(value, list):
+            marked[key] = CommentedSeq(value)
+            marked[key].fa.set_flow_style()
+        if key not in block:
+            marked.yaml_add_eol_comment("default", key)
+    return marked

@@ -1,0 +1,14 @@
+"""What image classification starts with beside what every recipe on images does: a literal, which dvc.yaml lists."""
+
+from typing import Any
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "clean": {},
+    "split": {},
+    "augment": {},
+    "pretrain": {},
+    "finetune": {"label_smoothing": 0.1},
+    "evaluate": {},
+    "export": {},
+    "retrain": {},
+}
