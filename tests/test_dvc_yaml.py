@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.serialize import load_py
 
 from chainrule.data.sources.catalogue import INCOMING, SOURCES
+from chainrule.fields.catalogue import MODALITIES
 from chainrule.nets.catalogue import NETS
+from chainrule.recipes.file import PLUG_IN_DEFAULTS, WITH_DEFAULTS
 from chainrule.tasks.catalogue import TASKS
 from chainrule.training.objectives.catalogue import OBJECTIVES
 from chainrule.training.strategies.catalogue import STRATEGIES
@@ -96,7 +99,11 @@ def test_watching_is_no_input_of_any_stage() -> None:
     assert not {dep for stage in STAGES.values() for dep in stage["do"]["deps"]} & WATCHERS
     by_name = {name: loads for name in sorted(work) if (loads := loaded_by_name(ROOT / name))}
     plug_in = "f'chainrule.{package}.{name}'"  # a recipe's, and so in the closure
-    assert by_name == {"src/chainrule/stages/job.py": [repr(RUNNER)], "src/chainrule/system/plugins.py": [plug_in]}
+    assert by_name == {
+        "src/chainrule/recipes/file.py": ["module"],  # a defaults' one, whose values are parameters
+        "src/chainrule/stages/job.py": [repr(RUNNER)],
+        "src/chainrule/system/plugins.py": [plug_in],
+    }
 
 
 def test_the_runner_stands_on_all_the_watchers_that_there_are() -> None:
@@ -171,10 +178,64 @@ def test_a_stage_reads_and_writes_what_dvc_yaml_declares(stage: str) -> None:
     read = {call_text(node) for node in ast.walk(tree) if is_call(node, "job.dep")}
     for path in read - {"data/split/{recipe}"}:
         assert any(path == dep or path.startswith(f"{dep}/") for dep in deps), (path, deps)
-    params: list[str] = entry.get("params", [])
-    sections = {param.removeprefix("recipes.${key}.").split(".")[0] for param in params}
+    sections = {param.removeprefix("recipes.${key}.").split(".")[0] for param in given_params(stage)}
     used = {node.args[0].value for node in ast.walk(tree) if is_call(node, "job.section")}  # type: ignore[attr-defined]
+    used |= {
+        node.slice.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Constant)
+        and ast.unparse(node.value) == "job.block"
+    }
     assert used <= sections
+
+
+def given_params(stage: str) -> list[str]:
+    """Return the parameters of a stage that are in params.yaml."""
+    return [param for param in STAGES[stage]["do"].get("params", []) if isinstance(param, str)]
+
+
+def default_params(stage: str) -> set[tuple[str, str]]:
+    """Return (file, name) of the parameters of a stage that are defaults."""
+    entries = [param for param in STAGES[stage]["do"].get("params", []) if isinstance(param, dict)]
+    return {(file, name) for entry in entries for file, names in entry.items() for name in names}
+
+
+@pytest.mark.parametrize("stage", list(STAGES))
+def test_a_stage_that_reads_a_section_depends_on_its_defaults_and_no_others(stage: str) -> None:
+    sections = {param.removeprefix("recipes.${key}.") for param in given_params(stage)}
+    modality, task = (
+        "src/chainrule/recipes/defaults/${item.modality}.py",
+        "src/chainrule/tasks/${item.task}/defaults.py",
+    )
+    by_modality = set.intersection(*(set(literal(modality.replace("${item.modality}", name))) for name in MODALITIES))
+    wanted = {(task, f"DEFAULTS.{name}") for name in sections & set(WITH_DEFAULTS)}
+    wanted |= {(modality, f"DEFAULTS.{name}") for name in sections & by_modality}
+    for place, (key, module, name) in PLUG_IN_DEFAULTS.items():
+        if place[0] in sections:
+            file = module_path(SOURCE, module).relative_to(ROOT).as_posix()
+            wanted.add((file, f"{name}.${{item.{'.'.join((*place, key))}}}"))
+    assert default_params(stage) == wanted
+
+
+def literal(file: str, name: str = "DEFAULTS") -> dict[str, Any]:
+    """Return what DVC reads of a Python file's defaults."""
+    found: dict[str, Any] = load_py(str(ROOT / file))[name]
+    return found
+
+
+def test_defaults_are_literals_that_dvc_reads_for_whatever_a_recipe_names() -> None:
+    files = {name: f"src/chainrule/recipes/defaults/{name}.py" for name in MODALITIES}
+    assert len({frozenset(literal(file)) for file in files.values()}) == 1
+    for name in (*(f"tasks.{task}.defaults" for task in TASKS), *(f"recipes.defaults.{name}" for name in MODALITIES)):
+        file = module_path(SOURCE, f"chainrule.{name}").relative_to(ROOT).as_posix()
+        assert literal(file) == importlib.import_module(f"chainrule.{name}").DEFAULTS
+    assert all(set(literal(f"src/chainrule/tasks/{task}/defaults.py")) == set(WITH_DEFAULTS) for task in TASKS)
+    names = {"net": NETS, "source": SOURCES, "incoming": INCOMING, "objective": OBJECTIVES, "strategy": STRATEGIES}
+    for place, (_, module, name) in PLUG_IN_DEFAULTS.items():
+        read = literal(module_path(SOURCE, module).relative_to(ROOT).as_posix(), name)
+        assert read == getattr(importlib.import_module(module), name)
+        assert set(read) == set(names[place[-1]])
 
 
 def test_a_handful_of_numbers_is_the_only_metric() -> None:

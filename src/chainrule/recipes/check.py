@@ -1,8 +1,8 @@
 """The full check of params.yaml: every mistake at once, before any work.
 
 `python -m chainrule.recipes.check` checks the file and prints the recipes, or the mistakes (exit code 2);
-`--values` prints every value in force, given or default; `--schema` the JSON Schema for editors, `--options` the same as
-a page, docs/options.md.
+`--values` prints every value in force, given or default; `--schema` the JSON Schema for editors, `--options` the same
+as a page, docs/options.md.
 """
 
 import argparse

@@ -5,8 +5,9 @@ from typing import Any
 
 from chainrule.fields.catalogue import MODALITIES
 from chainrule.recipes.check import PLUG_INS, SECTIONS
-from chainrule.recipes.schema import closed
+from chainrule.recipes.schema import by_modality, by_task, closed, defaulted, starting
 from chainrule.recipes.training import Training
+from chainrule.tasks.catalogue import TASKS
 from chainrule.training.inputs.catalogue import INPUTS
 
 HEAD = """# Options
@@ -35,20 +36,64 @@ def page() -> str:
 def _pages() -> Iterator[str]:
     yield "## Sections\n"
     for name, section in SECTIONS.items():
-        yield from _table(f"`{name}`", closed(section), left_out=Training.model_fields if name == "finetune" else ())
-    yield from _table("A training: `pretrain.training`, and `finetune` beside its own keys", closed(Training))
+        shown = _said(closed(section), name)
+        yield from _table(f"`{name}`", shown, left_out=Training.model_fields if name == "finetune" else ())
+    yield from _table(
+        "A training: `pretrain.training`, and `finetune` beside its own keys", _said(closed(Training), "finetune")
+    )
     yield "## By modality\n"
     for name, rows in MODALITIES.items():
-        inputs = INPUTS[name]
-        yield from _table(f"{name}: `clean.normalise`", closed(rows.normalise))
-        yield from _table(f"{name}: `augment.options`", closed(rows.augment))
+        inputs, values = INPUTS[name], by_modality(name)
+        yield from _table(f"{name}: `clean.normalise`", defaulted(closed(rows.normalise), values["clean"]["normalise"]))
+        yield from _table(f"{name}: `augment.options`", defaulted(closed(rows.augment), values["augment"]["options"]))
         if inputs.tokenizer is not None:
-            yield from _table(f"{name}: `pretrain.tokenizer`", closed(inputs.tokenizer))
-        yield from _table(f"{name}: `distort` of a training", closed(inputs.distort))
+            tokenizer = {**values["pretrain"]["tokenizer"], "max_length": "net.max_length"}
+            yield from _table(f"{name}: `pretrain.tokenizer`", defaulted(closed(inputs.tokenizer), tokenizer))
+        yield from _table(f"{name}: `distort` of a training", defaulted(closed(inputs.distort), _same_distort(values)))
+        yield from _defaults(f"{name}: other defaults", values)
+    yield "## By task\n"
+    for name in TASKS:
+        yield from _defaults(name, by_task(name))
     for plug_ins in PLUG_INS:
         yield f"## {TITLES[plug_ins.path[-1]]}\n"
-        for name, options in plug_ins.options.items():
-            yield from _table(f"`{'.'.join(plug_ins.path)}.{plug_ins.key}: {name}`", closed(options))
+        for name in plug_ins.options:
+            yield from _table(f"`{'.'.join(plug_ins.path)}.{plug_ins.key}: {name}`", starting(plug_ins, name))
+
+
+def _said(schema: Mapping[str, Any], section: str) -> dict[str, Any]:
+    """Return a section's schema, in which keys say where else they have a default."""
+    tables = {"by modality": map(by_modality, MODALITIES), "by task": map(by_task, TASKS)}
+    places = {key: place for place, found in tables.items() for each in found for key in each.get(section, {})}
+    properties = {name: {**node, "elsewhere": places.get(name)} for name, node in schema["properties"].items()}
+    return {**schema, "properties": properties}
+
+
+def _same_distort(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the distortions that both trainings start with."""
+    both: tuple[dict[str, Any], ...] = (values["pretrain"]["training"]["distort"], values["finetune"]["distort"])
+    assert both[0] == both[1], "the page has one table for both"
+    return both[0]
+
+
+def _defaults(title: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the table of what sections start with, less what has tables of its own."""
+    flat = dict(_flat(values))
+    yield f"### {title}\n"
+    if not flat:
+        yield "None of its own.\n"
+        return
+    yield "| key | default |\n|---|---|"
+    for key, value in flat.items():
+        yield f"| `{key}` | `{_written(value)}` |"
+    yield ""
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if not isinstance(value, Mapping):
+            yield f"{above}{key}", value
+        elif key not in BELOW or key == "training":
+            yield from _flat(value, f"{above}{key}.")
 
 
 def _table(title: str, schema: Mapping[str, Any], left_out: Collection[str] = ()) -> Iterator[str]:
@@ -61,8 +106,7 @@ def _table(title: str, schema: Mapping[str, Any], left_out: Collection[str] = ()
     yield "| key | what it may be | default | meaning |\n|---|---|---|---|"
     for name, node in shown.items():
         inner = "properties" in node
-        default = "is needed" if name in schema.get("required", []) else f"`{_written(node.get('default'))}`"
-        default = "that of its keys" if inner else default
+        default = _default(name, node, schema)
         meaning = node.get("description", "").replace("|", "\\|")
         kind = "block, below" if name in BELOW or inner else _kind(node)
         yield f"| `{name}` | {kind} | {default} | {meaning} |"
@@ -70,6 +114,15 @@ def _table(title: str, schema: Mapping[str, Any], left_out: Collection[str] = ()
     for name, node in shown.items():
         if "properties" in node:
             yield from _table(f"{title.strip('`')}.{name}".join("``"), node)
+
+
+def _default(name: str, node: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    """Return what a key is by default, in words."""
+    if "properties" in node:
+        return "that of its keys"
+    if name not in schema.get("required", []):
+        return ", or ".join(filter(None, (f"`{_written(node.get('default'))}`", node.get("elsewhere"))))
+    return node.get("elsewhere") or "is needed"
 
 
 def _kind(node: Mapping[str, Any]) -> str:

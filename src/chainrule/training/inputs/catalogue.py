@@ -25,7 +25,11 @@ class Tokenizer(Section):
     """A byte-pair tokenizer, trained on training and unlabelled rows."""
 
     vocabulary: int = Field(ge=100, le=500_000, description="largest number of tokens")
-    max_length: int = Field(ge=4, le=8192, description="tokens of a text that are kept, its two ends included")
+    max_length: int = Field(
+        ge=4,
+        le=8192,
+        description="tokens of a text that are kept, its two ends included; by default as many as the net takes",
+    )
 
 
 class InputsEntry(NamedTuple):
