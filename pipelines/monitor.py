@@ -25,6 +25,7 @@ from prefect.states import Completed, Failed, State
 from chainrule import drift
 from chainrule.drift import monitoring
 from chainrule.drift.sample import MOST_ROWS
+from chainrule.recipes import in_force
 from chainrule.recipes.file import recipe_block
 from chainrule.runs import tracking
 from pipelines import artifacts, report, runs, timetable
@@ -53,7 +54,7 @@ def _monitor(recipe: str, rows: int, again: bool) -> State:
         with locks.held(root / ".chainrule" / "locks" / f"monitor@{recipe}.lock", f"{recipe}: waits for a look"):
             found = monitoring.look(root, recipe, block, rows=rows, again=again)
             if found.report is not None:
-                _record(root, recipe, block, found.report)
+                _record(root, recipe, found.report)
             monitoring.remember(root, found)
     except ChainruleError as error:
         return Failed(message=f"{recipe}: {error}")
@@ -69,11 +70,11 @@ def _monitor(recipe: str, rows: int, again: bool) -> State:
     return Completed(name=DRIFT, message=said) if flagged else Completed(message=said)
 
 
-def _record(root: Path, recipe: str, block: dict[str, Any], found: drift.Report) -> None:
+def _record(root: Path, recipe: str, found: drift.Report) -> None:
     """Write page, figure and numbers below .chainrule/monitor, and show them in MLflow."""
     folder = root / monitoring.PLACE / recipe
     drift.write(found, folder, recipe, "validation rows", "what the server saw")
-    with tracking.stage_run(root, recipe, "monitor", block) as run:
+    with tracking.stage_run(root, recipe, "monitor", *in_force.logged(root, recipe)) as run:
         run.metrics(drift.metrics(found))
         run.artifact(folder / PAGE)
         run.artifact(folder / "drift.json")

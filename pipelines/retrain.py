@@ -32,7 +32,7 @@ from prefect.states import Cancelled, Completed, Failed, State
 
 from chainrule.data import batches, incoming
 from chainrule.evaluation import quality
-from chainrule.recipes import check
+from chainrule.recipes import check, in_force
 from chainrule.recipes.file import recipe_block, section
 from chainrule.recipes.retrain import Retrain
 from chainrule.release import promotion
@@ -295,7 +295,10 @@ def _decide(course: Course) -> None:
     elif champion is not None and not course.force and (when := _refused(course, number, champion.number)):
         course.decide(decisions.NOTHING, f"version {number} was refused on {when}; nothing changed since")
     else:
-        with _chain_name(course.chain), tracking.stage_run(root, recipe, "retrain", course.block) as run:
+        with (
+            _chain_name(course.chain),
+            tracking.stage_run(root, recipe, "retrain", *in_force.logged(root, recipe)) as run,
+        ):
             _contest(course, run, number)
             _record(course, run)
     if course.commit:

@@ -16,7 +16,7 @@ import yaml
 
 import shipped
 import tiny_bundles
-from chainrule.recipes.file import recipe_block
+from chainrule.recipes import in_force
 from chainrule.runs import tracking
 from chainrule.runs.journal import journals
 from tiny_clone import environment
@@ -117,7 +117,9 @@ def make(root: Path, project: Path, store: Path) -> Path:
     (root / ".dvc").mkdir(parents=True)
     for name in (".dvc/config", ".dvc/.gitignore"):
         shutil.copyfile(project / name, root / name)
-    shutil.copyfile(shipped.VALUES, root / "params.yaml")
+    shutil.copyfile(shipped.PARAMS, root / "params.yaml")
+    for recipe in shipped.params()["recipes"]:
+        set_param(root, recipe, 0.003, "finetune", "learning_rate")  # read by STAGES above
     (root / "src").mkdir()
     (root / "src" / "toy.py").write_text(STAGES)
     shutil.copyfile(tiny_bundles.__file__, root / "src" / "tiny_bundles.py")
@@ -161,7 +163,7 @@ def train(root: Path, name: str, recipe: str = "digits", **metrics: float) -> No
     clean: dict[str, Any] = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_TRACKING")}
     with (
         mock.patch.dict(os.environ, {**clean, "CHAINRULE_CHAIN": name}, clear=True),
-        tracking.stage_run(root, recipe, "export", recipe_block(root, recipe)) as run,
+        tracking.stage_run(root, recipe, "export", *in_force.logged(root, recipe)) as run,
     ):
         run.headline({"test.accuracy": 0.9, "test.accuracy.low": 0.85, "test.accuracy.high": 0.95, **metrics})
         run.model(root / "models" / "onnx" / recipe)

@@ -25,14 +25,14 @@ def run(arguments: argparse.Namespace) -> int:
     Raises ChainruleError if the bundle is not what dvc.lock records, or the registry does not take it.
     """
     from chainrule.evaluation import headline
-    from chainrule.recipes.file import recipe_block
+    from chainrule.recipes import in_force
     from chainrule.release import promotion, registry
     from chainrule.runs import mlflow_store, places, tracking
     from chainrule.serving import bundle
     from chainrule.system.files import read_json
 
     root, recipe = arguments.root.resolve(), arguments.recipe
-    block = recipe_block(root, recipe)
+    told = in_force.logged(root, recipe)
     _refuse_other_than_recorded(root, recipe)
     folder, reports = root / "models" / "onnx" / recipe, root / "reports" / recipe
     sha256 = bundle.read(folder, recipe, "new").sums[bundle.GRAPH]
@@ -43,10 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
         if known := _known(registry.versions(client, recipe), sha256):
             print(f"{recipe}: the bundle is version {known} already")
             return 0
-        with tracking.stage_run(root, recipe, "export", block, PATIENCE) as told:
-            told.headline(headline.headline(read_json(reports / "metrics.json")))
-            told.headline(headline.exported(read_json(reports / "export.json")))
-            told.model(folder, bundle.GRAPH)
+        with tracking.stage_run(root, recipe, "export", *told, patience=PATIENCE) as run:
+            run.headline(headline.headline(read_json(reports / "metrics.json")))
+            run.headline(headline.exported(read_json(reports / "export.json")))
+            run.model(folder, bundle.GRAPH)
         number = _known(registry.versions(client, recipe), sha256)
     if number is None:
         raise ChainruleError(f"{recipe}: not registered yet; `python -m chainrule.runs.tracking` sends what waits")

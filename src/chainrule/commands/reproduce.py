@@ -83,10 +83,10 @@ def _commit(root: Path, found: "Origin", registered: "Bundle", anyway: bool) -> 
 
 def _params(project: Path, found: "Origin") -> None:
     """Make the checkout's params.yaml what the run logged, and say where it was not."""
-    from chainrule.recipes.file import recipe_block
+    from chainrule.recipes.file import given_block
     from chainrule.reproduction import building, origin
 
-    differences = origin.params_differences(recipe_block(project, found.recipe), found.params)
+    differences = origin.params_differences(given_block(project, found.recipe), found.params)
     for line in differences:
         _say(f"params: {line}; the run's is taken")
     if edited := found.tags.get("chainrule.params_changed"):

@@ -2,13 +2,14 @@
 
 import io
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from chainrule.recipes.check import SECTIONS
-from chainrule.recipes.file import complete, merged, section
+from chainrule.recipes.file import complete, given_block, merged, section
 
 
 def in_force(block: dict[str, Any]) -> dict[str, Any]:
@@ -17,6 +18,13 @@ def in_force(block: dict[str, Any]) -> dict[str, Any]:
     for name, model in SECTIONS.items():
         values[name] = merged(section(values, name, model).model_dump(), values[name])
     return values
+
+
+def logged(root: Path, recipe: str) -> tuple[dict[str, Any], list[str]]:
+    """Return what a run says of its recipe: every value in force, and which of them are defaults, as dotted keys."""
+    block = given_block(root, recipe)
+    values = in_force(block)
+    return values, [".".join(map(str, place)) for place in by_default(block, values)]
 
 
 def by_default(block: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 from ruamel.yaml import YAML
 
-from chainrule.recipes.file import PARAMS, recipe_block
+from chainrule.recipes.file import PARAMS, given_block
 from chainrule.reproduction.origin import Origin, with_params
 from chainrule.runs import tracking
 from chainrule.system import processes
@@ -22,7 +22,7 @@ STOP_SECONDS = 5.0
 
 def write_params(project: Path, origin: Origin) -> None:
     """Replace params.yaml by the recipe as the run logged it; ChainruleError if that does not say enough."""
-    block = with_params(recipe_block(project, origin.recipe), origin.params)
+    block = with_params(given_block(project, origin.recipe), origin.params)
     with open(project / PARAMS, "w", encoding="utf-8") as file:
         YAML(typ="safe").dump({"recipes": {origin.recipe: block}}, file)
 

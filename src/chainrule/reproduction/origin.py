@@ -11,7 +11,7 @@ from typing import Any
 
 from chainrule.release import registry
 from chainrule.release.registry import Version
-from chainrule.runs.recorder import flatten, key_for
+from chainrule.runs.recorder import DEFAULTS, flatten, key_for
 from chainrule.runs.tracking import CHAIN, stranger_remedy
 from chainrule.system import dvc_lock
 from chainrule.system.errors import ChainruleError
@@ -33,7 +33,7 @@ class Origin:
     dirty: bool
     """Whether code or params.yaml differed from the commit."""
     params: dict[str, str]
-    """Every parameter, flattened, as `sending.flatten` writes it."""
+    """What params.yaml gave, flattened as `recorder.flatten` writes it; the defaults are those of the code."""
     metrics: dict[str, float]
     tags: dict[str, str]
 
@@ -74,6 +74,8 @@ def find(client: Any, spec: str, folder: Path) -> Origin:
     params = dict(run.params)
     if any(_CUT.search(value) for value in params.values()):
         params = json.loads(Path(client.download_artifacts(version.run_id, "params.json", str(folder))).read_text())
+    defaults = run.tags.get(DEFAULTS, "").split()
+    params = {key: value for key, value in params.items() if key not in defaults}
     dirty = version.tags.get("git_dirty") != "false"
     return Origin(recipe, version, commit, dirty, params, dict(run.metrics), dict(run.tags))
 
@@ -134,7 +136,7 @@ def directory_hash(folder: Path) -> str:
 
 def params_differences(block: Block, logged: Mapping[str, str]) -> list[str]:
     """How a recipe's block differs from the parameters that were logged, a phrase for each."""
-    here = flatten(block)
+    here = _given(block)
     keys = [*logged, *(key for key in here if key not in logged)]
     return [
         f"{key} was {logged.get(key, 'not there')}, is {here.get(key, 'not there')} in the commit"
@@ -145,7 +147,7 @@ def params_differences(block: Block, logged: Mapping[str, str]) -> list[str]:
 
 def with_params(block: Block, logged: Mapping[str, str]) -> Block:
     """Return the block with the parameters that were logged; ChainruleError if they do not say enough."""
-    here = flatten(block)
+    here = _given(block)
     made: Block = json.loads(json.dumps(block, default=str))
     for key in here.keys() - logged.keys():
         _at(made, key).pop(key.split(".")[-1], None)
@@ -156,6 +158,11 @@ def with_params(block: Block, logged: Mapping[str, str]) -> Block:
     if left := params_differences(made, logged):
         raise ChainruleError(f"params.yaml cannot be put together from the run's parameters: {left[0]}")
     return made
+
+
+def _given(block: Block) -> dict[str, str]:
+    """The block, flattened; a section in which nothing is given is none."""
+    return {key: value for key, value in flatten(block).items() if value != "{}"}
 
 
 def _at(block: Block, key: str) -> Block:

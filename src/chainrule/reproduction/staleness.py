@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.recipes.file import recipe_block
+from chainrule.recipes.file import PARAMS
 from chainrule.runs.tracking import CHAIN
 from chainrule.system import locks
 from chainrule.system.errors import ChainruleError
@@ -89,7 +89,7 @@ def _why(root: Path, stage: Any, made: set[str]) -> list[tuple[str, bool]]:
         found.append(("its command in dvc.yaml changed", False))
     for dep in stage.deps:
         if isinstance(dep, ParamsDependency):
-            found += [(reason, False) for reason in _params(root, dep)]
+            found += [(reason, False) for reason in _params(dep)]
             continue
         for state in dep.status().values():
             # A missing output, or a file of one, is told where it is made.
@@ -110,30 +110,24 @@ _OUTS = {
 }
 
 
-def _params(root: Path, dep: Any) -> Iterator[str]:
+def _params(dep: Any) -> Iterator[str]:
     """Each parameter of a dvc.dependency.ParamsDependency that differs from dvc.lock, with both values."""
-    changed = [name for states in dep.status().values() for name in states]
-    recorded = dep.hash_info.value or {}
+    recorded, present = dep.hash_info.value or {}, dep.read_params()
+    if not recorded:
+        yield f"{dep.def_path} is a new input"
+        return
+    # Parameters of another file than params.yaml are defaults.
+    where = "" if dep.def_path == PARAMS else f"{dep.def_path}: "
+    changed = [name for name in dep.params if recorded.get(name) != present.get(name)]
     before = _flat({name: recorded[name] for name in changed if name in recorded})
-    now = _flat({name: value for name in changed for value in _at_present(root, name)})
+    now = _flat({name: present[name] for name in changed if name in present})
     for key in [*now, *(key for key in before if key not in now)]:
         if key not in before:
-            yield f"{key} is new ({_short(now[key])})"
+            yield f"{where}{key} is new ({_short(now[key])})"
         elif key not in now:
-            yield f"{key} is gone (it was {_short(before[key])})"
+            yield f"{where}{key} is gone (it was {_short(before[key])})"
         elif now[key] != before[key]:
-            yield f"{key} changed ({_short(before[key])} → {_short(now[key])})"
-
-
-def _at_present(root: Path, name: str) -> list[Any]:
-    """The value of a parameter, recipes.<recipe>.<key>…, in params.yaml; empty if it is not there."""
-    _, recipe, *keys = name.split(".")
-    value: Any = recipe_block(root, recipe)
-    for key in keys:
-        if not isinstance(value, dict) or key not in value:
-            return []
-        value = value[key]
-    return [value]
+            yield f"{where}{key} changed ({_short(before[key])} → {_short(now[key])})"
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, Any]:

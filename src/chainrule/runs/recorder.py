@@ -31,6 +31,8 @@ RESOURCE = re.compile(r"(cores|seconds|bytes|_ms|_speedup)$")
 """Names of what a run took; under `system/` MLflow shows them on a page of their own, away from what one compares."""
 CURVE = re.compile(r"(train|validation)_\w+(?<!_step)$")
 """Names of the curves, by epoch, that a chain shows of its trainings."""
+DEFAULTS = "chainrule.defaults"
+"""The tag of a chain that names the parameters which params.yaml does not give."""
 FIRST = ("accuracy", "macro_f1")
 """Scores on the test rows that a chain shows under their bare names, which MLflow sorts before all others."""
 # Answers that no further attempt changes; the rest (no connection, 401, 429, 5xx, a locked file) may pass.
@@ -222,6 +224,8 @@ def open_runs(client: "MlflowClient", root: Path, uri: str, name: str, start: Ev
     parent = find_run(client, experiment, "chainrule.chain", chain)
     if parent is None:
         tags = {**shared, "mlflow.source.name": recipe, "chainrule.chain": chain, "chainrule.recipe": recipe}
+        if defaults := start.get("defaults"):  # not there in a journal of before
+            tags[DEFAULTS] = " ".join(defaults)
         parent = client.create_run(experiment, start["time"], tags, title(start))
     parent_id = parent.info.run_id
     flat = flatten(start["params"])

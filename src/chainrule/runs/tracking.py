@@ -24,7 +24,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -124,23 +124,28 @@ def _digest(path: Path) -> str:
 
 @contextmanager
 def stage_run(
-    root: Path, recipe: str, stage: str, params: dict[str, Any], patience: float | None = None
+    root: Path,
+    recipe: str,
+    stage: str,
+    params: dict[str, Any],
+    defaults: Sequence[str] = (),
+    patience: float | None = None,
 ) -> Iterator[Run]:
     """Track the body as one run of `stage`, a child of the run of its chain.
 
-    `root` is the repository, or the copy of it in which an experiment of DVC runs, `params` the recipe's whole
-    block, nested. A body that raises is a FAILED run with the message as a tag, an interrupted one KILLED; the
-    exception passes through. At the end the run gets up to `patience` seconds (FLUSH_SECONDS) to arrive. What
-    has not arrived by then stays in the journal, is sent by whatever stage runs next, and is said in one line
-    on stderr; neither the stage's outputs nor its exit code depend on it. Raises OSError if the journal cannot
-    be written.
+    `root` is the repository, or the copy of it in which an experiment of DVC runs, `params` every value in force in
+    the recipe, nested, `defaults` the dotted keys of those that params.yaml does not give. A body that raises is a
+    FAILED run with the message as a tag, an interrupted one KILLED; the exception passes through. At the end the run
+    gets up to `patience` seconds (FLUSH_SECONDS) to arrive. What has not arrived by then stays in the journal, is sent
+    by whatever stage runs next, and is said in one line on stderr; neither the stage's outputs nor its exit code depend
+    on it. Raises OSError if the journal cannot be written.
     """
     if os.environ.get("CHAINRULE_TRACKING") == "off":
         yield Run(None, root)
         return
     root = root.resolve()
     project = home(root)
-    folder, owner = _begin(root, project, recipe, stage, params)
+    folder, owner = _begin(root, project, recipe, stage, params, defaults)
     run = Run(folder, root)
     held = (owner, run)
     _held.append(held)
@@ -172,7 +177,9 @@ def _outcome(error: BaseException) -> tuple[str, str | None]:
     return "FAILED", f"{type(error).__name__}: {error}"
 
 
-def _begin(root: Path, project: Path, recipe: str, stage: str, params: dict[str, Any]) -> tuple[Path, int]:
+def _begin(
+    root: Path, project: Path, recipe: str, stage: str, params: dict[str, Any], defaults: Sequence[str]
+) -> tuple[Path, int]:
     """Write the journal's first event; the directory takes its name only when it is whole and locked."""
     place = project / ".chainrule" / "journal"
     place.mkdir(parents=True, exist_ok=True)
@@ -194,6 +201,7 @@ def _begin(root: Path, project: Path, recipe: str, stage: str, params: dict[str,
         "recipe": recipe,
         "stage": stage,
         "params": params,
+        "defaults": list(defaults),
         "uri": named_uri(),
         "chain": chain,
         "anchor": anchor,

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from chainrule.recipes import check
+from chainrule.recipes import check, in_force
 from chainrule.recipes.file import recipe_block
 from chainrule.runs import tracking
 from chainrule.stages.job import STATE, Count, Job, carry_out
@@ -57,7 +57,7 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
         lock = root / STATE / "locks" / f"{name}.lock"
         around.enter_context(locks.held(lock, f"{name}: waits for another run of this stage to end"))
         # Outside the cores: while the run's last events are sent, the next stage may already compute.
-        stage_run = around.enter_context(tracking.stage_run(root, recipe, stage, block))
+        stage_run = around.enter_context(tracking.stage_run(root, recipe, stage, *in_force.logged(root, recipe)))
         cores = around.enter_context(processes.lent_cores(name, root / STATE / "cores")) if trains else 1
         if trains:
             stage_run.headline({f"{stage}.cores": cores})  # their number decides the last bits of the weights
