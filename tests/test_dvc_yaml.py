@@ -3,6 +3,7 @@
 import ast
 import importlib
 import itertools
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -285,7 +286,9 @@ def test_data_stages_never_import_torch(stage: str) -> None:
 
 def test_only_the_recipes_package_reads_params_yaml() -> None:
     readers = {
-        path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if "read_params" in path.read_text()
+        path.relative_to(SOURCE).as_posix()
+        for path in SOURCE.rglob("*.py")
+        if re.search(r"(?<!dep\.)read_params", path.read_text())  # DVC reads what it compares
     }
     assert {Path(reader).parent.name for reader in readers} == {"recipes"}
 
