@@ -12,6 +12,14 @@ from typing import Any
 PACKAGE = "chainrule"
 NO_INPUT = "src/chainrule/__init__.py"
 """Defaults of the environment, which change no output (tests/test_dvc_yaml.py)."""
+# What can only watch, wait or refuse: editing it makes no model stale.
+WATCHERS = {
+    f"src/chainrule/{name}.py"
+    for name in (
+        *("stages/runner", "recipes/check", "runs/tracking", "runs/journal", "runs/places"),
+        *("system/progress", "system/locks", "system/processes", "system/dvc_lock"),
+    )
+}
 # Where a recipe names the plug-ins of each package.
 NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "fields": (("modality",),),

@@ -21,7 +21,7 @@ from chainrule.recipes.file import PLUG_IN_DEFAULTS, WITH_DEFAULTS
 from chainrule.tasks.catalogue import TASKS
 from chainrule.training.objectives.catalogue import OBJECTIVES
 from chainrule.training.strategies.catalogue import STRATEGIES
-from code_closure import NAMED_BY, NO_INPUT, closure, docstring_only, imports, module_path, value_at
+from code_closure import NAMED_BY, NO_INPUT, WATCHERS, closure, docstring_only, imports, module_path, value_at
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
@@ -82,14 +82,6 @@ def test_code_deps_equal_the_import_closure(stage: str) -> None:
     assert not needless, f"{stage}: remove {sorted(needless)}"
 
 
-# What can only watch, wait or refuse: editing it makes no model stale.
-WATCHERS = {
-    f"src/chainrule/{name}.py"
-    for name in (
-        *("stages/runner", "recipes/check", "runs/tracking", "runs/journal", "runs/places"),
-        *("system/progress", "system/locks", "system/processes", "system/dvc_lock"),
-    )
-}
 RUNNER = "chainrule.stages.runner"
 
 

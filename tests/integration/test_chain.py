@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ import onnxruntime
 import pandas as pd
 import pytest
 import yaml
+
+from chainrule.system.processes import wanted_cores
+from code_closure import WATCHERS
+from tiny_clone import environment
 
 Dvc = Callable[..., subprocess.CompletedProcess[str]]
 STAGES = ("accept", "ingest", "clean", "split", "augment", "pretrain", "finetune", "evaluate", "export")
@@ -173,6 +178,48 @@ def test_twice_from_scratch_gives_the_same_bytes(built: Path, make_clone: Callab
     for recipe in ("digits", "reviews"):
         first, second = ((clone / "reports" / recipe / "metrics.json").read_bytes() for clone in (built, other))
         assert first == second
+
+
+def test_editing_what_only_watches_makes_nothing_stale(built: Path, dvc: Dvc) -> None:
+    kept = {path: path.read_bytes() for path in (built / name for name in WATCHERS)}
+    try:
+        for path, content in kept.items():
+            path.write_bytes(content + b"EDITED = True\n")
+        assert "up to date" in dvc(built, "status").stdout
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+
+
+UNWATCHED = """
+import importlib, sys
+from pathlib import Path
+
+cores, watchers, stages = (word.split() for word in sys.argv[1:])
+sys.modules.update(dict.fromkeys(watchers))  # to import one of them is an error
+from chainrule.recipes.file import recipe_block
+from chainrule.stages.job import Job, carry_out
+
+root = Path.cwd()
+for stage in stages:
+    work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
+    job = Job(stage, "mine", root, recipe_block(root, "mine"), cores=int(cores[0]))
+    carry_out(job, work, trains=stage in ("pretrain", "finetune", "evaluate", "export"))
+"""
+
+
+def test_a_chain_that_nothing_watches_writes_the_same_bytes(built: Path, tmp_path: Path) -> None:
+    shutil.copy(built / "params.yaml", tmp_path)
+    shutil.copytree(built / "data" / "mine", tmp_path / "data" / "mine")
+    watchers = " ".join(name.removeprefix("src/").removesuffix(".py").replace("/", ".") for name in WATCHERS)
+    words = [sys.executable, "-c", UNWATCHED, str(wanted_cores()), watchers, " ".join(STAGES)]
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for stage in STAGES:
+        entry = yaml.safe_load((built / "dvc.lock").read_text())["stages"][f"{stage}@mine"]
+        for out in (tmp_path / out["path"] for out in entry["outs"]):
+            for path in [path for path in (out, *out.rglob("*")) if path.is_file()]:
+                assert path.read_bytes() == (built / path.relative_to(tmp_path)).read_bytes(), path
 
 
 def test_metrics_plots_params_and_experiments_work_as_a_user_of_dvc_expects(built: Path, dvc: Dvc) -> None:
