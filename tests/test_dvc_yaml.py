@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import itertools
 import re
 import subprocess
 import sys
@@ -18,10 +17,11 @@ from chainrule.data.sources.catalogue import INCOMING, SOURCES
 from chainrule.fields.catalogue import MODALITIES
 from chainrule.nets.catalogue import NETS
 from chainrule.recipes.file import PLUG_IN_DEFAULTS, WITH_DEFAULTS
+from chainrule.stages import declared
 from chainrule.tasks.catalogue import TASKS
 from chainrule.training.objectives.catalogue import OBJECTIVES
 from chainrule.training.strategies.catalogue import STRATEGIES
-from code_closure import NAMED_BY, NO_INPUT, WATCHERS, closure, docstring_only, imports, module_path, value_at
+from code_closure import NO_INPUT, WATCHERS, closure, docstring_only, imports, module_path
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
@@ -60,15 +60,9 @@ def recipes() -> Iterator[dict[str, Any]]:
                 }
 
 
-def declared(stage: str, recipe: dict[str, Any]) -> set[str]:
-    found = set()
-    for dep in STAGES[stage]["do"]["deps"]:
-        if dep.startswith("src/"):
-            path = dep.replace("${item.task}", recipe["task"])
-            for keys in itertools.chain(*NAMED_BY.values()):
-                path = path.replace(f"${{item.{'.'.join(keys)}}}", value_at(recipe, keys))
-            found.add(path)
-    return found
+def code_deps(stage: str, recipe: dict[str, Any]) -> set[str]:
+    deps, _ = declared.resolved(STAGES[stage]["do"], "recipe", recipe | {"source": {"path": "", **recipe["source"]}})
+    return {dep for dep in deps if dep.startswith("src/")}
 
 
 @pytest.mark.parametrize("stage", list(STAGES))
@@ -76,7 +70,7 @@ def test_code_deps_equal_the_import_closure(stage: str) -> None:
     """Every module that a stage can import is declared; a declared one that a task does not use, another task does."""
     needless: set[str] | None = None
     for recipe in recipes():
-        expected, found = closure(SOURCE, stage, recipe), declared(stage, recipe)
+        expected, found = closure(SOURCE, stage, recipe), code_deps(stage, recipe)
         assert expected <= found, f"{stage}: add {sorted(expected - found)} ({recipe})"
         needless = found - expected if needless is None else needless & (found - expected)
     assert not needless, f"{stage}: remove {sorted(needless)}"
@@ -169,7 +163,7 @@ def test_a_stage_reads_and_writes_what_dvc_yaml_declares(stage: str) -> None:
     assert written | ({f"reports/{{recipe}}/{stage}.html"} if stage in ("clean", "split") else set()) == outs
     deps = {dep.replace("${key}", "{recipe}") for dep in entry["deps"]}
     read = {call_text(node) for node in ast.walk(tree) if is_call(node, "job.dep")}
-    for path in read - {"data/split/{recipe}"}:
+    for path in read:
         assert any(path == dep or path.startswith(f"{dep}/") for dep in deps), (path, deps)
     sections = {param.removeprefix("recipes.${key}.").split(".")[0] for param in given_params(stage)}
     used = {node.args[0].value for node in ast.walk(tree) if is_call(node, "job.section")}  # type: ignore[attr-defined]

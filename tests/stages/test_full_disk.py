@@ -55,7 +55,7 @@ def picture(job: Job) -> None:
 def checkpoint(job: Job) -> None:
     model = nn.Linear(300, 300)
     folder = job.root / STATE / "checkpoints" / job.name
-    path = checkpoints.checkpoint_path(folder, {}, [])
+    path = checkpoints.checkpoint_path(folder, {}, job.root, [])
     checkpoints.save(path, {"epoch": 1}, model, make_optimizer(model, "sgd", 0.1, 0.0), {})
 
 

@@ -117,54 +117,52 @@ def test_a_write_that_fails_half_way_leaves_the_checkpoint_before(
 
 def test_the_same_training_finds_its_checkpoint_again(tmp_path: Path, rows: Path) -> None:
     folder = tmp_path / "checkpoints"
-    path = checkpoints.checkpoint_path(folder, {"seed": 1, "epochs": 2}, [rows])
+    path = checkpoints.checkpoint_path(folder, {"seed": 1, "epochs": 2}, tmp_path, [rows.name])
     assert not path.exists()
     path.write_bytes(b"mine")
-    assert checkpoints.checkpoint_path(folder, {"epochs": 2, "seed": 1}, [rows]) == path
+    assert checkpoints.checkpoint_path(folder, {"epochs": 2, "seed": 1}, tmp_path, [rows.name]) == path
     assert path.read_bytes() == b"mine"
 
 
 def test_whatever_shapes_the_weights_changes_the_key(
     tmp_path: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "checkpoints"
-    settings = {"seed": 1, "finetune": {"learning_rate": 0.1}}
+    def key(*inputs: str, rate: float = 0.1) -> str:
+        settings = {"seed": 1, "finetune": {"learning_rate": rate}}
+        return checkpoints.checkpoint_path(tmp_path / "checkpoints", settings, tmp_path, inputs).name
+
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "strategy.py").write_text("rate = 1")
     torch.set_num_threads(1)
-    paths = [
-        checkpoints.checkpoint_path(folder, settings, [rows]),
-        checkpoints.checkpoint_path(folder, {**settings, "finetune": {"learning_rate": 0.2}}, [rows]),
-        checkpoints.checkpoint_path(folder, settings, [rows, rows]),
-        checkpoints.checkpoint_path(folder, settings, []),
-    ]
+    keys = [key(rows.name, "code"), key(rows.name, "code", rate=0.2), key(rows.name), key("code"), key()]
     torch.set_num_threads(2)
-    paths.append(checkpoints.checkpoint_path(folder, settings, [rows]))
+    keys.append(key(rows.name, "code"))
     torch.set_num_threads(1)
-    other_name = tmp_path / "validation.parquet"
-    other_name.write_bytes(rows.read_bytes())
-    paths.append(checkpoints.checkpoint_path(folder, settings, [other_name]))
     with monkeypatch.context() as patch:
         patch.setattr(torch, "__version__", "0.0")
-        paths.append(checkpoints.checkpoint_path(folder, settings, [rows]))
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "__file__", str(other_name))  # the code that trains, edited
-        paths.append(checkpoints.checkpoint_path(folder, settings, [rows]))
+        keys.append(key(rows.name, "code"))
     rows.write_bytes(b"rows!")
-    paths.append(checkpoints.checkpoint_path(folder, settings, [rows]))
-    assert len(set(paths)) == len(paths)
+    keys.append(key(rows.name, "code"))
+    (code / "strategy.py").write_text("rate = 2")
+    keys.append(key(rows.name, "code"))
+    (code / "strategy.py").rename(code / "other.py")
+    keys.append(key(rows.name, "code"))
+    assert len(set(keys)) == len(keys)
 
 
-def test_a_file_in_the_place_of_the_folder_makes_way(tmp_path: Path, rows: Path) -> None:
+def test_a_file_in_the_place_of_the_folder_makes_way(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").write_bytes(b"a file")
-    assert checkpoints.checkpoint_path(tmp_path / "checkpoints", {}, [rows]).parent.is_dir()
+    assert checkpoints.checkpoint_path(tmp_path / "checkpoints", {}, tmp_path, []).parent.is_dir()
 
 
-def test_checkpoints_of_other_keys_are_removed(tmp_path: Path, rows: Path) -> None:
+def test_checkpoints_of_other_keys_are_removed(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
-    old = checkpoints.checkpoint_path(folder, {"seed": 1}, [rows])
+    old = checkpoints.checkpoint_path(folder, {"seed": 1}, tmp_path, [])
     old.write_bytes(b"old")
     old.with_suffix(".partial").write_bytes(b"half")
     (folder / "mine").mkdir()
     (folder / "mine" / "file").touch()
-    new = checkpoints.checkpoint_path(folder, {"seed": 2}, [rows])
+    new = checkpoints.checkpoint_path(folder, {"seed": 2}, tmp_path, [])
     assert new != old
     assert list(folder.iterdir()) == []

@@ -18,8 +18,8 @@ def finetune(job: Job) -> None:
     settings = job.section("finetune", Finetune)
     machine = device.prepare(job.cores)
     pretrained = job.dep("models/pretrained/{recipe}")
-    files = [job.dep("data/augmented/{recipe}/train.parquet"), job.dep("data/split/{recipe}/validation.parquet")]
-    training_rows, validation_rows = (read_rows(path) for path in files)
+    training_rows = read_rows(job.dep("data/augmented/{recipe}/train.parquet"))
+    validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
     classes = sorted(training_rows["label"].unique())
     modality = job.block["modality"]
     facts = plugins.load("training.inputs", modality).load_facts(pretrained)
@@ -51,8 +51,6 @@ def finetune(job: Job) -> None:
         rows.to_inputs(training_rows, modality, facts, classes, **settings.distort),
         validation,
         gains_from_bf16=net.gains_from_bf16,
-        files=[*files, *sorted(path for path in pretrained.iterdir() if path.is_file())],
-        key={name: job.block[name] for name in ("finetune", "net", "task", "seed")},
         patience=settings.patience,
         freeze=lambda objective: plugins.load("training.strategies", strategy).freeze(objective.model, **options),
     )

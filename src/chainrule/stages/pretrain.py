@@ -18,8 +18,9 @@ def pretrain(job: Job) -> None:
 
     settings = job.section("pretrain", Pretrain)
     machine = device.prepare(job.cores)
-    splits = job.dep("data/split/{recipe}")
-    training_rows = pd.concat([read_rows(splits / "train.parquet"), read_rows(splits / "unlabelled.parquet")])
+    labelled = read_rows(job.dep("data/split/{recipe}/train.parquet"))
+    unlabelled = read_rows(job.dep("data/split/{recipe}/unlabelled.parquet"))
+    training_rows = pd.concat([labelled, unlabelled])
     modality = job.block["modality"]
     inputs = plugins.load("training.inputs", modality)
     training = settings.training
@@ -41,6 +42,9 @@ def pretrain(job: Job) -> None:
     history: list[dict[str, Any]] = []
     if objective is not None and training is not None:
         job.say(f"{name} on {len(training_rows):,} rows ({machine})")
+        for part, read in (("train", labelled), ("unlabelled", unlabelled)):
+            source = f"data/split/{job.recipe}/{part}.parquet"
+            job.run.dataset(name=job.recipe, rows=len(read), source=source, context="pretraining")
         history = _fit(job, training, objective, net, facts, encoding.result())
         weights.save_weights(net, out / weights.WEIGHTS)
         best = next(record for record in reversed(history) if record["best"])
@@ -59,7 +63,6 @@ def _fit(job: Job, settings: Training, objective: Any, net: Any, facts: Any, inp
     from chainrule.training import rows
 
     validation_path = job.dep("data/split/{recipe}/validation.parquet")
-    job.run.dataset(name=job.recipe, rows=len(inputs), source=f"data/split/{job.recipe}", context="pretraining")
     return session.fit(
         job,
         settings,
@@ -67,8 +70,6 @@ def _fit(job: Job, settings: Training, objective: Any, net: Any, facts: Any, inp
         inputs,
         rows.to_inputs(read_rows(validation_path), job.block["modality"], facts, None),
         gains_from_bf16=net.gains_from_bf16,
-        files=[job.dep("data/split/{recipe}") / f"{part}.parquet" for part in ("train", "unlabelled", "validation")],
-        key={"pretrain": job.block["pretrain"], "net": job.block["net"], "seed": job.seed},
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from chainrule.recipes.training import Training
+from chainrule.stages import declared
 from chainrule.stages.job import STATE, Job
 from chainrule.training import checkpoints, loop, precision
 from chainrule.training.prediction import Inputs
@@ -24,19 +25,14 @@ def fit(
     validation: Inputs,
     *,
     gains_from_bf16: bool,
-    files: list[Path],
-    key: dict[str, Any],
     **more: Any,
 ) -> list[loop.Record]:
     """Train with the section's settings and return the history, its losses rounded to six decimals.
 
-    files, key: the input files and settings that the checkpoint belongs to. The checkpoint goes when the stage has
-    published its outputs.
+    The checkpoint goes when the stage has published its outputs.
     """
     resolved = precision.resolve(settings.precision, gains_from_bf16)
-    folder = job.root / STATE / "checkpoints" / job.name
-    checkpoint = checkpoints.checkpoint_path(folder, {**key, "precision": resolved}, files)
-    job.spent.append(folder)
+    checkpoint = _checkpoint(job, resolved)
     started = time.monotonic()
     history = loop.fit(
         objective,
@@ -71,6 +67,22 @@ def fit(
         }
         for record in history
     ]
+
+
+def _checkpoint(job: Job, resolved: str) -> Path | None:
+    """Return where the training's checkpoint is: it belongs to all that dvc.yaml declares that the stage reads.
+
+    The declared files, not those that are loaded so far: a strategy is loaded last. None where no dvc.yaml says what
+    they are: nothing that a killed training left could be trusted.
+    """
+    found = declared.inputs(job.root, job.stage, job.recipe, job.block)
+    if found is None:
+        job.say(f"no {declared.DVC_YAML} in {job.root} has this stage: no checkpoint is kept")
+        return None
+    deps, params = found
+    folder = job.root / STATE / "checkpoints" / job.name
+    job.spent.append(folder)
+    return checkpoints.checkpoint_path(folder, {"params": params, "precision": resolved}, job.root, deps)
 
 
 def _log_epoch(job: Job, record: loop.Record) -> None:

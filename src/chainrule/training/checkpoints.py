@@ -7,8 +7,8 @@ needs no saving because every step draws from a generator seeded by the step (se
 import hashlib
 import json
 import os
-import sys
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +24,17 @@ from chainrule.system.files import remove, sha256
 Groups = dict[str, dict[str, Tensor]]
 
 
-def checkpoint_path(folder: Path, settings: Any, inputs: list[Path]) -> Path:
+def checkpoint_path(folder: Path, settings: Any, root: Path, inputs: Iterable[str]) -> Path:
     """Return where the training of these settings on these inputs keeps its checkpoint; remove all others in `folder`.
 
-    The key covers the settings, the bytes of the input files, the project's own code that is loaded, the version of
-    torch and the number of threads: whatever could change the last bits of the weights.
+    inputs: files and folders below `root`, data and code alike. The key covers the settings, the names and bytes of all
+    these files, the version of torch and the number of threads: whatever could change the last bits of the weights.
     """
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(f"torch {torch.__version__}, {torch.get_num_threads()} threads".encode())
-    for path in sorted(inputs):
-        digest.update(f"{path.name} {sha256(path)}".encode())
-    sources = {module.__file__ for name, module in list(sys.modules.items()) if name.split(".")[0] == "chainrule"}
-    for source in sorted(filter(None, sources)):
-        digest.update(sha256(Path(source)).encode())
+    for name in sorted(inputs):
+        for path in sorted(path for path in (root / name, *(root / name).rglob("*")) if path.is_file()):
+            digest.update(f"{path.relative_to(root).as_posix()} {sha256(path)}\n".encode())
     if not folder.is_dir():
         remove(folder)
     folder.mkdir(parents=True, exist_ok=True)
