@@ -50,20 +50,19 @@ def measured(project: Path, recipe: str, seconds: float) -> dict[str, Any]:
     """Return the figures of every form of a recipe's model that its graph can take."""
     model, card, facts = models.load_model(project / "models" / "finetuned" / recipe)
     task = plugins.load(f"tasks.{card['task']}", "model")
-    exported = graph.to_onnx(
-        model, task.example(facts, 2, torch.Generator().manual_seed(0)), model.inputs, task.dynamic_shapes()
-    )
+    example = task.example(facts, 2, torch.Generator().manual_seed(0))
+    exported = graph.to_onnx(model, example, task.dynamic_shapes())
 
     def inputs(part: str, count: int | None = None) -> Any:
         found = read_rows(project / "data" / "split" / recipe / f"{part}.parquet")
         drawn = found if count is None else found.sample(min(count, len(found)), random_state=7)
-        return rows.to_inputs(drawn, card["modality"], facts, card["classes"])
+        return rows.to_inputs(drawn, card, facts, card["target_facts"])
 
     training, validation = inputs("train", 256), inputs("validation")
     feeds = [gate.feed(training, index, model.inputs) for index in training.order(32, None)]
     content = {"fp32": exported.SerializeToString(deterministic=True)}
     content |= {form: made for form in FORMS if (made := make(form, exported, feeds)) is not None}
-    labels = validation.labels.numpy()
+    labels = validation.target.numpy()
     sessions = {form: parity.session(each, 1) for form, each in content.items()}
     predicted = {form: gate.predictions(session, validation, 256) for form, session in sessions.items()}
     speeds = faster(sessions, validation, seconds)

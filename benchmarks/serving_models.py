@@ -119,14 +119,15 @@ def write(kind: str, seed: int, folder: Path) -> None:
     facts = text_facts(about) if modality == "text" else about["facts"]
     task = plugins.load(f"tasks.{about['task']}", "model")
     net = weights.build_net({"modality": modality, "net": about["net"]}, facts, seed)
-    model = task.build(net, facts, about["classes"]).eval()
+    target = {"classes": [str(label) for label in range(about["classes"])]}
+    model = task.build(net, facts, target).eval()
     many = task.example(facts, 64, torch.Generator().manual_seed(seed))
     if about.get("floats"):
-        many = tuple(each.float() for each in many)
+        many = {name: each.float() for name, each in many.items()}
     with torch.no_grad():
-        model.temperature.fill_(model(*many).std(dim=0).mean())
+        model.temperature.fill_(model(**many)["logits"].std(dim=0).mean())
     # The batch of the trace is small; its first row of text is padded.
-    traced = graph.to_onnx(model, tuple(each[:2] for each in many), model.inputs, task.dynamic_shapes())
+    traced = graph.to_onnx(model, {name: each[:2] for name, each in many.items()}, task.dynamic_shapes())
     folder.parent.mkdir(parents=True, exist_ok=True)
     described = signature(kind, about, facts, traced, task, modality)
     content = traced.SerializeToString(deterministic=True)
@@ -143,7 +144,7 @@ def text_facts(about: dict[str, Any]) -> dict[str, Any]:
     syllables = np.array([consonant + vowel for consonant in "bcdfghjklmnprstvz" for vowel in "aeiou"])
     words = ["".join(generator.choice(syllables, size)) for size in generator.integers(1, 5, 3 * about["vocabulary"])]
     texts = [" ".join(words[at : at + 12]) for at in range(0, len(words), 12)]
-    return text.fit_facts(texts, {"vocabulary": about["vocabulary"], "max_length": about["net"]["max_length"]})
+    return text.fit_facts([texts], {"vocabulary": about["vocabulary"], "max_length": about["net"]["max_length"]})
 
 
 def signature(

@@ -149,7 +149,7 @@ def serve(step: Callable[[], None]) -> None:
         print(steps / (time.perf_counter() - began), flush=True)
 
 
-def transformer(threads: int) -> tuple[Any, tuple[Any, Any]]:
+def transformer(threads: int) -> tuple[Any, dict[str, Any]]:
     """Return a text classifier and one batch of its inputs."""
     import torch
 
@@ -164,10 +164,11 @@ def transformer(threads: int) -> tuple[Any, tuple[Any, Any]]:
         2000, 0, arch="bert", layers=4, width=128, heads=4, feed_forward=512, max_length=96, dropout=0.0
     )
     ids = torch.randint(1, facts["vocabulary"], (32, 48))
-    return task.build(net, facts, 2), (ids, torch.ones_like(ids))
+    model = task.build(net, facts, {"classes": ["a", "b"]})
+    return model, {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 
-def resnet(threads: int) -> tuple[Any, tuple[Any]]:
+def resnet(threads: int) -> tuple[Any, dict[str, Any]]:
     """Return an image classifier and one batch of its inputs."""
     import torch
 
@@ -178,19 +179,21 @@ def resnet(threads: int) -> tuple[Any, tuple[Any]]:
     torch.manual_seed(0)
     model = torch.nn.Sequential(resnet9.build(1, width=16, dropout=0.0), torch.nn.Linear(128, 10))
     images = torch.rand(128, 1, 28, 28)
-    return model.to(memory_format=torch.channels_last), (images.to(memory_format=torch.channels_last),)
+    return model.to(memory_format=torch.channels_last), {"input": images.to(memory_format=torch.channels_last)}
 
 
-def trained(model: Any, inputs: tuple[Any, ...]) -> Callable[[], None]:
+def trained(model: Any, inputs: dict[str, Any]) -> Callable[[], None]:
     """Return one step of a training in bf16."""
     import torch
 
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    labels = torch.zeros(len(inputs[0]), dtype=torch.long)
+    labels = torch.zeros(len(next(iter(inputs.values()))), dtype=torch.long)
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16):
-            loss = torch.nn.functional.cross_entropy(model(*inputs).float(), labels)
+            answer = model(**inputs)
+            logits = answer["logits"] if isinstance(answer, dict) else answer
+            loss = torch.nn.functional.cross_entropy(logits.float(), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
@@ -198,7 +201,7 @@ def trained(model: Any, inputs: tuple[Any, ...]) -> Callable[[], None]:
     return step
 
 
-def answering(model: Any, inputs: tuple[Any, ...]) -> Callable[[], None]:
+def answering(model: Any, inputs: dict[str, Any]) -> Callable[[], None]:
     """Return one batch of answers."""
     import torch
 
@@ -206,7 +209,7 @@ def answering(model: Any, inputs: tuple[Any, ...]) -> Callable[[], None]:
 
     def step() -> None:
         with torch.no_grad():
-            model(*inputs)
+            model(**inputs)
 
     return step
 
@@ -216,10 +219,9 @@ def onnx(threads: int) -> Callable[[], None]:
     from chainrule.exporting import graph, parity
 
     model, inputs = transformer(threads)
-    axes = ({0: "batch", 1: "sequence"}, {0: "batch", 1: "sequence"})
-    names = ("input_ids", "attention_mask")
-    session = parity.session(graph.to_onnx(model, inputs, names, axes).SerializeToString(), threads)
-    feed = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
+    axes = {name: {0: "batch", 1: "sequence"} for name in inputs}
+    session = parity.session(graph.to_onnx(model, inputs, axes).SerializeToString(), threads)
+    feed = {name: tensor.numpy() for name, tensor in inputs.items()}
     return lambda: session.run(None, feed)
 
 

@@ -50,6 +50,7 @@ NET = {
     "max_length": LENGTH,
     "dropout": 0.1,
 }
+TARGET = {"classes": ["negative", "positive"]}
 BLOCK: dict[str, Any] = {"modality": "text", "net": NET}
 FACTOR_OVER_TRAINER = 8
 SHARE_OF_BARE = 0.9
@@ -135,11 +136,11 @@ def prepare(file: Path, rows: int, folder: Path) -> None:
     from chainrule.training.inputs import text
 
     lines = [line.rpartition("\t") for line in file.read_text(encoding="utf-8").splitlines()[:rows]]
-    facts = text.fit_facts([sentence for sentence, _, _ in lines], {"vocabulary": VOCABULARY, "max_length": LENGTH})
+    facts = text.fit_facts([[sentence for sentence, _, _ in lines]], {"vocabulary": VOCABULARY, "max_length": LENGTH})
     text.save_facts(facts, folder)
-    ids = text.encode([sentence for sentence, _, _ in lines], facts)
+    ids = text.encode([[sentence for sentence, _, _ in lines]], facts)
     (folder / "rows.json").write_text(json.dumps({"ids": ids, "labels": [int(label) for _, _, label in lines]}))
-    model = task.build(weights.build_net(BLOCK, facts, SEED), facts, classes=2)
+    model = task.build(weights.build_net(BLOCK, facts, SEED), facts, TARGET)
     weights.save_weights(model, folder / weights.WEIGHTS)
     tokens = sum(map(len, ids)) / len(ids)
     print(f"{len(ids)} sentences, {tokens:.1f} tokens on average, {facts['vocabulary']} kinds of tokens", flush=True)
@@ -155,7 +156,7 @@ def ours(folder: Path) -> tuple[Any, Any, Any]:
 
     facts = text.load_facts(folder)
     rows = common.read_json(folder / "rows.json")
-    model = task.build(weights.build_net(BLOCK, facts, SEED), facts, classes=2)
+    model = task.build(weights.build_net(BLOCK, facts, SEED), facts, TARGET)
     weights.load_weights(model, folder / weights.WEIGHTS)
     few = 16
     labels = torch.tensor(rows["labels"])
@@ -321,11 +322,11 @@ def run_bare(folder: Path, batch_size: int, warm_up: int, threads: int) -> dict[
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.detach())
-        samples += len(batch["label"]) * (step >= warm_up)
+        samples += len(batch["target"]) * (step >= warm_up)
     if device.type == "cuda":
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
-    sizes = [len(batch["label"]) for batch in batches]
+    sizes = [len(batch["target"]) for batch in batches]
     mean = sum(float(loss) * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)
     tokens = sum(batch["input_ids"].numel() for batch in batches)
     return measured(

@@ -22,14 +22,16 @@ WATCHERS = {
 }
 # Where a recipe names the plug-ins of each package.
 NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
-    "fields": (("modality",),),
+    "fields": (("modality",), ("target",)),
     "data.sources": (("source", "kind"), ("incoming", "kind")),
     "evaluation.floors": (("modality",),),
     "evaluation.scores": (("target",),),
     "nets": (("net", "name"),),
+    "training.bodies": (("modality",),),
     "training.inputs": (("modality",),),
     "training.objectives": (("pretrain", "objective", "name"),),
     "training.strategies": (("finetune", "strategy", "name"),),
+    "training.targets": (("target",),),
 }
 
 

@@ -20,23 +20,24 @@ from chainrule.training.inputs.text import Inputs as Texts
 IMAGES: dict[str, Any] = {"channels": 3, "height": 8, "width": 8, "mean": [0.4] * 3, "std": [0.2] * 3}
 TEXTS: dict[str, Any] = {"vocabulary": 60, "pad_id": 0, "unknown_id": 1, "max_length": 24}
 CLASSES = 3
+TARGET = {"classes": ["a", "b", "c"]}
 
 
 def image_model() -> torch.nn.Module:
     torch.manual_seed(0)
-    model: torch.nn.Module = image_task.build(cnn.build(3, width=8, depth=2, dropout=0.0), IMAGES, CLASSES)
+    model: torch.nn.Module = image_task.build(cnn.build(3, width=8, depth=2, dropout=0.0), IMAGES, TARGET)
     return model.eval()
 
 
 def text_model() -> torch.nn.Module:
     torch.manual_seed(0)
     net = encoder.build(60, 0, arch="bert", layers=1, width=32, heads=2, feed_forward=64, max_length=24, dropout=0.0)
-    return text_task.build(net, TEXTS, CLASSES).eval()
+    return text_task.build(net, TEXTS, TARGET).eval()
 
 
 def _exported(task: Any, model: Any, facts: dict[str, Any]) -> onnx.ModelProto:
     example = task.example(facts, 2, torch.Generator().manual_seed(0))
-    return graph.to_onnx(model, example, model.inputs, task.dynamic_shapes())
+    return graph.to_onnx(model, example, task.dynamic_shapes())
 
 
 @cache

@@ -12,6 +12,7 @@ from chainrule.tasks.image_classification import model as image_task
 from chainrule.tasks.text_classification import model as text_task
 
 IMAGES: dict[str, Any] = {"channels": 3, "height": 7, "width": 6, "mean": [0.4] * 3, "std": [0.2] * 3}
+TARGET = {"classes": ["a", "b", "c"]}
 TEXTS: dict[str, Any] = {"vocabulary": 60, "pad_id": 0, "max_length": 24}
 
 
@@ -26,14 +27,14 @@ class Case:
 
     def export(self) -> onnx.ModelProto:
         example = self.task.example(self.facts, 2, torch.Generator().manual_seed(0))
-        return graph.to_onnx(self.model, example, self.model.inputs, self.task.dynamic_shapes())
+        return graph.to_onnx(self.model, example, self.task.dynamic_shapes())
 
 
 @pytest.fixture(scope="module")
 def image_case() -> Case:
     torch.manual_seed(0)
     net = cnn.build(3, width=4, depth=2, dropout=0.5).to(memory_format=torch.channels_last)
-    return Case(image_task, image_task.build(net, IMAGES, 3), IMAGES)
+    return Case(image_task, image_task.build(net, IMAGES, TARGET), IMAGES)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def text_case() -> Case:
     net = encoder.build(
         60, 0, arch="bert", layers=1, width=8, heads=2, feed_forward=8, max_length=24, dropout=0.1
     )  # fmt: skip
-    return Case(text_task, text_task.build(net, TEXTS, 3), TEXTS)
+    return Case(text_task, text_task.build(net, TEXTS, TARGET), TEXTS)
 
 
 @pytest.fixture(params=["image_case", "text_case"])
@@ -106,42 +107,44 @@ def test_the_graph_is_that_of_a_model_in_evaluation_mode(image_case: Case) -> No
 
 
 def test_padding_changes_no_answer_of_the_graph(text_case: Case) -> None:
-    ids, mask = (tensor.numpy() for tensor in text_task.example(TEXTS, 2, torch.Generator().manual_seed(1), length=9))
-    wide = [torch.nn.functional.pad(torch.from_numpy(part), (0, 7)).numpy() for part in (ids, mask)]
-    (one,) = text_case.session.run(None, {"input_ids": ids, "attention_mask": mask})
-    (other,) = text_case.session.run(None, {"input_ids": wide[0], "attention_mask": wide[1]})
+    narrow = text_task.example(TEXTS, 2, torch.Generator().manual_seed(1), length=9)
+    wide = {name: torch.nn.functional.pad(part, (0, 7)) for name, part in narrow.items()}
+    (one,) = text_case.session.run(None, {name: part.numpy() for name, part in narrow.items()})
+    (other,) = text_case.session.run(None, {name: part.numpy() for name, part in wide.items()})
     assert one == pytest.approx(other, abs=1e-5)
 
 
 def test_a_text_example_is_no_longer_than_the_net_takes() -> None:
-    for part in text_task.example({**TEXTS, "max_length": 6}, 2, torch.Generator().manual_seed(0)):
+    for part in text_task.example({**TEXTS, "max_length": 6}, 2, torch.Generator().manual_seed(0)).values():
         assert part.shape == (2, 6)
 
 
 class Pairs(torch.nn.Module):
     """Takes two rows and no other number of them, though nothing about its inputs says so."""
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return image.float().reshape(2, 4)
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"logits": image.float().reshape(2, 4)}
 
 
 def test_a_model_that_takes_one_size_of_a_varying_axis_is_refused_in_a_line() -> None:
-    example = (torch.zeros(2, 4, dtype=torch.uint8),)
+    example = {"image": torch.zeros(2, 4, dtype=torch.uint8)}
     with pytest.raises(ChainruleError, match=r"cannot be exported to ONNX with axes of any size: .* static shape of 2"):
-        graph.to_onnx(Pairs(), example, ("image",), ({0: "batch"},))
+        graph.to_onnx(Pairs(), example, {"image": {0: "batch"}})
 
 
 def test_an_axis_that_came_out_fixed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the exporter leaves it, in silence, where it is asked for axes in another way than ours."""
     exporter = torch.onnx.export
     monkeypatch.setattr(torch.onnx, "export", lambda *words, dynamic_shapes, **more: exporter(*words, **more))
-    example = (torch.zeros(2, 4, dtype=torch.uint8),)
+    example = {"image": torch.zeros(2, 4, dtype=torch.uint8)}
     with pytest.raises(ChainruleError, match="takes image with batch 2 only"):
-        graph.to_onnx(Pairs(), example, ("image",), ({0: "batch"},))
+        graph.to_onnx(Pairs(), example, {"image": {0: "batch"}})
 
 
 def test_every_axis_that_varies_does_so_for_the_session(case: Case) -> None:
-    for value, axes_of in zip(case.session.get_inputs(), case.task.dynamic_shapes(), strict=True):
-        assert {axis: value.shape[axis] for axis in axes_of} == axes_of
+    axes_of = case.task.dynamic_shapes()
+    assert [value.name for value in case.session.get_inputs()] == list(axes_of)
+    for value in case.session.get_inputs():
+        assert {axis: value.shape[axis] for axis in axes_of[value.name]} == axes_of[value.name]
     (output,) = case.session.get_outputs()
     assert output.shape[0] == "batch"

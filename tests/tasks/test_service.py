@@ -54,8 +54,9 @@ def validation_rows(project: Path, recipe: str) -> pd.DataFrame:
 
 def test_validation_images_become_the_very_inputs_that_training_sees(project: Path) -> None:
     rows = validation_rows(project, "digits")
-    facts = image_inputs.fit_facts(image_data.decode(rows["image"].tolist()), None)
-    trained = to_inputs(rows, "image", facts, None).take(torch.arange(len(rows)), None)["image"].numpy()
+    facts = image_inputs.fit_facts([image_data.decode(rows["image"].tolist())], None)
+    recipe = {"task": "image_classification", "modality": "image"}
+    trained = to_inputs(rows, recipe, facts, None).take(torch.arange(len(rows)), None)["image"].numpy()
     rules = image_inputs.preprocessing(facts, {"mode": "L", "size": None, "max_pixels": 10_000_000})
     served = [
         images.prepare(raw, signature() | {"preprocessing": rules}, None, **LIMITS)["image"] for raw in rows["image"]
@@ -193,7 +194,7 @@ def text_signature() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def facts() -> dict[str, Any]:
     rows = ["the film was dull and long", "a brilliant plot, really naïve!", "not my film & not yours"] * 20
-    return text_inputs.fit_facts(rows, {"vocabulary": 200, "max_length": 24})
+    return text_inputs.fit_facts([rows], {"vocabulary": 200, "max_length": 24})
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +204,8 @@ def tokenizer(facts: dict[str, Any]) -> Tokenizer:
 
 def same_as_training(rows: pd.DataFrame, facts: dict[str, Any], raws: list[Any], card: dict[str, Any]) -> None:
     """Every text, alone, gives the tokens of its row in training's batch; the rest of that row is padding."""
-    trained = to_inputs(rows, "text", facts, None).take(torch.arange(len(rows)), None)
+    recipe = {"task": "text_classification", "modality": "text"}
+    trained = to_inputs(rows, recipe, facts, None).take(torch.arange(len(rows)), None)
     tokenizer = Tokenizer.from_str(facts["tokenizer"])
     for row, raw in enumerate(raws):
         served = texts.prepare(raw, card, tokenizer, **LIMITS)
@@ -259,10 +261,10 @@ def test_words_that_differ_by_a_mark_differ_in_training_and_service_alike(words:
     rules = RULES | {"min_characters": 1}
     raws = [word.encode() for word in words]
     clean = [text_data.normalise(raw, **rules)[0] for raw in raws]
-    facts = text_inputs.fit_facts(clean * 20, {"vocabulary": 200, "max_length": 24})
+    facts = text_inputs.fit_facts([clean * 20], {"vocabulary": 200, "max_length": 24})
     card = text_signature() | {"preprocessing": text_inputs.preprocessing(facts, rules)}
     same_as_training(pd.DataFrame({"text": clean}), facts, raws, card)
-    one, other = text_inputs.encode(clean, facts)
+    one, other = text_inputs.encode([clean], facts)
     assert one != other
     assert facts["unknown_id"] not in one + other
     # Nothing of the text is lost on the way: the pieces say it again.

@@ -63,7 +63,7 @@ def test_other_rows_are_left_out_in_every_pass() -> None:
     assert len(left_out) > 5
 
 
-def test_takes_the_rows_asked_for_channels_first_with_their_labels() -> None:
+def test_takes_the_rows_asked_for_channels_first_with_their_targets() -> None:
     images = noise(5, channels=3)
     inputs = Inputs(images, torch.tensor([4, 3, 2, 1, 0]), {})
     batch = inputs.take(torch.tensor([3, 1]), None)
@@ -71,7 +71,7 @@ def test_takes_the_rows_asked_for_channels_first_with_their_labels() -> None:
     assert batch["image"].dtype == torch.uint8
     assert batch["image"].is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(batch["image"], images[[3, 1]].permute(0, 3, 1, 2))
-    assert batch["label"].tolist() == [1, 3]
+    assert batch["target"].tolist() == [1, 3]
     assert set(Inputs(images, None, {}).take(torch.tensor([0]), None)) == {"image"}
 
 
@@ -163,18 +163,18 @@ def test_distortion_leaves_the_rows_in_memory_as_they_are() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_facts_equal_numpys_mean_and_deviation(channels: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (9, 5, 4, channels)).astype(np.uint8)
-    facts = fit_facts(images, None)
+    facts = fit_facts([images], None)
     assert (facts["channels"], facts["height"], facts["width"]) == (channels, 5, 4)
     assert facts["mean"] == pytest.approx((images / 255).mean(axis=(0, 1, 2)), abs=1e-6)
     assert facts["std"] == pytest.approx((images / 255).std(axis=(0, 1, 2)), abs=1e-6)
 
 
 def test_images_of_one_colour_have_a_deviation_to_divide_by() -> None:
-    assert fit_facts(np.full((2, 3, 3, 1), 7, np.uint8), None)["std"] == [0.001]
+    assert fit_facts([np.full((2, 3, 3, 1), 7, np.uint8)], None)["std"] == [0.001]
 
 
 def test_facts_survive_the_disk(tmp_path: Path) -> None:
-    facts = fit_facts(noise(4, channels=3).numpy(), None)
+    facts = fit_facts([noise(4, channels=3).numpy()], None)
     module.save_facts(facts, tmp_path)
     assert module.load_facts(tmp_path) == facts
 

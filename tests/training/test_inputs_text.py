@@ -97,9 +97,9 @@ def test_never_pads_beyond_the_length_that_the_net_was_built_for() -> None:
     assert batch["attention_mask"].sum(dim=1).tolist() == [12, 9]
 
 
-def test_takes_the_labels_along() -> None:
+def test_takes_the_targets_along() -> None:
     inputs = Inputs(tokens([3, 4, 5]), torch.tensor([7, 8, 9]), FACTS)
-    assert inputs.take(torch.tensor([2, 0]), None)["label"].tolist() == [9, 7]
+    assert inputs.take(torch.tensor([2, 0]), None)["target"].tolist() == [9, 7]
 
 
 def dropped(drop: float, seed: int | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -141,39 +141,39 @@ def test_another_process_trains_the_same_tokenizer() -> None:
 
 
 def test_the_tokenizer_knows_every_trained_word() -> None:
-    facts = fit_facts(corpus(), {"vocabulary": 150, "max_length": 64})
+    facts = fit_facts([corpus()], {"vocabulary": 150, "max_length": 64})
     assert facts["vocabulary"] <= 150
-    (ids,) = encode(["a brilliant plot, but really naïve!"], facts)
+    (ids,) = encode([["a brilliant plot, but really naïve!"]], facts)
     assert facts["unknown_id"] not in ids
 
 
 def test_characters_never_seen_become_unknown() -> None:
-    facts = fit_facts(corpus(), {"vocabulary": 150, "max_length": 64})
-    (ids,) = encode(["a 雪 plot"], facts)
+    facts = fit_facts([corpus()], {"vocabulary": 150, "max_length": 64})
+    (ids,) = encode([["a 雪 plot"]], facts)
     assert facts["unknown_id"] in ids
 
 
 @pytest.mark.parametrize("max_length", [4, 8, 13])
 def test_long_texts_are_cut_between_their_two_ends(max_length: int) -> None:
-    facts = fit_facts(corpus(), {"vocabulary": 150, "max_length": max_length})
+    facts = fit_facts([corpus()], {"vocabulary": 150, "max_length": max_length})
     start, end = facts["special_ids"][2:4]
-    cut, short = encode([corpus()[0] * 3, "film"], facts)
+    cut, short = encode([[corpus()[0] * 3, "film"]], facts)
     assert len(cut) == max_length
     assert (cut[0], cut[-1]) == (short[0], short[-1]) == (start, end)
-    long = fit_facts(corpus(), {"vocabulary": 150, "max_length": 500})
-    (whole,) = encode([corpus()[0] * 3], long)
+    long = fit_facts([corpus()], {"vocabulary": 150, "max_length": 500})
+    (whole,) = encode([[corpus()[0] * 3]], long)
     assert cut[:-1] == whole[: max_length - 1]
 
 
 def test_facts_name_the_special_tokens() -> None:
-    facts = fit_facts(corpus(), {"vocabulary": 150, "max_length": 16})
+    facts = fit_facts([corpus()], {"vocabulary": 150, "max_length": 16})
     assert facts["special_ids"] == [facts["pad_id"], facts["unknown_id"], 2, 3, facts["mask_id"]]
     assert len(set(facts["special_ids"])) == 5
 
 
 def test_facts_survive_the_disk(tmp_path: Path) -> None:
-    facts = fit_facts(corpus(), {"vocabulary": 150, "max_length": 16})
+    facts = fit_facts([corpus()], {"vocabulary": 150, "max_length": 16})
     module.save_facts(facts, tmp_path)
     loaded = module.load_facts(tmp_path)
     assert loaded == facts
-    assert encode(["the film was not dull"], loaded) == encode(["the film was not dull"], facts)
+    assert encode([["the film was not dull"]], loaded) == encode([["the film was not dull"]], facts)

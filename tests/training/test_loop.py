@@ -9,7 +9,7 @@ from chainrule.nets import cnn
 from chainrule.system.errors import ChainruleError
 from chainrule.training import loop, schedules
 from chainrule.training.objectives import masked_image
-from small_trainings import FACTS, SETTINGS, fit, images, same, small_objective, weights
+from small_trainings import FACTS, SETTINGS, accuracy, fit, images, same, small_objective, weights
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +30,8 @@ class Linear(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         logits = self.layer(batch["image"].float().flatten(1) / 255)
-        loss = nn.functional.cross_entropy(logits, batch["label"])
-        return {"loss": loss, "logits": logits, "count": torch.tensor(len(logits))}
+        loss = nn.functional.cross_entropy(logits, batch["target"])
+        return {"loss": loss, "outputs": {"logits": logits}, "count": torch.tensor(len(logits))}
 
 
 def test_a_seed_gives_the_same_weights_and_another_seed_others() -> None:
@@ -73,7 +73,7 @@ def test_every_epoch_and_step_draws_anew() -> None:
 
 
 def test_the_loss_falls() -> None:
-    history = fit(small_objective(), images(60), images(20, seed=1), epochs=8, learning_rate=0.03)
+    history = fit(small_objective(), images(60), images(20, seed=1), epochs=8, learning_rate=0.03, score=accuracy)
     assert [record["epoch"] for record in history] == list(range(1, 9))
     assert history[-1]["train_loss"] < 0.7 * history[0]["train_loss"]
     assert history[-1]["validation_loss"] < 0.3
@@ -189,8 +189,8 @@ def test_validation_loss_is_the_mean_over_rows_whatever_the_batches() -> None:
     objective = small_objective()
     rows = images(20)
     device = torch.device("cpu")
-    at_once = loop.evaluate(objective, rows, 20, device, seed=0)
-    in_parts = loop.evaluate(objective, rows, 7, device, seed=0)
+    at_once = loop.evaluate(objective, rows, 20, device, 0, accuracy)
+    in_parts = loop.evaluate(objective, rows, 7, device, 0, accuracy)
     assert in_parts["validation_loss"] == pytest.approx(at_once["validation_loss"], rel=1e-5)
     assert in_parts["validation_accuracy"] == at_once["validation_accuracy"]
 
@@ -199,7 +199,7 @@ def test_a_validation_hides_the_same_places_every_time() -> None:
     torch.manual_seed(0)
     net = cnn.build(1, width=3, depth=2, dropout=0.0)
     rows = images(20)
-    rows.labels = None
+    rows.target = None
     objective = masked_image.build(net, FACTS, mask_ratio=0.5, patch=2)
     found = []
     for seed in (1, 2):
@@ -208,7 +208,7 @@ def test_a_validation_hides_the_same_places_every_time() -> None:
     assert found[0] == found[1]
 
 
-def test_rows_without_labels_have_no_accuracy() -> None:
+def test_without_a_score_there_are_losses_alone() -> None:
     class Brightness(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -216,10 +216,10 @@ def test_rows_without_labels_have_no_accuracy() -> None:
 
         def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
             error = (batch["image"].float() / 255 - self.level).square().mean()
-            return {"loss": error, "logits": self.level, "count": torch.tensor(len(batch["image"]))}
+            return {"loss": error, "count": torch.tensor(len(batch["image"]))}
 
     rows = images(24)
-    rows.labels = None
+    rows.target = None
     history = fit(Brightness(), rows, rows, learning_rate=0.1)
     assert set(history[0]) == {"epoch", "train_loss", "learning_rate", "validation_loss", "best"}
 

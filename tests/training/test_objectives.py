@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from chainrule.nets import cnn
 from chainrule.system.errors import ParamsError
 from chainrule.training.objectives import masked_image, masked_language, none
-from chainrule.training.objectives.classification import Classification
+from chainrule.training.objectives.supervised import Supervised
+from chainrule.training.targets import label
 
 
 class Wide(nn.Module):
@@ -32,12 +33,14 @@ class Wide(nn.Module):
 class Table(nn.Module):
     """A classifier that answers with given logits."""
 
+    inputs = ("rows",)
+
     def __init__(self, logits: Tensor) -> None:
         super().__init__()
         self.logits = nn.Parameter(logits)
 
-    def forward(self, rows: Tensor) -> Tensor:
-        return self.logits[rows]
+    def forward(self, rows: Tensor) -> dict[str, Tensor]:
+        return {"logits": self.logits[rows]}
 
 
 # masked_image
@@ -209,40 +212,42 @@ def test_the_decoder_shares_the_embeddings() -> None:
     assert all(parameter.grad is not None for parameter in objective.parameters())
 
 
-# classification and none
+# supervised and none
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_the_loss_of_an_evaluation_is_the_plain_log_loss(smoothing: float) -> None:
     logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 2, 0, 1, 2])
-    objective = Classification(Table(logits), ("rows",), smoothing).eval()
-    result = objective({"rows": torch.arange(6), "label": labels})
+    objective = Supervised(Table(logits), label.loss, smoothing).eval()
+    result = objective({"rows": torch.arange(6), "target": labels})
     probabilities = logits.double().softmax(dim=1)
     assert result["loss"].item() == pytest.approx(float(-probabilities[torch.arange(6), labels].log().mean()), rel=1e-6)
-    assert torch.equal(result["logits"], logits)
+    assert torch.equal(result["outputs"]["logits"], logits)
     assert int(result["count"]) == 6
 
 
 def test_smoothing_acts_in_training_mode_only() -> None:
     logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 2, 0, 1, 2])
-    batch = {"rows": torch.arange(6), "label": labels}
-    objective = Classification(Table(logits), ("rows",), 0.3)
+    batch = {"rows": torch.arange(6), "target": labels}
+    objective = Supervised(Table(logits), label.loss, 0.3)
     target = 0.7 * nn.functional.one_hot(labels, 3) + 0.1
     smoothed = float(-(target * logits.log_softmax(dim=1)).sum(dim=1).mean())
     assert objective.train()(batch)["loss"].item() == pytest.approx(smoothed, rel=1e-6)
     assert objective.eval()(batch)["loss"].item() != pytest.approx(smoothed, rel=1e-3)
 
 
-def test_the_model_gets_the_named_inputs_in_order() -> None:
+def test_the_model_gets_its_inputs_by_name_and_nothing_else() -> None:
     class Difference(nn.Module):
-        def forward(self, one: Tensor, other: Tensor) -> Tensor:
-            return torch.stack([one - other, other - one], dim=1)
+        inputs = ("b", "a")
 
-    objective = Classification(Difference(), ("b", "a"), 0.0).eval()
-    batch = {"a": torch.tensor([1.0]), "b": torch.tensor([3.0]), "label": torch.tensor([0])}
-    assert objective(batch)["logits"].tolist() == [[2.0, -2.0]]
+        def forward(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+            return {"logits": torch.stack([b - a, a - b], dim=1)}
+
+    objective = Supervised(Difference(), label.loss).eval()
+    batch = {"a": torch.tensor([1.0]), "b": torch.tensor([3.0]), "c": torch.ones(1), "target": torch.tensor([0])}
+    assert objective(batch)["outputs"]["logits"].tolist() == [[2.0, -2.0]]
 
 
 def test_no_pretraining_trains_nothing() -> None:

@@ -139,7 +139,7 @@ def put_a_folder(path: Path) -> None:
 
 def put_another_nets(path: Path) -> None:
     torch.manual_seed(0)
-    other = task.objective(task.build(cnn.build(1, width=4, depth=2, dropout=0.2), FACTS, 2), 0.1)
+    other = task.objective(task.build(cnn.build(1, width=4, depth=2, dropout=0.2), FACTS, {"classes": ["a", "b"]}), 0.1)
     path.unlink()
     with pytest.raises(KilledError):
         fit(other, dying(5)(images(24)), images(4), checkpoint=path, save_seconds=0)

@@ -13,6 +13,7 @@ from chainrule.stages import session
 from chainrule.stages.job import Job
 from chainrule.tasks.image_classification import model as task
 from chainrule.training.inputs.image import Inputs
+from small_trainings import accuracy
 
 FACTS = {"channels": 1, "height": 6, "width": 6, "mean": [0.5], "std": [0.3]}
 SETTINGS = {"epochs": 3, "batch_size": 4, "optimizer": "sgd", "learning_rate": 0.01, "weight_decay": 0.0}
@@ -22,9 +23,10 @@ SETTINGS |= {"schedule": "one_cycle", "warm_up": 0.3, "precision": "fp32", "dist
 def fit(job: Job) -> None:
     images, labels = torch.randint(0, 256, (12, 6, 6, 1), dtype=torch.uint8), torch.arange(12) % 2
     inputs = Inputs(images, labels, FACTS)
-    model = task.build(cnn.build(1, width=2, depth=1, dropout=0.0), FACTS, 2)
+    model = task.build(cnn.build(1, width=2, depth=1, dropout=0.0), FACTS, {"classes": ["a", "b"]})
     settings = Training.model_validate(SETTINGS)
-    session.fit(job, settings, task.objective(model, 0.0), inputs, inputs, gains_from_bf16=False)
+    objective = task.objective(model, 0.0)
+    session.fit(job, settings, objective, inputs, inputs, gains_from_bf16=False, score=accuracy)
 
 
 def test_every_curve_in_mlflow_counts_one_kind_of_steps(tmp_path: Path) -> None:

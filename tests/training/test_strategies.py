@@ -17,7 +17,7 @@ FACTS: dict[str, Any] = {"mean": [0.5], "std": [0.3]}
 def trained(freeze: Any) -> tuple[nn.Module, dict[str, Tensor]]:
     """Train a small model for two epochs; return it and its state before."""
     torch.manual_seed(0)
-    model = task.build(cnn.build(1, width=3, depth=2, dropout=0.2), FACTS, 2)
+    model = task.build(cnn.build(1, width=3, depth=2, dropout=0.2), FACTS, {"classes": ["a", "b"]})
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     pixels = torch.randint(0, 256, (16, 4, 4, 1), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     rows = Inputs(pixels, torch.arange(16) % 2, FACTS)
@@ -46,7 +46,7 @@ def test_full_changes_every_weight_and_every_running_average() -> None:
 
 
 def test_head_only_leaves_the_net_no_gradient_and_no_dropout() -> None:
-    model = task.build(cnn.build(1, width=3, depth=2, dropout=0.5), FACTS, 2).train()
+    model = task.build(cnn.build(1, width=3, depth=2, dropout=0.5), FACTS, {"classes": ["a", "b"]}).train()
     head_only.freeze(model)
     assert [name for name, parameter in model.named_parameters() if parameter.requires_grad] == [
         "head.weight",

@@ -14,9 +14,11 @@ from chainrule.training import models
 from chainrule.training.weights import WEIGHTS, build_net, load_weights, save_weights
 
 FACTS: dict[str, Any] = {"channels": 3, "height": 8, "width": 8, "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.2, 0.3]}
+TARGET: dict[str, Any] = {"classes": ["a", "b", "c", "d"]}
 BLOCK: dict[str, Any] = {
     "task": "image_classification",
     "modality": "image",
+    "target": "label",
     "net": {"name": "cnn", "width": 4, "depth": 2, "dropout": 0.1},
     "seed": 5,
     "finetune": {"learning_rate": 1},
@@ -30,10 +32,10 @@ def equal(one: nn.Module, other: nn.Module) -> bool:
 
 def saved(folder: Path) -> nn.Module:
     """Save a model whose running averages and temperature are not those of a fresh one."""
-    model = task.build(build_net(BLOCK, FACTS, seed=5), FACTS, 4)
-    model.train()(torch.randint(0, 256, (6, 3, 8, 8), dtype=torch.uint8))
-    model.temperature.fill_(1.7)
-    models.save_model(folder, model, BLOCK, FACTS, ["a", "b", "c", "d"])
+    model = task.build(build_net(BLOCK, FACTS, seed=5), FACTS, TARGET)
+    model.train()(image=torch.randint(0, 256, (6, 3, 8, 8), dtype=torch.uint8))
+    model.get_buffer("temperature").fill_(1.7)
+    models.save_model(folder, model, BLOCK, FACTS, TARGET)
     return model.eval()
 
 
@@ -57,11 +59,11 @@ def test_a_loaded_model_gives_the_same_logits_to_the_last_bit(tmp_path: Path) ->
     loaded, card, facts = models.load_model(tmp_path)
     images = torch.randint(0, 256, (9, 3, 8, 8), dtype=torch.uint8)
     with torch.no_grad():
-        assert torch.equal(loaded(images), model(images))
+        assert torch.equal(loaded(image=images)["logits"], model(image=images)["logits"])
     assert equal(loaded, model)
     assert not loaded.training
     assert facts == FACTS
-    assert card == {**{key: BLOCK[key] for key in ("task", "modality", "net")}, "classes": ["a", "b", "c", "d"]}
+    assert card == {**{key: BLOCK[key] for key in ("task", "modality", "target", "net")}, "target_facts": TARGET}
 
 
 def test_the_files_of_a_model_are_json_and_safetensors_without_pickle(tmp_path: Path) -> None:

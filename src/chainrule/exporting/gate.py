@@ -51,7 +51,7 @@ def choose(
             f"the graph's answer to a row depends on the rows or the padding beside it: probabilities differ by "
             f"{differences['fp32']:.1e}, {independence.SAME:g} is rounding; take another `net`"
         )
-    labels = validation.take(torch.arange(len(validation)), None)["label"].numpy()
+    labels = validation.take(torch.arange(len(validation)), None)["target"].numpy()
     right = {name: int((classes == labels).sum()) for name, classes in predicted.items()}
     table = {}
     for name, content in graphs.items():

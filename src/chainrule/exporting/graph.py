@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,32 +14,30 @@ from chainrule.system.errors import ChainruleError
 if TYPE_CHECKING:
     import onnx
 
-OUTPUT = "logits"
 
+def to_onnx(model: nn.Module, example: dict[str, Tensor], dynamic: dict[str, dict[int, str]]) -> "onnx.ModelProto":
+    """Return the model as an ONNX graph with its inputs and outputs by their names.
 
-def to_onnx(
-    model: nn.Module, example: tuple[Tensor, ...], names: tuple[str, ...], dynamic: tuple[dict[int, str], ...]
-) -> "onnx.ModelProto":
-    """Return the model as an ONNX graph whose output is `logits`.
-
-    example: inputs to trace with, batch of at least two; names: the inputs' names; dynamic: the names of the axes that
-    may vary, per input. What the exporter notes of this machine (stack traces with paths) is left out, so that the
+    example: inputs to trace with, batch of at least two; dynamic: the names of the axes that may vary, by input, the
+    first of each the batch. What the exporter notes of this machine (stack traces with paths) is left out, so that the
     same weights give the same bytes anywhere. Raises ChainruleError for a model that cannot be exported, or not with
     all of these axes varying.
     """
-    sizes = {name: torch.export.Dim.DYNAMIC for axes in dynamic for name in axes.values()}
-    shapes = tuple({axis: sizes[name] for axis, name in axes.items()} for axes in dynamic)
+    shapes = {name: dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for name, axes in dynamic.items()}
+    model.eval().cpu()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
+            with torch.no_grad():
+                outputs = list(model(**example))
             program = torch.onnx.export(
-                model.eval().cpu(),
-                example,
+                model,
+                kwargs=example,
                 dynamo=True,
                 external_data=False,
-                input_names=list(names),
-                output_names=[OUTPUT],
+                input_names=list(example),
+                output_names=outputs,
                 dynamic_shapes=shapes,
                 verbose=False,
             )
@@ -49,7 +47,7 @@ def to_onnx(
     assert program is not None  # dynamo=True without a file name returns the program
     graph = program.model_proto
     strip(graph)
-    _name_axes(graph, names, dynamic)
+    _name_axes(graph, dynamic)
     return graph
 
 
@@ -64,18 +62,28 @@ def strip(model: "onnx.ModelProto") -> None:
         node.doc_string = ""
 
 
-def _name_axes(model: "onnx.ModelProto", names: tuple[str, ...], dynamic: tuple[dict[int, str], ...]) -> None:
-    """Give the varying axes of inputs and output their names instead of the exporter's s77.
+def _name_axes(model: "onnx.ModelProto", dynamic: dict[str, dict[int, str]]) -> None:
+    """Give the varying axes of inputs and outputs their names instead of the exporter's s77.
 
     Raises ChainruleError for an axis that the exporter fixed at the size of the example.
     """
-    axes_of = dict(zip(names, dynamic, strict=True)) | {OUTPUT: {0: "batch"}}
-    for value in (*model.graph.input, *model.graph.output):
-        for axis, name in axes_of[value.name].items():
+    named: dict[str, str] = {}
+    for value in model.graph.input:
+        for axis, name in dynamic[value.name].items():
             size = value.type.tensor_type.shape.dim[axis]
-            if not size.dim_param:
-                raise ChainruleError(
-                    f"the exported graph takes {value.name} with {name} {size.dim_value} only; the net makes it a "
-                    "constant where it is computed from the shape"
-                )
-            size.dim_param = name
+            _refuse_fixed(value.name, name, size)
+            named[size.dim_param] = name
+    for value in model.graph.output:
+        _refuse_fixed(value.name, "batch", value.type.tensor_type.shape.dim[0])
+    for value in (*model.graph.input, *model.graph.output):
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param:
+                size.dim_param = named.get(size.dim_param, size.dim_param)
+
+
+def _refuse_fixed(value: str, axis: str, size: Any) -> None:
+    if not size.dim_param:
+        raise ChainruleError(
+            f"the exported graph takes {value} with {axis} {size.dim_value} only; the net makes it a constant where it "
+            "is computed from the shape"
+        )

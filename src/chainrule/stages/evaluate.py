@@ -34,10 +34,10 @@ def evaluate(job: Job) -> None:
     folder = job.dep("models/finetuned/{recipe}")
     test = read_rows(job.dep("data/split/{recipe}/test.parquet"))
     model, card, facts = models.load_model(folder)
-    inputs = rows.to_inputs(test, card["modality"], facts, card["classes"])
+    inputs = rows.to_inputs(test, card, facts, card["target_facts"])
     job.run.dataset(name=job.recipe, rows=len(test), source=f"data/split/{job.recipe}/test.parquet", context="test")
-    labels = inputs.labels.numpy()
-    probabilities = softmax(prediction.predict(model, inputs, model.inputs, BATCH_SIZE).numpy(), temperature=1.0)
+    labels = inputs.target.numpy()
+    probabilities = softmax(prediction.predict(model, inputs, BATCH_SIZE)["logits"], temperature=1.0)
 
     measure = plugins.load(f"tasks.{card['task']}", "metrics")
 
@@ -46,7 +46,7 @@ def evaluate(job: Job) -> None:
             measure,
             {"probabilities": predicted},
             labels,
-            {"classes": card["classes"]},
+            card["target_facts"],
             groups=test["group"].to_numpy(),
             resamples=settings.resamples,
             seed=job.seed,
@@ -62,7 +62,7 @@ def evaluate(job: Job) -> None:
     plots.mkdir()
     history = read_json(folder / "history.json")
     _write_curves(job.out("reports/{recipe}/curves"), history)
-    _draw(job, plots, labels, probabilities, card["classes"], history, report)
+    _draw(job, plots, labels, probabilities, card["target_facts"]["classes"], history, report)
     _page(job, card, test, labels, probabilities, report, plots)
     job.run.headline(headline(report))
     for picture in sorted(plots.iterdir()):
@@ -104,13 +104,13 @@ def _floors(job: Job, card: dict[str, Any], test: Any) -> dict[str, Any]:
     from chainrule.system import plugins
 
     train = read_rows(job.dep("data/split/{recipe}/train.parquet"))
-    numbers = {name: number for number, name in enumerate(card["classes"])}
+    numbers = {name: number for number, name in enumerate(card["target_facts"]["classes"])}
     decode = plugins.load("fields", card["modality"]).decode
     found: dict[str, Any] = plugins.load("evaluation.floors", card["modality"]).floors(
         decode(train[card["modality"]].tolist()),
         train["label"].map(numbers).to_numpy(dtype="int64"),
         decode(test[card["modality"]].tolist()),
-        len(card["classes"]),
+        len(card["target_facts"]["classes"]),
         job.seed,
         groups=train["group"].to_numpy(),
         progress=job.track,
@@ -168,8 +168,8 @@ def _page(
         page.Mistake(
             test["id"].iloc[row],
             test[card["modality"]].iloc[row],
-            card["classes"][labels[row]],
-            card["classes"][probabilities[row].argmax()],
+            card["target_facts"]["classes"][labels[row]],
+            card["target_facts"]["classes"][probabilities[row].argmax()],
             float(probabilities[row].max()),
         )
         for row in page.worst_mistakes(labels, probabilities, most=WORST)
@@ -186,7 +186,7 @@ def _page(
         page.Figure(plots / f"{name}.png", caption, wide=name not in ("roc", "reliability"))
         for name, caption in FIGURES.items()
     ]
-    confused = page.most_confused(labels, probabilities.argmax(axis=1), card["classes"], CONFUSED)
+    confused = page.most_confused(labels, probabilities.argmax(axis=1), card["target_facts"]["classes"], CONFUSED)
     html = page.to_html(
         job.recipe, report["test"], report["floor"], facts, figures, mistakes, confused, _warnings(job, report)
     )

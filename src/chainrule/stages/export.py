@@ -28,23 +28,27 @@ def export(job: Job) -> None:
     device.prepare(job.cores)
     model, card, facts = models.load_model(job.dep("models/finetuned/{recipe}"))
     validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
-    validation = rows.to_inputs(validation_rows, card["modality"], facts, card["classes"])
+    validation = rows.to_inputs(validation_rows, card, facts, card["target_facts"])
     task = plugins.load(f"tasks.{card['task']}", "model")
     example = task.example(facts, 2, torch.Generator().manual_seed(0))
     job.say("traces the model")
-    onnx_model = graph.to_onnx(model, example, model.inputs, task.dynamic_shapes())
+    onnx_model = graph.to_onnx(model, example, task.dynamic_shapes())
     content = onnx_model.SerializeToString(deterministic=True)
     runtime = parity.session(content, job.cores)
+
+    def agree(ours: Any, theirs: Any) -> Any:
+        return plugins.load(f"tasks.{card['task']}", "metrics").agree(ours, theirs, card["target_facts"])
+
     report: dict[str, Any] = {
         "shapes": parity.at_shapes(model, runtime, task, facts),
-        "validation": parity.on_rows(model, runtime, validation, model.inputs, BATCH_SIZE),
+        "validation": parity.on_rows(model, runtime, validation, agree, BATCH_SIZE),
         "bytes": len(content),
     }
     _refuse_difference(report, settings)
     metrics = read_json(job.dep("reports/{recipe}/metrics.json"))
     signature = _signature(job, onnx_model, card, facts, metrics)
     job.say("makes and measures its variants")
-    made = {"fp32": content, **_make_variants(job, onnx_model, facts, settings.variants)}
+    made = {"fp32": content, **_make_variants(job, onnx_model, card, facts, settings.variants)}
     table = gate.choose(made, validation, BATCH_SIZE, task.padding(facts), settings.variants)
     latencies = gate.speeds(made, validation)
     report["variants"] = table
@@ -76,12 +80,14 @@ def export(job: Job) -> None:
     job.say(f"{len(content):,} bytes; logits differ by at most {largest:.1e}, validation agreement {agreement:.4f}")
 
 
-def _make_variants(job: Job, onnx_model: Any, facts: dict[str, Any], settings: Variants) -> dict[str, bytes]:
+def _make_variants(
+    job: Job, onnx_model: Any, card: dict[str, Any], facts: dict[str, Any], settings: Variants
+) -> dict[str, bytes]:
     """Return int8 and fp16 as far as they are wanted; ChainruleError when a net has an operator that will not do."""
     from chainrule.exporting import parity, variants
 
     makers: dict[str, Callable[[], bytes]] = {
-        "int8": lambda: variants.int8(onnx_model, _calibration(job, onnx_model, facts, settings.calibration)),
+        "int8": lambda: variants.int8(onnx_model, _calibration(job, onnx_model, card, facts, settings.calibration)),
         "fp16": lambda: variants.fp16(onnx_model),
     }
     made = {}
@@ -98,14 +104,14 @@ def _make_variants(job: Job, onnx_model: Any, facts: dict[str, Any], settings: V
     return made
 
 
-def _calibration(job: Job, onnx_model: Any, facts: dict[str, Any], count: int) -> Any:
+def _calibration(job: Job, onnx_model: Any, card: dict[str, Any], facts: dict[str, Any], count: int) -> Any:
     """Yield batches of training rows, drawn by the recipe's seed."""
     from chainrule.exporting import gate
     from chainrule.training import rows
 
     training = read_rows(job.dep("data/split/{recipe}/train.parquet"))
     training = training.sample(min(count, len(training)), random_state=job.seed)
-    drawn = rows.to_inputs(training, job.block["modality"], facts, None)
+    drawn = rows.to_inputs(training, card, facts, None)
     names = [value.name for value in onnx_model.graph.input]
     for index in drawn.order(CALIBRATION_BATCH, None):
         yield gate.feed(drawn, index, names)
@@ -172,7 +178,7 @@ def _signature(
     return {
         "recipe": job.recipe,
         **{key: card[key] for key in ("task", "modality", "net")},
-        "labels": card["classes"],
+        "labels": card["target_facts"]["classes"],
         "inputs": [tensor(value) for value in model.graph.input],
         "outputs": [tensor(value) for value in model.graph.output],
         "padding": task.padding(facts),

@@ -1,4 +1,4 @@
-"""Finetune: learn the labels, from pretrained or random weights."""
+"""Finetune: learn the targets, from pretrained or random weights."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from chainrule.system.files import read_json, read_rows, write_json
 
 
 def finetune(job: Job) -> None:
-    """Train on the augmented training rows; validation rows choose the epoch and calibrate the probabilities."""
-    from chainrule.evaluation.calibration import fit_temperature
+    """Train on the augmented training rows; validation rows choose the epoch and calibrate the answers."""
+    from chainrule.evaluation import primary
     from chainrule.stages import session
     from chainrule.system import plugins
     from chainrule.training import device, fitting, models, prediction, rows, weights
@@ -20,18 +20,19 @@ def finetune(job: Job) -> None:
     pretrained = job.dep("models/pretrained/{recipe}")
     training_rows = read_rows(job.dep("data/augmented/{recipe}/train.parquet"))
     validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
-    classes = sorted(training_rows["label"].unique())
-    modality = job.block["modality"]
-    facts = plugins.load("training.inputs", modality).load_facts(pretrained)
+    target_facts = rows.fit_target(training_rows, job.block)
+    facts = plugins.load("training.inputs", job.block["modality"]).load_facts(pretrained)
     net = weights.build_net(job.block, facts, job.seed)
     fitting.check(net, job.block, facts, settings.batch_size)
     if (pretrained / weights.WEIGHTS).is_file():
         weights.load_weights(net, pretrained / weights.WEIGHTS)
     task = plugins.load(f"tasks.{job.block['task']}", "model")
-    model = task.build(net, facts, len(classes))
+    model = task.build(net, facts, target_facts)
+    measure = plugins.load(f"tasks.{job.block['task']}", "metrics")
     strategy, options = plug_in(settings.strategy, "name")
-    validation = rows.to_inputs(validation_rows, modality, facts, classes)
-    job.say(f"{strategy} on {len(training_rows):,} rows, {len(classes)} classes ({machine})")
+    validation = rows.to_inputs(validation_rows, job.block, facts, target_facts)
+    classes = f", {len(target_facts['classes'])} classes" if "classes" in target_facts else ""
+    job.say(f"{strategy} on {len(training_rows):,} rows{classes} ({machine})")
     job.run.dataset(
         name=job.recipe,
         rows=len(training_rows),
@@ -48,22 +49,24 @@ def finetune(job: Job) -> None:
         job,
         settings,
         task.objective(model, settings.label_smoothing),
-        rows.to_inputs(training_rows, modality, facts, classes, **settings.distort),
+        rows.to_inputs(training_rows, job.block, facts, target_facts, **settings.distort),
         validation,
         gains_from_bf16=net.gains_from_bf16,
         patience=settings.patience,
+        score=lambda outputs, target: {
+            measure.PRIMARY.name: primary.value(measure, outputs, target, target_facts),
+        },
         freeze=lambda objective: plugins.load("training.strategies", strategy).freeze(objective.model, **options),
     )
-    logits = prediction.predict(model, validation, model.inputs, settings.batch_size).numpy()
-    temperature = fit_temperature(logits, validation.labels.numpy())
-    model.temperature.fill_(temperature)
+    outputs = prediction.predict(model, validation, settings.batch_size)
+    target_facts, found = task.calibrate(model, outputs, validation.target.numpy(), target_facts)
     out = job.out("models/finetuned/{recipe}")
     out.mkdir()
-    models.save_model(out, model, job.block, facts, classes)
+    models.save_model(out, model, job.block, facts, target_facts)
     write_json(out / "history.json", _curves(read_json(pretrained / "history.json"), history))
-    report = _report(history, model, temperature, len(training_rows))
+    report = {**_report(history, model, measure.PRIMARY.name, len(training_rows)), **found}
     write_json(job.out("reports/{recipe}/finetune.json"), report)
-    job.run.headline({f"validation.{name}": report[name] for name in ("accuracy", "loss")})
+    job.run.headline({f"validation.{name}": report[name] for name in (measure.PRIMARY.name, "loss")})
 
 
 def _curves(pretraining: list[dict[str, Any]], finetuning: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -72,18 +75,17 @@ def _curves(pretraining: list[dict[str, Any]], finetuning: list[dict[str, Any]])
     return [{"phase": phase, **record} for phase, records in phases.items() for record in records]
 
 
-def _report(history: list[dict[str, Any]], model: Any, temperature: float, rows: int) -> dict[str, Any]:
+def _report(history: list[dict[str, Any]], model: Any, metric: str, rows: int) -> dict[str, Any]:
     best = next(record for record in reversed(history) if record["best"])
     learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     return {
-        "accuracy": round(best["validation_accuracy"], 6),
+        metric: round(best[f"validation_{metric}"], 6),
         "loss": best["validation_loss"],
         "best_epoch": best["epoch"],
         "epochs": len(history),
         "rows": rows,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "learning_parameters": learning,
-        "temperature": round(temperature, 6),
     }
 
 

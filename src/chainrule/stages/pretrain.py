@@ -10,7 +10,7 @@ from chainrule.system.files import read_rows, write_json
 
 
 def pretrain(job: Job) -> None:
-    """Learn from training and unlabelled rows without their labels; validation rows only measure."""
+    """Learn from training and unlabelled rows without their targets; validation rows only measure."""
     import pandas as pd
 
     from chainrule.system import plugins
@@ -21,16 +21,15 @@ def pretrain(job: Job) -> None:
     labelled = read_rows(job.dep("data/split/{recipe}/train.parquet"))
     unlabelled = read_rows(job.dep("data/split/{recipe}/unlabelled.parquet"))
     training_rows = pd.concat([labelled, unlabelled])
-    modality = job.block["modality"]
-    inputs = plugins.load("training.inputs", modality)
+    inputs = plugins.load("training.inputs", job.block["modality"])
     training = settings.training
     # A tokenizer learns and works outside of Python's lock; beside it, what the net needs is imported, for seconds.
     with ThreadPoolExecutor(1) as beside:
-        learning = beside.submit(rows.fit_facts, training_rows, modality, settings.tokenizer)
+        learning = beside.submit(rows.fit_facts, training_rows, job.block, settings.tokenizer)
         plugins.load("nets", job.block["net"]["name"])
         facts = learning.result()
         distort = training.distort if training else {}
-        encoding = beside.submit(rows.to_inputs, training_rows, modality, facts, None, **distort)
+        encoding = beside.submit(rows.to_inputs, training_rows, job.block, facts, None, **distort)
         net = weights.build_net(job.block, facts, job.seed)
     fitting.check(net, job.block, facts, training.batch_size if training else 2)
     out = job.out("models/pretrained/{recipe}")
@@ -68,7 +67,7 @@ def _fit(job: Job, settings: Training, objective: Any, net: Any, facts: Any, inp
         settings,
         objective,
         inputs,
-        rows.to_inputs(read_rows(validation_path), job.block["modality"], facts, None),
+        rows.to_inputs(read_rows(validation_path), job.block, facts, None),
         gains_from_bf16=net.gains_from_bf16,
     )
 

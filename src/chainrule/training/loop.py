@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -27,6 +28,8 @@ SAVE_SECONDS = 20.0
 CURVE_POINTS = 200
 VALIDATION_SEED = 0x5EED
 Record = dict[str, Any]
+# Outputs [N, …] by name and targets [N, …] of all validation rows, to metrics by name.
+Score = Callable[[dict[str, np.ndarray], np.ndarray], dict[str, float]]
 
 
 def seeded(*parts: int) -> torch.Generator:
@@ -71,6 +74,7 @@ def fit(
     precision: str,
     seed: int,
     patience: int | None = None,
+    score: Score | None = None,
     freeze: Callable[[nn.Module], None] = _nothing,
     checkpoint: Path | None = None,
     save_seconds: float = SAVE_SECONDS,
@@ -81,10 +85,11 @@ def fit(
 ) -> list[Record]:
     """Train `objective` in place and leave it with the weights of the epoch with the best validation loss.
 
-    freeze is called before every epoch, after the objective was put in training mode. on_epoch gets each epoch's
+    score tells the metrics of each epoch from what the objective calls its outputs, and the targets, of validation
+    rows. freeze is called before every epoch, after the objective was put in training mode. on_epoch gets each epoch's
     record, on_update about 200 points over the whole training, on_batch (batches done, batches in all, a function that
     returns words about the last one) before the first batch and after each. Returns the history: one record per epoch
-    with epoch (from 1), train_loss, validation_loss, validation_accuracy (where rows have labels), learning_rate, best.
+    with epoch (from 1), train_loss, validation_loss, validation_ and the name of each metric, learning_rate, best.
     """
     accelerator = Accelerator(
         mixed_precision="no" if precision == "fp32" else precision, gradient_accumulation_steps=accumulation
@@ -145,7 +150,7 @@ def fit(
             "train_loss": state["loss_sum"] / max(state["count"], 1),
             "learning_rate": rate,
         }
-        record |= evaluate(wrapped, validation, batch_size, accelerator.device, seed)
+        record |= evaluate(wrapped, validation, batch_size, accelerator.device, seed, score)
         if not math.isfinite(record["validation_loss"]):
             raise ChainruleError(
                 f"the validation loss is {record['validation_loss']} after epoch {epoch + 1}: training diverged; "
@@ -208,22 +213,32 @@ def _step(
 
 
 @torch.no_grad()
-def evaluate(objective: nn.Module, inputs: Inputs, batch_size: int, device: torch.device, seed: int) -> Record:
-    """Return validation_loss (mean over examples or tokens), and validation_accuracy where rows have labels."""
+def evaluate(
+    objective: nn.Module,
+    inputs: Inputs,
+    batch_size: int,
+    device: torch.device,
+    seed: int,
+    score: Score | None = None,
+) -> Record:
+    """Return validation_loss (mean over examples or tokens), and validation_ and the name of each metric of `score`."""
     objective.eval()
-    loss_sum = count_sum = correct = 0.0
-    rows = 0
+    loss_sum = count_sum = 0.0
+    said: list[dict[str, Tensor]] = []
     for position, index in enumerate(inputs.order(batch_size, None)):
         seed_default(mix(seed, VALIDATION_SEED, position), device)  # the same masks after every epoch
         batch = to_device(inputs.take(index, None), device)
         result = objective(batch)
         loss_sum += float(result["loss"]) * float(result["count"])
         count_sum += float(result["count"])
-        if "label" in batch:
-            correct += float((result["logits"].argmax(dim=1) == batch["label"]).sum())
-            rows += len(index)
+        if score is not None:
+            said.append({name: tensor.cpu() for name, tensor in {**result["outputs"], "": batch["target"]}.items()})
     record: Record = {"validation_loss": loss_sum / max(count_sum, 1)}
-    return record | ({"validation_accuracy": correct / rows} if rows else {})
+    if score is None:
+        return record
+    outputs = {name: torch.cat([batch[name] for batch in said]).numpy() for name in said[0]}
+    target = outputs.pop("")
+    return record | {f"validation_{name}": value for name, value in score(outputs, target).items()}
 
 
 def _share(index: Tensor, process: int, processes: int) -> Tensor:

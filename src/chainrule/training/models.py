@@ -1,5 +1,6 @@
 """Fine-tuned models on disk: weights, the facts of their inputs, and what built them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,26 @@ from chainrule.system.files import read_json, write_json
 from chainrule.training.weights import WEIGHTS, build_net, load_weights, save_weights
 
 CARD = "model.json"
+BUILT_FROM = ("task", "modality", "target", "net")
 
 
 def save_model(
-    folder: Path, model: nn.Module, block: dict[str, Any], facts: dict[str, Any], classes: list[str]
+    folder: Path, model: nn.Module, block: Mapping[str, Any], facts: dict[str, Any], target_facts: dict[str, Any]
 ) -> None:
     """Write a fine-tuned model so that `load_model` can build it again without params.yaml."""
     save_weights(model, folder / WEIGHTS)
     plugins.load("training.inputs", block["modality"]).save_facts(facts, folder)
-    shape = {"task": block["task"], "modality": block["modality"], "net": block["net"], "classes": classes}
-    write_json(folder / CARD, shape)
+    write_json(folder / CARD, {**{key: block[key] for key in BUILT_FROM}, "target_facts": target_facts})
 
 
 def load_model(folder: Path) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """Return a fine-tuned model in evaluation mode, its card (task, modality, net, classes) and its facts."""
+    """Return a fine-tuned model in evaluation mode, its card and the facts of its inputs.
+
+    The card: task, modality, target (their names), net (its settings) and target_facts.
+    """
     card = read_json(folder / CARD)
     facts = plugins.load("training.inputs", card["modality"]).load_facts(folder)
     net = build_net(card, facts, seed=0)
-    model: nn.Module = plugins.load(f"tasks.{card['task']}", "model").build(net, facts, len(card["classes"]))
+    model: nn.Module = plugins.load(f"tasks.{card['task']}", "model").build(net, facts, card["target_facts"])
     load_weights(model, folder / WEIGHTS)
     return model.eval(), card, facts

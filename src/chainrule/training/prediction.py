@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +17,7 @@ class Inputs(Protocol):
         """Return the batches of one pass as row indices; in an order of its own choice without a generator."""
 
     def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """Return one batch, distorted with a generator, as it is without."""
+        """Return one batch, distorted with a generator, as it is without: its inputs by name, its "target"."""
 
 
 def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
@@ -25,15 +26,15 @@ def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tenso
 
 
 @torch.no_grad()
-def predict(model: nn.Module, inputs: Inputs, names: tuple[str, ...], batch_size: int) -> Tensor:
-    """Return the logits [N, C] float32 of a model in evaluation mode for every row, in row order, on the CPU."""
+def predict(model: nn.Module, inputs: Inputs, batch_size: int) -> dict[str, np.ndarray]:
+    """Return the outputs [N, …] float32 by name of a model in evaluation mode for every row, in row order."""
     model.eval()
     device = next(model.parameters()).device
-    logits: list[Tensor] = []
-    rows: list[Tensor] = []
-    for index in inputs.order(batch_size, None):
+    names: tuple[str, ...] = model.inputs  # type: ignore[assignment]
+    batches = inputs.order(batch_size, None)
+    found: list[dict[str, Tensor]] = []
+    for index in batches:
         batch = to_device(inputs.take(index, None), device)
-        logits.append(model(*(batch[name] for name in names)).float().cpu())
-        rows.append(index)
-    order = torch.cat(rows)
-    return torch.cat(logits)[order.argsort()]
+        found.append({name: tensor.float().cpu() for name, tensor in model(**{k: batch[k] for k in names}).items()})
+    place = torch.cat(batches).argsort()
+    return {name: torch.cat([outputs[name] for outputs in found])[place].numpy() for name in found[0]}

@@ -1,6 +1,6 @@
 """From rows to what a training takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,23 +11,52 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def fit_facts(rows: "pd.DataFrame", modality: str, tokenizer: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what the rows' inputs tell about their kind: normalisation, or a tokenizer (see `training.inputs`)."""
-    facts: dict[str, Any] = plugins.load("training.inputs", modality).fit_facts(_decoded(rows, modality), tokenizer)
+def fit_facts(rows: "pd.DataFrame", recipe: Mapping[str, Any], tokenizer: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what the rows' inputs tell about their kind: normalisation, or a tokenizer (see `training.inputs`).
+
+    recipe: with task and modality.
+    """
+    kind = plugins.load("training.inputs", recipe["modality"])
+    facts: dict[str, Any] = kind.fit_facts(_input_fields(rows, recipe), tokenizer)
+    return facts
+
+
+def fit_target(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the rows' targets tell about their kind, such as the classes (see `fields`); recipe: with target."""
+    facts: dict[str, Any] = plugins.load("fields", recipe["target"]).fit(_target(rows, recipe))
     return facts
 
 
 def to_inputs(
-    rows: "pd.DataFrame", modality: str, facts: dict[str, Any], classes: Sequence[str] | None, **distort: Any
+    rows: "pd.DataFrame",
+    recipe: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    target: Mapping[str, Any] | None,
+    **distort: Any,
 ) -> Any:
-    """Return the rows as inputs of the training loop, with labels as positions in `classes` (None: without labels)."""
-    labels = None
-    if classes is not None:
-        numbers = {name: number for number, name in enumerate(classes)}
-        labels = torch.tensor(rows["label"].map(numbers).to_numpy(dtype="int64"))
-    inputs = plugins.load("training.inputs", modality)
-    return inputs.Inputs(inputs.encode(_decoded(rows, modality), facts), labels, facts, **distort)
+    """Return the rows as inputs of the training loop, their targets encoded by `target`'s facts (None: without).
+
+    recipe: with task, modality and target: a recipe's block or a model's card.
+    """
+    kind = plugins.load("training.inputs", recipe["modality"])
+    encoded = None
+    if target is not None:
+        encoded = torch.from_numpy(plugins.load("fields", recipe["target"]).encode(_target(rows, recipe), target))
+    return kind.Inputs(kind.encode(_input_fields(rows, recipe), facts), encoded, facts, **distort)
 
 
-def _decoded(rows: "pd.DataFrame", modality: str) -> Any:
-    return plugins.load("fields", modality).decode(rows[modality].tolist())
+def _input_fields(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:
+    decode = plugins.load("fields", recipe["modality"]).decode
+    return [decode(rows[name].tolist()) for name in _named(recipe, "input")]
+
+
+def _target(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:
+    (name,) = _named(recipe, "target")
+    values: list[Any] = rows[name].tolist()
+    return values
+
+
+def _named(recipe: Mapping[str, Any], role: str) -> list[str]:
+    """Return the names of the task's fields in a role."""
+    fields = plugins.load(f"tasks.{recipe['task']}", "fields").fields(recipe["modality"])
+    return [field.name for field in fields if field.role == role]

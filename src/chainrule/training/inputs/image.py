@@ -10,17 +10,16 @@ from torch import Tensor
 from chainrule.system.errors import ParamsError
 from chainrule.system.files import read_json, write_json
 
-NAMES = ("image",)
 FACTS = "images.json"
 
 
 class Inputs:
-    """Images uint8 [N, H, W, C] and labels int64 [N] (or none), as the training loop takes them."""
+    """Images uint8 [N, H, W, C] and targets [N, …] (or none), as the training loop takes them."""
 
     def __init__(
         self,
         images: Tensor,
-        labels: Tensor | None,
+        target: Tensor | None,
         facts: dict[str, Any],  # noqa: ARG002 - all modalities take the same arguments
         *,
         shift: int = 0,
@@ -37,7 +36,7 @@ class Inputs:
         for name, pixels in (("shift", shift), ("erase", erase)):
             if pixels >= side:
                 raise ParamsError(f"distort.{name}: found {pixels}; less than {side} leaves something of these images")
-        self.images, self.labels = images, labels
+        self.images, self.target = images, target
         self.shift, self.flip, self.erase = shift, flip, erase
 
     def __len__(self) -> int:
@@ -57,10 +56,10 @@ class Inputs:
         return batches[:-1] if len(batches) > 1 and len(batches[-1]) < fewest else batches
 
     def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """Return image uint8 [B, C, H, W] (channels last in memory) and label int64 [B], distorted with a generator."""
+        """Return image uint8 [B, C, H, W] (channels last in memory) and target [B, …], distorted with a generator."""
         images = self.images[index] if generator is None else self._distorted(self.images[index], generator)
         batch = {"image": images.permute(0, 3, 1, 2)}
-        return batch if self.labels is None else batch | {"label": self.labels[index]}
+        return batch if self.target is None else batch | {"target": self.target[index]}
 
     def _distorted(self, images: Tensor, generator: torch.Generator) -> Tensor:
         batch, height, width, _ = images.shape
@@ -84,13 +83,15 @@ class Inputs:
         return images
 
 
-def encode(images: np.ndarray, facts: dict[str, Any]) -> Tensor:
-    """Return images uint8 [N, H, W, C] as a tensor of the same memory."""
+def encode(fields: list[np.ndarray], facts: dict[str, Any]) -> Tensor:
+    """Return the images uint8 [N, H, W, C] of the one input field as a tensor of the same memory."""
+    (images,) = fields
     return torch.from_numpy(images)
 
 
-def fit_facts(images: np.ndarray, tokenizer: dict[str, Any] | None) -> dict[str, Any]:
+def fit_facts(fields: list[np.ndarray], tokenizer: dict[str, Any] | None) -> dict[str, Any]:
     """Return what training images uint8 [N, H, W, C] tell: channels, side lengths, mean and std per channel (0..1)."""
+    (images,) = fields
     pixels = images.reshape(-1, images.shape[-1])
     counts = [torch.bincount(torch.from_numpy(channel.copy()), minlength=256).double() for channel in pixels.T]
     values = torch.arange(256, dtype=torch.float64) / 255

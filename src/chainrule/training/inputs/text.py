@@ -1,6 +1,7 @@
 """Texts in memory: token ids end to end in one tensor, batches of similar length, padded no further than needed."""
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from torch import Tensor
 
 from chainrule.system.files import read_json, write_json
 
-NAMES = ("input_ids", "attention_mask")
 FACTS = "texts.json"
 TOKENIZER = "tokenizer.json"
 PAD, UNKNOWN, START, END, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -20,16 +20,16 @@ PAD_MULTIPLE = 8
 
 
 class Inputs:
-    """Token ids of all texts end to end, int32, with labels int64 [N] (or none), as the training loop takes them."""
+    """Token ids of all rows end to end, int32, with targets [N, …] (or none), as the training loop takes them."""
 
     def __init__(
-        self, texts: list[list[int]], labels: Tensor | None, facts: dict[str, Any], *, drop: float = 0.0
+        self, texts: list[list[int]], target: Tensor | None, facts: dict[str, Any], *, drop: float = 0.0
     ) -> None:
         """Keep the tokens and how each training batch is distorted: drop is the share of tokens made unknown."""
         self.lengths = torch.tensor([len(ids) for ids in texts])
         self.starts = torch.cat([torch.zeros(1, dtype=torch.int64), self.lengths.cumsum(0)[:-1]])
         self.flat = torch.tensor([token for ids in texts for token in ids], dtype=torch.int32)
-        self.labels, self.pad_id, self.unknown_id, self.drop = labels, facts["pad_id"], facts["unknown_id"], drop
+        self.target, self.pad_id, self.unknown_id, self.drop = target, facts["pad_id"], facts["unknown_id"], drop
         self.max_length = facts["max_length"]
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class Inputs:
         return [batches[position] for position in torch.randperm(len(batches), generator=generator).tolist()]
 
     def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """Return input_ids and attention_mask int64 [B, T] and label [B].
+        """Return input_ids and attention_mask int64 [B, T] and target [B, …].
 
         T is the longest row rounded up to eight, at most max_length.
         """
@@ -62,7 +62,7 @@ class Inputs:
             inner = (positions > 0) & (positions < lengths[:, None] - 1)
             ids = torch.where(inner & (torch.rand(ids.shape, generator=generator) < self.drop), self.unknown_id, ids)
         batch = {"input_ids": ids, "attention_mask": mask.long()}
-        return batch if self.labels is None else batch | {"label": self.labels[index]}
+        return batch if self.target is None else batch | {"target": self.target[index]}
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
@@ -93,18 +93,22 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def encode(texts: list[str], facts: dict[str, Any]) -> list[list[int]]:
-    """Return the token ids of each text, its two ends included, cut to max_length."""
-    return [encoding.ids for encoding in Tokenizer.from_str(facts["tokenizer"]).encode_batch_fast(texts)]
+def encode(fields: list[list[str]], facts: dict[str, Any]) -> list[list[int]]:
+    """Return the token ids of each row, its texts' ends included, cut to max_length.
+
+    fields: the texts of each input field, one or two; a pair is one sequence, and its longer text is cut first.
+    """
+    rows = fields[0] if len(fields) == 1 else list(zip(*fields, strict=True))
+    return [encoding.ids for encoding in Tokenizer.from_str(facts["tokenizer"]).encode_batch_fast(rows)]
 
 
-def fit_facts(texts: list[str], tokenizer: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what training texts tell: a tokenizer trained on them, and its numbers.
+def fit_facts(fields: list[list[str]], tokenizer: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what training texts tell: a tokenizer trained on those of all input fields, and its numbers.
 
     tokenizer: vocabulary (largest number of tokens) and max_length (tokens of a text that are kept).
     """
     assert tokenizer is not None  # the full check of params.yaml refuses a text recipe without it
-    trained = train_tokenizer(texts, tokenizer["vocabulary"])
+    trained = train_tokenizer(chain(*fields), tokenizer["vocabulary"])
     trained.enable_truncation(tokenizer["max_length"])
     return {
         "vocabulary": trained.get_vocab_size(),
