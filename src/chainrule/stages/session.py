@@ -89,7 +89,8 @@ def _log_epoch(job: Job, record: loop.Record) -> None:
     # The learning rate is recorded by update, as its curve of the course within an epoch.
     numbers = {name: float(value) for name, value in record.items() if name not in ("epoch", "best", "learning_rate")}
     job.run.metrics(numbers, step=record["epoch"])
-    accuracy = f", accuracy {record['validation_accuracy']:.4f}" if "validation_accuracy" in record else ""
+    scores = [name for name in record if name.startswith("validation_") and name != "validation_loss"]
+    said = "".join(f", {name.removeprefix('validation_').replace('_', ' ')} {record[name]:.4f}" for name in scores)
     best = " (best)" if record["best"] else ""
     losses = f"loss {record['train_loss']:.4f}, validation {record['validation_loss']:.4f}"
-    job.say(f"epoch {record['epoch']}: {losses}{accuracy}{best}")
+    job.say(f"epoch {record['epoch']}: {losses}{said}{best}")
