@@ -35,7 +35,7 @@ def evaluate(job: Job) -> None:
     test = read_rows(job.dep("data/split/{recipe}/test.parquet"))
     model, card, facts = models.load_model(folder)
     inputs = rows.to_inputs(test, card, facts, card["target_facts"])
-    job.run.dataset(name=job.recipe, rows=len(test), source=f"data/split/{job.recipe}/test.parquet", context="test")
+    job.run.dataset(job.recipe, len(test), "test", f"data/split/{job.recipe}/test.parquet")
     labels = inputs.target.numpy()
     probabilities = softmax(prediction.predict(model, inputs, BATCH_SIZE)["logits"], temperature=1.0)
 

@@ -33,18 +33,8 @@ def finetune(job: Job) -> None:
     validation = rows.to_inputs(validation_rows, job.block, facts, target_facts)
     classes = f", {len(target_facts['classes'])} classes" if "classes" in target_facts else ""
     job.say(f"{strategy} on {len(training_rows):,} rows{classes} ({machine})")
-    job.run.dataset(
-        name=job.recipe,
-        rows=len(training_rows),
-        source=f"data/augmented/{job.recipe}/train.parquet",
-        context="training",
-    )
-    job.run.dataset(
-        name=job.recipe,
-        rows=len(validation_rows),
-        source=f"data/split/{job.recipe}/validation.parquet",
-        context="validation",
-    )
+    job.run.dataset(job.recipe, len(training_rows), "training", f"data/augmented/{job.recipe}/train.parquet")
+    job.run.dataset(job.recipe, len(validation_rows), "validation", f"data/split/{job.recipe}/validation.parquet")
     history = session.fit(
         job,
         settings,

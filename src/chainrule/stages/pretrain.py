@@ -41,9 +41,8 @@ def pretrain(job: Job) -> None:
     history: list[dict[str, Any]] = []
     if objective is not None and training is not None:
         job.say(f"{name} on {len(training_rows):,} rows ({machine})")
-        for part, read in (("train", labelled), ("unlabelled", unlabelled)):
-            source = f"data/split/{job.recipe}/{part}.parquet"
-            job.run.dataset(name=job.recipe, rows=len(read), source=source, context="pretraining")
+        job.run.dataset(job.recipe, len(labelled), "pretraining", f"data/split/{job.recipe}/train.parquet")
+        job.run.dataset(job.recipe, len(unlabelled), "pretraining", f"data/split/{job.recipe}/unlabelled.parquet")
         history = _fit(job, training, objective, net, facts, encoding.result())
         weights.save_weights(net, out / weights.WEIGHTS)
         best = next(record for record in reversed(history) if record["best"])
