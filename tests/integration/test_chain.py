@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from chainrule.system.processes import wanted_cores
+from chainrule.system.processes import available_cores
 from code_closure import WATCHERS
 from tiny_clone import environment
 
@@ -212,7 +212,7 @@ def test_a_chain_that_nothing_watches_writes_the_same_bytes(built: Path, tmp_pat
     shutil.copy(built / "params.yaml", tmp_path)
     shutil.copytree(built / "data" / "mine", tmp_path / "data" / "mine")
     watchers = " ".join(name.removeprefix("src/").removesuffix(".py").replace("/", ".") for name in WATCHERS)
-    words = [sys.executable, "-c", UNWATCHED, str(wanted_cores()), watchers, " ".join(STAGES)]
+    words = [sys.executable, "-c", UNWATCHED, str(available_cores()), watchers, " ".join(STAGES)]
     done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for stage in STAGES:
