@@ -129,7 +129,7 @@ def write(kind: str, seed: int, folder: Path) -> None:
     # The batch of the trace is small; its first row of text is padded.
     traced = graph.to_onnx(model, {name: each[:2] for name, each in many.items()}, task.dynamic_shapes())
     folder.parent.mkdir(parents=True, exist_ok=True)
-    described = signature(kind, about, facts, traced, task, modality)
+    described = describe(kind, about, facts, traced, task, modality)
     content = traced.SerializeToString(deterministic=True)
     bundle.write(folder, content, described, f"# {kind}\n\nRandom weights.\n", facts.get("tokenizer"))
     parameters = sum(each.numel() for each in model.parameters())
@@ -147,38 +147,32 @@ def text_facts(about: dict[str, Any]) -> dict[str, Any]:
     return text.fit_facts([texts], {"vocabulary": about["vocabulary"], "max_length": about["net"]["max_length"]})
 
 
-def signature(
+def describe(
     kind: str, about: dict[str, Any], facts: dict[str, Any], traced: Any, task: Any, modality: str
 ) -> dict[str, Any]:
     """Return signature.json as the stage `export` writes it, without scores."""
     import onnx
     import torch
 
+    from chainrule.exporting import signature
     from chainrule.system import plugins
-
-    def tensor(value: Any) -> dict[str, Any]:
-        axes = value.type.tensor_type.shape.dim
-        return {
-            "name": value.name,
-            "type": onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type),
-            "shape": [axis.dim_param or axis.dim_value for axis in axes],
-        }
 
     normalise: dict[str, Any] = {"lowercase": True, "strip_html": False, "min_characters": 1, "max_characters": 2000}
     if modality == "image":
         normalise = {"mode": "L" if facts["channels"] == 1 else "RGB", "size": None, "max_pixels": 10_000_000}
+    prepared = plugins.load("training.inputs", modality).preprocessing(facts, normalise)
     return {
+        "version": signature.VERSION,
         "recipe": kind,
         "task": about["task"],
         "modality": modality,
         "net": about["net"],
-        "labels": [str(label) for label in range(about["classes"])],
-        "inputs": [tensor(value) for value in traced.graph.input],
-        "outputs": [tensor(value) for value in traced.graph.output],
+        "fields": signature.fields(plugins.load(f"tasks.{about['task']}", "fields").fields(modality)),
+        "inputs": signature.tensors(traced.graph.input),
+        "outputs": signature.tensors(traced.graph.output),
+        "target": {"kind": "label", "classes": [str(label) for label in range(about["classes"])]},
         "padding": task.padding(facts),
-        "preprocessing": plugins.load("training.inputs", modality).preprocessing(facts, normalise),
-        "postprocessing": "softmax",
-        "temperature": 1.0,
+        "preprocessing": {modality: prepared},
         "scores": {},
         "versions": {
             "opset": max(entry.version for entry in traced.opset_import if entry.domain in ("", "ai.onnx")),

@@ -12,13 +12,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from chainrule.exporting import bundle
+from chainrule.exporting import bundle, signature
 
 DIGITS = tuple("0123456789")
 FEELINGS = ("negative", "positive")
 WORDS = ("[PAD]", "[UNK]", "a", "bad", "film", "fine", "good", "great", "plot", "poor", "the")
 MAX_LENGTH = 32
 OPSET = 20
+ACCURACY = {"title": "Accuracy", "more_is_better": True, "value": 0.9, "low": 0.85, "high": 0.95}
 
 
 def image_weights(labels: int = 10, seed: int = 0) -> np.ndarray:
@@ -87,33 +88,35 @@ def text_graph(shift: float = 0.0, seed: int = 0) -> onnx.ModelProto:
 
 
 def image_bundle(
-    folder: Path, *, shift: float = 0.0, seed: int = 0, labels: tuple[str, ...] = DIGITS, **signature: Any
+    folder: Path, *, shift: float = 0.0, seed: int = 0, labels: tuple[str, ...] = DIGITS, **changes: Any
 ) -> Path:
     """Write the image bundle into `folder`, which must not exist; keywords replace keys of its signature."""
     graph = image_graph(len(labels), shift, seed)
     content = {
         **_signature("digits", "image", graph, labels),
-        "preprocessing": {"mode": "L", "height": 8, "width": 8, "max_pixels": 1_000_000},
+        "preprocessing": {"image": {"mode": "L", "height": 8, "width": 8, "max_pixels": 1_000_000}},
         "padding": {},
-        **signature,
+        **changes,
     }
     bundle.write(folder, graph.SerializeToString(deterministic=True), content, "# digits\n\nA tiny model.\n", None)
     return folder
 
 
-def text_bundle(folder: Path, *, shift: float = 0.0, seed: int = 0, **signature: Any) -> Path:
+def text_bundle(folder: Path, *, shift: float = 0.0, seed: int = 0, **changes: Any) -> Path:
     """Write the text bundle into `folder`, which must not exist; keywords replace keys of its signature."""
     graph = text_graph(shift, seed)
     content = {
         **_signature("reviews", "text", graph, FEELINGS),
         "preprocessing": {
-            "normalise": {"lowercase": True, "strip_html": True, "min_characters": 1, "max_characters": 2000},
-            "tokenizer": "tokenizer.json",
-            "max_length": MAX_LENGTH,
-            "pad_id": 0,
+            "text": {
+                "normalise": {"lowercase": True, "strip_html": True, "min_characters": 1, "max_characters": 2000},
+                "tokenizer": "tokenizer.json",
+                "max_length": MAX_LENGTH,
+                "pad_id": 0,
+            }
         },
         "padding": {"input_ids": 0, "attention_mask": 0},
-        **signature,
+        **changes,
     }
     card = "# reviews\n\nA tiny model.\n"
     bundle.write(folder, graph.SerializeToString(deterministic=True), content, card, tokenizer())
@@ -157,21 +160,22 @@ def _model(
 
 
 def _signature(recipe: str, modality: str, model: onnx.ModelProto, labels: tuple[str, ...]) -> dict[str, Any]:
-    def tensor(value: Any) -> dict[str, Any]:
-        kind = TensorProto.DataType.Name(value.type.tensor_type.elem_type)
-        axes = value.type.tensor_type.shape.dim
-        return {"name": value.name, "type": kind, "shape": [axis.dim_param or axis.dim_value for axis in axes]}
-
+    fields = [
+        {"name": modality, "kind": modality, "role": "input"},
+        {"name": "label", "kind": "label", "role": "target"},
+    ]
     return {
+        "version": signature.VERSION,
         "recipe": recipe,
         "task": f"{modality}_classification",
         "modality": modality,
         "net": {"name": "linear"},
-        "labels": list(labels),
-        "inputs": [tensor(value) for value in model.graph.input],
-        "outputs": [tensor(value) for value in model.graph.output],
-        "postprocessing": "softmax",
-        "scores": {"rows": 100, "accuracy": {"value": 0.9, "low": 0.85, "high": 0.95}},
+        "fields": fields,
+        "inputs": signature.tensors(model.graph.input),
+        "outputs": signature.tensors(model.graph.output),
+        "target": {"kind": "label", "classes": list(labels)},
+        "primary": {"name": "accuracy", "more_is_better": True, "unit": "share"},
+        "scores": {"rows": 100, "accuracy": ACCURACY},
         "variants": {"fp32": {"file": "model.onnx"}},
         "versions": {"opset": OPSET, "onnx": onnx.__version__},
     }

@@ -60,16 +60,18 @@ def test_inputs_and_answers_are_kept_without_a_word_about_who_asked(root):
     rows, broken = observed.read(root, "digits", 100)
     logits = np.array(answer["outputs"][0]["data"]).reshape(5, 10)
     assert broken == 0
-    assert [int(row.label) for row in rows] == logits.argmax(axis=1).tolist()
+    named = [{each["label"]: each["probability"] for each in row.answer["labels"]} for row in rows]
+    assert [int(next(iter(each))) for each in named] == logits.argmax(axis=1).tolist()
     np.testing.assert_array_equal(np.concatenate([row.inputs["image"][:, 0] for row in rows]), pixels)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose([row.probabilities for row in rows], expected, atol=1e-5)
+    found = [[each[label] for label in tiny_bundles.DIGITS] for each in named]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
     assert {row.version for row in rows} == {"0"}
     content = b"".join(path.read_bytes() for path in files(root))
     assert b"private" not in content and b"127.0.0.1" not in content
     assert all(path.stat().st_mode & 0o077 == 0 for path in files(root))
     (said,) = observed.read(root, "reviews", 100)[0]
-    assert said.label == text.json["labels"][0]["label"]
+    assert said.answer == {"labels": text.json["labels"]}
     assert said.inputs["input_ids"].tolist() == [[tiny_bundles.WORDS.index(word) for word in ("a", "good", "film")]]
 
 
@@ -256,6 +258,18 @@ def test_rows_that_are_sent_over_and_over_are_named(watched):
     assert [note for note in report.notes if "20 of 50 rows repeat another" in note]
     serve_and_see(watched, image_rows(30, seed=9)[1])
     assert not [note for note in look(watched).report.notes if "repeat" in note]
+
+
+def test_lines_of_an_earlier_release_are_read(root):
+    with live_server.running(root, observe=1.0) as live:
+        ask(live, image_rows(1)[1])
+        live_server.until(lambda: counted(live, "written") == 1)
+    (path,) = files(root)
+    line = json.loads(path.read_bytes())
+    del line["answer"]
+    path.write_text(json.dumps({**line, "label": "3", "probabilities": [0.25, 0.75]}) + "\n")
+    (row,), broken = observed.read(root, "digits", 10)
+    assert (row.answer, broken) == ({"labels": [{"label": "3", "probability": 0.75}]}, 0)
 
 
 def test_rows_of_other_versions_and_broken_lines_are_counted_and_left_out(watched):

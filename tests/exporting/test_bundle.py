@@ -12,7 +12,7 @@ from chainrule.exporting import bundle
 SIGNATURE: dict[str, Any] = {
     "task": "image_classification",
     "net": {"name": "cnn", "width": 4},
-    "labels": ["cat", "café"],
+    "target": {"kind": "label", "classes": ["cat", "café"]},
 }
 
 

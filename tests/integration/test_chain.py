@@ -109,7 +109,7 @@ def test_the_bundle_answers_in_onnx_runtime_alone(built: Path) -> None:
     for batch in (1, 5):
         images = np.zeros((batch, *signature["inputs"][0]["shape"][1:]), np.uint8)
         (logits,) = session.run(None, {"image": images})
-        assert logits.shape == (batch, len(signature["labels"]))
+        assert logits.shape == (batch, len(signature["target"]["classes"]))
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
     assert not [path for path in folder.iterdir() if path.suffix in (".pkl", ".bin", ".pt", ".py")]
 

@@ -20,7 +20,10 @@ from chainrule.serving import batching, body, connection, routes
 from chainrule.serving.app import infer_target
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
+from chainrule.serving.parts import image as image_parts
+from chainrule.serving.parts import text as text_parts
 from chainrule.serving.runtime import Session
+from chainrule.tasks.catalogue import TASKS
 from chainrule.tasks.image_classification import service as images
 from chainrule.tasks.text_classification import service as texts
 
@@ -344,7 +347,13 @@ def test_the_api_is_described_offline(live):
     paths = live.ask("GET", "/openapi.json").json["paths"]
     assert {"/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer", "/models/{model}"} <= set(paths)
     assert "post" in paths["/v2/models/{model}/infer"]
+    answers = paths["/models/{model}"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]["oneOf"]
+    assert [schema["title"] for schema in answers] == list(TASKS)
+    told = live.ask("POST", "/models/reviews", b"good", Content_Type="text/plain").json
+    (schema,) = (schema for schema in answers if schema["title"] == "text_classification")
+    assert list(schema["properties"]) == schema["required"] == list(told)
     page = live.ask("GET", "/docs")
+    assert all(task.encode() in page.content for task in TASKS) and b"the likeliest first" in page.content
     assert page.headers["Content-Type"].startswith("text/html") and b"/v2/models/{model}/infer" in page.content
     assert b"http://" not in page.content and b"https://" not in page.content and b"<script" not in page.content
 
@@ -356,8 +365,13 @@ def test_the_page_and_what_it_asks_for(live):
     assert live.ask("GET", "/page.js").headers["Content-Type"].startswith("text/javascript")
     models = live.ask("GET", "/models").json
     assert [model["name"] for model in models] == ["digits", "reviews"]
-    assert models[0]["labels"] == list("0123456789") and models[0]["variant"] == "fp32" and models[0]["device"] == "cpu"
-    scores = {"rows": 100, "accuracy": {"value": 0.9, "low": 0.85, "high": 0.95}}
+    assert (
+        models[0]["target"]["classes"] == list("0123456789")
+        and models[0]["variant"] == "fp32"
+        and models[0]["device"] == "cpu"
+    )
+    assert models[1]["fields"][0] == {"name": "text", "kind": "text", "role": "input"}
+    scores = {"rows": 100, "accuracy": tiny_bundles.ACCURACY}
     assert models[0]["versions"] == [
         {"version": "0", "champion": False, "scores": scores, "variants": {"fp32": {"file": "model.onnx"}}}
     ]
@@ -741,7 +755,7 @@ def test_decoders_and_tokenizer_are_there_before_the_first_request(tmp_path, mon
             lambda content, *rest, prepare=prepare, **more: taken.append(prepare(content, *rest, **more)),
         )
     with live_server.running(live_server.project(tmp_path)):
-        assert len(taken) == len(list(images.examples())) + len(texts.examples())
+        assert len(taken) == len(list(image_parts.examples())) + len(list(text_parts.examples()))
 
 
 # ---- its parts

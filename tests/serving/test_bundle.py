@@ -12,6 +12,7 @@ import shipped
 import tiny_bundles
 from chainrule.serving import bundle, graph
 from chainrule.system.errors import DataError
+from chainrule.tasks.field import Field
 from tiny_bundles import resum, with_graph
 
 
@@ -23,7 +24,9 @@ def refused(folder: Path) -> str:
 
 def test_a_bundle_says_what_goes_in_and_out(tmp_path: Path) -> None:
     found = bundle.read(tiny_bundles.text_bundle(tmp_path / "text"), "reviews", "7")
-    assert (found.name, found.version, found.labels) == ("reviews", "7", ("negative", "positive"))
+    assert (found.name, found.version) == ("reviews", "7")
+    assert found.signature["target"] == {"kind": "label", "classes": ["negative", "positive"]}
+    assert bundle.input_fields(found) == (Field("text", "text", "input"),)
     assert [(t.name, t.datatype, t.shape, t.axes) for t in found.inputs] == [
         ("input_ids", "INT64", (None, None), ("batch", "sequence")),
         ("attention_mask", "INT64", (None, None), ("batch", "sequence")),
@@ -96,9 +99,20 @@ def test_hashes_that_cannot_be_read_are_refused(line: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"labels": ["a", "b"]}, "2 labels, but the last axis of logits has 10"),
-        ({"labels": [1, 2]}, "labels are not a list of texts"),
-        ({"labels": []}, "image_classification needs labels and one output [batch, labels], here are 0 labels"),
+        ({"target": {"classes": ["a", "b"]}}, "here are 2 classes and logits ['batch', 10]"),
+        ({"target": {"classes": [1, 2]}}, "the classes of the target are not a list of texts"),
+        ({"target": {"classes": []}}, "image_classification needs classes, and an output logits [batch, classes]"),
+        ({"target": None}, "target are missing or not as export writes them"),
+        ({"version": 3}, "a signature of version 3, here is 2; serve it with a newer Chainrule"),
+        ({"version": "2" * 100}, "a signature of version"),
+        ({"fields": {}}, "fields are missing"),
+        ({"fields": [{"name": "image"}]}, "fields are not as export writes them"),
+        ({"fields": [{"name": "image", "kind": "image", "role": "any"}]}, "has no role"),
+        ({"fields": [{"name": "a", "kind": "image", "role": "input"}] * 2}, "named twice"),
+        ({"fields": [{"name": "a", "kind": "image", "role": "input"}]}, "has the fields image, label"),
+        ({"modality": "sound"}, "image_classification of 'sound' has the fields none"),
+        ({"preprocessing": {}}, "with preprocessing of none"),
+        ({"preprocessing": {"image": 1}}, "preprocessing is not by field"),
         ({"task": ["image_classification"]}, "the task is not a text"),
         ({"inputs": []}, "inputs are missing"),
         ({"outputs": [{"name": "logits"}]}, "outputs are not as export writes them"),
@@ -196,20 +210,24 @@ def test_the_graph_is_proven_again_when_it_is_opened(tmp_path: Path) -> None:
 def test_what_export_wrote_is_read(project: Path) -> None:
     exported = shipped.built(project, "digits", "models/onnx")
     found = bundle.read(exported, "digits", "0")
-    assert json.loads((exported / "signature.json").read_text())["labels"] == list(found.labels)
+    assert json.loads((exported / "signature.json").read_text()) == found.signature
 
 
-def test_two_outputs_are_refused_where_a_face_needs_one(tmp_path: Path) -> None:
+def test_there_may_be_more_outputs_than_a_task_answers_with(tmp_path: Path) -> None:
     folder = tiny_bundles.image_bundle(tmp_path / "image")
     signature = json.loads((folder / "signature.json").read_text())
     signature["outputs"].append({"name": "features", "type": "FLOAT", "shape": ["batch", 32]})
     (folder / "signature.json").write_text(json.dumps(signature))
     resum(folder)
-    assert "needs labels and one output" in refused(folder)
-    signature |= {"task": "embedding", "labels": []}
+    assert len(bundle.read(folder, "digits", "1").outputs) == 2
+    signature["outputs"].pop(0)
     (folder / "signature.json").write_text(json.dumps(signature))
     resum(folder)
-    assert len(bundle.read(folder, "digits", "1").outputs) == 2
+    assert "needs classes, and an output logits [batch, classes]; here are 10 classes and features" in refused(folder)
+    signature |= {"task": "embedding", "fields": [], "target": {}}
+    (folder / "signature.json").write_text(json.dumps(signature))
+    resum(folder)
+    assert [tensor.name for tensor in bundle.read(folder, "digits", "1").outputs] == ["features"]
 
 
 def test_the_vocabulary_bounds_the_tokens(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from chainrule.serving import runtime
 from chainrule.serving.batching import Answer
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
-from chainrule.serving.models import Models, Options
+from chainrule.serving.loading import Options
+from chainrule.serving.models import Models
 from chainrule.system.errors import DataError
 
 IMAGE = np.zeros((1, 1, 8, 8), np.uint8)

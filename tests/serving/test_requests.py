@@ -1,5 +1,6 @@
 """Requests of every form that HTTP allows: answered as they say, or refused in one line with the right status."""
 
+import base64
 import http.client
 import io
 import json
@@ -169,6 +170,44 @@ def test_an_image_is_what_its_bytes_are_and_a_text_is_none(live):
     ):
         answer = live.ask("POST", "/models/digits", content, Content_Type=kind)
         assert answer.status == 400 and "takes an image" in answer.json["error"]
+
+
+# ---- fields
+
+
+def ask_json(live, model: str, content: object) -> live_server.Answer:
+    return live.ask("POST", f"/models/{model}", json.dumps(content).encode(), Content_Type="application/json")
+
+
+def test_an_image_may_come_in_json_too(live):
+    expected = live.ask("POST", "/models/digits", picture(), Content_Type="image/png").json["labels"]
+    answer = ask_json(live, "digits", {"image": base64.b64encode(picture()).decode()})
+    assert answer.status == 200 and answer.json["labels"] == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "content", "said"),
+    [
+        ("reviews", {"txt": "good"}, "this model takes a text as 'text' and has no field 'txt'; did you mean 'text'?"),
+        ("reviews", {"text": "good", "more": 1}, "this model takes a text as 'text' and has no field 'more'"),
+        ("reviews", {}, 'the field \'text\' is missing: the JSON must be {"text": "..."}'),
+        ("reviews", {"text": ["good"]}, 'the field \'text\' must be a text: {"text": "..."}'),
+        ("reviews", {"text": None}, 'the field \'text\' must be a text: {"text": "..."}'),
+        ("digits", {"image": 3}, 'the field \'image\' must be an image file in base64: {"image": "..."}'),
+        ("digits", {"image": "not base64"}, 'the field \'image\' must be an image file in base64: {"image": "..."}'),
+        ("digits", {"image": "é"}, 'the field \'image\' must be an image file in base64: {"image": "..."}'),
+        ("digits", {"image": "Z29vZA=="}, "this is not an image that can be read: send PNG, JPEG, WebP, GIF or BMP"),
+        ("digits", {"image": ""}, "this is not an image that can be read: send PNG, JPEG, WebP, GIF or BMP"),
+    ],
+)
+def test_a_field_that_is_missing_unknown_or_wrong_is_one_line_with_its_name(live, model, content, said):
+    answer = ask_json(live, model, content)
+    assert (answer.status, answer.json["error"]) == (400, said)
+
+
+def test_a_name_that_nobody_could_mean_is_cut(live):
+    answer = ask_json(live, "reviews", {"text": "good", "x" * 1_000_000: 1})
+    assert answer.status == 400 and len(answer.json["error"]) < 200
 
 
 def test_what_is_beyond_the_servers_own_limits_is_413_in_one_line(live):

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.serving import models as serving_models
-from chainrule.serving import registry_client, store, watch
+from chainrule.serving import loading, registry_client, store, watch
 from chainrule.serving.errors import Refusal
-from chainrule.serving.models import Models, Options
+from chainrule.serving.loading import Options
+from chainrule.serving.models import Models
 from tiny_store import export, point, promote, publish
 
 IMAGE = np.zeros((1, 1, 8, 8), np.uint8)
@@ -193,13 +193,13 @@ def test_a_registry_that_never_ends_its_answer_holds_nothing_up(
 def test_a_swap_that_was_told_too_is_loaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     promote(tmp_path, "digits", "1")
     opened: list[str] = []
-    real = serving_models._open
+    real = loading.load
 
     def remembered(wanted: store.Wanted, options: Options) -> Any:
         opened.append(wanted.version)
         return real(wanted, options)
 
-    monkeypatch.setattr(serving_models, "_open", remembered)
+    monkeypatch.setattr(loading, "load", remembered)
 
     async def test(models: Models) -> None:
         await until(lambda: models.ready)
@@ -219,13 +219,13 @@ def test_a_swap_that_was_told_too_is_loaded_once(tmp_path: Path, monkeypatch: py
 def test_what_is_wanted_is_asked_when_a_load_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = promote(tmp_path, "digits", "1")
     go_on = threading.Event()
-    real = serving_models._open
+    real = loading.load
 
     def slow(wanted: store.Wanted, options: Options) -> Any:
         go_on.wait(20)
         return real(wanted, options)
 
-    monkeypatch.setattr(serving_models, "_open", slow)
+    monkeypatch.setattr(loading, "load", slow)
 
     async def main() -> None:
         models = Models(Options(device="cpu"))

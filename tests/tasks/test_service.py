@@ -15,6 +15,8 @@ from tokenizers import Tokenizer
 import shipped
 from chainrule.fields import image as image_data
 from chainrule.fields import text as text_data
+from chainrule.serving.limits import Limits
+from chainrule.serving.parts import image as image_parts
 from chainrule.system.errors import ChainruleError, DataError
 from chainrule.tasks.image_classification import service as images
 from chainrule.tasks.text_classification import service as texts
@@ -22,16 +24,17 @@ from chainrule.training.inputs import image as image_inputs
 from chainrule.training.inputs import text as text_inputs
 from chainrule.training.rows import to_inputs
 
-LIMITS = {"pixels": 1_000_000, "characters": 10_000}
+LIMITS = Limits(pixels=1_000_000, characters=10_000)
 RULES = {"lowercase": False, "strip_html": True, "min_characters": 3, "max_characters": 2000}
 
 
 def signature(mode: str = "L", height: int = 8, width: int = 8, max_pixels: int = 10_000) -> dict[str, Any]:
     return {
-        "labels": ["a", "b", "c"],
+        "task": "image_classification",
+        "target": {"kind": "label", "classes": ["a", "b", "c"]},
         "inputs": [{"name": "image", "type": "UINT8", "shape": ["batch", len(mode), height, width]}],
         "outputs": [{"name": "logits", "type": "FLOAT", "shape": ["batch", 3]}],
-        "preprocessing": {"mode": mode, "height": height, "width": width, "max_pixels": max_pixels},
+        "preprocessing": {"image": {"mode": mode, "height": height, "width": width, "max_pixels": max_pixels}},
     }
 
 
@@ -58,9 +61,8 @@ def test_validation_images_become_the_very_inputs_that_training_sees(project: Pa
     recipe = {"task": "image_classification", "modality": "image"}
     trained = to_inputs(rows, recipe, facts, None).take(torch.arange(len(rows)), None)["image"].numpy()
     rules = image_inputs.preprocessing(facts, {"mode": "L", "size": None, "max_pixels": 10_000_000})
-    served = [
-        images.prepare(raw, signature() | {"preprocessing": rules}, None, **LIMITS)["image"] for raw in rows["image"]
-    ]
+    card = signature() | {"preprocessing": {"image": rules}}
+    served = [images.prepare({"image": raw}, card, None, LIMITS)["image"] for raw in rows["image"]]
     assert all(array.dtype == np.uint8 and array.flags.c_contiguous for array in served)
     assert np.concatenate(served).tobytes() == np.ascontiguousarray(trained).tobytes()
 
@@ -72,7 +74,7 @@ def test_a_raw_image_is_cleaned_as_the_rows_were(mode: Any, kind: str, side: int
     raw = encoded(noise(side, 50, 3), kind)
     clean, _ = image_data.normalise(raw, mode=mode, size=32, max_pixels=10_000)
     expected = image_data.decode([clean]).transpose(0, 3, 1, 2)
-    found = images.prepare(raw, signature(mode, 32, 32), None, **LIMITS)
+    found = images.prepare({"image": raw}, signature(mode, 32, 32), None, LIMITS)
     assert list(found) == ["image"]
     assert found["image"].tobytes() == expected.tobytes()
 
@@ -111,25 +113,21 @@ def test_odd_images_are_cleaned_as_the_rows_were(mode: Any) -> None:
     for name, raw in odd_images().items():
         clean, _ = image_data.normalise(raw, mode=mode, size=32, max_pixels=10_000)
         expected = image_data.decode([clean]).transpose(0, 3, 1, 2)
-        found = images.prepare(raw, signature(mode, 32, 32), None, **LIMITS)["image"]
+        found = images.prepare({"image": raw}, signature(mode, 32, 32), None, LIMITS)["image"]
         assert found.tobytes() == expected.tobytes(), name
-    deep = images.prepare(odd_images()["16 bit"], signature("L", 40, 50), None, **LIMITS)["image"]
+    deep = images.prepare({"image": odd_images()["16 bit"]}, signature("L", 40, 50), None, LIMITS)["image"]
     assert deep[0, 0, -1, -1] == round(1999 * 32 / 257)  # scaled to 8 bit, not cut
-    turned = images.prepare(odd_images()["turned"], signature("L", 50, 40), None, **LIMITS)["image"]
+    turned = images.prepare({"image": odd_images()["turned"]}, signature("L", 50, 40), None, LIMITS)["image"]
     assert turned.shape == (1, 1, 50, 40)
 
 
 def test_sides_may_differ() -> None:
     exact = noise(6, 9)
-    found = images.prepare(encoded(exact), signature("L", 6, 9), None, **LIMITS)["image"]
+    found = images.prepare({"image": encoded(exact)}, signature("L", 6, 9), None, LIMITS)["image"]
     assert found.shape == (1, 1, 6, 9)
     assert (found[0, 0] == exact).all()
-    assert images.prepare(encoded(noise(70, 40, 3)), signature("RGB", 6, 9), None, **LIMITS)["image"].shape == (
-        1,
-        3,
-        6,
-        9,
-    )
+    large = images.prepare({"image": encoded(noise(70, 40, 3))}, signature("RGB", 6, 9), None, LIMITS)["image"]
+    assert large.shape == (1, 3, 6, 9)
 
 
 def bomb() -> bytes:
@@ -156,14 +154,14 @@ def bomb() -> bytes:
 )
 def test_what_is_no_image_is_refused_in_words(content: bytes | str, says: str) -> None:
     with pytest.raises(DataError, match=says) as caught:
-        images.prepare(content, signature(), None, **LIMITS)
+        images.prepare({"image": content}, signature(), None, LIMITS)
     assert "\n" not in str(caught.value)
     assert "0x" not in str(caught.value)
 
 
 def test_the_servers_own_limit_counts_too() -> None:
     with pytest.raises(DataError, match="at most 99"):
-        images.prepare(encoded(noise(10, 10)), signature(), None, pixels=99, characters=0)
+        images.prepare({"image": encoded(noise(10, 10))}, signature(), None, Limits(pixels=99, characters=0))
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -174,7 +172,7 @@ def test_damaged_images_are_refused_or_read_but_never_break(seed: int) -> None:
     raw[rng.integers(4, len(raw), 12)] = rng.integers(0, 256, 12)
     content = raw[: rng.integers(5, len(raw) + 1)].tobytes()
     try:
-        found = images.prepare(content, signature(), None, **LIMITS)["image"]
+        found = images.prepare({"image": content}, signature(), None, LIMITS)["image"]
     except DataError:
         return
     assert found.shape == (1, 1, 8, 8)
@@ -185,9 +183,11 @@ def test_damaged_images_are_refused_or_read_but_never_break(seed: int) -> None:
 
 def text_signature() -> dict[str, Any]:
     return {
-        "labels": ["negative", "positive"],
-        "outputs": [{"name": "logits"}],
-        "preprocessing": {"normalise": RULES, "tokenizer": "tokenizer.json", "max_length": 24, "pad_id": 0},
+        "task": "text_classification",
+        "target": {"kind": "label", "classes": ["negative", "positive"]},
+        "inputs": [{"name": name} for name in ("input_ids", "attention_mask")],
+        "outputs": [{"name": "logits", "type": "FLOAT", "shape": ["batch", 2]}],
+        "preprocessing": {"text": {"normalise": RULES, "tokenizer": "tokenizer.json", "max_length": 24, "pad_id": 0}},
     }
 
 
@@ -208,7 +208,7 @@ def same_as_training(rows: pd.DataFrame, facts: dict[str, Any], raws: list[Any],
     trained = to_inputs(rows, recipe, facts, None).take(torch.arange(len(rows)), None)
     tokenizer = Tokenizer.from_str(facts["tokenizer"])
     for row, raw in enumerate(raws):
-        served = texts.prepare(raw, card, tokenizer, **LIMITS)
+        served = texts.prepare({"text": raw}, card, tokenizer, LIMITS)
         assert set(served) == {"input_ids", "attention_mask"}
         length = served["input_ids"].shape[1]
         for name, fill in (("input_ids", facts["pad_id"]), ("attention_mask", 0)):
@@ -222,7 +222,7 @@ def test_validation_texts_become_the_very_inputs_that_training_sees(project: Pat
     rows = validation_rows(project, "reviews")
     folder = shipped.built(project, "reviews", "models/finetuned")
     facts = text_inputs.load_facts(folder)
-    card = text_signature() | {"preprocessing": text_inputs.preprocessing(facts, RULES)}
+    card = text_signature() | {"preprocessing": {"text": text_inputs.preprocessing(facts, RULES)}}
     same_as_training(rows, facts, rows["text"].tolist(), card)
 
 
@@ -262,7 +262,7 @@ def test_words_that_differ_by_a_mark_differ_in_training_and_service_alike(words:
     raws = [word.encode() for word in words]
     clean = [text_data.normalise(raw, **rules)[0] for raw in raws]
     facts = text_inputs.fit_facts([clean * 20], {"vocabulary": 200, "max_length": 24})
-    card = text_signature() | {"preprocessing": text_inputs.preprocessing(facts, rules)}
+    card = text_signature() | {"preprocessing": {"text": text_inputs.preprocessing(facts, rules)}}
     same_as_training(pd.DataFrame({"text": clean}), facts, raws, card)
     one, other = text_inputs.encode([clean], facts)
     assert one != other
@@ -277,10 +277,10 @@ def test_words_that_differ_by_a_mark_differ_in_training_and_service_alike(words:
 def test_whether_case_counts_is_for_the_recipe_to_say(lowercase: bool) -> None:
     rules = RULES | {"lowercase": lowercase}
     facts = text_inputs.fit_facts(["in the US", "as for us"] * 20, {"vocabulary": 60, "max_length": 24})
-    card = text_signature() | {"preprocessing": text_inputs.preprocessing(facts, rules)}
+    card = text_signature() | {"preprocessing": {"text": text_inputs.preprocessing(facts, rules)}}
     tokenizer = Tokenizer.from_str(facts["tokenizer"])
-    upper, lower = (texts.prepare(raw, card, tokenizer, **LIMITS)["input_ids"].tolist() for raw in ("for US", "for us"))
-    assert (upper == lower) is lowercase
+    upper, lower = (texts.prepare({"text": raw}, card, tokenizer, LIMITS) for raw in ("for US", "for us"))
+    assert (upper["input_ids"].tolist() == lower["input_ids"].tolist()) is lowercase
 
 
 @pytest.mark.parametrize(
@@ -299,25 +299,25 @@ def test_whether_case_counts_is_for_the_recipe_to_say(lowercase: bool) -> None:
 )
 def test_what_is_no_text_is_refused_in_words(tokenizer: Tokenizer, content: bytes | str, says: str) -> None:
     with pytest.raises(DataError, match=says) as caught:
-        texts.prepare(content, text_signature(), tokenizer, **LIMITS)
+        texts.prepare({"text": content}, text_signature(), tokenizer, LIMITS)
     assert "\n" not in str(caught.value)
 
 
 def test_a_long_text_is_read_as_far_as_cleaning_reads_it(tokenizer: Tokenizer) -> None:
     card = text_signature()
-    card["preprocessing"]["normalise"] = RULES | {"max_characters": 28}
+    card["preprocessing"]["text"]["normalise"] = RULES | {"max_characters": 28}
     whole = "the film was dull and long and brilliant"
-    kept = texts.prepare("the film was dull and long", card, tokenizer, **LIMITS)["input_ids"]
-    assert texts.prepare(whole, card, tokenizer, **LIMITS)["input_ids"].tolist() == kept.tolist()
-    assert kept.tolist() != texts.prepare(whole, text_signature(), tokenizer, **LIMITS)["input_ids"].tolist()
-    card["preprocessing"]["normalise"]["long"] = "reject"
+    kept = texts.prepare({"text": "the film was dull and long"}, card, tokenizer, LIMITS)["input_ids"]
+    assert texts.prepare({"text": whole}, card, tokenizer, LIMITS)["input_ids"].tolist() == kept.tolist()
+    assert kept.tolist() != texts.prepare({"text": whole}, text_signature(), tokenizer, LIMITS)["input_ids"].tolist()
+    card["preprocessing"]["text"]["normalise"]["long"] = "reject"
     with pytest.raises(DataError, match="too long: 40 characters, at most 28"):
-        texts.prepare(whole, card, tokenizer, **LIMITS)
+        texts.prepare({"text": whole}, card, tokenizer, LIMITS)
 
 
 def test_a_bundle_without_a_tokenizer_says_so() -> None:
     with pytest.raises(DataError, match="no tokenizer"):
-        texts.prepare("a film", text_signature(), None, **LIMITS)
+        texts.prepare({"text": "a film"}, text_signature(), None, LIMITS)
 
 
 # Answers
@@ -327,15 +327,16 @@ def test_a_bundle_without_a_tokenizer_says_so() -> None:
 def test_an_answer_is_sorted_and_sums_to_one(service: Any) -> None:
     logits = np.array([[1.0, 3.0, 2.0]], np.float32)
     found = service.answer({"logits": logits}, signature())
-    assert [label for label, _ in found] == ["b", "c", "a"]
-    assert sum(chance for _, chance in found) == pytest.approx(1)
-    assert found[0][1] == pytest.approx(float(np.exp(3) / np.exp([1, 2, 3]).sum()))
+    assert [each["label"] for each in found["labels"]] == ["b", "c", "a"]
+    assert sum(each["probability"] for each in found["labels"]) == pytest.approx(1)
+    assert found["labels"][0]["probability"] == pytest.approx(float(np.exp(3) / np.exp([1, 2, 3]).sum()))
+    assert set(found) == set(service.schema()["required"])
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_large_logits_and_ties_are_no_trouble(kind: type) -> None:
     found = images.answer({"logits": np.array([[-60_000, 60_000, 60_000]], kind)}, signature())
-    assert found == [("b", 0.5), ("c", 0.5), ("a", 0.0)]
+    assert [tuple(each.values()) for each in found["labels"]] == [("b", 0.5), ("c", 0.5), ("a", 0.0)]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -346,10 +347,10 @@ def test_a_number_that_is_none_is_the_models_fault_not_the_senders(bad: float) -
 
 
 def test_there_is_an_example_of_every_kind_of_file() -> None:
-    examples = list(images.examples())
-    for start in images._STARTS:
+    examples = list(image_parts.examples())
+    for start in (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF"):
         (example,) = (each for each in examples if each.startswith(start))
-        assert images.prepare(example, signature(), None, **LIMITS)["image"].shape == (1, 1, 8, 8)
+        assert images.prepare({"image": example}, signature(), None, LIMITS)["image"].shape == (1, 1, 8, 8)
 
 
 def test_the_faces_load_nothing_of_the_training_side() -> None:

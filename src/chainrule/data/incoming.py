@@ -23,6 +23,7 @@ from typing import Any
 from chainrule.data import batches, judging, labels
 from chainrule.data.judging import Progress
 from chainrule.data.reading import reader
+from chainrule.exporting.signature import version_2
 from chainrule.recipes.file import plug_in
 from chainrule.system import dvc_lock
 from chainrule.system.errors import ChainruleError, DataError
@@ -145,7 +146,7 @@ def known_labels(root: Path, recipe: str, block: Mapping[str, Any]) -> set[str]:
     """
     signature = root / "models" / "onnx" / recipe / "signature.json"
     if signature.is_file():
-        known = {str(label) for label in read_json(signature)["labels"]}
+        known = {str(label) for label in version_2(read_json(signature))["target"].get("classes", [])}
     else:
         kind, options = plug_in(block["source"], "kind")
         rows = reader(kind)(root / options.pop("path"), **options)

@@ -63,7 +63,7 @@ def run(graph: bytes, path: Path, rows: Sequence[Inputs], signature: dict[str, A
         model = onnx.load_from_string(graph)
     except Exception as error:  # protobuf has its own, which has no stubs
         raise DataError(f"{path}: not an ONNX graph ({error}); export it again") from None
-    (logits,) = (entry["name"] for entry in signature["outputs"])
+    logits = signature["outputs"][0]["name"]
     layer = penultimate(model, logits)
     if layer is not None and layer not in {value.name for value in model.graph.output}:
         model.graph.output.append(onnx.helper.make_empty_tensor_value_info(layer))

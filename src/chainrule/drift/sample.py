@@ -15,7 +15,6 @@ from chainrule.evaluation.calibration import softmax
 from chainrule.serving import bundle as bundles
 from chainrule.serving import plain
 from chainrule.serving.limits import Limits
-from chainrule.system import plugins
 from chainrule.system.errors import DataError
 from chainrule.tasks.catalogue import TASKS
 
@@ -60,10 +59,11 @@ def rows_sample(bundle_folder: Path, rows: "pd.DataFrame", most: int = MOST_ROWS
     encoded, or the input's column is missing.
     """
     bundle = bundles.read(bundle_folder, bundle_folder.name, "")
-    task = _task(bundle)
-    column = plugins.load(f"tasks.{task}", "rows").INPUT
-    if column not in rows.columns:
-        raise DataError(f"rows without a column {column}, which {bundle_folder} is about; it has {list(rows.columns)}")
+    _task(bundle)
+    for column in (given.name for given in bundles.input_fields(bundle)):
+        if column not in rows.columns:
+            asked = f"rows without a column {column}, which {bundle_folder} is about"
+            raise DataError(f"{asked}; they have {list(rows.columns)}")
     ids = rows["id"].astype(str).to_numpy() if "id" in rows else np.arange(len(rows)).astype(str)
     groups = None
     if "group" in rows:
@@ -75,7 +75,7 @@ def rows_sample(bundle_folder: Path, rows: "pd.DataFrame", most: int = MOST_ROWS
     encoded = []
     for index in kept:
         try:
-            encoded.append(plain.prepare(bundle, rows[column].iloc[index], limits))
+            encoded.append(plain.prepare(bundle, rows.iloc[index], limits))
         except DataError as error:
             raise DataError(f"row {ids[index]}: {error}") from None
     labels = None
@@ -143,7 +143,7 @@ def _sample(
     measure = importlib.import_module(f"chainrule.drift.{bundle.signature['modality']}").measure
     numbers, vectors, words = measure(rows, tokenizer)
     confidence = softmax(outputs.logits, 1.0).max(axis=1)
-    predictions = np.array(bundle.labels)[outputs.logits.argmax(axis=1)]
+    predictions = np.array(bundle.signature["target"]["classes"])[outputs.logits.argmax(axis=1)]
     named = {} if labels is None else {"labels": labels}
     notes = ("the graph shows no layer before its logits: they stand for the features",)
     return Sample(

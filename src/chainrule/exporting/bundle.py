@@ -57,13 +57,14 @@ def model_card(
         " | ".join([f"| {name}", *(_interval(scores[score]) for score in ("accuracy", "macro_f1", "log_loss"))]) + " |"
         for name, scores in named.items()
     )
-    labels = ", ".join(signature["labels"])
+    classes = signature["target"].get("classes")
+    answers = f"Labels: {', '.join(classes)}" if classes else f"Answers with: {signature['target']['kind']}"
     about = "".join(f"- {key}: {' '.join(str(value).split())}\n" for key, value in source.items())
     if lost is not None:
         about += f"- rows: {lost}\n"
     return f"""# {recipe}
 {_standing(report)}{_loss(lost)}
-Task: {signature["task"]}. Net: {signature["net"]["name"]}. Labels: {labels}.
+Task: {signature["task"]}. Net: {signature["net"]["name"]}. {answers}.
 
 ## Data
 

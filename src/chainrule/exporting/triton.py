@@ -2,7 +2,7 @@
 
     <target>/<recipe>/config.pbtxt   inputs, outputs, dynamic batching
     <target>/<recipe>/1/model.onnx   the graph, or the variant that was asked for
-    <target>/<recipe>/labels.txt     a label per line, in the order of the logits
+    <target>/<recipe>/labels.txt     where the answer is a label: one per line, in the order of the logits
     <target>/<recipe>/…              signature.json, MODEL_CARD.md and tokenizer.json: what a client does around it
 
 `chainrule export-triton models/onnx/digits repository`, then `tritonserver --model-repository=repository`.
@@ -46,7 +46,8 @@ def export(bundle_folder: Path, target: Path, variant: str = "fp32", max_batch: 
     (partial / "1").mkdir(parents=True)
     (partial / "1" / "model.onnx").write_bytes(graph_bytes(bundle, variant))
     (partial / "config.pbtxt").write_text(config(recipe, bundle, max_batch), encoding="utf-8")
-    (partial / LABELS).write_text("".join(f"{' '.join(label.split())}\n" for label in bundle.labels), encoding="utf-8")
+    if labels := classes(bundle):
+        (partial / LABELS).write_text("".join(f"{' '.join(label.split())}\n" for label in labels), encoding="utf-8")
     for name in ("signature.json", "MODEL_CARD.md", "tokenizer.json"):
         if name in bundle.sums:
             shutil.copyfile(bundle_folder / name, partial / name)
@@ -56,11 +57,18 @@ def export(bundle_folder: Path, target: Path, variant: str = "fp32", max_batch: 
     return final
 
 
+def classes(bundle: Bundle) -> list[str]:
+    """Return the names of a model's logits, in their order; none where its answer is no name."""
+    found: list[str] = bundle.signature["target"].get("classes", [])
+    return found
+
+
 def config(recipe: str, bundle: Bundle, max_batch: int) -> str:
     """Return config.pbtxt (protobuf text format of Triton's ModelConfig) for a bundle."""
+    labels = LABELS if classes(bundle) else None
     tensors = [
         *(_tensor("input", tensor, None) for tensor in bundle.inputs),
-        *(_tensor("output", tensor, LABELS if bundle.labels else None) for tensor in bundle.outputs),
+        *(_tensor("output", tensor, labels if tensor.name == "logits" else None) for tensor in bundle.outputs),
     ]
     # No delay: a free instance takes what is queued at once.
     return "\n".join(

@@ -9,7 +9,7 @@ from chainrule.evaluation.paired import paired_comparison
 from chainrule.serving import bundle as bundles
 from chainrule.serving import offline, plain, runtime
 from chainrule.serving.limits import Limits
-from chainrule.system import plugins, processes
+from chainrule.system import processes
 from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
@@ -53,11 +53,10 @@ def predictions(folder: Path, rows: "pd.DataFrame") -> np.ndarray:
     bundle = bundles.read(folder, folder.name, "")
     limits = Limits()
     session = runtime.open_session(bundle, None, "cpu", processes.available_cores(), limits)
-    column = plugins.load(f"tasks.{bundle.signature['task']}", "rows").INPUT
     inputs: dict[int, offline.Arrays] = {}
-    for place, content in enumerate(rows[column]):
+    for place, row in enumerate(rows.to_dict("records")):
         try:
-            inputs[place] = plain.prepare(bundle, content, limits)
+            inputs[place] = plain.prepare(bundle, row, limits)
         except DataError:
             continue  # as the server would refuse it; counted
     found = np.full(len(rows), REFUSED, dtype=object)
@@ -65,5 +64,5 @@ def predictions(folder: Path, rows: "pd.DataFrame") -> np.ndarray:
     offline.refuse_not_finite(outputs, folder)
     if inputs:
         logits = outputs[bundle.outputs[0].name]
-        found[list(inputs)] = np.array(bundle.labels, dtype=object)[logits.argmax(axis=1)]
+        found[list(inputs)] = np.array(bundle.signature["target"]["classes"], dtype=object)[logits.argmax(axis=1)]
     return found.astype(str)

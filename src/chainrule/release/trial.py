@@ -20,17 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.evaluation.calibration import softmax
 from chainrule.exporting import independence
 from chainrule.serving import bundle, offline
 from chainrule.serving.bundle import Bundle, Tensor
+from chainrule.system import plugins
 from chainrule.system.errors import ChainruleError
+from chainrule.tasks.catalogue import TASKS
 
 ROWS = 8
 LENGTHS = (3, 8)
 """Sizes of the varying axes besides the batch."""
 ALIKE = 0.1
-"""Most that a smaller variant may differ from fp32: the share of the probability that lies elsewhere, on average."""
+"""Most that a smaller variant's answers may lie apart from fp32's: in probability, where they are labels."""
 SERVED_SAME = 0.02
 """Between the server's answer and ours: it may run on a GPU, which rounds coarser."""
 START_SECONDS = 60.0
@@ -79,13 +80,11 @@ def check_graphs(content: Bundle) -> None:
         run = runner(content, variant)
         found = [run(batch) for batch in inputs]
         expected = expected or found
-        elsewhere = max(
-            float(np.abs(ours - theirs).sum(axis=1).mean() / 2) for ours, theirs in zip(found, expected, strict=True)
-        )
-        if not elsewhere <= ALIKE:
+        unlike = max(apart(ours, theirs) for ours, theirs in zip(found, expected, strict=True))
+        if not unlike <= ALIKE:
             raise ChainruleError(
-                f"{name}: {variant} is not the same model as fp32: {elsewhere:.2f} of the probability lies on "
-                f"other labels ({ALIKE} is allowed); export it again"
+                f"{name}: {variant} is not the same model as fp32: its answers differ by {unlike:.2f} on average "
+                f"({ALIKE} is allowed); export it again"
             )
         difference = independence.largest_difference(run, rows, content.padding)
         if not difference <= independence.SAME:  # not: a NaN must fail
@@ -109,8 +108,8 @@ def check_server(project: Path, content: Bundle) -> float:
     if answer.get("model_name") != content.name or answer.get("model_version") != content.version:
         served = f"{answer.get('model_name')} version {answer.get('model_version')}"
         raise ChainruleError(f"{name}: a server that has only this bundle answered as {served}")
-    (output,) = [output for output in answer["outputs"] if output["name"] == content.outputs[0].name]
-    found = softmax(np.asarray(output["data"], np.float64).reshape(output["shape"]), 1.0)
+    outputs = {each["name"]: np.asarray(each["data"], np.float64).reshape(each["shape"]) for each in answer["outputs"]}
+    found = comparable(content, outputs)
     if not any(found.shape == ours.shape and np.abs(found - ours).max() <= SERVED_SAME for ours in expected):
         raise ChainruleError(f"{name}: a server that has only this bundle answers otherwise than its graphs do here")
     return seconds
@@ -139,7 +138,7 @@ def _example(generator: np.random.Generator, tensor: Tensor, rows: int, length: 
 
 
 def runner(content: Bundle, variant: str) -> Callable[[Arrays], np.ndarray]:
-    """Return what gives the probabilities float64 [rows, labels] of inputs by a variant.
+    """Return what gives the answers of a variant to inputs, float64 [rows, ...], as its task compares them.
 
     Raises ChainruleError, as what it returns does: a graph that does not load or run, answers that are no numbers.
     """
@@ -149,9 +148,25 @@ def runner(content: Bundle, variant: str) -> Callable[[Arrays], np.ndarray]:
     def run(inputs: Arrays) -> np.ndarray:
         outputs = run_graph(inputs)
         offline.refuse_not_finite(outputs, name)
-        return softmax(outputs[content.outputs[0].name], 1.0)
+        return comparable(content, outputs)
 
     return run
+
+
+def comparable(content: Bundle, outputs: Arrays) -> np.ndarray:
+    """Return a graph's outputs as the task of a bundle compares answers, such as probabilities [rows, labels]."""
+    task = content.signature.get("task")
+    if task not in TASKS:
+        raise ChainruleError(
+            f"{content.name} version {content.version}: its task {task!r} is none of {', '.join(TASKS)}"
+        )
+    found: np.ndarray = plugins.load(f"tasks.{task}", "metrics").comparable(outputs, content.signature["target"])
+    return found
+
+
+def apart(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Return how far two models' answers lie apart: the largest difference of a row, on average over the rows."""
+    return float(np.abs(ours - theirs).reshape(len(ours), -1).max(axis=1).mean())
 
 
 # ---- the server

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.evaluation.calibration import softmax
 from chainrule.serving import bundle, offline, plain
 from chainrule.serving.bundle import Bundle
 from chainrule.serving.limits import Limits
+from chainrule.system import plugins
 from chainrule.system.errors import ChainruleError
 
 if TYPE_CHECKING:
@@ -89,25 +89,24 @@ def answers(registered: Bundle, rebuilt: Bundle, rows: "pd.DataFrame") -> str:
 
     Both are asked as a server asks, each with its own preprocessing; at most MOST_ROWS rows.
     """
-    if registered.labels != rebuilt.labels:
-        return f"they answer with other labels: {', '.join(registered.labels)}; {', '.join(rebuilt.labels)}"
+    target = registered.signature["target"]
+    if target != rebuilt.signature["target"]:
+        return f"they answer with other targets: {target}; {rebuilt.signature['target']}"
     rows = rows.head(MOST_ROWS)
-    one, other = _probabilities(registered, rows), _probabilities(rebuilt, rows)
-    count = int((one.argmax(axis=1) != other.argmax(axis=1)).sum())
-    most = np.abs(one - other).max()
+    measure = plugins.load(f"tasks.{registered.signature['task']}", "metrics")
+    one, other = _outputs(registered, rows), _outputs(rebuilt, rows)
+    count = int((~measure.agree(one, other, target)).sum())
+    most = np.abs(measure.comparable(one, target) - measure.comparable(other, target)).max()
     return f"on {len(rows)} validation rows {count} answers differ; probabilities by at most {most:.3g}"
 
 
-def _probabilities(content: Bundle, rows: "pd.DataFrame") -> np.ndarray:
-    """Probabilities float64 [rows, labels] of the fp32 graph."""
-    from chainrule.system import plugins
-
-    column = plugins.load(f"tasks.{content.signature['task']}", "rows").INPUT
+def _outputs(content: Bundle, rows: "pd.DataFrame") -> offline.Arrays:
+    """Return what the fp32 graph gives for every row, by output."""
     session = offline.session(bundle.graph_bytes(content, "fp32"), content.folder)
     limits = Limits(pixels=2**62, characters=2**62)  # the rows were cleaned: no size is a danger
-    encoded = [plain.prepare(content, row, limits) for row in rows[column]]
+    encoded = [plain.prepare(content, row, limits) for row in rows.to_dict("records")]
     if not encoded:
         raise ChainruleError("there are no validation rows to compare answers on")
     found = offline.answers(offline.runner(session, content.folder), encoded, content.padding)
     offline.refuse_not_finite(found, content.folder)
-    return softmax(found[content.outputs[0].name], 1.0)
+    return found

@@ -13,7 +13,7 @@ PLATFORM = "onnxruntime_onnx"
 def described(model: Model) -> dict[str, Any]:
     """Return all that the page shows of a model; null for what an older bundle does not say."""
     signature = model.bundle.signature
-    keys = ("task", "modality", "labels", "scores", "quality", "preprocessing")
+    keys = ("task", "fields", "target", "primary", "scores", "quality", "preprocessing")
     variants = signature.get("variants")
     return {
         "name": model.name,

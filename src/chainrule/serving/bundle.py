@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.exporting.signature import VERSION, version_2
 from chainrule.serving import graph
+from chainrule.system import plugins
 from chainrule.system.errors import DataError
 from chainrule.tasks.catalogue import TASKS
+from chainrule.tasks.field import Field
 
 GRAPH, SIGNATURE, CARD, TOKENIZER, SUMS = (
     "model.onnx", "signature.json", "MODEL_CARD.md", "tokenizer.json", "SHA256SUMS",
@@ -50,9 +53,11 @@ class Bundle:
     digest: str
     """sha256 of SHA256SUMS, which names every byte of the bundle."""
     signature: dict[str, Any]
+    """As `exporting.signature` describes it, whatever version the bundle has."""
+    fields: tuple[Field, ...]
+    """The columns of a row; a request brings those whose role is "input"."""
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    labels: tuple[str, ...]
     card: str
     """The model card, Markdown."""
     tokenizer: str | None
@@ -91,11 +96,11 @@ def read(folder: Path, name: str, version: str) -> Bundle:
     for file in (GRAPH, SIGNATURE, CARD):
         if file not in sums:
             raise DataError(f"{folder / file}: missing from the bundle; export it again")
-    signature = _json(content[SIGNATURE], folder / SIGNATURE)
+    signature = _signature(content[SIGNATURE], folder / SIGNATURE)
     inputs = _tensors(signature, "inputs", folder)
     outputs = _tensors(signature, "outputs", folder)
-    labels = _labels(signature, outputs, folder)
-    _check_face(signature, outputs, labels, folder)
+    fields = _fields(signature, folder / SIGNATURE)
+    _check_task(signature, fields, folder / SIGNATURE)
     tokenizer = _text(content[TOKENIZER], folder / TOKENIZER) if TOKENIZER in content else None
     declared = _declared(signature, variants, folder)
     return Bundle(
@@ -104,9 +109,9 @@ def read(folder: Path, name: str, version: str) -> Bundle:
         folder=folder,
         digest=hashlib.sha256(listing).hexdigest(),
         signature=signature,
+        fields=fields,
         inputs=inputs,
         outputs=outputs,
-        labels=labels,
         card=_text(content[CARD], folder / CARD),
         tokenizer=tokenizer,
         variants={name: path for name, path in declared.items() if name not in left_out},
@@ -119,8 +124,13 @@ def read(folder: Path, name: str, version: str) -> Bundle:
 
 def longest(bundle: Bundle) -> int | None:
     """Return the largest size of a varying axis, such as the tokens of a text; None if the signature names none."""
-    found = bundle.signature.get("preprocessing", {}).get("max_length")
-    return found if isinstance(found, int) else None
+    found = [rules.get("max_length") for rules in bundle.signature["preprocessing"].values()]
+    return max((most for most in found if isinstance(most, int)), default=None)
+
+
+def input_fields(bundle: Bundle) -> tuple[Field, ...]:
+    """Return the fields that a request brings, in their order."""
+    return tuple(field for field in bundle.fields if field.role == "input")
 
 
 def graph_bytes(bundle: Bundle, variant: str) -> bytes:
@@ -223,29 +233,59 @@ def _tensors(signature: dict[str, Any], which: str, folder: Path) -> tuple[Tenso
     return tuple(found)
 
 
-def _labels(signature: dict[str, Any], outputs: tuple[Tensor, ...], folder: Path) -> tuple[str, ...]:
-    labels = signature.get("labels", [])
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise DataError(f"{folder / SIGNATURE}: labels are not a list of texts; export the bundle again")
-    size = outputs[0].shape[-1]
-    if labels and size != len(labels):
+def _signature(data: bytes, path: Path) -> dict[str, Any]:
+    """Return the signature as this version has it. Raises DataError for one of a version that is not known here."""
+    signature = version_2(_json(data, path))
+    version = signature["version"]
+    if version != VERSION:
         raise DataError(
-            f"{folder / SIGNATURE}: {len(labels)} labels, but the last axis of {outputs[0].name} has "
-            f"{'a varying size' if size is None else size}; export the bundle again"
+            f"{path}: a signature of version {version!r:.20}, here is {VERSION}; serve it with a newer Chainrule, or "
+            "export the bundle again"
         )
-    return tuple(labels)
+    for name, kind in (("fields", list), ("target", dict), ("preprocessing", dict)):
+        if not isinstance(signature.get(name), kind):
+            raise DataError(f"{path}: {name} are missing or not as export writes them; export the bundle again")
+    if not all(isinstance(rules, dict) for rules in signature["preprocessing"].values()):
+        raise DataError(f"{path}: preprocessing is not by field; export the bundle again")
+    return signature
 
 
-def _check_face(signature: dict[str, Any], outputs: tuple[Tensor, ...], labels: tuple[str, ...], folder: Path) -> None:
+def _fields(signature: dict[str, Any], path: Path) -> tuple[Field, ...]:
+    """Return the fields of a row; each input of a kind that a server takes must say how it is prepared."""
+    try:
+        fields = tuple(Field(str(each["name"]), str(each["kind"]), each["role"]) for each in signature["fields"])
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path}: fields are not as export writes them ({error!r}); export the bundle again") from None
+    if len({field.name for field in fields}) < len(fields) or {field.role for field in fields} - {"input", "target"}:
+        raise DataError(f"{path}: a field is named twice, or has no role; export the bundle again")
+    return fields
+
+
+def _check_task(signature: dict[str, Any], fields: tuple[Field, ...], path: Path) -> None:
     """Refuse a bundle that names a task whose plain route could answer nothing with it."""
     task = signature.get("task")
     if not isinstance(task, str | None):
-        raise DataError(f"{folder / SIGNATURE}: the task is not a text; export the bundle again")
-    if task in TASKS and (not labels or len(outputs) != 1 or len(outputs[0].shape) != 2):
+        raise DataError(f"{path}: the task is not a text; export the bundle again")
+    if task not in TASKS:
+        return
+    asked = [field.name for field in fields if field.role == "input"]
+    modality = signature.get("modality")
+    known = plugins.load(f"tasks.{task}", "fields")
+    expected = known.fields(modality) if modality in known.MODALITIES else ()
+    if fields != expected or set(signature["preprocessing"]) != set(asked):
         raise DataError(
-            f"{folder / SIGNATURE}: {task} needs labels and one output [batch, labels], here are {len(labels)} labels "
-            f"and {', '.join(f'{tensor.name} {list(tensor.shape)}' for tensor in outputs)}; export the bundle again"
+            f"{path}: {task} of {modality!r} has the fields {_named(expected)}, each input with its preprocessing; "
+            f"here are {_named(fields)}, with preprocessing of {', '.join(signature['preprocessing']) or 'none'}; "
+            "export the bundle again"
         )
+    try:
+        plugins.load(f"tasks.{task}", "service").check(signature)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _named(fields: tuple[Field, ...]) -> str:
+    return ", ".join(field.name for field in fields) or "none"
 
 
 def _declared(signature: dict[str, Any], variants: dict[str, Path], folder: Path) -> dict[str, Path]:
@@ -285,5 +325,5 @@ def _highest(tokenizer: str, inputs: tuple[Tensor, ...], folder: Path) -> dict[s
         most = None
     if type(most) is not int:
         raise DataError(f"{folder / TOKENIZER}: its vocabulary is not readable; export the bundle again")
-    known = {"input_ids": most, "attention_mask": 1}
+    known = {"input_ids": most, "attention_mask": 1, "token_type_ids": 1}
     return {tensor.name: known[tensor.name] for tensor in inputs if tensor.name in known and "INT" in tensor.datatype}

@@ -1,7 +1,11 @@
 """What the API's description says of inference, and the page that shows it: no script, nothing from elsewhere."""
 
+import json
 from html import escape
 from typing import Any
+
+from chainrule.system import plugins
+from chainrule.tasks.catalogue import TASKS
 
 _TENSOR = {
     "type": "object",
@@ -82,12 +86,48 @@ INFER_PATHS = {
 """Inference as OpenAPI has it."""
 
 
+def answer_of(task: str) -> dict[str, Any]:
+    """Return the JSON Schema of what the plain route answers for a task."""
+    own: dict[str, Any] = plugins.load(f"tasks.{task}", "service").schema()
+    common = {"model": {"type": "string"}, "version": {"type": "string"}}
+    properties = {**common, **own["properties"], "milliseconds": {"type": "number"}}
+    return {**own, "title": task, "properties": properties, "required": [*common, *own["required"], "milliseconds"]}
+
+
+ASKED: dict[str, Any] = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": {"type": "string"},
+                    "description": "By input field of the model: a text, or an image file in base64.",
+                }
+            },
+            "image/*": {"schema": {"type": "string", "format": "binary"}},
+            "text/plain": {"schema": {"type": "string"}},
+        }
+    },
+    "responses": {
+        "200": {
+            "description": "The answer of the model's task.",
+            "content": {"application/json": {"schema": {"oneOf": [answer_of(task) for task in TASKS]}}},
+        }
+    },
+}
+"""What is said of the plain route: an image file or a text alone will do where a model has one input field."""
+
+
 def api_page(openapi: dict[str, Any]) -> str:
-    """Return a page of all routes."""
+    """Return a page of all routes, and of what the plain route answers for each task."""
     rows = "".join(
         f"<tr><td>{escape(verb.upper())}</td><td><code>{escape(path)}</code></td><td>{escape(about['summary'])}</td></tr>"
         for path, verbs in sorted(openapi["paths"].items())
         for verb, about in verbs.items()
+    )
+    answers = "".join(
+        f'<h3>{escape(task)}</h3><pre class="wide">{escape(json.dumps(answer_of(task), indent=2))}</pre>'
+        for task in TASKS
     )
     return f"""<!doctype html>
 <html lang="en">
@@ -108,6 +148,9 @@ def api_page(openapi: dict[str, Any]) -> str:
 <thead><tr><th>Method</th><th>Path</th><th>What it does</th></tr></thead>
 <tbody>{rows}</tbody>
 </table></div>
+<h2>Answers</h2>
+<p>What <code>POST /models/{{model}}</code> answers, by the model's task, as JSON Schema.</p>
+{answers}
 </main>
 </body>
 </html>

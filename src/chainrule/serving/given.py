@@ -1,16 +1,22 @@
-"""What a plain request brings: an image file or a text, as its Content-Type says."""
+"""What a plain request brings: the parts of an item by field, as its Content-Type says."""
 
+import difflib
 import encodings
 import functools
+import json
 import pkgutil
+from collections.abc import Sequence
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 from encodings.aliases import aliases
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chainrule.serving import parsing
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
+from chainrule.system import plugins
+from chainrule.system.errors import DataError
+from chainrule.tasks.field import Field
 
 IMAGE, TEXT, JSON = "image", "text/plain", "application/json"
 _UTF8 = "utf-8"
@@ -53,18 +59,53 @@ def charset_of(content_type: str) -> str:
     return charset
 
 
-def content_of(body: bytes, kind: Kind, limits: Limits) -> bytes | str:
-    """Return what a body holds: the bytes of an image file, or a text. Raises Refusal (400, 413, 415)."""
-    if kind.name == IMAGE:
-        return body
+def parts_of(body: bytes, kind: Kind, fields: Sequence[Field], limits: Limits) -> dict[str, bytes | str]:
+    """Return what a body holds for each input field: the bytes of an image file, or a text.
+
+    A body that is not JSON will do where there is one field. Raises Refusal (400, 413, 415).
+    """
     if kind.name == JSON:
         utf8 = body if kind.charset == _UTF8 else _decoded(body, kind.charset).encode("utf-8", "surrogatepass")
-        text = parsing.parse(utf8, limits).get("text")
-        if not isinstance(text, str):
-            raise Refusal(400, 'the JSON must be {"text": "..."}', "json")
-    else:
-        text = _decoded(body, kind.charset)
-    return text
+        return _of_json(parsing.parse(utf8, limits), fields)
+    if len(fields) != 1:
+        raise Refusal(400, f"{_takes(fields)}: send JSON, {_shape(fields)}", "content")
+    (field,) = fields
+    sent, words = ("image", "an image") if kind.name == IMAGE else ("text", "a text")
+    if sent != field.kind:
+        other = f": send text/plain, or {_shape(fields)}" if field.kind == "text" else ""
+        raise Refusal(400, f"this model takes {_kind(field).WORDS}, not {words}{other}", "content")
+    return {field.name: body if kind.name == IMAGE else _decoded(body, kind.charset)}
+
+
+def _of_json(content: dict[str, object], fields: Sequence[Field]) -> dict[str, bytes | str]:
+    known = [field.name for field in fields]
+    for name in content:
+        if name not in known:
+            near = difflib.get_close_matches(name[:100], known, 1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise Refusal(400, f"{_takes(fields)} and has no field {name!r:.100}{meant}", "json")
+    parts = {}
+    for field in fields:
+        if field.name not in content:
+            raise Refusal(400, f"the field {field.name!r} is missing: the JSON must be {_shape(fields)}", "json")
+        try:
+            parts[field.name] = _kind(field).of_json(content[field.name])
+        except DataError as error:
+            raise Refusal(400, f"the field {field.name!r} must be {error}: {_shape(fields)}", "json") from None
+    return parts
+
+
+def _kind(field: Field) -> Any:
+    return plugins.load("serving.parts", field.kind)
+
+
+def _takes(fields: Sequence[Field]) -> str:
+    return f"this model takes {' and '.join(f'{_kind(field).WORDS} as {field.name!r}' for field in fields)}"
+
+
+def _shape(fields: Sequence[Field]) -> str:
+    """Return the JSON that a model takes, in short."""
+    return json.dumps(dict.fromkeys((field.name for field in fields), "..."))
 
 
 def _decoded(body: bytes, charset: str) -> str:

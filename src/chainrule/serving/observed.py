@@ -3,8 +3,8 @@
 data/observed/<model>/<time>-<process>-<number>.jsonl   a line per item; of a server's files the newest last by name
 data/observed/<model>/.lock                             held by whoever makes room for a file and begins it
 
-A line holds the time, the version, the label, the probabilities and the inputs as the graph got them; nothing about who
-asked. A request only puts its item into a bounded queue; one thread does the rest.
+A line holds the time, the version, the inputs as the graph got them and the task's answer; nothing about who asked. A
+request only puts its item into a bounded queue; one thread does the rest.
 
 Several servers may write below one root. Each writes files of its own, whose lock it holds meanwhile, and only files
 that nobody writes are removed. A model's files together take at most the megabytes that were asked for, a file that is
@@ -29,12 +29,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 import orjson
 
-from chainrule.evaluation.calibration import softmax
+from chainrule.serving import plain
 from chainrule.system import locks
-from chainrule.system.errors import DataError
+from chainrule.system.errors import ChainruleError, DataError
 
 if TYPE_CHECKING:
     from chainrule.serving.batching import Answer, Arrays
+    from chainrule.serving.bundle import Bundle
     from chainrule.serving.models import Model
 
 FOLDER = Path("data/observed")
@@ -46,7 +47,7 @@ BLOCK = 4096
 WAITING = 512
 """Most items between the requests and the writer."""
 WAITING_BYTES = 16 * MEBIBYTE
-"""Most bytes of inputs between them."""
+"""Most bytes of inputs and outputs between them."""
 CLOSE_SECONDS = 5.0
 LOCK = ".lock"
 _KINDS = "biuf"  # NumPy's kinds of numbers
@@ -58,9 +59,8 @@ class Row(NamedTuple):
 
     time: datetime
     version: str
-    label: str
-    probabilities: list[float]
-    """In the order of the model's labels."""
+    answer: dict[str, Any] | None
+    """The task's; None where the graph gave what is no number."""
     inputs: dict[str, np.ndarray]
     """What the graph got, [1, ...] each."""
 
@@ -68,10 +68,10 @@ class Row(NamedTuple):
 class _Item(NamedTuple):
     model: str
     version: str
-    labels: tuple[str, ...]
+    bundle: "Bundle"
     time: datetime
     inputs: "Arrays"
-    logits: np.ndarray
+    outputs: "Arrays"
     size: int
 
 
@@ -106,19 +106,13 @@ class Observer:
         chosen = [index for index in range(items) if self._random.random() < self._share]
         if not chosen:
             return
-        outputs = model.bundle.outputs
-        if (
-            len(outputs) != 1
-            or not model.bundle.labels
-            or any(each.dtype.kind not in _KINDS for each in inputs.values())
-        ):
-            return  # not a classifier of numbers: nothing here could read it again
-        logits, now = answer.outputs[outputs[0].name], datetime.now(UTC)
+        if plain.face(model.bundle) is None or any(each.dtype.kind not in _KINDS for each in inputs.values()):
+            return  # nothing here could read it again
+        now = datetime.now(UTC)
         for index in chosen:
-            # Copies: a view would keep the whole request's body in memory.
-            own = {name: each[index : index + 1].copy() for name, each in inputs.items()}
-            size = sum(each.nbytes for each in own.values())
-            item = _Item(model.name, answer.version, model.bundle.labels, now, own, logits[index].copy(), size)
+            own, outputs = _one(inputs, index), _one(answer.outputs, index)
+            size = sum(each.nbytes for each in (*own.values(), *outputs.values()))
+            item = _Item(model.name, answer.version, model.bundle, now, own, outputs, size)
             with self._ready:
                 if self._failed:
                     self.counts[model.name, "lost"] += 1
@@ -205,6 +199,11 @@ class Observer:
             return file
 
 
+def _one(arrays: "Arrays", index: int) -> "Arrays":
+    """Return an item's own copies: a view would keep the whole request's body in memory."""
+    return {name: each[index : index + 1].copy() for name, each in arrays.items()}
+
+
 def _make_room(folder: Path, most: int, wanted: int) -> None:
     """Remove the oldest files that nobody writes until `wanted` bytes more are at most `most`, or none is left."""
     at_rest: list[tuple[Path, int]] = []
@@ -268,12 +267,14 @@ def _last_written_first(folder: Path) -> list[tuple[Path, datetime]]:
 
 
 def _line(item: _Item) -> bytes:
-    chances = softmax(item.logits[None], 1.0)[0]
+    try:
+        answer = plain.face(item.bundle).answer(item.outputs, item.bundle.signature)
+    except ChainruleError:
+        answer = None
     said: dict[str, Any] = {
         "time": item.time.isoformat(timespec="milliseconds"),
         "version": item.version,
-        "label": item.labels[int(chances.argmax())],
-        "probabilities": [round(float(chance), 6) for chance in chances],
+        "answer": answer,
         "inputs": {
             name: {
                 "type": array.dtype.newbyteorder("<").str,
@@ -297,6 +298,10 @@ def _row(line: bytes) -> Row:
         inputs[name] = np.frombuffer(data, kind).reshape(entry["shape"])
     if not inputs:
         raise ValueError("a row without inputs")
-    return Row(
-        datetime.fromisoformat(said["time"]), str(said["version"]), str(said["label"]), said["probabilities"], inputs
-    )
+    answer = said["answer"] if "answer" in said else _older_answer(said)
+    return Row(datetime.fromisoformat(said["time"]), str(said["version"]), answer, inputs)
+
+
+def _older_answer(said: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of a line of an earlier release, which kept the best label and all probabilities unnamed."""
+    return {"labels": [{"label": str(said["label"]), "probability": max(said["probabilities"])}]}

@@ -16,9 +16,10 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 from chainrule.serving import about, body, given, parsing, plain, protocol, security, store, watch
+from chainrule.serving import bundle as bundles
 from chainrule.serving.connection import MAY_END
 from chainrule.serving.context import Context
-from chainrule.serving.docs import INFER_PATHS, api_page
+from chainrule.serving.docs import ASKED, INFER_PATHS, api_page
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 from chainrule.serving.models import Model
@@ -233,10 +234,10 @@ def _plain(api: FastAPI, context: Context) -> None:
 
     @api.post(
         "/models/{model}",
-        summary="An image file or a text in, labels with probabilities out",
-        openapi_extra=_takes("image/*", "text/plain", "application/json"),
+        summary="A model's fields in, its task's answer out",
+        openapi_extra=ASKED,
     )
-    async def classify(model: str, request: Request) -> Response:
+    async def ask(model: str, request: Request) -> Response:
         nonlocal preparing
         content = await _read(request, limits)
         state = request.scope["state"]
@@ -264,7 +265,7 @@ def _plain(api: FastAPI, context: Context) -> None:
             answer = await found.infer(inputs, observed=EXAMPLE not in request.headers)
             answered = perf_counter()
         try:
-            ranked = face.answer(answer.outputs, found.bundle.signature)
+            answered_with = face.answer(answer.outputs, found.bundle.signature)
         except ChainruleError as error:
             raise Refusal(400, f"{error}: the input is beyond what the model can take", "not_finite") from None
         state["fields"] = {"version": answer.version, "batch": answer.batch}
@@ -275,7 +276,7 @@ def _plain(api: FastAPI, context: Context) -> None:
         said = {
             "model": model,
             "version": answer.version,
-            "labels": [{"label": label, "probability": probability} for label, probability in ranked],
+            **answered_with,
             "milliseconds": round((ended - start) * 1e3, 3),
         }
         by = {
@@ -292,14 +293,9 @@ def _report(model: Model) -> dict[str, Any]:
 
 
 def _prepared(body: bytes, kind: given.Kind, model: Model, limits: Limits) -> Any:
-    takes = model.bundle.signature.get("modality")
-    if kind.name == given.IMAGE and takes == "text":
-        raise Refusal(400, 'this model takes a text, not an image: send text/plain, or {"text": "..."}', "content")
-    if kind.name != given.IMAGE and takes == "image":
-        raise Refusal(400, "this model takes an image, not a text", "content")
-    content = given.content_of(body, kind, limits)
+    parts = given.parts_of(body, kind, bundles.input_fields(model.bundle), limits)
     try:
-        return plain.prepare(model.bundle, content, limits)
+        return plain.prepare(model.bundle, parts, limits)
     except TooLargeError as error:
         raise Refusal(413, str(error), "too_large") from None
     except ChainruleError as error:

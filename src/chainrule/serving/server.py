@@ -170,8 +170,9 @@ def make_server(settings: Settings, log: "Log") -> "uvicorn.Server":
     from chainrule.serving.app import create_app
     from chainrule.serving.body import Bodies
     from chainrule.serving.context import Context
+    from chainrule.serving.loading import Options, give_back
     from chainrule.serving.metrics import Metrics
-    from chainrule.serving.models import Models, Options, give_back
+    from chainrule.serving.models import Models
     from chainrule.serving.observed import Observer
 
     class Server(uvicorn.Server):

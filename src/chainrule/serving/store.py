@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.exporting.signature import version_2
 from chainrule.serving.bundle import SIGNATURE, SUMS
 from chainrule.system.errors import DataError
 from chainrule.system.files import read_json
@@ -131,7 +132,7 @@ def _told(folder: Path) -> dict[str, Any] | None:
         content = read_json(folder / SIGNATURE)
     except (DataError, OSError, RecursionError):
         return None
-    return {key: content.get(key) for key in ("scores", "variants")} if isinstance(content, dict) else None
+    return {key: version_2(content).get(key) for key in ("scores", "variants")} if isinstance(content, dict) else None
 
 
 # ---- writing

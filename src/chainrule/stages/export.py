@@ -57,7 +57,7 @@ def export(job: Job) -> None:
     model_card = bundle.model_card(job.recipe, signature, source, metrics, table, lost)
     shipped = {name: made[name] for name in made if table[name]["ships"] and name != bundle.REFERENCE}
     signature["variants"] = {
-        name: {"file": bundle.FILES[name], "bytes": table[name]["bytes"], "accuracy": table[name]["accuracy"]}
+        name: {"file": bundle.FILES[name], "bytes": table[name]["bytes"], "primary": table[name]["accuracy"]}
         for name in (bundle.REFERENCE, *shipped)
     }
     out = job.out("models/onnx/{recipe}")
@@ -157,35 +157,31 @@ def _refuse_difference(report: dict[str, Any], settings: Export) -> None:
 def _signature(
     job: Job, model: Any, card: dict[str, Any], facts: dict[str, Any], metrics: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what a server must know to answer: inputs, outputs, labels, what to do before and after."""
+    """Return what a server must know to answer (see `exporting.signature`)."""
     import onnx
     import torch
 
     from chainrule.evaluation import quality
+    from chainrule.exporting import signature
     from chainrule.system import plugins
 
     task = plugins.load(f"tasks.{card['task']}", "model")
+    fields = plugins.load(f"tasks.{card['task']}", "fields").fields(card["modality"])
+    measure = plugins.load(f"tasks.{card['task']}", "metrics")
     found = quality.quality(metrics)
-
-    def tensor(value: Any) -> dict[str, Any]:
-        kind = onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type)
-        axes = value.type.tensor_type.shape.dim
-        return {"name": value.name, "type": kind, "shape": [axis.dim_param or axis.dim_value for axis in axes]}
-
-    preprocessing = plugins.load("training.inputs", card["modality"]).preprocessing(
-        facts, job.block["clean"]["normalise"]
-    )
+    prepared = plugins.load("training.inputs", card["modality"]).preprocessing(facts, job.block["clean"]["normalise"])
     return {
+        "version": signature.VERSION,
         "recipe": job.recipe,
         **{key: card[key] for key in ("task", "modality", "net")},
-        "labels": card["target_facts"]["classes"],
-        "inputs": [tensor(value) for value in model.graph.input],
-        "outputs": [tensor(value) for value in model.graph.output],
+        "fields": signature.fields(fields),
+        "inputs": signature.tensors(model.graph.input),
+        "outputs": signature.tensors(model.graph.output),
+        "target": {"kind": card["target"], **card["target_facts"]},
         "padding": task.padding(facts),
-        "preprocessing": preprocessing,
-        "postprocessing": "softmax",
-        "temperature": 1.0,  # the graph has divided by the fitted one: nothing is left to do before the softmax
-        "scores": {name: score for name, score in metrics["test"].items() if name != "per_class"},
+        "preprocessing": {field.name: prepared for field in fields if field.role == "input"},
+        "primary": measure.PRIMARY._asdict(),
+        "scores": signature.scores(metrics["test"], measure.SCORES),
         **({"quality": found} if found else {}),
         "versions": {
             "opset": max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),

@@ -1,0 +1,37 @@
+"""What every kind of answer asks of a signature and of the numbers that a graph gave."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.system.errors import ChainruleError, DataError
+
+
+def classes(signature: Mapping[str, Any]) -> list[str]:
+    """Return the classes that a model answers with. Raises DataError if they are not a list of texts."""
+    found = signature["target"].get("classes")
+    if not isinstance(found, list) or not all(isinstance(label, str) for label in found):
+        raise DataError("the classes of the target are not a list of texts; export the bundle again")
+    return found
+
+
+def width(signature: Mapping[str, Any], output: str, columns: int) -> None:
+    """Raise DataError unless the graph has an output [batch, columns] of this name, at least one wide."""
+    shapes = {tensor["name"]: tensor["shape"] for tensor in signature["outputs"]}
+    shape = shapes.get(output, [])
+    if columns < 1 or len(shape) != 2 or shape[1] != columns:
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        task = signature["task"]
+        raise DataError(
+            f"{task} needs classes, and an output {output} [batch, classes]; here are {columns} classes and {found}; "
+            "export the bundle again"
+        )
+
+
+def finite(output: np.ndarray) -> np.ndarray:
+    """Return the only row of an output [1, ...] as float64. Raises ChainruleError when it has what is no number."""
+    row = np.asarray(output[0], np.float64)
+    if not np.isfinite(row).all():
+        raise ChainruleError("the model answered with a number that is not finite")
+    return row

@@ -1,0 +1,91 @@
+"""A text as a part of a request: in, the same text as cleaning would have it in a row; and several as token ids."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.fields import text as field
+from chainrule.fields.reject import Reject
+from chainrule.serving.limits import Limits
+from chainrule.system.errors import DataError, TooLargeError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+WORDS = "a text"
+# Stripping markup looks for the end of every comment and script that opens, to the end of the text: so many
+# characters take less than a tenth of a second. What may become a "<" counts: entities are unescaped, tags removed.
+_MARKS = (b"<", b"&", b";")
+_MOST_LOOKED_AT = 20_000_000
+
+
+def of_json(value: object) -> str:
+    """Return the text that JSON holds. Raises DataError, with what it must be, for anything else."""
+    if not isinstance(value, str):
+        raise DataError("a text")
+    return value
+
+
+def clean(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> str:
+    """Return a text as cleaning makes the rows.
+
+    rules: the field's `preprocessing` in the signature; limits: how many characters it may have as it comes, checked
+    before any work. What is longer than the rows were is cut, or refused, as they were. Raises DataError for a text
+    that no row could be.
+    """
+    raw = _bytes(part, limits.characters)
+    normalise = rules["normalise"]
+    if normalise["strip_html"]:
+        _refuse_tangle(raw)
+    try:
+        found, _ = field.normalise(raw, **normalise)
+    except Reject as reject:
+        raise DataError(_sentence(reject)) from reject
+    return found
+
+
+def encoded(text: str, pair: str | None, tokenizer: "Tokenizer | None", names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return the inputs `names` of a graph, int64 [1, T] each, of one text or of a pair.
+
+    Nothing is padded: the batch that it becomes part of decides how far. Raises DataError without a tokenizer.
+    """
+    if tokenizer is None:
+        raise DataError("this model has no tokenizer in its bundle and takes token ids only; export it again")
+    found = tokenizer.encode(text, pair)
+    made = {"input_ids": found.ids, "attention_mask": [1] * len(found.ids), "token_type_ids": found.type_ids}
+    return {name: np.array([made[name]], np.int64) for name in names}
+
+
+def examples() -> Iterator[str]:
+    """Return a text that is taken."""
+    yield "a text"
+
+
+def _bytes(content: bytes | str, characters: int) -> bytes:
+    """Return the text as bytes, refused when it has more than so many characters; each takes one to four bytes."""
+    too_long = f"the text is too long; at most {characters:,} characters are read"
+    if isinstance(content, bytes):
+        if len(content) > 4 * characters:
+            raise TooLargeError(too_long)
+        return content
+    if len(content) > characters:
+        raise TooLargeError(too_long)
+    try:
+        return content.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"the text is not valid Unicode at character {error.start}") from error
+
+
+def _refuse_tangle(raw: bytes) -> None:
+    """Refuse markup made to take long, such as thousands of comments that nothing closes."""
+    if len(raw) * sum(raw.count(mark) for mark in _MARKS) > _MOST_LOOKED_AT:
+        raise DataError("the text has too much markup in it; send the text alone")
+
+
+def _sentence(reject: Reject) -> str:
+    if reject.reason == "empty_text":
+        return f"the text is empty: {reject.detail}"
+    if reject.reason in ("too_short", "too_long"):
+        return f"the text is {reject.reason.replace('_', ' ')}: {reject.detail}"
+    return f"the text cannot be read: {reject.detail}"
