@@ -328,8 +328,8 @@ def test_an_answer_is_there_on_opening_and_the_first_own_input_takes_its_place(
 
 def test_of_what_nobody_knows_there_is_no_example(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page("about:blank")
-    answers = {"digits": described(server, "digits", labels=list("abcdefghij")), "reviews": ""}
-    answers["reviews"] = described(server, "reviews", labels=["sport", "politics"])
+    answers = {"digits": described(server, "digits", target={"classes": list("abcdefghij")}), "reviews": ""}
+    answers["reviews"] = described(server, "reviews", target={"classes": ["sport", "politics"]})
     page.route(
         f"{server.url}/models",
         lambda route: route.fulfill(body=answers[model], content_type="application/json"),
@@ -509,9 +509,9 @@ def test_the_versions_kept_are_compared(
         scores = {name: {"value": accuracy, "low": 0.8, "high": 1.0} for name in ("accuracy", "log_loss")}
         return {"version": number, "champion": number == "12", "scores": scores, "variants": variants}
 
-    int8 = {"file": "model.int8.onnx", "bytes": 61_000, "accuracy": 0.9}
+    int8 = {"file": "model.int8.onnx", "bytes": 61_000, "primary": 0.9}
     kept = [
-        version("12", 0.95, fp32={"file": "model.onnx", "bytes": 258_000, "accuracy": 0.9512}, int8=int8),
+        version("12", 0.95, fp32={"file": "model.onnx", "bytes": 258_000, "primary": 0.9512}, int8=int8),
         version("11", 0.9, fp32={"file": "model.onnx"}),
         {"version": "10", "champion": False, "scores": None, "variants": None},
     ]
@@ -538,7 +538,7 @@ def test_the_versions_kept_are_compared(
 def test_of_many_labels_the_likeliest_are_shown(server: Server, open_page: Callable[..., Page]) -> None:
     labels = [f"label {number}" for number in range(100)]
     shares = [{"label": label, "probability": 0.5 ** (rank + 1)} for rank, label in enumerate(reversed(labels))]
-    many = described(server, "reviews", labels=labels)
+    many = described(server, "reviews", target={"classes": labels})
     answer = json.dumps({"model": "reviews", "version": "0", "labels": shares, "milliseconds": 1.0})
     page = open_page("about:blank")
     page.route(f"{server.url}/models", lambda route: route.fulfill(body=many, content_type="application/json"))

@@ -251,7 +251,7 @@ function status(kind, words) {
 async function look() {
   clearTimeout(lookTimer);
   try {
-    const found = await (await ask("models")).json();
+    const found = (await (await ask("models")).json()).map(alone);
     get("token-form").hidden = true;
     update(found);
     if (model) showLatency();
@@ -262,6 +262,12 @@ async function look() {
     status("bad", trouble.status === 0 ? "No answer, asking again" : trouble.message);
     lookTimer = setTimeout(look, 1000 * trouble.after);
   }
+}
+
+// The only input field of a model, and the labels that it answers with.
+function alone(found) {
+  const { kind, name } = found.fields?.find(({ role }) => role === "input") ?? {};
+  return { ...found, modality: kind, labels: found.target?.classes ?? [], preprocessing: found.preprocessing?.[name] ?? {} };
 }
 
 function update(found) {

@@ -99,7 +99,7 @@ function interval(value, from, to, low) {
 
 const COLUMNS = [
   ["Size", (variant) => variant.bytes, (bytes) => size(bytes)],
-  ["Accuracy", (variant) => variant.accuracy, (share) => `${(100 * share).toFixed(2)} %`],
+  ["Accuracy", (variant) => variant.primary, (share) => `${(100 * share).toFixed(2)} %`],
   ["Latency here", (variant) => variant.milliseconds, (time) => milliseconds(time)],
 ];
 
@@ -136,7 +136,7 @@ function showVersions(model) {
       const interval = known ? [element("small", {}, `${low.toFixed(3)} – ${high.toFixed(3)}`)] : [];
       row.append(element("td", { class: "number" }, Number.isFinite(value) ? value.toFixed(3) : "–", ...interval));
     }
-    const variants = Object.entries(version.variants ?? {}).map(([name, { bytes, accuracy }]) => {
+    const variants = Object.entries(version.variants ?? {}).map(([name, { bytes, primary: accuracy }]) => {
       const facts = [Number.isFinite(bytes) && size(bytes), Number.isFinite(accuracy) && `${(100 * accuracy).toFixed(2)} %`];
       return element("div", {}, name, element("small", {}, facts.filter(Boolean).join(" · ")));
     });
