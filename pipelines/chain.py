@@ -37,7 +37,7 @@ from prefect.states import Cancelled, Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from chainrule.system.errors import ChainruleError
-from pipelines import report, runs, server
+from pipelines import flow_runs, report, server
 from pipelines.budget import Budget, ClosedError, cores_for, urgencies, visible_gpus
 from pipelines.command import RETRIES
 from pipelines.dvc_runner import BUSY, UNCHANGED
@@ -108,9 +108,9 @@ def run(
     runner = Runner(root, recipes or (), force=force)
     try:
         plan = runner.plan()
-        runs.send_what_waits(root)
+        flow_runs.send_what_waits(root)
         if not plan.stages:
-            runs.close_dead_if_reachable()
+            flow_runs.close_dead_if_reachable()
             return ChainResult()
         server.at_hand()
         state = start(runner, list(recipes or ()), force, cores, retries)
@@ -131,7 +131,7 @@ def start(runner: Runner, recipes: Sequence[str], force: bool, cores: int | None
     token = _ready.set(runner)
     try:
         # A heartbeat would hold the end of every flow up for half a second; here somebody watches.
-        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), tags(runs.mark()):
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), tags(flow_runs.mark()):
             return chain(list(recipes) or None, force, cores, retries, return_state=True)
     except httpx.TransportError as error:
         raise server.gone(error) from None
@@ -174,9 +174,9 @@ def chain(
     """
     log = get_run_logger()
     try:
-        with _runner(recipes or (), force) as runner, runs.looked_after() as cancelled:
+        with _runner(recipes or (), force) as runner, flow_runs.looked_after() as cancelled:
             plan = runner.plan()
-            runs.send_what_waits(runner.root)
+            flow_runs.send_what_waits(runner.root)
             if not plan.stages:
                 return Completed(message="nothing is stale", data=ChainResult())
             name = f"{flow_run.name}-{str(flow_run.id)[:8]}"

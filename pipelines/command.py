@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chainrule.system.errors import ChainruleError
-from pipelines import quick, runs, server
+from pipelines import flow_runs, quick, server
 from pipelines.budget import cores_for
 from pipelines.runner import Runner
 
@@ -64,10 +64,10 @@ def _run(runner: Runner, arguments: argparse.Namespace, cores: int) -> int:
 
     quick.started()
     plan = runner.plan()
-    runs.send_what_waits(runner.root)
+    flow_runs.send_what_waits(runner.root)
     if not plan.stages:
         print(f"chain: nothing is stale in {', '.join(arguments.recipes) or 'any recipe'}", flush=True)
-        runs.close_dead_if_reachable()
+        flow_runs.close_dead_if_reachable()
         return 0
     server.at_hand()
     state = chain.start(runner, arguments.recipes, arguments.force, cores, arguments.retries)

@@ -28,7 +28,7 @@ from chainrule.drift.sample import MOST_ROWS
 from chainrule.recipes import in_force
 from chainrule.recipes.file import recipe_block
 from chainrule.runs import tracking
-from pipelines import artifacts, report, runs, timetable
+from pipelines import artifacts, flow_runs, report, timetable
 from pipelines.timetable import GRACE_MINUTES
 
 PAGE = "drift.html"
@@ -43,7 +43,7 @@ def monitor(recipe: str, rows: int = MOST_ROWS, again: bool = False, grace_minut
     rows: the newest that are compared at most; again: rows of the last look count too; grace_minutes: a scheduled run
     that starts later is skipped. Works on the project in the current directory.
     """
-    with runs.looked_after():
+    with flow_runs.looked_after():
         return timetable.skipped(recipe, grace_minutes) or _monitor(recipe, rows, again)
 
 

@@ -29,7 +29,7 @@ from chainrule.recipes import check
 from chainrule.recipes.file import recipe_block
 from chainrule.retraining import decisions, evidence
 from chainrule.retraining.decisions import Decision
-from pipelines import artifacts, chain, report, runs, timetable
+from pipelines import artifacts, chain, flow_runs, report, timetable
 from pipelines.course import Course, run, told
 from pipelines.timetable import GRACE_MINUTES
 
@@ -51,7 +51,7 @@ def retrain(
     version; new_classes: labels that are welcome although no row had them before; grace_minutes: a scheduled run that
     starts later is skipped. Works on the project in the current directory.
     """
-    with runs.looked_after():
+    with flow_runs.looked_after():
         return timetable.skipped(recipe, grace_minutes) or _retrain(recipe, force, commit, list(new_classes or ()))
 
 

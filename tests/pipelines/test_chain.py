@@ -18,7 +18,7 @@ from chainrule.runs import journal
 from chainrule.system import locks
 from flow_process import Flow, below
 from pipelines.chain import failure, may_pass
-from pipelines.runs import MARK
+from pipelines.flow_runs import MARK
 from prefect_asked import ask
 from waiting import until
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chainrule.training.model import HeadedModel
+from chainrule.training.heads import HeadedModel
 
 
 class Model(HeadedModel):
