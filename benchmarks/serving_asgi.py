@@ -1,4 +1,4 @@
-"""Chainrule's own application for any ASGI server, of the project that SERVING_ROOT names: for serving_granian.py.
+"""Chainrule's own application for any ASGI server, of the project that SERVING_ROOT names: for serving_hosts.py.
 
 What `chainrule serve` adds in its connections (bounds for slow clients, answers written in one piece, runs on the event
 loop for a client that is alone) is left out, so that servers are compared and nothing else.
@@ -16,11 +16,13 @@ from chainrule.serving.settings import Settings
 
 sys.setswitchinterval(server.SWITCH_SECONDS)  # as `chainrule serve` does
 _settings = Settings(root=Path(os.environ["SERVING_ROOT"]), device="cpu")
-_served: Any = server.make_server(_settings, Log()).config.app
+_server = server.make_server(_settings, Log())
 
 
 class _Exchange:
     """An answer as ASGI has it: two messages."""
+
+    gone = may_end = False
 
     def __init__(self, send: Any) -> None:
         self._send = send
@@ -39,6 +41,12 @@ class _Exchange:
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     """Answer as `chainrule serve` does."""
-    if scope["type"] == "http":
-        scope["state"] = {**(scope.get("state") or {}), EXCHANGE: _Exchange(send)}
-    await _served(scope, receive, send)
+    if scope["type"] == "lifespan":
+        await receive()
+        async with _server.life():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    scope["state"] = {**(scope.get("state") or {}), EXCHANGE: _Exchange(send)}
+    await _server.shared.app(scope, receive, send)

@@ -66,13 +66,13 @@ def running(root: Path, **changes) -> Iterator[Live]:
     server = make_server(settings, Log(log))
     listener = listen("127.0.0.1", 0)
     live = Live(root, listener.getsockname()[1], log)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread = threading.Thread(target=server.run, args=(listener,), daemon=True)
     thread.start()
     try:
         until(lambda: live.ask("GET", "/v2/health/ready").status == 200)
         yield live
     finally:
-        server.should_exit = True
+        server.end()
         thread.join(20)
         assert not thread.is_alive()
 

@@ -10,7 +10,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("command", "missing"), [("models", "mlflow"), ("promote digits", "mlflow"), ("serve", "uvicorn")]
+    ("command", "missing"), [("models", "mlflow"), ("promote digits", "mlflow"), ("serve", "httptools")]
 )
 def test_a_package_that_is_not_installed_is_named_with_the_remedy(tmp_path: Path, command: str, missing: str) -> None:
     (tmp_path / "mlflow.db").touch()

@@ -16,9 +16,10 @@ from PIL import Image
 
 import live_server
 import tiny_bundles
-from chainrule.serving import batching, body, connection, routes
+from chainrule.serving import app, batching, body, routes
 from chainrule.serving.app import infer_target
 from chainrule.serving.errors import Refusal
+from chainrule.serving.exchange import Exchange
 from chainrule.serving.limits import Limits
 from chainrule.serving.parts import image as image_parts
 from chainrule.serving.parts import text as text_parts
@@ -690,19 +691,18 @@ def test_an_answer_does_not_depend_on_how_it_was_computed_and_written(live, monk
         found = found.replace(b"\r\ncontent-length: %d\r\n" % length, b"\r\ncontent-length: %d\r\n" % rest)
         return re.sub(rb'("milliseconds":|date: |x-request-id: (?!mine))[^\r}]*', rb"\1", found)
 
-    async def two_messages(exchange, status, head, content):
+    async def two_messages(request, status, head, content):
+        request.status = status
         headers = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")[:-1]]
-        headers.append((b"content-length", b"%d" % len(content)))
-        await exchange._cycle.send({"type": "http.response.start", "status": status, "headers": headers})
-        await exchange._cycle.send({"type": "http.response.body", "body": content})
+        headers += [(b"x-request-id", request.id), (b"content-length", b"%d" % len(content))]
+        await request.send({"type": "http.response.start", "status": status, "headers": headers})
+        await request.send({"type": "http.response.body", "body": content[:3], "more_body": True})
+        await request.send({"type": "http.response.body", "body": content[3:]})
 
     seen = [said()]
-    monkeypatch.setattr(connection.Exchange, "answer", two_messages)
-    real = connection.Exchange.__init__
+    monkeypatch.setattr(app._Request, "answer", two_messages)
     for alone in (False, True):
-        monkeypatch.setattr(
-            connection.Exchange, "__init__", lambda self, cycle, _, alone=alone: real(self, cycle, lambda: alone)
-        )
+        monkeypatch.setattr(Exchange, "is_alone", lambda self, alone=alone: alone)
         seen.append(said())
     assert seen[0].startswith(b"HTTP/1.1 ") and seen[0] == seen[1] == seen[2]
 

@@ -14,9 +14,10 @@ from typing import Any
 import orjson
 
 from chainrule.serving import body, given, protocol, routes, security
-from chainrule.serving.connection import EXCHANGE, GONE, MAY_END, Exchange
+from chainrule.serving.connection import EXCHANGE
 from chainrule.serving.context import Context
 from chainrule.serving.errors import Refusal
+from chainrule.serving.exchange import Exchange
 from chainrule.serving.logs import request_id
 
 Headers = Mapping[bytes, bytes]
@@ -34,15 +35,12 @@ _GONE = 499  # as nginx: the client went away, no status was sent
 _log = logging.getLogger(__name__)
 
 
-def create_app(context: Context, lifespan: Any = None) -> App:
-    """Return the application. lifespan: what FastAPI is to do at start and at the end."""
-    others = routes.create(context, lifespan)
+def create_app(context: Context) -> App:
+    """Return the application."""
+    others = routes.create(context)
     is_open = security.OPEN | set(routes.page_files())
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await others(scope, receive, send)
-            return
         request = _Request(scope, receive, send, body.Share(context.bodies))
         try:
             request.refuse_ambiguous()
@@ -59,14 +57,14 @@ def create_app(context: Context, lifespan: Any = None) -> App:
         except body.Disconnected:
             request.status = _GONE
         except asyncio.CancelledError:
-            if GONE not in scope["state"]:
+            if not request.exchange.gone:
                 raise
             request.status = _GONE
         except Exception:
             _log.exception("request %s failed", request.id.decode())
             if request.status:
                 _count(context, request)
-                raise  # an answer is out, perhaps half of it: the connection must end
+                raise  # an answer was begun: unless it is out, the connection ends
             await _refuse(context, request, Refusal(500, routes.FAILED, "internal"))
         finally:
             request.share.give_back(request.share.held)
@@ -100,8 +98,7 @@ class _Request:
         self.receive = receive
         self.send = send
         self.share = share
-        # Taken out: the exchange knows the scope, and what knows itself stays until the collector comes by.
-        self.exchange: Exchange = scope["state"].pop(EXCHANGE)
+        self.exchange: Exchange = scope["state"][EXCHANGE]
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.id = request_id(self.headers.get(b"x-request-id"))
@@ -129,7 +126,7 @@ async def _infer(context: Context, request: _Request, name: str, version: str | 
     request.route = "infer"
     limits = context.settings.limits
     content = await body.read(request.receive, request.headers, limits, request.share)
-    request.scope["state"][MAY_END] = True
+    request.exchange.may_end = True
     start = perf_counter()
     model = context.models.get(name, version)
     request.model = name
@@ -204,7 +201,7 @@ async def _other(others: App, request: _Request) -> None:
 
     state = request.scope["state"]
     state["share"] = request.share
-    # HEAD is GET whose content is not sent: uvicorn leaves it out.
+    # HEAD is GET whose content is not sent: the exchange leaves it out.
     scope = request.scope | ({"method": "GET"} if request.scope["method"] == "HEAD" else {})
     await others(scope, request.receive, send)
     request.model = state.get("model", "")

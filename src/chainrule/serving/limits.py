@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+BACKLOG = 2048
+"""Connections that may wait to be taken."""
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from chainrule.serving import about, body, given, parsing, plain, protocol, security, store, watch
 from chainrule.serving import bundle as bundles
-from chainrule.serving.connection import MAY_END
+from chainrule.serving.connection import EXCHANGE
 from chainrule.serving.context import Context
 from chainrule.serving.docs import ASKED, INFER_PATHS, api_page
 from chainrule.serving.errors import Refusal
@@ -40,10 +40,10 @@ Endpoint = Callable[..., Awaitable[Response]]
 _log = logging.getLogger(__name__)
 
 
-def create(context: Context, lifespan: Any) -> FastAPI:
+def create(context: Context) -> FastAPI:
     """Return the application that answers everything but inference."""
     api = FastAPI(
-        title="Chainrule", version=version_of("chainrule"), lifespan=lifespan, docs_url=None, redoc_url=None,
+        title="Chainrule", version=version_of("chainrule"), docs_url=None, redoc_url=None,
         redirect_slashes=False,
     )  # fmt: skip
     _health(api, context)
@@ -241,7 +241,7 @@ def _plain(api: FastAPI, context: Context) -> None:
         nonlocal preparing
         content = await _read(request, limits)
         state = request.scope["state"]
-        state[MAY_END] = True
+        state[EXCHANGE].may_end = True
         start = perf_counter()
         kind = given.kind_of(request.headers.get("content-type", ""))
         with context.models.get(model) as found:

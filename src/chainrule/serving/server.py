@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import gc
 import logging
-import math
 import os
 import signal
 import socket
@@ -16,21 +15,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.serving.limits import Limits
+from chainrule.serving.limits import BACKLOG, Limits
 from chainrule.serving.settings import TOKEN_VARIABLE, Settings
 from chainrule.system.errors import ChainruleError
 
 if TYPE_CHECKING:
-    import uvicorn
-
     from chainrule.serving.logs import Log
+    from chainrule.serving.loop import Server
     from chainrule.serving.models import Models
     from chainrule.serving.observed import Observer
 
 FLUSH_SECONDS = 0.2  # the longest that a line about a request waits to be written
-KEEP_ALIVE_SECONDS = 75
+DRAIN_SECONDS = 5.0  # beyond the longest wait for a run, what answers in hand may take at the end
 SWITCH_SECONDS = 0.0005
-BACKLOG = 2048
 LARGE_PIECE = 1024 * 1024
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # glibc's M_MMAP_THRESHOLD, M_ARENA_MAX
 ARENAS = 2
@@ -146,7 +143,7 @@ def serve(settings: Settings) -> int:
     logs.install(log)
     allow_files(settings.limits.connections + 256)
     listener = listen(settings.host, settings.port)
-    # uvicorn raises the signal again once it has drained; a server that was asked to end has ended well.
+    # Until the server heeds them itself, and once it has ended; it then has ended well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     host, port = listener.getsockname()[:2]
@@ -156,65 +153,36 @@ def serve(settings: Settings) -> int:
     gc.freeze()
     gc.set_threshold(COLLECTED, 20, 20)
     try:
-        server.run(sockets=[listener])
+        server.run(listener)
     finally:
         _log.info("ended")
     return 0
 
 
-def make_server(settings: Settings, log: "Log") -> "uvicorn.Server":
+def make_server(settings: Settings, log: "Log") -> "Server":
     """Return a server that is yet to run."""
-    import uvicorn
-
-    from chainrule.serving import connection
     from chainrule.serving.app import create_app
     from chainrule.serving.body import Bodies
+    from chainrule.serving.connection import Shared
     from chainrule.serving.context import Context
-    from chainrule.serving.loading import Options, give_back
+    from chainrule.serving.loading import Options
+    from chainrule.serving.loop import Server
     from chainrule.serving.metrics import Metrics
     from chainrule.serving.models import Models
     from chainrule.serving.observed import Observer
 
-    class Server(uvicorn.Server):
-        asked = given_back = 0  # requests answered by a second ago, and when memory was given back last
-
-        async def on_tick(self, counter: int) -> bool:
-            if counter % 10 == 0:
-                now = asyncio.get_running_loop().time()
-                for each in list(self.server_state.connections):
-                    each.end_if_slow(now)  # type: ignore[union-attr] # they are of the class below
-                before, self.asked = self.asked, self.server_state.total_requests
-                # A second of rest after work: free pages go back to the system, once.
-                if self.asked == before != self.given_back and not self.server_state.tasks:
-                    self.given_back = before
-                    gc.collect()
-                    give_back()
-            return await super().on_tick(counter)
-
+    limits = settings.limits
     metrics = Metrics()
     observer = None
     if settings.observe > 0:
         observer = Observer(settings.root, settings.observe, settings.observe_megabytes)
         metrics.observed = observer.counts
-    options = Options(settings.device, settings.variant, settings.threads, settings.limits)
-    models = Models(options, metrics.ran, observer)
+    models = Models(Options(settings.device, settings.variant, settings.threads, limits), metrics.ran, observer)
     metrics.serving = models.serving
-    context = Context(models, settings, metrics, log, Bodies(settings.limits.bodies_bytes))
-    config = uvicorn.Config(
-        create_app(context, lambda _: _life(models, settings, log, observer)),
-        http=connection.connection_class(settings.limits),
-        loop="asyncio" if sys.platform == "win32" else "uvloop",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=math.ceil(settings.limits.deadline_seconds) + 5,
+    app = create_app(Context(models, settings, metrics, log, Bodies(limits.bodies_bytes)))
+    return Server(
+        Shared(app, limits), lambda: _life(models, settings, log, observer), limits.deadline_seconds + DRAIN_SECONDS
     )
-    return Server(config)
 
 
 def listen(host: str, port: int) -> socket.socket:
