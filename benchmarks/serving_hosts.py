@@ -125,7 +125,9 @@ def running(name: str, root: Path, options: argparse.Namespace) -> Iterator[serv
     """Start a server and give it once it is ready; stop it afterwards."""
     port = serving_servers.free_port()
     source = options.before.resolve() / "src" if name == "before" else common.ROOT / "src"
-    paths = [source, common.ROOT / "benchmarks", *[options.tools.resolve()] * (name in ("granian", "hypercorn"))]
+    paths = [source, common.ROOT / "benchmarks"]
+    if name in ("granian", "hypercorn"):
+        paths.append(options.tools.resolve())
     env = serving_servers.clean_environment() | {
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "SERVING_ROOT": str(root),

@@ -214,7 +214,7 @@ def test_a_body_is_not_taken_for_the_next_request(whole: bytes) -> None:
         connection.data_received(head + end)
         connection.data_received(body)
         await turns()
-        assert wire.written.count(b"HTTP/1.1 ") == 1 and b"without Upgrade" in wire.written and wire.closed
+        assert wire.written.count(b"HTTP/1.1 400") == 1 and b"without Upgrade" in wire.written and wire.closed
 
     go(test)
 
