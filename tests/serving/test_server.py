@@ -17,7 +17,7 @@ import pytest
 import live_server
 import tiny_bundles
 from chainrule import cli
-from chainrule.serving import models, server
+from chainrule.serving import loading, server
 from chainrule.serving.limits import Limits
 from chainrule.system.errors import ChainruleError
 
@@ -253,7 +253,7 @@ def test_a_client_that_never_reads_is_dropped(tmp_path, caplog):
 @pytest.mark.skipif(sys.platform != "linux", reason="what glibc keeps")
 def test_memory_is_given_back_once_in_every_rest(tmp_path, monkeypatch):
     given = []
-    monkeypatch.setattr(models, "give_back", lambda: given.append(None))
+    monkeypatch.setattr(loading, "give_back", lambda: given.append(None))
     with live_server.running(live_server.project(tmp_path)) as live:
         live_server.until(lambda: len(given) == 3)  # two models loaded, and the first rest
         live.ask("GET", "/v2/health/live")
