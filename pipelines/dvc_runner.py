@@ -18,8 +18,6 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,65 +42,43 @@ def plan(root: Path, recipes: list[str], force: bool) -> dict[str, Any]:
     "stages" holds the stale ones and all that follow them, in an order in which they can run. Raises ChainruleError:
     mistakes in params.yaml, all at once; a recipe that is not there; what DVC cannot read.
     """
-    import networkx  # type: ignore[import-untyped, unused-ignore]
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
+    from dvc.repo import Repo, lock_repo
 
     from chainrule.recipes.check import check
     from chainrule.recipes.file import read_params
+    from pipelines.dvc_files import forget_the_dead
 
     check(root)
     known = read_params(root)["recipes"]
     unknown = [name for name in recipes if name not in known]
     if unknown:
         raise ChainruleError(f"params.yaml has no recipe {', '.join(unknown)}; it has {', '.join(known)}")
-    _mend_read_write_lock(root)
     try:
-        # With the lock: another DVC may be writing dvc.lock, which it does not do in one step.
-        with Repo(str(root)) as repo, repo.lock:
-            graph = repo.index.graph
-            wanted = {stage for stage in graph if not recipes or stage.addressing.partition("@")[2] in recipes}
-            for stage in list(wanted):
-                wanted |= networkx.descendants(graph, stage)  # an edge leads from a stage to what it waits for
-            stale = {stage for stage in wanted if force or stage.status()}
-            affected = stale | {
-                after for stage in stale for after in networkx.ancestors(graph, stage) if after in wanted
-            }
-            part = graph.subgraph(affected)
-            order = list(networkx.topological_sort(part.reverse()))
-            stages = {stage.addressing: [before.addressing for before in part.successors(stage)] for stage in order}
-            return {"stages": stages, "stale": [stage.addressing for stage in order if stage in stale]}
+        with Repo(str(root)) as repo:
+            forget_the_dead(repo)
+            # With the lock: another DVC may be writing dvc.lock, which it does not do in one step.
+            with lock_repo(repo):
+                return _stages(repo, recipes, force)
     except DvcException as error:
         raise ChainruleError(f"{root}: DVC: {' '.join(str(error).split())}") from None
 
 
-def _mend_read_write_lock(root: Path) -> None:
-    """Take out of DVC's list of who reads and writes what those that are dead; remove it if it is half-written.
+def _stages(repo: Any, recipes: list[str], force: bool) -> dict[str, Any]:
+    """What `plan` returns, of a dvc.repo.Repo that is locked."""
+    import networkx  # type: ignore[import-untyped, unused-ignore]
 
-    DVC does not replace it in one step; after a kill at the wrong moment every DVC command would refuse to work. And it
-    takes a process for alive as long as nobody has asked how it ended.
-    """
-    from dvc.lock import make_lock
-
-    path = root / ".dvc" / "tmp" / "rwlock"
-    if not path.exists():
-        return
-    with make_lock(f"{path}.lock", tmp_dir=str(path.parent)):
-        try:
-            listed = json.loads(path.read_text())
-            readers = {place: list(filter(_lives, users)) for place, users in listed.get("read", {}).items()}
-            writers = {place: user for place, user in listed.get("write", {}).items() if _lives(user)}
-        except (ValueError, AttributeError, KeyError, TypeError):
-            path.unlink()
-            return
-        fresh = path.with_name(f"{path.name}.{os.getpid()}.partial")
-        read = {place: users for place, users in readers.items() if users}
-        fresh.write_text(json.dumps({"read": read, "write": writers}))
-        fresh.replace(path)
-
-
-def _lives(user: dict[str, Any]) -> bool:
-    return birth(int(user["pid"])) is not None
+    graph = repo.index.graph
+    wanted = {stage for stage in graph if not recipes or stage.addressing.partition("@")[2] in recipes}
+    for stage in list(wanted):
+        wanted |= networkx.descendants(graph, stage)  # an edge leads from a stage to what it waits for
+    changed = () if force else repo.status(targets=[stage.addressing for stage in wanted])
+    stale = {stage for stage in wanted if force or stage.addressing in changed}
+    affected = stale | {after for stage in stale for after in networkx.ancestors(graph, stage) if after in wanted}
+    part = graph.subgraph(affected)
+    order = list(networkx.topological_sort(part.reverse()))
+    stages = {stage.addressing: [before.addressing for before in part.successors(stage)] for stage in order}
+    return {"stages": stages, "stale": [stage.addressing for stage in order if stage in stale]}
 
 
 # ---- one stage, in a fork
@@ -114,9 +90,11 @@ def reproduce(root: Path, address: str, force: bool) -> int:
     from dvc.lock import LockError
     from dvc.repo import Repo
 
+    from pipelines.dvc_files import WholeFiles, forget_the_dead
+
     try:
-        _mend_read_write_lock(root)
-        with _whole_files(), Repo(str(root)) as repo:
+        with Repo(str(root), fs=WholeFiles()) as repo:
+            forget_the_dead(repo)
             return 0 if repo.reproduce(address, single_item=True, force=force) else UNCHANGED
     except ReproductionError as error:
         cause = error.__cause__
@@ -132,25 +110,6 @@ def reproduce(root: Path, address: str, force: bool) -> int:
     except DvcException as error:
         print(f"{address}: DVC: {error}", flush=True)
         return 1
-
-
-@contextmanager
-def _whole_files() -> Iterator[None]:
-    """Let DVC replace dvc.lock in one step: it writes in place, and a kill would leave half of it."""
-    from dvc.utils.serialize import _common
-
-    in_place = _common._dump_data
-
-    def dump(path: Any, data: Any, dumper: Any, fs: Any = None, **options: Any) -> None:
-        fresh = f"{os.fspath(path)}.{os.getpid()}.partial"
-        in_place(fresh, data, dumper, fs=fs, **options)
-        os.replace(fresh, path)
-
-    _common._dump_data = dump
-    try:
-        yield
-    finally:
-        _common._dump_data = in_place
 
 
 def _fork(root: Path, request: dict[str, Any], output: int, keep_out: list[socket.socket]) -> int:

@@ -110,6 +110,15 @@ def test_changed_code_data_and_commands_are_named(toy: Path, capsys: pytest.Capt
     assert stages == {"accept": False, "ingest": False, "split": False, "finetune": False, "export": True}
 
 
+def test_paths_are_said_from_the_top_of_the_project_wherever_one_stands(
+    toy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(toy / "src")
+    toy_project.edit(toy / "src" / "toy.py", "GAIN = 1.0", "GAIN = 1.1")
+    (toy / "data" / "source" / "digits.txt").unlink()
+    assert stale(toy, capsys) == {"ingest": ["data/source/digits.txt is missing"], "finetune": ["src/toy.py changed"]}
+
+
 def test_many_reasons_are_counted(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for key, value in {"epochs": 1, "batch_size": 2, "learning_rate": 0.5, "weight_decay": 0.5, "warm_up": 0.5}.items():
         toy_project.set_param(toy, "digits", value, "finetune", key)

@@ -15,6 +15,7 @@ import yaml
 
 from chainrule.reproduction.origin import Origin
 from chainrule.reproduction.staleness import named
+from chainrule.system import dvc_data
 from chainrule.system.errors import ChainruleError, DataError
 
 
@@ -46,7 +47,7 @@ def place(root: Path, project: Path, origin: Origin) -> list[str]:
                 found = _inputs(repo, origin)
                 _record(project, found)
             with Repo(str(project), config=config) as repo:
-                said = [_put(home, repo, one, origin) for one in found]
+                said = [_put(root, repo, one, origin) for one in found]
     except DvcException as error:
         raise ChainruleError(f"DVC cannot read commit {origin.commit[:12]}: {_line(error)}") from None
     return said
@@ -92,7 +93,7 @@ def _record(project: Path, found: list[Input]) -> None:
     (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
 
 
-def _put(home: Any, repo: Any, one: Input, origin: Origin) -> str:
+def _put(root: Path, repo: Any, one: Input, origin: Origin) -> str:
     """Put one input into place and return a line that says from where."""
     there = Path(repo.root_dir) / one.path
     short = (one.wanted or "")[:12]
@@ -102,16 +103,17 @@ def _put(home: Any, repo: Any, one: Input, origin: Origin) -> str:
         if there.exists():
             return f"{one.path}: as in the commit; the run carries no hash to compare it with"
         raise DataError(f"{one.path}: not in commit {origin.commit[:12]}, and the run carries no hash to find it by")
-    if _hash(repo, there) == one.wanted:
+    if dvc_data.is_at(repo, one.path, one.wanted):
         where = "outside of the project, as it was" if Path(one.path).is_absolute() else "as in the commit"
         return f"{one.path}: {where} ({short})"
     failure = _pull(repo, one)
-    if _hash(repo, there) == one.wanted:
+    if dvc_data.is_at(repo, one.path, one.wanted):
         return f"{one.path}: from DVC's cache or remote ({short})"
-    here = Path(home.root_dir) / one.path
-    if here != there and _hash(home, here) == one.wanted:
+    here = root / one.path
+    if here != there and here.exists():
         _copy(here, there)
-        return f"{one.path}: from this folder, the commit does not have it so ({short})"
+        if dvc_data.is_at(repo, one.path, one.wanted):
+            return f"{one.path}: from this folder, the commit does not have it so ({short})"
     raise DataError(
         f"{one.path}: the model was made from {one.wanted}, which is not in commit {origin.commit[:12]}, DVC's cache, "
         f"its remote or this folder{f' ({failure})' if failure else ''}; put it back, or `dvc push` where it was made"
@@ -133,17 +135,6 @@ def _pull(repo: Any, one: Input) -> str | None:
     finally:
         logging.disable(logging.NOTSET)
     return None
-
-
-def _hash(repo: Any, path: Path) -> str | None:
-    """The hash that DVC gives a file or directory; None if there is none."""
-    if not path.exists():
-        return None
-    from dvc.fs import localfs
-    from dvc_data.hashfile.build import build
-
-    _, _, made = build(repo.cache.local, str(path), localfs, "md5", ignore=repo.dvcignore, dry_run=True)
-    return str(made.hash_info.value)
 
 
 def _copy(here: Path, there: Path) -> None:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from chainrule.retraining import decisions
 from chainrule.runs import journal, places
 from chainrule.serving import bundle, runtime, store
 from chainrule.serving.limits import Limits
-from chainrule.system import dvc_lock, plugins, words
+from chainrule.system import dvc_data, dvc_lock, plugins, words
 from chainrule.system.errors import ChainruleError, DataError
 from chainrule.system.files import read_json, read_rows
 
@@ -238,24 +238,17 @@ def _trained_on(root: Path, recipe: str, champion: Champion) -> set[str] | None:
     None if the run names none, or DVC's cache does not have it.
     """
     import pandas as pd
-    from dvc.repo import Repo
 
     run_id = read_json(champion.folder.parent / "version.json")["run_id"]
     with _speaking(root) as client:
         split = client.get_run(run_id).data.tags.get(f"dvc.data/split/{recipe}")
-    with Repo(str(root)) as repo:
-        cache = Path(repo.cache.local.path)
-    if split is None or not _cached(cache, split).is_file():
+    if split is None:
         return None
-    listed = {item["relpath"]: item["md5"] for item in read_json(_cached(cache, split))}
-    files = [_cached(cache, listed[f"{part}.parquet"]) for part in ("train", "validation")]
-    if not all(file.is_file() for file in files):
-        return None
-    return {row for file in files for row in pd.read_parquet(file, columns=["id"])["id"]}
-
-
-def _cached(cache: Path, digest: str) -> Path:
-    return cache / digest[:2] / digest[2:]
+    paths = [f"{dvc_data.DATA}/{part}.parquet" for part in ("train", "validation")]
+    with dvc_data.named(root, split) as cached, suppress(FileNotFoundError):
+        if all(map(cached.exists, paths)):
+            return {row for path in paths for row in pd.read_parquet(cached.open(path), columns=["id"])["id"]}
+    return None
 
 
 def exported(root: Path, recipe: str) -> bundle.Bundle:
