@@ -34,9 +34,15 @@ def test_a_gpu_multiplies_bf16_from_capability_8_on(
 @pytest.mark.parametrize(("amx", "avx512"), [(True, False), (False, True), (False, False)])
 def test_a_cpu_multiplies_bf16_with_amx_or_avx512(amx: bool, avx512: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision.torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(precision.torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    monkeypatch.setattr(precision.torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    has = {"amx_tile": amx, "avx512_bf16": avx512, "avx2": True}
+    monkeypatch.setattr(precision.torch.cpu, "get_capabilities", lambda: has)
     assert precision.multiplies_bf16() is (amx or avx512)
+
+
+def test_a_cpu_of_another_kind_has_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(precision.torch.cpu, "get_capabilities", lambda: {"architecture": "aarch64"})
+    assert precision.multiplies_bf16() is False
 
 
 def test_the_machine_at_hand_gives_the_same_answer_each_time() -> None:

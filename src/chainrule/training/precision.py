@@ -18,4 +18,5 @@ def multiplies_bf16() -> bool:
     """Return whether the training device has instructions for products of bf16 matrices."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_capability()[0] >= 8
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("amx_tile") or has.get("avx512_bf16"))
