@@ -118,8 +118,6 @@ def make(root: Path, project: Path, store: Path) -> Path:
     for name in (".dvc/config", ".dvc/.gitignore"):
         shutil.copyfile(project / name, root / name)
     shutil.copyfile(shipped.PARAMS, root / "params.yaml")
-    for recipe in shipped.params()["recipes"]:
-        set_param(root, recipe, 0.003, "finetune", "learning_rate")  # read by STAGES above
     (root / "src").mkdir()
     (root / "src" / "toy.py").write_text(STAGES)
     shutil.copyfile(tiny_bundles.__file__, root / "src" / "tiny_bundles.py")
