@@ -28,12 +28,17 @@ def params() -> dict[str, Any]:
     return found
 
 
+def written() -> dict[str, Any]:
+    """Return what params.yaml holds when the project is cloned, and no default."""
+    found: dict[str, Any] = yaml.safe_load(PARAMS.read_text())
+    return found
+
+
 def find(project: Path, recipe: str, place: str) -> Path | None:
     """Return where `dvc repro` put an output of a recipe; None if it is not there, or the recipe is another by now."""
     path = project / place / recipe
     own = yaml.safe_load((project / "params.yaml").read_text())["recipes"].get(recipe)
-    mine = yaml.safe_load(PARAMS.read_text())["recipes"][recipe]
-    return path if path.exists() and own == mine else None
+    return path if path.exists() and own == written()["recipes"][recipe] else None
 
 
 def built(project: Path, recipe: str, place: str) -> Path:

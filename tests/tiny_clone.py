@@ -24,7 +24,7 @@ def tiny(params: dict[str, Any]) -> dict[str, Any]:
     reviews["split"]["tolerance"] = 1.0
     reviews["net"] |= {"layers": 1, "width": 32, "heads": 2, "feed_forward": 64}
     for block in (digits, reviews):
-        block["pretrain"]["training"] |= TINY_TRAINING
+        block["pretrain"].setdefault("training", {}).update(TINY_TRAINING)
         block["finetune"] |= TINY_TRAINING
         block["evaluate"]["resamples"] = 100
     mine = photographs()

@@ -36,7 +36,7 @@ def make_clone(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
                 (clone / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(project / name, clone / name)
         write_images(clone / "data" / "mine")
-        params = tiny(shipped.params())
+        params = tiny(shipped.written())
         (clone / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
         for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "clone"]):
             subprocess.run(

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from chainrule.reproduction import staleness
 from chainrule.system.processes import available_cores
 from code_closure import WATCHERS
 from tiny_clone import environment
@@ -133,9 +134,10 @@ def test_mlflow_has_one_row_per_chain_with_the_stages_below_it(built: Path) -> N
             parent["metrics"]["floor.majority_class.accuracy"]
             == metrics["floor"]["majority_class"]["accuracy"]["value"]
         )
-        assert parent["params"]["finetune.learning_rate"] == str(
-            yaml.safe_load((built / "params.yaml").read_text())["recipes"][recipe]["finetune"]["learning_rate"]
-        )
+        # In force, given or not: `mine` leaves its learning rate to the default.
+        rates = {"digits": "0.003", "reviews": "0.0005", "mine": "0.003"}
+        assert parent["params"]["finetune.learning_rate"] == rates[recipe]
+        assert ("finetune.learning_rate" in parent["tags"]["chainrule.defaults"].split()) == (recipe == "mine")
         assert re.fullmatch("[0-9a-f]{40}", parent["tags"]["git_commit"])
     from mlflow.tracking import MlflowClient
 
@@ -191,6 +193,23 @@ def test_editing_what_only_watches_makes_nothing_stale(built: Path, dvc: Dvc) ->
             path.write_bytes(content)
 
 
+def test_another_default_makes_stale_what_uses_it_and_nothing_else(built: Path, dvc: Dvc) -> None:
+    path = built / "src" / "chainrule" / "recipes" / "defaults" / "image.py"
+    kept = path.read_text()
+    assert kept.count('"weight_decay": 0.05') == 2
+    try:
+        before, _, after = kept.rpartition('"weight_decay": 0.05')  # of the fine-tuning
+        path.write_text(f'{before}"weight_decay": 0.04{after}# EDITED\n')
+        said = dvc(built, "status").stdout
+        found = staleness.look(built)
+    finally:
+        path.write_text(kept)
+    assert re.findall(r"^(\w+@\w+):", said, re.MULTILINE) == ["finetune@digits", "finetune@mine"]
+    reasons = {stage.name: stage.reasons for stage in found["mine"] if stage.reasons}
+    changed = "DEFAULTS.finetune.weight_decay changed (0.05 → 0.04)"
+    assert reasons == {"finetune": (f"src/chainrule/recipes/defaults/image.py: {changed}",)}
+
+
 UNWATCHED = """
 import importlib, sys
 from pathlib import Path
@@ -232,15 +251,18 @@ def test_metrics_plots_params_and_experiments_work_as_a_user_of_dvc_expects(buil
     html = Path(page.removeprefix("file://")).read_text()
     assert "confusion_matrix.png" in html
     assert '{"epoch": "2", "validation_accuracy": "' in html
-    dvc(built, "exp", "run", "-S", "recipes.digits.finetune.learning_rate=0.01", "evaluate@digits")
+    key = "recipes.digits.finetune"
+    words = ("-S", f"{key}.learning_rate=0.01", "-S", f"++{key}.label_smoothing=0.2")  # the second is a default
+    dvc(built, "exp", "run", *words, "evaluate@digits")
     difference = dvc(built, "params", "diff").stdout
     assert re.search(r"recipes\.digits\.finetune\.learning_rate\s.*0\.01", difference)
+    assert re.search(r"recipes\.digits\.finetune\.label_smoothing\s.*0\.2", difference)
     reran = runs(built)
     latest = reran[(reran["recipe"] == "digits") & reran["parent"].isna()]
     assert len(latest) == 2
-    children = reran[
-        reran["parent"] == latest[latest["params"].map(lambda p: p["finetune.learning_rate"]) == "0.01"]["id"].item()
-    ]
+    experiment = latest[latest["params"].map(lambda p: p["finetune.learning_rate"]) == "0.01"]
+    assert experiment["params"].item()["finetune.label_smoothing"] == "0.2"
+    children = reran[reran["parent"] == experiment["id"].item()]
     assert sorted(children["name"]) == ["evaluate", "finetune"]
 
 

@@ -42,7 +42,7 @@ STAGE = """
         "evaluate": {"floors": {"majority": {}}},
     }
     root = Path.cwd()
-    with tracking.stage_run(root, recipe, stage, params) as run:
+    with tracking.stage_run(root, recipe, stage, params, ["finetune.schedule", "finetune.words"]) as run:
         run.metrics({"loss": 0.5, "per class/T-shirt (top)": float("nan")}, step=0)
         run.metrics({"validation_loss": 0.75, "training_seconds": 3.0})
         if what in ("train", "everything"):
@@ -242,6 +242,7 @@ def test_the_row_carries_what_one_compares_by(chain: tuple[Path, Any, str]) -> N
     assert [item.path for item in client.list_artifacts(row.info.run_id)] == ["bundle", "params.json", "rows.txt"]
     assert row.data.tags["git_commit"] == row.data.tags["mlflow.source.git.commit"] == commit
     assert row.data.tags["git_dirty"] == "false"
+    assert row.data.tags["chainrule.defaults"] == "finetune.schedule finetune.words"
     hashes = {key: value for key, value in row.data.tags.items() if key.startswith("dvc.")}
     assert hashes == {"dvc.data/clean/digits": "1.dir", "dvc.data/split/digits": "2.dir"}
     # MLflow's table cuts names: what tells two rows apart comes first.

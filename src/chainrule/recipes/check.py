@@ -34,7 +34,7 @@ from chainrule.training.inputs.catalogue import INPUTS
 from chainrule.training.objectives.catalogue import OBJECTIVES
 from chainrule.training.strategies.catalogue import STRATEGIES
 
-ALL_DEFAULT = "a block; {} takes every default"
+ALL_DEFAULT = "{} takes every default"
 RECIPE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 

@@ -110,8 +110,8 @@ def complete(block: dict[str, Any]) -> dict[str, Any]:
     if at(block, ("pretrain", "training")) is None and at(block, ("pretrain", "objective", "name")) == "none":
         values["pretrain"]["training"] = None
     tokenizer, longest = at(values, ("pretrain", "tokenizer")), at(values, ("net", "max_length"))
-    if isinstance(tokenizer, dict) and longest is not None:
-        values["pretrain"]["tokenizer"] = {**tokenizer, "max_length": tokenizer.get("max_length", longest)}
+    if isinstance(tokenizer, dict) and longest and not at(block, ("pretrain", "tokenizer", "max_length")):
+        values["pretrain"]["tokenizer"] = {**tokenizer, "max_length": longest}
     return values
 
 
