@@ -1,35 +1,39 @@
 """Altered copies of rows: more training data of the same kind, the same bytes every time."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from chainrule.data.columns import Column
+
 
 def altered_copies(
     rows: pd.DataFrame,
-    modality: ModuleType,
+    inputs: Sequence[Column],
     *,
     copies: int,
     seed: int,
     options: Mapping[str, Any],
     progress: Callable[..., Iterable[Any]],
 ) -> pd.DataFrame:
-    """Return `copies` altered copies of every row: id `<id>+<number>`, origin the id, group and label as they were.
+    """Return `copies` altered copies of every row: id `<id>+<number>`, origin the id, the rest as it was.
 
-    A copy depends on its row's id, its number and the seed alone, so rows that come or go change no other copy.
+    All inputs of a row are altered, by the same draws: two pictures are turned alike, two equal texts stay equal. A
+    copy depends on its row's id, its number and the seed alone, so rows that come or go change no other copy.
     """
     made = []
     for number in range(1, copies + 1):
         copy = rows.copy()
-        pairs = list(zip(rows["id"], rows[modality.INPUT], strict=True))
-        copy[modality.INPUT] = [
-            modality.augmented_copy(value, _generator(seed, row_id, number), **options)
-            for row_id, value in progress(pairs, f"copy {number} of {copies}")
-        ]
+        for column in inputs:
+            pairs = list(zip(rows["id"], rows[column.name], strict=True))
+            what = f"copy {number} of {copies}{f', {column.name}' if len(inputs) > 1 else ''}"
+            copy[column.name] = [
+                column.kind.augmented_copy(value, _generator(seed, row_id, number), **options)
+                for row_id, value in progress(pairs, what)
+            ]
         copy["origin"] = rows["id"]
         copy["id"] = [f"{row_id}+{number}" for row_id in rows["id"]]
         made.append(copy)

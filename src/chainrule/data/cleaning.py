@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from chainrule.data.columns import Columns
 from chainrule.data.duplicates import anchored
+from chainrule.data.nearness import near_duplicates as alike
+from chainrule.data.normalising import Normal, key, normal
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
@@ -24,11 +27,11 @@ _RANK = {"test": 0, "validation": 1, "train": 2, None: 2, "unlabelled": 3}
 class Cleaned(NamedTuple):
     """What `clean` returns.
 
-    kept: the columns of raw rows less `problem`, inputs normalised. rejected: `id, origin, reason, detail,
-    label`; reasons: how many for each. links: rows that belong together, `id` (kept), `other`, `other_group`,
-    `kind`: "near" (both are kept), "apart" (both are kept and alike, but tied to different anchors, or to none:
-    see duplicates.anchored), "copy" or "unlabelled_copy" (the other is rejected as a duplicate, yet its group is
-    now tied to the kept row's). repairs: rows by kind of repair. counts: numbers for the report.
+    kept: the columns of raw rows less `problem`, inputs and target normalised. rejected: `id, origin, reason, detail`
+    and the target as found; reasons: how many for each. links: rows that belong together, `id` (kept), `other`,
+    `other_group`, `kind`: "near" (both are kept), "apart" (both are kept and alike, but tied to different anchors, or
+    to none: see duplicates.anchored), "copy" or "unlabelled_copy" (the other is rejected as a duplicate, yet its group
+    is now tied to the kept row's). repairs: rows by kind of repair. counts: numbers for the report.
     """
 
     kept: pd.DataFrame
@@ -41,53 +44,51 @@ class Cleaned(NamedTuple):
 
 def clean(
     rows: pd.DataFrame,
-    modality: ModuleType,
+    columns: Columns,
+    rules: ModuleType,
     *,
     normalise: Mapping[str, Any],
     near_duplicates: float,
     progress: Progress | None = None,
 ) -> Cleaned:
-    """Normalise inputs, turn away what cannot be used and find duplicates.
+    """Normalise inputs and target, turn away what cannot be used and find duplicates.
 
-    `modality` is chainrule.fields.image or chainrule.fields.text. Reasons, in the order in which they are looked
-    for: what the source put into `problem`; missing_input; those of the modality; missing_label (unless the
-    part is unlabelled); then, by the modality's key, duplicate_of_test_row and duplicate_of_validation_row
+    `columns` are the task's, `rules` its module `rows`. Reasons, in the order in which they are looked for: those of
+    `normalising.normal`; then, by the keys of the inputs, duplicate_of_test_row and duplicate_of_validation_row
     (the copy outside of an official part makes way; copies within one are published so and stay, counted),
-    conflicting_labels (all rows of part train or none that share an input but not a label), exact_duplicate
-    (the first stays; a labelled row goes before an unlabelled one).
+    conflicting_labels (all rows of part train or none that share their inputs and have targets that contradict each
+    other), exact_duplicate (the first stays, with its own target; a labelled row goes before an unlabelled one).
 
     Raises DataError for a missing column, a repeated id or an unknown part.
     """
-    _check(rows, modality.INPUT)
+    _check(rows, columns)
     rows = rows.reset_index(drop=True)
     verdicts: dict[int, tuple[str, str]] = {}
-    values: list[Any] = [None] * len(rows)
-    repairs: Counter[str] = Counter()
-    repaired = 0
+    usable: dict[int, Normal] = {}
     problems = rows["problem"] if "problem" in rows else [None] * len(rows)
-    columns = zip(rows[modality.INPUT], rows["label"], rows["part"], problems, strict=True)
-    steps: Iterable[Any] = enumerate(columns)
-    for index, (raw, label, part, problem) in steps if progress is None else progress(list(steps), "normalise"):
+    raw = zip(*(rows[column.name] for column in columns.inputs), strict=True)
+    steps: Iterable[Any] = enumerate(zip(raw, rows[columns.target.name], rows["part"], problems, strict=True))
+    for index, (inputs, target, part, problem) in steps if progress is None else progress(list(steps), "normalise"):
         try:
-            values[index], done = _value(raw, label, part, problem, modality, normalise)
+            usable[index] = normal(inputs, target, part, problem, columns, normalise)
         except Reject as rejection:
             verdicts[index] = (rejection.reason, rejection.detail)
-            continue
-        repairs.update(done)
-        repaired += bool(done)
 
-    readable = [index for index in range(len(rows)) if index not in verdicts]
+    repairs = Counter(repair for row in usable.values() for repair in row.repairs)
+    repaired = sum(bool(row.repairs) for row in usable.values())
     parts = [None if pd.isna(part) else str(part) for part in rows["part"]]
-    keys = {index: modality.key(values[index]) for index in readable}
-    copies, within_official = _duplicates(rows, parts, keys, verdicts)
+    copies, within_official = _duplicates(rows, parts, usable, columns, rules, verdicts)
 
-    kept_at = [index for index in readable if index not in verdicts]
-    pairs = modality.near_duplicates([values[index] for index in kept_at], near_duplicates, progress)
+    kept_at = [index for index in usable if index not in verdicts]
+    values = [[usable[index].inputs[place] for index in kept_at] for place in range(len(columns.inputs))]
+    pairs = alike(columns.inputs, values, near_duplicates, progress)
     kept = rows.iloc[kept_at].drop(columns="problem", errors="ignore").reset_index(drop=True)
-    inputs = [values[index] for index in kept_at]
-    kept[modality.INPUT] = pd.Series(inputs, dtype="str" if modality.INPUT == "text" else "object")
+    for column, own in zip(columns.inputs, values, strict=True):
+        kept[column.name] = pd.Series(own, dtype=column.kind.DTYPE)
+    targets = [usable[index].target for index in kept_at]
+    kept[columns.target.name] = pd.Series(targets, dtype=columns.target.kind.DTYPE)
     tied = _tied(kept, pairs)
-    rejected = _rejected(rows, verdicts)
+    rejected = _rejected(rows, columns.target.name, verdicts)
     assert len(kept) + len(rejected) == len(rows), "a row was lost"
     counts = {
         "raw": len(rows),
@@ -103,28 +104,31 @@ def clean(
     return Cleaned(kept, rejected, links, reasons, dict(sorted(repairs.items())), counts)
 
 
-def classes(kept: pd.DataFrame, reasons: Mapping[str, int]) -> list[str]:
-    """Return the names of the labelled rows' classes; DataError unless two or more can be learnt from kept rows.
+def targets(kept: pd.DataFrame, target: str, rules: ModuleType, reasons: Mapping[str, int]) -> list[Any]:
+    """Return the targets of the labelled rows; DataError unless there is something to learn from kept rows.
 
     `reasons` says what became of the other rows.
     """
     labelled = kept[kept["part"].isna() | (kept["part"] != "unlabelled")]
-    known = sorted(labelled["label"][~labelled["part"].isin(["test", "validation"])].unique())
-    if len(known) < 2:
-        found = f"only of class {known[0]}" if known else "none"
+    fault = rules.unlearnable(labelled[target][~labelled["part"].isin(["test", "validation"])].to_list())
+    if fault:
         gone = f" (rejected: {', '.join(f'{name} {n:,}' for name, n in reasons.items())})" if reasons else ""
+        found, comma, needed = fault.rpartition(", and ")
         raise DataError(
-            f"of {len(kept):,} clean rows those to learn from are {found}{gone}, and a classifier needs two classes: "
-            "look at the source's labels"
+            f"of {len(kept):,} clean rows those to learn from are {found}{gone}{comma}{needed}: "
+            f"look at the source's {target}{'' if target.endswith('s') else 's'}"
         )
-    return sorted(labelled["label"].unique())
+    return labelled[target].to_list()
 
 
-def _check(rows: pd.DataFrame, column: str) -> None:
+def _check(rows: pd.DataFrame, columns: Columns) -> None:
     """Refuse frames that break the contract of raw rows: a fault of the source, not of one row."""
-    missing = [name for name in ("id", "group", column, "label", "part", "origin") if name not in rows]
+    fields = [field.name for field in columns.fields]
+    missing = [name for name in ("id", "group", *fields, "part", "origin") if name not in rows]
     if missing:
-        raise DataError(f"raw rows lack the columns {', '.join(missing)}: ingest again from a source of {column}s")
+        raise DataError(
+            f"raw rows lack the columns {', '.join(missing)}: ingest again from a source that gives {', '.join(fields)}"
+        )
     for name in ("id", "group"):
         if rows[name].isna().any():
             at = int(np.flatnonzero(rows[name].isna())[0])
@@ -145,38 +149,21 @@ def _check(rows: pd.DataFrame, column: str) -> None:
         )
 
 
-def _value(
-    raw: Any, label: Any, part: Any, problem: Any, modality: ModuleType, options: Mapping[str, Any]
-) -> tuple[Any, list[str]]:
-    """Return the normalised input of one row and its repairs, or raise Reject."""
-    if not _absent(problem):
-        reason, _, detail = str(problem).partition(": ")
-        raise Reject(reason, detail or "found by the source")
-    if not isinstance(raw, bytes):
-        raise Reject("missing_input", f"no {modality.INPUT}")
-    value, repairs = modality.normalise(raw, **options)
-    if part != "unlabelled" and _absent(label):
-        raise Reject("missing_label", "no label, and the row is not in the part unlabelled")
-    return value, repairs
-
-
-def _absent(value: Any) -> bool:
-    return value is None or value is pd.NA or value != value or not str(value).strip()
-
-
 def _duplicates(
     rows: pd.DataFrame,
     parts: list[str | None],
-    keys: dict[int, Any],
+    usable: dict[int, Normal],
+    columns: Columns,
+    rules: ModuleType,
     verdicts: dict[int, tuple[str, str]],
 ) -> tuple[list[tuple[int, int]], int]:
     """Add verdicts on duplicates; return (kept, rejected) indices and how many copies official parts keep."""
     same: dict[Any, list[int]] = {}
-    for index, value in keys.items():
-        same.setdefault(value, []).append(index)
+    for index, row in usable.items():
+        same.setdefault(key(columns, row.inputs), []).append(index)
     copies: list[tuple[int, int]] = []
     within_official = 0
-    labels = rows["label"].to_list()
+    own = {index: row.target for index, row in usable.items()}
     ids = rows["id"].to_list()
     for members in same.values():
         if len(members) == 1:
@@ -187,12 +174,12 @@ def _duplicates(
         if rank <= 1:
             within_official += len(best) - 1
             reason = f"duplicate_of_{parts[best[0]]}_row"
-        elif rank == 2 and len({labels[index] for index in best}) > 1:
+        elif rank == 2 and rules.contradictory([own[index] for index in best]):
             for index in best:
-                rival = next(other for other in best if labels[other] != labels[index])
+                rival = next(other for other in best if own[other] != own[index])
                 verdicts[index] = (
                     "conflicting_labels",
-                    f"{ids[rival]} has the same input and label {labels[rival]}",
+                    f"{ids[rival]} has the same input and {columns.target.name} {own[rival]}",
                 )
             best, others = others[:1], others[1:]  # the labels are in doubt, an unlabelled copy is not
             reason = "exact_duplicate"
@@ -200,17 +187,19 @@ def _duplicates(
             best, others = best[:1], best[1:] + others
             reason = "exact_duplicate"
         for index in others:
-            verdicts[index] = (reason, f"same input as {ids[best[0]]}")
+            differs = reason == "exact_duplicate" and own[index] is not None and own[index] != own[best[0]]
+            detail = f", whose {columns.target.name} is {own[best[0]]}" if differs else ""
+            verdicts[index] = (reason, f"same input as {ids[best[0]]}{detail}")
             copies.append((best[0], index))
     return copies, within_official
 
 
-def _rejected(rows: pd.DataFrame, verdicts: dict[int, tuple[str, str]]) -> pd.DataFrame:
+def _rejected(rows: pd.DataFrame, target: str, verdicts: dict[int, tuple[str, str]]) -> pd.DataFrame:
     at = sorted(verdicts)
     rejected = rows.iloc[at][["id", "origin"]].reset_index(drop=True)
     rejected["reason"] = pd.Series([verdicts[index][0] for index in at], dtype="str")
     rejected["detail"] = pd.Series([verdicts[index][1] for index in at], dtype="str")
-    rejected["label"] = pd.Series(rows["label"].iloc[at].to_list(), dtype="str")
+    rejected[target] = pd.Series(rows[target].iloc[at].to_list(), dtype="str")
     return rejected
 
 

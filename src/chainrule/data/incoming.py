@@ -20,10 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from chainrule.data import batches, judging, labels
+from chainrule.data import batches, judging
+from chainrule.data.columns import columns
 from chainrule.data.judging import Progress
+from chainrule.data.normalising import readable
 from chainrule.data.reading import reader
 from chainrule.exporting.signature import version_2
+from chainrule.fields.names import tidy
 from chainrule.recipes.file import plug_in
 from chainrule.system import dvc_lock
 from chainrule.system.errors import ChainruleError, DataError
@@ -95,11 +98,18 @@ def take_in(
             (fresh / batches.FILES / name).unlink()
         judged = {name: offer for name, offer in offers.items() if name not in repeated}
         known = known_labels(root, recipe, block) if known is None else known
-        welcome = {labels.tidy(label) for label in (*known, *new_classes)}
+        welcome = {tidy(label) for label in (*known, *new_classes)}
         misplaced = judging.misplaced(judged, options, welcome)
         _move(misplaced, fresh / batches.FILES, aside / batches.FILES)
         verdict = judging.judge(
-            fresh / batches.FILES, judged.keys() - misplaced.keys(), kind, options, block, welcome, progress
+            fresh / batches.FILES,
+            judged.keys() - misplaced.keys(),
+            kind,
+            options,
+            columns(block["task"], block["modality"]),
+            block["clean"]["normalise"],
+            welcome,
+            progress,
         )
         if verdict.unknown or verdict.unmapped:
             raise DataError(judging.unknown_labels(place, recipe, verdict, known))
@@ -149,8 +159,10 @@ def known_labels(root: Path, recipe: str, block: Mapping[str, Any]) -> set[str]:
         known = {str(label) for label in version_2(read_json(signature))["target"].get("classes", [])}
     else:
         kind, options = plug_in(block["source"], "kind")
-        rows = reader(kind)(root / options.pop("path"), **options)
-        known = {str(label) for label in rows["label"].dropna().unique()}
+        fields = columns(block["task"], block["modality"])
+        rows = reader(kind, fields)(root / options.pop("path"), **options)
+        values = readable(fields.target.kind, rows[fields.target.name].dropna().unique())
+        known = {name for own in fields.target.kind.classes(values) for name in own}
     folder = batches.prepare(root, recipe, dvc_lock.read)
     for name in batches.names(folder):
         known |= batches.manifest(folder / name)["labels"].keys()

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from chainrule.data import batches, labels
+from chainrule.data import batches
+from chainrule.data.columns import Columns
 from chainrule.data.formats import image as folders
-from chainrule.data.reading import reader
+from chainrule.data.normalising import normal
+from chainrule.data.reading import reader, united
+from chainrule.fields.names import tidy
 from chainrule.fields.reject import Reject
-from chainrule.system import plugins
 from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ def misplaced(names: Iterable[str], options: Mapping[str, Any], welcome: Collect
             found[name] = "not in the folder of a class"
         elif any(part.lower() in folders.LITTER for part in (top, *below)):
             found[name] = "left by an operating system, no file of this source"
-        elif folders.part_of(top) and (labels.tidy(top) not in welcome or labels.tidy(below[0]) in welcome):
+        elif folders.part_of(top) and (tidy(top) not in welcome or tidy(below[0]) in welcome):
             found[name] = f"{OFFICIAL}: {DIRECTLY}"
-        elif len(below) > 1 and labels.tidy(top) not in welcome and labels.tidy(below[0]) in welcome:
+        elif len(below) > 1 and tidy(top) not in welcome and tidy(below[0]) in welcome:
             found[name] = f"{top} is no class, {below[0]} in it is: {DIRECTLY}"
     return found
 
@@ -62,23 +63,22 @@ def judge(
     names: Collection[str],
     kind: str,
     options: Mapping[str, Any],
-    block: Mapping[str, Any],
+    columns: Columns,
+    normalise: Mapping[str, Any],
     welcome: Collection[str],
     progress: Progress | None,
 ) -> Verdict:
-    """Read every file as `ingest` will and its rows as `clean` will; the copies lie in `folder`."""
+    """Read every file as `ingest` will and its rows as `clean` will (clean.normalise); the copies lie in `folder`."""
     verdict = Verdict()
     whole = options.get("files") is None
     if not names:
         return verdict
-    read = reader(kind)
-    modality = plugins.load("fields", str(block["modality"]))
-    normalise = block["clean"]["normalise"]
+    read = reader(kind, columns)
     read_files: set[str] = set()
     items = list(batches.pieces(folder, options).items())
     for piece, chosen in items if whole or progress is None else progress(items, "read new files", "files"):
         try:
-            rows = labels.united(read(folder, **chosen), welcome)
+            rows = united(read(folder, **chosen), columns.target, welcome)
         except DataError as error:
             said = str(error).replace(f"{folder}/", "")
             if whole:
@@ -86,7 +86,7 @@ def judge(
             verdict.broken[piece] = said
             read_files.add(piece)
             continue
-        _judge_rows(rows, piece, modality, normalise, welcome, verdict, read_files, progress)
+        _judge_rows(rows, piece, columns, normalise, welcome, verdict, read_files, progress)
     for name in sorted(set(names) - read_files):
         wanted = "one that the source reads" if whole else f"{', '.join(options['files'].values())} (incoming.files)"
         verdict.broken[name] = f"not a file of this source: its name is not {wanted}"
@@ -96,7 +96,7 @@ def judge(
 def _judge_rows(
     rows: "pd.DataFrame",
     piece: str,
-    modality: ModuleType,
+    columns: Columns,
     normalise: Mapping[str, Any],
     welcome: Collection[str],
     verdict: Verdict,
@@ -104,55 +104,38 @@ def _judge_rows(
     progress: Progress | None,
 ) -> None:
     """Judge the rows of a file `piece`, or of all files (""), each of which is a row then."""
-    met = [None if label is None or label != label else str(label) for label in rows["label"]]
     problems = [None if problem is None or problem != problem else str(problem) for problem in rows["problem"]]
     parts = [None if part is None or part != part else str(part) for part in rows["part"]]
-    columns = list(zip(rows[modality.INPUT], met, parts, problems, rows["origin"], strict=True))
+    raw = zip(*(rows[column.name] for column in columns.inputs), strict=True)
+    cells = list(zip(raw, rows[columns.target.name], parts, problems, rows["origin"], strict=True))
     faults: Counter[str] = Counter()
     usable = 0
-    for raw, label, part, problem, origin in progress(columns, "look at new rows") if progress else columns:
+    for inputs, target, part, problem, origin in progress(cells, "look at new rows") if progress else cells:
         name = piece or str(origin)
         read_files.add(name)
-        fault = _fault(raw, label, part, problem, modality, normalise)
-        if fault is None and label is not None and label not in welcome:
-            verdict.unknown.setdefault(label, []).append(str(origin))
         if problem is not None and problem.startswith("unknown_label"):
             verdict.unmapped.setdefault(problem.partition(": ")[2], []).append(str(origin))
-        if fault is None:
-            usable += 1
-            verdict.labels.update([] if label is None else [label])
-        elif piece:
-            faults[fault.partition(":")[0]] += 1
-        else:
-            verdict.broken[name] = fault
+        try:
+            if problem is None and part not in (None, "unlabelled"):
+                raise Reject(OFFICIAL, "")
+            value = normal(inputs, target, part, problem, columns, normalise).target
+        except Reject as reject:
+            if piece:
+                faults[reject.reason] += 1
+            else:
+                verdict.broken[name] = f"{reject.reason}: {reject.detail}" if reject.detail else reject.reason
+            continue
+        usable += 1
+        for own in () if value is None else columns.target.kind.classes([value])[0]:
+            verdict.labels[own] += 1
+            if own not in welcome:
+                verdict.unknown.setdefault(own, []).append(str(origin))
     if piece and not usable:
         counted = ", ".join(f"{fault} {count:,}" for fault, count in faults.most_common())
         verdict.broken[piece] = f"no row of it can be used ({counted})"
     else:
         verdict.usable += usable
         verdict.rows += len(rows) if piece else usable
-
-
-def _fault(
-    raw: Any,
-    label: str | None,
-    part: str | None,
-    problem: str | None,
-    modality: ModuleType,
-    normalise: Mapping[str, Any],
-) -> str | None:
-    """Return what is wrong with a row; None if it can be used."""
-    if problem is not None:
-        return problem
-    if part not in (None, "unlabelled"):
-        return OFFICIAL
-    if part is None and (label is None or not label.strip()):
-        return "missing_label"
-    try:
-        modality.normalise(raw, **normalise)
-    except Reject as reject:
-        return f"{reject.reason}: {reject.detail}"
-    return None
 
 
 def unknown_labels(place: Path, recipe: str, verdict: Verdict, known: Collection[str]) -> str:

@@ -3,41 +3,42 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from itertools import combinations
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from chainrule.data.duplicates import unify_groups
+from chainrule.data.leaks import SPLITS
 from chainrule.data.shares import Share, shares
 from chainrule.system.errors import DataError
 
-SPLITS = ("train", "validation", "test", "unlabelled")
 SHOWN = 5
 
 
 class Component(NamedTuple):
-    """Rows that stay together: their group, how many, of how many groups, where, and the commonest class."""
+    """Rows that stay together: their group, how many, of how many groups, where, and the commonest stratum."""
 
     group: str
     rows: int
     groups: int
     split: str
-    label: str
-    of_label: int
+    stratum: str
+    of_stratum: int
 
 
 class Split(NamedTuple):
     """What `split` returns.
 
-    rows: the columns of clean rows with `group` unified over duplicates, and `split`. excluded: `id, origin,
-    reason, detail, label` of rows that would leak or could not be learnt. counts: numbers for the report.
-    components: the largest of the rows to be split. warnings: what is allowed and yet to be known. rows + excluded
-    = clean rows.
+    rows: the columns of clean rows with `group` unified over duplicates, and `split`. strata: those of the rows, None
+    of unlabelled ones. excluded: `id, origin, reason, detail` and target of rows that would leak or could not be
+    learnt. counts: numbers for the report. components: the largest of the rows to be split. warnings: what is allowed
+    and yet to be known. rows + excluded = clean rows.
     """
 
     rows: pd.DataFrame
+    strata: pd.Series
     excluded: pd.DataFrame
     counts: dict[str, int]
     components: list[Component]
@@ -53,6 +54,8 @@ def position(group: str, seed: int) -> float:
 def split(
     rows: pd.DataFrame,
     links: pd.DataFrame,
+    target: str,
+    rules: ModuleType,
     *,
     seed: int,
     test: float,
@@ -60,7 +63,7 @@ def split(
     tolerance: float,
     likeness: str = "clean.near_duplicates",
 ) -> Split:
-    """Give every clean row a split; `rows` and `links` are `kept` and `links` of cleaning.
+    """Give every clean row a split; `rows` and `links` are `kept` and `links` of cleaning, `rules` the task's `rows`.
 
     Rows of an official test or validation part keep it, and then no more of that split is carved out. Other
     labelled rows go by group: groups that duplicates link form one component, whose position is the smallest
@@ -72,10 +75,10 @@ def split(
     Excluded and counted: rows to be split that share a group or a near duplicate with an official test or
     validation row (official training rows stay as published; the leak report counts them); unlabelled
     rows whose group holds a row of the test or validation split, or one that looks or reads like such a row;
-    and carved rows of a class that has no training row.
+    and carved rows whose target is of a class that has no training row.
 
-    `tolerance` is relative: the size of each carved split, and the share each class has in it, may differ by
-    this fraction from what is asked and from the class's overall share, and further where chance does so with as
+    `tolerance` is relative: the size of each carved split, and the share each stratum has in it, may differ by
+    this fraction from what is asked and from the stratum's overall share, and further where chance does so with as
     few groups (see shares). `likeness` names the setting that decides which rows are alike.
 
     Raises DataError when nothing would be tested or trained on, an official part has a class that training lacks,
@@ -111,16 +114,26 @@ def split(
     )
     reasons = _tainted_pool(part, kind, group, edges, unified)
     reasons.update(_tainted_free(kind, group, in_split, edges, unified))
-    reasons.update(_unlearnable(rows["label"], part, in_split, reasons))
+    strata, classes = _targets(rows[target], kind, rules)
+    lost = _unlearnable(classes, part, in_split, reasons, rules.STRATUM)
+    reasons.update(dict.fromkeys(lost, f"{rules.STRATUM}_without_training_rows"))
     stays = ~rows.index.isin(list(reasons))
     split_rows = rows.assign(group=group.astype("str"), split=in_split)[stays].reset_index(drop=True)
-    components = _components(split_rows, rows["group"][stays])
-    warnings = check_shares(split_rows, asked, tolerance, rows["group"][stays], components, likeness)
+    strata = strata[stays].reset_index(drop=True)
+    components = _components(split_rows, strata, rows["group"][stays])
+    found_shares = check_shares(
+        split_rows, strata, asked, tolerance, rows["group"][stays], components, likeness, rules.STRATUM
+    )
+    warnings = [
+        *_lost_classes(lost, rules.STRATUM),
+        *_absent(classes[stays].to_list(), split_rows["split"], rules.STRATUM),
+        *found_shares,
+    ]
     at = sorted(reasons)
     excluded = rows.loc[at, ["id", "origin"]].reset_index(drop=True)
     excluded["reason"] = pd.Series([reasons[index] for index in at], dtype="str")
     excluded["detail"] = pd.Series([f"group {group[index]}" for index in at], dtype="str")
-    excluded["label"] = pd.Series(rows["label"].loc[at].to_list(), dtype="str")
+    excluded[target] = rows[target].loc[at].reset_index(drop=True)
     assert len(split_rows) + len(excluded) == len(rows), "a row was lost"
     counts = {
         "clean": len(rows),
@@ -131,36 +144,51 @@ def split(
         "groups_joined": len(unified) - len(place),
         "largest_component": components[0].rows if components else 0,
     }
-    return Split(split_rows, excluded, counts, components, [*_lost_classes(excluded), *warnings])
+    return Split(split_rows, strata, excluded, counts, components, warnings)
+
+
+def _targets(values: pd.Series, kind: pd.Series, rules: ModuleType) -> tuple[pd.Series, pd.Series]:
+    """Return the stratum of each labelled row, None of others, and the classes of its target, () of others."""
+    labelled = (kind != "free").to_numpy()
+    own = values[labelled].to_list()
+    strata = pd.Series([None] * len(values), index=values.index, dtype="object")
+    strata[labelled] = rules.strata(own)
+    classes = pd.Series([()] * len(values), index=values.index, dtype="object")
+    classes[labelled] = pd.Series(rules.classes(own), index=values.index[labelled], dtype="object")
+    return strata, classes
 
 
 def check_shares(
     rows: pd.DataFrame,
+    strata: pd.Series,
     asked: dict[str, float],
     tolerance: float,
     groups: pd.Series | None = None,
     components: Sequence[Component] = (),
     likeness: str = "clean.near_duplicates",
+    called: str = "class",
 ) -> list[str]:
     """Return what is to be known of the splits' sizes; DataError naming the first that is not allowed and its cause.
 
-    `groups` [N] are the rows' groups before duplicates joined them (None: they did not); `components` the largest
-    sets of rows that stay together.
+    `strata` [N] are the rows', `called` what one of them is called; `groups` [N] are the rows' groups before duplicates
+    joined them (None: they did not); `components` the largest sets of rows that stay together.
     """
-    found = shares(rows, rows["group"] if groups is None else groups, asked, tolerance)
+    named = strata.map(lambda name: f"{called} {name}", na_action="ignore")
+    found = shares(rows, named, rows["group"] if groups is None else groups, asked, tolerance)
     faults = [share for share in found if not share.allowed]
     if faults:
         more = f" (and {len(faults) - 1} more such faults)" if len(faults) > 1 else ""
-        raise DataError(f"{faults[0]}{more}: {_cause(faults[0], rows, components, likeness)}")
-    return [*_absent(rows), *_uneven(found)]
+        raise DataError(f"{faults[0]}{more}: {_cause(faults[0], components, likeness, called)}")
+    return _uneven(found, called)
 
 
-def _cause(fault: Share, rows: pd.DataFrame, components: Sequence[Component], likeness: str) -> str:
+def _cause(fault: Share, components: Sequence[Component], likeness: str, called: str) -> str:
     """Return why a share is not allowed, as far as that can be told, and what helps."""
     excess = abs(fault.rows - fault.expected)
     large = next((one for one in components if one.rows > max(1, excess / 2)), None)
     if large is not None:
-        what = f"{large.rows:,} rows ({large.of_label:,} of class {large.label}) and is {large.split} as a whole"
+        most = f"{large.of_stratum:,} of {called} {large.stratum}"
+        what = f"{large.rows:,} rows ({most}) and is {large.split} as a whole"
         if large.groups == 1:
             return f"group {large.group} has {what}: make groups finer, or raise split.tolerance"
         return f"duplicates tie {large.groups:,} groups to one that has {what}; {likeness} ties too many"
@@ -173,122 +201,101 @@ def _cause(fault: Share, rows: pd.DataFrame, components: Sequence[Component], li
     return "try another seed, finer groups, or raise split.tolerance"
 
 
-def _components(rows: pd.DataFrame, groups: pd.Series) -> list[Component]:
+def _components(rows: pd.DataFrame, strata: pd.Series, groups: pd.Series) -> list[Component]:
     """Return the sets of carved rows that stay together, the largest first; `groups` as before they were joined."""
     carved = (~rows["part"].isin(["test", "validation", "unlabelled"])).to_numpy()
-    own = rows[carved].assign(single=groups.to_numpy()[carved])
+    own = rows[carved].assign(single=groups.to_numpy()[carved], stratum=strata[carved])
     found = own.groupby("group").agg(rows=("id", "size"), groups=("single", "nunique"), split=("split", "first"))
     largest = found.sort_values("rows", ascending=False, kind="stable").head(SHOWN)
     components = []
     for name, one in largest.iterrows():
-        label, of_label = Counter(own["label"][own["group"] == name]).most_common(1)[0]
+        most, count = Counter(own["stratum"][own["group"] == name]).most_common(1)[0]
         components.append(
-            Component(str(name), int(one["rows"]), int(one["groups"]), str(one["split"]), str(label), of_label)
+            Component(str(name), int(one["rows"]), int(one["groups"]), str(one["split"]), str(most), count)
         )
     return components
 
 
-def _unlearnable(label: pd.Series, part: pd.Series, in_split: pd.Series, excluded: dict[Any, str]) -> dict[Any, str]:
-    """Return index -> reason of the carved rows of classes without training rows; DataError for official ones."""
-    stays = ~label.index.isin(list(excluded))
-    learnt = set(label[stays & (in_split == "train")])
-    if not learnt:
+def _unlearnable(
+    classes: pd.Series, part: pd.Series, in_split: pd.Series, excluded: dict[Any, str], called: str
+) -> dict[Any, list[str]]:
+    """Return index -> classes without training rows, of the carved rows that have some; DataError for official ones."""
+    stays = ~classes.index.isin(list(excluded))
+    training = classes[stays & (in_split == "train")]
+    if training.empty:
         raise DataError("no rows are left for training: lower split.test and split.validation, or add data")
-    held = stays & in_split.isin(["test", "validation"]) & ~label.isin(learnt)
-    official = held & part.isin(["test", "validation"])
-    if official.any():
-        first = label.index[official][0]
-        count = int((official & (label == label[first])).sum())
+    learnt = {name for own in training for name in own}
+    held = classes[stays & in_split.isin(["test", "validation"])]
+    missing = {index: [name for name in own if name not in learnt] for index, own in held.items()}
+    lost: dict[Any, list[str]] = {index: names for index, names in missing.items() if names}
+    official = [index for index in lost if part[index] in ("test", "validation")]
+    if official:
+        first = official[0]
+        name = lost[first][0]
+        count = sum(name in lost[index] for index in official)
         raise DataError(
-            f"class {label[first]} has {count:,} rows in the official part {part[first]} and none for training: "
+            f"{called} {name} has {count:,} rows in the official part {part[first]} and none for training: "
             "give it training rows, one name in both parts, or take it out of the source"
         )
-    return dict.fromkeys(label.index[held], "class_without_training_rows")
+    return lost
 
 
-def _lost_classes(excluded: pd.DataFrame) -> list[str]:
-    lost = Counter(excluded["label"][excluded["reason"] == "class_without_training_rows"])
-    if not lost:
+def _lost_classes(lost: Mapping[Any, Sequence[str]], called: str) -> list[str]:
+    counts = Counter(name for index in sorted(lost) for name in lost[index])
+    if not counts:
         return []
-    return [f"all rows of {_listed(lost)} would be held out, so they are left out: such classes need more groups"]
+    named = _listed(counts, called)
+    return [f"all rows of {named} would be held out, so they are left out: such {plural(called)} need more groups"]
 
 
-def _absent(rows: pd.DataFrame) -> list[str]:
+def plural(noun: str) -> str:
+    """Return the plural of what a stratum is called."""
+    return f"{noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def _absent(classes: Sequence[Sequence[str]], in_split: pd.Series, called: str) -> list[str]:
     """Return a line for each held-out split that has no row of some classes."""
-    labelled = rows[rows["split"] != "unlabelled"]
-    total = Counter(labelled["label"])
+    counts: dict[str, Counter[str]] = {}
+    for own, name in zip(classes, in_split, strict=True):
+        counts.setdefault(name, Counter()).update(own)
+    total = sum(counts.values(), Counter())
     lines = []
     for name in ("validation", "test"):
-        here = set(labelled["label"][labelled["split"] == name])
-        missing = {label: total[label] for label in sorted(total) if label not in here}
-        if here and missing:
+        missing = {one: total[one] for one in sorted(total) if one not in counts.get(name, {})}
+        if name in counts and missing:
             told = "its scores say nothing" if name == "test" else "the choice of the best epoch knows nothing"
-            lines.append(f"split {name} has no row of {_listed(missing)}: {told} about such rows")
+            lines.append(f"split {name} has no row of {_listed(missing, called)}: {told} about such rows")
     return lines
 
 
-def _uneven(found: Sequence[Share]) -> list[str]:
-    """Return a line for each split whose size, or whose classes' shares, only chance with few groups explains."""
+def _uneven(found: Sequence[Share], called: str) -> list[str]:
+    """Return a line for each split whose size, or whose strata's shares, only chance with few groups explains."""
     lines = []
     for name in dict.fromkeys(share.split for share in found):
         sizes = [share for share in found if share.split == name and not share.usual]
         lines += [
             f"split {name} has {share.rows:,} rows, {share.expected:,.0f} were meant: few groups fall unevenly"
             for share in sizes
-            if share.label is None
+            if share.stratum is None
         ]
-        uneven = {share.label: share.rows for share in sizes if share.label is not None and share.rows}
+        uneven = {
+            share.stratum.removeprefix(f"{called} "): share.rows
+            for share in sizes
+            if share.stratum is not None and share.rows
+        }
         if uneven:
             lines.append(
-                f"split {name} has a share of some classes that differs by more than split.tolerance, as few groups "
-                f"fall: {_listed(uneven)}"
+                f"split {name} has a share of some {plural(called)} that differs by more than split.tolerance, as few "
+                f"groups fall: {_listed(uneven, called)}"
             )
     return lines
 
 
-def _listed(rows_of: Mapping[Any, int]) -> str:
-    """Return classes with their numbers of rows, the first few of many."""
-    named = [f"class {label} ({n:,} row{'' if n == 1 else 's'})" for label, n in rows_of.items()]
-    rest = f" and {len(named) - SHOWN:,} more classes" if len(named) > SHOWN else ""
+def _listed(rows_of: Mapping[str, int], called: str) -> str:
+    """Return classes, or strata, with their numbers of rows, the first few of many."""
+    named = [f"{called} {name} ({n:,} row{'' if n == 1 else 's'})" for name, n in rows_of.items()]
+    rest = f" and {len(named) - SHOWN:,} more {plural(called)}" if len(named) > SHOWN else ""
     return ", ".join(named[:SHOWN]) + rest
-
-
-def leak_report(rows: pd.DataFrame, keys: Sequence[bytes | str], links: pd.DataFrame) -> dict[str, Any]:
-    """Return what `rows` (as `split` returns them) share across splits, in numbers.
-
-    `keys` [N] are the modality's exact-duplicate keys of the rows. For each pair of splits: `groups`,
-    `exact_duplicates` (inputs) and `near_duplicates` (pairs of rows), of which those between two official
-    parts are as published and all others 0; `near_duplicates_apart` are pairs that no anchor ties. Besides: `rows`
-    and `class_shares` per split, and which splits are `official`.
-    """
-    splits = [name for name in SPLITS if (rows["split"] == name).any()]
-    group_sets = {name: set(rows["group"][rows["split"] == name]) for name in splits}
-    key_column = pd.Series(list(keys), index=rows.index, dtype="object")
-    key_sets = {name: set(key_column[rows["split"] == name]) for name in splits}
-    where = dict(zip(rows["id"], rows["split"], strict=True))
-    across = Counter(  # of near duplicates: a rejected copy is in no split
-        (kind == "apart", frozenset((where[one], where[other])))
-        for one, other, kind in zip(links["id"], links["other"], links["kind"], strict=True)
-        if one in where and other in where and where[one] != where[other]
-    )
-    report: dict[str, Any] = {
-        "rows": {name: int((rows["split"] == name).sum()) for name in splits},
-        "official": [name for name in splits if (rows["part"] == name).any() and name != "unlabelled"],
-        "shared": {},
-        "class_shares": {},
-    }
-    for one, other in combinations(splits, 2):
-        report["shared"][f"{one}_{other}"] = {
-            "groups": len(group_sets[one] & group_sets[other]),
-            "exact_duplicates": len(key_sets[one] & key_sets[other]),
-            "near_duplicates": across[False, frozenset((one, other))],
-            "near_duplicates_apart": across[True, frozenset((one, other))],
-        }
-    for name in splits:
-        if name != "unlabelled":
-            shares = rows["label"][rows["split"] == name].value_counts(normalize=True).sort_index()
-            report["class_shares"][name] = {str(label): round(float(share), 6) for label, share in shares.items()}
-    return report
 
 
 class _Edges(NamedTuple):

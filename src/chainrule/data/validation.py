@@ -2,12 +2,16 @@
 
 import html
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from chainrule.data.columns import Columns, row_classes
+from chainrule.data.leaks import SPLITS
 from chainrule.system.errors import ParamsError
 
 Expectation = tuple[str, dict[str, Any]]
@@ -29,12 +33,9 @@ _SENTENCES = {
     ("expect_column_stdev_to_be_between", "mean"): "The images are not all equally bright",
     ("expect_column_unique_value_count_to_be_between", "width"): "All images are equally wide",
     ("expect_column_unique_value_count_to_be_between", "height"): "All images are equally high",
-    (
-        "expect_column_unique_value_count_to_be_between",
-        "label_in_validation",
-    ): "Validation has rows of one class or more",
-    ("expect_column_unique_value_count_to_be_between", "label_in_test"): "Test has rows of one class or more",
-    ("expect_column_distinct_values_to_equal_set", "label_in_train"): "Every class has training rows",
+    ("expect_column_unique_value_count_to_be_between", "in_validation"): "Validation has rows",
+    ("expect_column_unique_value_count_to_be_between", "in_test"): "Test has rows",
+    ("expect_column_values_to_be_between", "classes_not_trained"): "Every class has training rows",
     ("expect_column_distinct_values_to_contain_set", "label"): "Every class has rows",
     "expect_table_row_count_to_be_between": "There are at least {min_value} rows",
     "expect_column_values_to_not_be_null": "No {column} is missing",
@@ -51,8 +52,8 @@ _SIZE = "set clean.normalise.size, such as 64: every image is then scaled and cu
 _REMEDIES = {
     ("expect_column_unique_value_count_to_be_between", "width"): _SIZE,
     ("expect_column_unique_value_count_to_be_between", "height"): _SIZE,
-    ("expect_column_unique_value_count_to_be_between", "label_in_validation"): "raise split.validation, or add data",
-    ("expect_column_unique_value_count_to_be_between", "label_in_test"): "raise split.test, or add data",
+    ("expect_column_unique_value_count_to_be_between", "in_validation"): "raise split.validation, or add data",
+    ("expect_column_unique_value_count_to_be_between", "in_test"): "raise split.test, or add data",
     ("expect_column_values_to_be_between", "rows_of_class"): "give the class more rows, or take it out of the source",
 }
 
@@ -102,58 +103,71 @@ def validate(frame: pd.DataFrame, expectations: Sequence[Expectation], name: str
     }
 
 
-def view(rows: pd.DataFrame, column: str, described: pd.DataFrame) -> pd.DataFrame:
-    """Return what the tasks' suites look at: the columns of `rows` and `described`, and some derived.
+def view(rows: pd.DataFrame, columns: Columns, rules: ModuleType, described: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return what the suites look at: the columns of `rows`, what describes its inputs, and some derived.
 
-    `column` is the input's; `described` [N] is what the modality's `describe` returns. Derived:
-    `rows_of_class` (labelled rows with this label); after splitting also `splits_of_group` (splits that hold
-    rows of this group) and `label_in_<split>`.
+    `rules` is the task's `rows`; `described` is what `describe` of each input's kind returns, [N]; of several inputs
+    its columns are called <field>.<measure>. Derived: `rows_of_class` (labelled
+    rows that have the row's rarest class); after splitting also `splits_of_group` (splits that hold rows of this
+    group), `classes_not_trained` (classes of the row that no training row has) and `in_<split>` (the id of its rows).
     """
-    frame = pd.concat([rows.reset_index(drop=True), described.reset_index(drop=True)], axis=1)
-    frame[column] = ["present" if isinstance(value, str | bytes) and value else None for value in frame[column]]
-    labelled = frame["part"].ne("unlabelled").fillna(True).astype(bool) & frame["label"].notna()
-    frame["rows_of_class"] = frame["label"].where(labelled).map(frame["label"][labelled].value_counts())
+    measured = [
+        found.reset_index(drop=True).set_axis([named(columns, column.name, str(name)) for name in found], axis=1)
+        for column, found in zip(columns.inputs, described, strict=True)
+    ]
+    frame: pd.DataFrame = pd.concat([rows.reset_index(drop=True), *measured], axis=1)
+    for column in columns.inputs:
+        frame[column.name] = [
+            "present" if isinstance(value, str | bytes) and value else None for value in frame[column.name]
+        ]
+    classes = row_classes(rows, columns.target.name, rules)
+    often = Counter(name for own in classes for name in own)
+    frame["rows_of_class"] = [min((often[name] for name in own), default=None) for own in classes]
     if "split" not in frame:
         return frame
     frame["splits_of_group"] = frame.groupby("group")["split"].transform("nunique")
+    trained = {name for own, split in zip(classes, frame["split"], strict=True) if split == "train" for name in own}
+    frame["classes_not_trained"] = [sum(name not in trained for name in own) for own in classes]
     for name in ("train", "validation", "test"):
-        frame[f"label_in_{name}"] = frame["label"].where(frame["split"] == name)
+        frame[f"in_{name}"] = frame["id"].where(frame["split"] == name)
     return frame
 
 
-def after_clean(column: str, classes: Sequence[str], min_rows_per_class: int) -> list[Expectation]:
-    """Return what clean rows of any labelled task must fulfil; `column` holds the input."""
+def named(columns: Columns, field: str, measure: str) -> str:
+    """Return what a measure of an input is called in a view: of several inputs <field>.<measure>."""
+    return measure if len(columns.inputs) == 1 else f"{field}.{measure}"
+
+
+def after_clean(columns: Columns, normalise: Mapping[str, Any], expected: Sequence[Expectation]) -> list[Expectation]:
+    """Return what clean rows of a task must fulfil; `expected` is what its `rows` expect of the target."""
+    not_null = "expect_column_values_to_not_be_null"
     return [
         ("expect_table_row_count_to_be_between", {"min_value": 1}),
-        ("expect_column_values_to_not_be_null", {"column": "id"}),
+        (not_null, {"column": "id"}),
         ("expect_column_values_to_be_unique", {"column": "id"}),
-        ("expect_column_values_to_not_be_null", {"column": "group"}),
-        ("expect_column_values_to_not_be_null", {"column": column}),
-        (
-            "expect_column_values_to_be_in_set",
-            {"column": "part", "value_set": ["train", "validation", "test", "unlabelled"]},
+        (not_null, {"column": "group"}),
+        *((not_null, {"column": column.name}) for column in columns.inputs),
+        ("expect_column_values_to_be_in_set", {"column": "part", "value_set": list(SPLITS)}),
+        *expected,
+        *(
+            (kind, {**arguments, "column": named(columns, column.name, arguments["column"])})
+            for column in columns.inputs
+            for kind, arguments in column.kind.expectations(normalise)
         ),
-        ("expect_column_values_to_be_in_set", {"column": "label", "value_set": list(classes)}),
-        ("expect_column_distinct_values_to_contain_set", {"column": "label", "value_set": list(classes)}),
-        ("expect_column_values_to_be_between", {"column": "rows_of_class", "min_value": min_rows_per_class}),
     ]
 
 
-def after_split(column: str, classes: Sequence[str]) -> list[Expectation]:
-    """Return what split rows of any labelled task must fulfil: all classes in training, no group in two splits."""
+def after_split(columns: Columns) -> list[Expectation]:
+    """Return what split rows of a task must fulfil: all classes in training, no group in two splits."""
+    not_null, between = "expect_column_values_to_not_be_null", "expect_column_values_to_be_between"
     return [
         ("expect_column_values_to_be_unique", {"column": "id"}),
-        ("expect_column_values_to_not_be_null", {"column": "group"}),
-        ("expect_column_values_to_not_be_null", {"column": column}),
-        ("expect_column_values_to_not_be_null", {"column": "split"}),
-        (
-            "expect_column_values_to_be_in_set",
-            {"column": "split", "value_set": ["train", "validation", "test", "unlabelled"]},
-        ),
-        ("expect_column_values_to_be_between", {"column": "splits_of_group", "min_value": 1, "max_value": 1}),
-        ("expect_column_distinct_values_to_equal_set", {"column": "label_in_train", "value_set": list(classes)}),
-        ("expect_column_unique_value_count_to_be_between", {"column": "label_in_validation", "min_value": 1}),
-        ("expect_column_unique_value_count_to_be_between", {"column": "label_in_test", "min_value": 1}),
+        *((not_null, {"column": name}) for name in ("group", *(column.name for column in columns.inputs), "split")),
+        ("expect_column_values_to_be_in_set", {"column": "split", "value_set": list(SPLITS)}),
+        (between, {"column": "splits_of_group", "min_value": 1, "max_value": 1}),
+        (between, {"column": "classes_not_trained", "min_value": 0, "max_value": 0}),
+        ("expect_column_unique_value_count_to_be_between", {"column": "in_validation", "min_value": 1}),
+        ("expect_column_unique_value_count_to_be_between", {"column": "in_test", "min_value": 1}),
     ]
 
 
@@ -323,12 +337,15 @@ def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sentence(kind: str, arguments: Mapping[str, Any]) -> str:
     """Return an expectation as a sentence."""
-    column = str(arguments.get("column", ""))
+    field, _, column = str(arguments.get("column", "")).rpartition(".")
+    of_field = f" of {field}" if field else ""
     template = _SENTENCES.get((kind, column)) or _SENTENCES.get(kind)
     if template is None:
         return f"{kind.removeprefix('expect_').replace('_', ' ')} {_arguments(arguments)}".strip()
     words = {name: _short(value) for name, value in arguments.items()}
-    return template.format(**{**words, "column": _COLUMNS.get(column, column), "between": _between(arguments)})
+    return template.format(
+        **{**words, "column": _COLUMNS.get(column, column) + of_field, "between": _between(arguments)}
+    )
 
 
 def _between(arguments: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import math
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INPUT = "image"
+DTYPE = "object"
 
 Mode = Literal["L", "RGB"]
 
@@ -201,6 +202,20 @@ def describe(values: Sequence[bytes]) -> "pd.DataFrame":
         described[index] = pixels.shape[1], pixels.shape[0], pixels.mean()
     sizes = described[:, :2].astype(np.int64)
     return pd.DataFrame({"width": sizes[:, 0], "height": sizes[:, 1], "mean": described[:, 2]})
+
+
+def expectations(normalise: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return what `describe` must show of clean images; `normalise` as in params.yaml."""
+    size = normalise["size"]
+    kind = "expect_column_unique_value_count_to_be_between" if size is None else "expect_column_values_to_be_between"
+    sides = {"min_value": 1, "max_value": 1} if size is None else {"min_value": size, "max_value": size}
+    return [
+        (kind, {"column": "width", **sides}),  # no net takes images of several sizes
+        (kind, {"column": "height", **sides}),
+        ("expect_column_values_to_be_between", {"column": "mean", "min_value": 0, "max_value": 255}),
+        # Images that all have one mean are blank, or broken in one and the same way.
+        ("expect_column_stdev_to_be_between", {"column": "mean", "min_value": 0, "strict_min": True}),
+    ]
 
 
 def _pixels(value: bytes) -> np.ndarray:

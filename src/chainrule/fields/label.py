@@ -5,15 +5,30 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.fields.names import doubts, same_numbers, tidy, too_many
 from chainrule.system.errors import DataError
 
+DTYPE = "str"
+ONE = "a label"
 STRATUM = "class"
 """What one of `strata` is called in messages."""
+MIN_ROWS = 2
+"""Rows that every class needs."""
 
 
 def absent(value: Any) -> bool:
     """Whether a cell holds no label: nothing, or blanks alone."""
     return value is None or value != value or not str(value).strip()
+
+
+def tidied(met: Collection[str]) -> dict[str, str | None]:
+    """Return each label that was met as it is to be written; None where nothing is left of it."""
+    return {label: tidy(label) or None for label in met}
+
+
+def united(met: Collection[str], known: Collection[str] = ()) -> dict[str, str]:
+    """Return the form that is kept for labels that are other forms of a number: the known one, else the first met."""
+    return same_numbers(met, known)
 
 
 def normalise(raw: str) -> tuple[str, list[str]]:
@@ -26,7 +41,7 @@ def contradictory(values: Collection[str]) -> bool:
     return len(set(values)) > 1
 
 
-def names(values: Sequence[str]) -> list[tuple[str, ...]]:
+def classes(values: Sequence[str]) -> list[tuple[str, ...]]:
     """Return what a model must have met to give each answer: the label."""
     return [(value,) for value in values]
 
@@ -42,6 +57,26 @@ def unlearnable(values: Sequence[str]) -> str:
     if len(known) >= 2:
         return ""
     return f"{f'only of class {known[0]}' if known else 'none'}, and a classifier needs two classes"
+
+
+def refusal(values: Sequence[str]) -> str:
+    """Return why these are hardly labels, or ""."""
+    return too_many(set(values), len(values))
+
+
+def warnings(values: Collection[str]) -> list[str]:
+    """Return which labels are likely a mistake, in words."""
+    return doubts(set(values))
+
+
+def expectations(column: str, values: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Return what clean rows must fulfil; `values` are those of the labelled ones."""
+    known = sorted(set(values))
+    return [
+        ("expect_column_values_to_be_in_set", {"column": column, "value_set": known}),
+        ("expect_column_distinct_values_to_contain_set", {"column": column, "value_set": known}),
+        ("expect_column_values_to_be_between", {"column": "rows_of_class", "min_value": MIN_ROWS}),
+    ]
 
 
 def fit(values: Sequence[str]) -> dict[str, Any]:

@@ -2,16 +2,21 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from chainrule.fields.names import doubts, same_numbers, tidy, too_many
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
+DTYPE = "str"
+ONE = "a list of labels"
 STRATUM = "label"
 """What one of `strata` is called in messages."""
+MIN_ROWS = 2
+"""Rows that every label needs."""
 NONE = "(none)"
 """The stratum of rows whose set is empty."""
 
@@ -31,16 +36,40 @@ def read(value: str) -> tuple[str, ...]:
     return tuple(json.loads(value))
 
 
+def tidied(met: Collection[str]) -> dict[str, str | None]:
+    """Return each list that was met with its names as they are to be written; one that cannot be read stays."""
+    return {raw: _renamed(raw, tidy) for raw in met}
+
+
+def united(met: Collection[str], known: Collection[str] = ()) -> dict[str, str]:
+    """Return the lists in which a name is another form of a number, with the form that is known, else met first."""
+    found = dict.fromkeys(name for raw in met for name in _names(raw))
+    others = same_numbers(found, known)
+    return {raw: _renamed(raw, lambda name: others.get(name, name)) for raw in met} if others else {}
+
+
+def _names(raw: str) -> list[str]:
+    """Return the names of a list as a source gives it; none where it is no list of names."""
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return []
+    return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else []
+
+
+def _renamed(raw: str, rename: Callable[[str], str]) -> str:
+    before = _names(raw)
+    after = [rename(name) for name in before]
+    return raw if after == before else json.dumps(after, ensure_ascii=False)
+
+
 def normalise(raw: str) -> tuple[str, list[str]]:
     """Return the set as rows hold it, and what had to be repaired.
 
     `raw` is a JSON list of names. Raises Reject: unreadable_labels.
     """
-    try:
-        found = json.loads(raw)
-    except ValueError:
-        found = None
-    if not isinstance(found, list) or not all(isinstance(name, str) and name.strip() for name in found):
+    found = _names(raw)
+    if not all(map(str.strip, found)) or (not found and "".join(raw.split()) != "[]"):
         raise Reject("unreadable_labels", f"{raw[:60]!r} is no list of names")
     return written(found), ["repeated_label"] if len(set(found)) < len(found) else []
 
@@ -50,14 +79,14 @@ def contradictory(values: Collection[str]) -> bool:
     return len(set(values)) > 1
 
 
-def names(values: Sequence[str]) -> list[tuple[str, ...]]:
+def classes(values: Sequence[str]) -> list[tuple[str, ...]]:
     """Return what a model must have met to give each answer: every label of the set."""
     return [read(value) for value in values]
 
 
 def strata(values: Sequence[str]) -> list[str]:
     """Return what splits keep in proportion: of each set the label that is rarest in all rows, or NONE."""
-    sets = names(values)
+    sets = classes(values)
     often = Counter(name for each in sets for name in each)
     return [min(each, key=lambda name: (often[name], name)) if each else NONE for each in sets]
 
@@ -70,16 +99,34 @@ def unlearnable(values: Sequence[str]) -> str:
     return f"{said}, and some rows need a label that others lack"
 
 
+def refusal(values: Sequence[str]) -> str:
+    """Return why these are hardly sets of labels, or ""."""
+    return too_many({name for each in classes(values) for name in each}, len(values))
+
+
+def warnings(values: Collection[str]) -> list[str]:
+    """Return which names are likely a mistake, in words."""
+    return doubts({name for each in classes(list(values)) for name in each})
+
+
+def expectations(column: str, values: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Return what clean rows must fulfil; `values` are those of the labelled ones."""
+    return [
+        ("expect_column_values_to_be_in_set", {"column": column, "value_set": sorted(set(values))}),
+        ("expect_column_values_to_be_between", {"column": "rows_of_class", "min_value": MIN_ROWS}),
+    ]
+
+
 def fit(values: Sequence[str]) -> dict[str, Any]:
     """Return what encoding needs: {"classes": the names that occur, sorted}."""
-    return {"classes": sorted({name for each in names(values) for name in each})}
+    return {"classes": sorted({name for each in classes(values) for name in each})}
 
 
 def encode(values: Sequence[str], facts: Mapping[str, Any]) -> np.ndarray:
     """Return float32 [N, C], 1 where a row has the class; DataError for a name that is no class."""
     number = {name: place for place, name in enumerate(facts["classes"])}
     encoded = np.zeros((len(values), len(number)), np.float32)
-    for row, each in enumerate(names(values)):
+    for row, each in enumerate(classes(values)):
         for name in each:
             if name not in number:
                 raise DataError(f"label {name!r} is none of {', '.join(number)}: train again on rows that have it")

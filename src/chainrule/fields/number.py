@@ -10,6 +10,8 @@ import numpy as np
 
 from chainrule.fields.reject import Reject
 
+DTYPE = "float64"
+ONE = "a number"
 STRATUM = "range"
 """What one of `strata` is called in messages."""
 BINS = 5
@@ -23,6 +25,16 @@ def absent(value: Any) -> bool:
     return value is None or value != value or not str(value).strip()
 
 
+def tidied(met: Collection[str]) -> dict[str, str | None]:
+    """Return each cell that was met without the blanks around it; None where nothing is left."""
+    return {raw: raw.strip() or None for raw in met}
+
+
+def united(met: Collection[str], known: Collection[str] = ()) -> dict[str, str]:
+    """Return nothing: how a number is written tells no two apart."""
+    return {}
+
+
 def normalise(raw: str) -> tuple[float, list[str]]:
     """Return the number and what had to be repaired.
 
@@ -33,7 +45,7 @@ def normalise(raw: str) -> tuple[float, list[str]]:
     if _INFINITE.fullmatch(text):
         raise Reject("not_finite", f"{text!r}")
     if _COMMA.fullmatch(text):
-        raise Reject("decimal_comma", f"{text!r}; write numbers as 1234.5")
+        raise Reject("decimal_comma", f"{text!r}; write 1234.5, or set `decimal` of the source to ','")
     if not _PLAIN.fullmatch(text):
         raise Reject("not_a_number", f"{text[:60]!r}")
     value = float(text)
@@ -47,7 +59,7 @@ def contradictory(values: Collection[float]) -> bool:
     return False
 
 
-def names(values: Sequence[float]) -> list[tuple[str, ...]]:
+def classes(values: Sequence[float]) -> list[tuple[str, ...]]:
     """Return what a model must have met to give each answer: nothing, it can answer with any number."""
     return [()] * len(values)
 
@@ -68,6 +80,23 @@ def unlearnable(values: Sequence[float]) -> str:
     if len(set(values)) >= 2:
         return ""
     return f"{f'all of {values[0]:g}' if len(values) else 'none'}, and a regression needs numbers that differ"
+
+
+def refusal(values: Sequence[float]) -> str:
+    """Return why these are hardly numbers to be told: nothing says so."""
+    return ""
+
+
+def warnings(values: Collection[float]) -> list[str]:
+    """Return which numbers are likely a mistake: none, any may occur."""
+    return []
+
+
+def expectations(column: str, values: Sequence[float]) -> list[tuple[str, dict[str, Any]]]:
+    """Return what clean rows must fulfil; `values` are those of the labelled ones."""
+    spread = {"column": column, "min_value": 0, "strict_min": True}
+    within = {"column": column, "min_value": min(values), "max_value": max(values)}
+    return [("expect_column_values_to_be_between", within), ("expect_column_stdev_to_be_between", spread)]
 
 
 def fit(values: Sequence[float]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html.entities import html5
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INPUT = "text"
+DTYPE = "str"
 
 Long = Literal["cut", "reject"]
 
@@ -169,6 +170,15 @@ def describe(values: Sequence[str]) -> "pd.DataFrame":
     characters = np.array([len(value) for value in values], np.int64)
     words = np.array([len(value.split()) for value in values], np.int64)
     return pd.DataFrame({"characters": characters, "words": words})
+
+
+def expectations(normalise: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return what `describe` must show of clean texts; `normalise` as in params.yaml."""
+    lengths = {"min_value": normalise["min_characters"], "max_value": normalise["max_characters"]}
+    return [
+        ("expect_column_values_to_be_between", {"column": "characters", **lengths}),
+        ("expect_column_values_to_be_between", {"column": "words", "min_value": 1}),
+    ]
 
 
 def _decoded(raw: bytes) -> tuple[str, list[str]]:

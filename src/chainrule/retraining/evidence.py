@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.data import batches
+from chainrule.data.columns import columns
 from chainrule.data.reading import reader
 from chainrule.recipes.evaluate import Evaluate
 from chainrule.recipes.file import plug_in, section
@@ -170,13 +171,14 @@ def _clean(root: Path, recipe: str, block: Mapping[str, Any], names: Sequence[st
     from chainrule.data import cleaning
 
     kind, options = plug_in(block["incoming"], "kind")
-    read = reader(kind)
+    fields = columns(block["task"], block["modality"])
+    read = reader(kind, fields)
     folder = batches.prepare(root, recipe, dvc_lock.read)
     raw = pd.concat([batches.read(folder / name, read, options) for name in names], ignore_index=True)
     settings = block["clean"]
-    modality = plugins.load("fields", str(block["modality"]))
+    rules = plugins.load(f"tasks.{block['task']}", "rows")
     cleaned = cleaning.clean(
-        raw, modality, normalise=settings["normalise"], near_duplicates=settings["near_duplicates"]
+        raw, fields, rules, normalise=settings["normalise"], near_duplicates=settings["near_duplicates"]
     )
     kept = cleaned.kept
     return kept[kept["part"].isna()].reset_index(drop=True)

@@ -10,13 +10,13 @@ def augment(job: Job) -> None:
     import pandas as pd
 
     from chainrule.data.augmentation import altered_copies
-    from chainrule.system import plugins
+    from chainrule.data.columns import columns
 
     settings = job.section("augment", Augment)
     rows = read_rows(job.dep("data/split/{recipe}/train.parquet"))
-    modality = plugins.load("fields", job.block["modality"])
+    inputs = columns(job.block["task"], job.block["modality"]).inputs
     copies = altered_copies(
-        rows, modality, copies=settings.copies, seed=job.seed, options=settings.options, progress=job.track
+        rows, inputs, copies=settings.copies, seed=job.seed, options=settings.options, progress=job.track
     )
     augmented = pd.concat([rows, copies], ignore_index=True)
     write_rows(job.out("data/augmented/{recipe}") / "train.parquet", augmented)

@@ -1,5 +1,7 @@
 """Clean: raw rows normalised, the unusable ones set aside with their reasons, the result validated."""
 
+from collections import Counter
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from chainrule.recipes.clean import Clean
@@ -9,6 +11,7 @@ from chainrule.system.files import read_rows, write_json, write_rows
 
 if TYPE_CHECKING:
     from chainrule.data.cleaning import Cleaned
+    from chainrule.data.columns import Columns
     from chainrule.data.validation import Table
 
 FEW = 10
@@ -17,15 +20,18 @@ FEW = 10
 
 def clean(job: Job) -> None:
     """Normalise every row, reject what cannot be used, find duplicates: kept + rejected = raw."""
-    from chainrule.data import cleaning
+    from chainrule.data import cleaning, validation
+    from chainrule.data.columns import columns as columns_of
     from chainrule.system import plugins
 
     settings = job.section("clean", Clean)
     raw = read_rows(job.dep("data/raw/{recipe}/rows.parquet"))
-    modality = plugins.load("fields", job.block["modality"])
+    columns = columns_of(job.block["task"], job.block["modality"])
+    rules = plugins.load(f"tasks.{job.block['task']}", "rows")
     cleaned = cleaning.clean(
         raw,
-        modality,
+        columns,
+        rules,
         normalise=settings.normalise,
         near_duplicates=settings.near_duplicates,
         progress=job.track,
@@ -37,28 +43,31 @@ def clean(job: Job) -> None:
     counts = cleaned.counts
     job.say(f"kept {counts['kept']:,} of {counts['raw']:,} rows")
     job.say(f"rejected: {_listed(cleaned.reasons)}; repaired: {_listed(cleaned.repairs)}")
-    warnings = _warnings(cleaned)
+    warnings = _warnings(cleaned, columns, rules)
     for warning in warnings:
         job.warn(warning)
-    classes = cleaning.classes(cleaned.kept, cleaned.reasons)
-    expectations = plugins.load(f"tasks.{job.block['task']}", "rows").expectations_after_clean(
-        classes, settings.normalise
-    )
-    validation = validated(job, cleaned.kept, modality, expectations, warnings, _tables(cleaned))
-    report = {**counts, "reasons": cleaned.reasons, "repairs": cleaned.repairs, "validation": validation}
+    target = columns.target.name
+    expected = rules.expectations(target, cleaning.targets(cleaned.kept, target, rules, cleaned.reasons))
+    suite = validation.after_clean(columns, settings.normalise, expected)
+    found = validated(job, cleaned.kept, columns, rules, suite, warnings, _tables(cleaned))
+    report = {**counts, "reasons": cleaned.reasons, "repairs": cleaned.repairs, "validation": found}
     write_json(job.out("reports/{recipe}/clean.json"), report)
     job.run.metrics({name: counts[name] for name in ("raw", "kept", "rejected")})
 
 
-def _warnings(cleaned: "Cleaned") -> list[str]:
+def _warnings(cleaned: "Cleaned", columns: "Columns", rules: ModuleType) -> list[str]:
     """Return what is as the recipe says and may not be what its author wants."""
+    from chainrule.data.columns import row_classes
     from chainrule.data.losses import losses
+    from chainrule.data.normalising import readable
 
     lost = losses({**cleaned.counts, "reasons": cleaned.reasons, "repairs": cleaned.repairs})
     found = [str(lost)] if lost.loud else []
-    known = set(cleaned.kept["label"].dropna())
-    if gone := sorted(set(cleaned.rejected["label"].dropna()) - known - {""}):
-        found.append(f"every row of class {_shown(gone)} was rejected, so no model learns it")
+    called, target = rules.STRATUM, columns.target
+    sizes = Counter(name for own in row_classes(cleaned.kept, target.name, rules) for name in own)
+    rejected = rules.classes(readable(target.kind, cleaned.rejected[target.name]))
+    if gone := sorted({name for own in rejected for name in own} - sizes.keys()):
+        found.append(f"every row of {called} {_shown(gone)} was rejected, so no model learns it")
     if grey := cleaned.repairs.get("colour_lost"):
         found.append(f"{grey:,} images in colour became grey: clean.normalise.mode RGB keeps the colour")
     if apart := cleaned.counts["near_duplicate_pairs_apart"]:
@@ -66,9 +75,8 @@ def _warnings(cleaned: "Cleaned") -> list[str]:
             f"{apart:,} of {cleaned.counts['near_duplicate_pairs']:,} pairs that are alike are in no common group, as "
             "likeness is not passed on: a stricter clean.near_duplicates, or groups of the source, if there are many"
         )
-    sizes = cleaned.kept["label"].value_counts().sort_index()
-    if few := [f"{name} ({count:,})" for name, count in sizes.items() if count < FEW]:
-        found.append(f"classes of fewer than {FEW} rows: {_shown(few)}")
+    if few := [f"{name} ({count:,})" for name, count in sorted(sizes.items()) if count < FEW]:
+        found.append(f"{called}{'es' if called.endswith('s') else 's'} of fewer than {FEW} rows: {_shown(few)}")
     return found
 
 

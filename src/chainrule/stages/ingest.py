@@ -1,12 +1,15 @@
 """Ingest: from the source, of whatever kind, and the batches taken in since, to raw rows exactly as found."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.data import batches, labels
-from chainrule.data.reading import reader
+from chainrule.data import batches
+from chainrule.data.columns import Columns, columns
+from chainrule.data.normalising import readable
+from chainrule.data.reading import reader, united
+from chainrule.fields.reject import Reject
 from chainrule.recipes.file import plug_in
 from chainrule.stages.job import Job, main
 from chainrule.system.errors import DataError
@@ -15,8 +18,6 @@ from chainrule.system.files import write_json, write_rows
 if TYPE_CHECKING:
     import pandas as pd
 
-ABSENT = {"nan", "null", "none", "na", "n/a", "nil", "?", "-", "undefined", "missing", "#n/a"}
-"""How others write that there is no label, in lower case."""
 EXAMPLES, LISTED, DETAILS = 6, 50, 4
 """How many of a kind a line names, the report, and a reason."""
 
@@ -25,11 +26,12 @@ def ingest(job: Job) -> None:
     """Read the source's rows, then those of each batch; nothing is left out here that is not counted."""
     kind, options = plug_in(job.block["source"], "kind")
     path = job.root / options.pop("path")
-    source = reader(kind)(path, **options)
-    accepted = _accepted(job)
-    rows = labels.united(batches.joined([source, *accepted]))
+    fields = columns(job.block["task"], job.block["modality"])
+    source = reader(kind, fields)(path, **options)
+    accepted = _accepted(job, fields)
+    rows = united(batches.joined([source, *accepted]), fields.target)
     said, rows.attrs = rows.attrs, {}  # else Parquet keeps them
-    _refuse(path, rows)
+    _refuse(path, rows, fields)
     out = job.out("data/raw/{recipe}")
     write_rows(out / "rows.parquet", rows)
     write_json(out / "source.json", {"source": kind, **_card(path)})
@@ -56,29 +58,47 @@ def ingest(job: Job) -> None:
     for name, most in notes.items():
         more = f" and {len(most) - EXAMPLES:,} more" if len(most) > EXAMPLES else ""
         job.say(f"{name}: {', '.join(f'{what} {count:,}' for what, count in most[:EXAMPLES])}{more}")
-    _warn(job, rows)
+    for warning in _warnings(rows, fields):
+        job.say(f"warning: {warning}")
 
 
-def _refuse(path: Path, rows: "pd.DataFrame") -> None:
-    """Raise DataError for rows that no classifier can be trained on."""
-    trained = rows["part"].isna() | (rows["part"] == "train")
-    labels_met = rows["label"][trained & rows["problem"].isna()].dropna()
-    if labels_met.empty:
-        met = "".join(f"; problem of {count:,} rows: {what}" for what, count in _most(_problems(rows))[:1])
+def _refuse(path: Path, rows: "pd.DataFrame", fields: Columns) -> None:
+    """Raise DataError for rows that no model can be trained on."""
+    target = fields.target
+    trained = rows[(rows["part"].isna() | (rows["part"] == "train")) & rows["problem"].isna()]
+    values = readable(target.kind, trained[target.name])
+    if not values:
+        problems = _problems(rows) | _unreadable(trained, fields)
+        met = "".join(f"; problem of {count:,} rows: {what}" for what, count in _most(problems)[:1])
         parts = rows["part"].fillna("to be split").value_counts()
         listed = ", ".join(f"{part} {count:,}" for part, count in parts.items())
-        raise DataError(f"{path}: not one row to train on has a label (rows by part: {listed}){met}")
-    if len(labels_met) >= 20 and labels_met.nunique() * 2 > len(labels_met):
+        raise DataError(f"{path}: not one row to train on has {target.kind.ONE} (rows by part: {listed}){met}")
+    if fault := target.kind.refusal(values):
         raise DataError(
-            f"{path}: {labels_met.nunique():,} different labels in {len(labels_met):,} rows, such as "
-            f"{labels_met.iloc[0][:60]!r}; is it the labels that source.label names?"
+            f"{path}: {fault}, such as {str(values[0])[:60]!r}; is it the {target.name} that source.columns names?"
         )
+
+
+def _unreadable(rows: "pd.DataFrame", fields: Columns) -> dict[str, int]:
+    """Return how many targets their kind cannot read, by reason with the details that were met most."""
+    kind = fields.target.kind
+    faults = []
+    for value in rows[fields.target.name].dropna():
+        try:
+            kind.normalise(value)
+        except Reject as reject:
+            faults.append(f"{reject.reason}: {reject.detail}")
+    return _counted(faults)
 
 
 def _problems(rows: "pd.DataFrame") -> dict[str, int]:
     """Return how many rows have a problem, by its reason with the details that were met most."""
+    return _counted(rows["problem"].dropna())
+
+
+def _counted(faults: Iterable[Any]) -> dict[str, int]:
     details: dict[str, Counter[str]] = {}
-    for problem in rows["problem"].dropna():
+    for problem in faults:
         reason, _, detail = str(problem).partition(": ")
         details.setdefault(reason, Counter())[detail] += 1
     problems = {}
@@ -94,28 +114,32 @@ def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(((what, count) for what, count in counts.items() if count), key=lambda item: (-item[1], item[0]))
 
 
-def _warn(job: Job, rows: "pd.DataFrame") -> None:
-    """Say which labels are likely a mistake: that differ in case alone, mean nothing, or that no training can learn."""
-    known = set(rows["label"].dropna().unique())
-    for absent in sorted(label for label in known if label.casefold() in ABSENT):
-        job.say(f"warning: {absent!r} is a class of its own; if it stands for a missing label, leave the label empty")
-    for alike in labels.lookalikes(known):
-        job.say(f"warning: {', '.join(map(repr, alike))} are as many classes; if they are one, write them alike")
+def _warnings(rows: "pd.DataFrame", fields: Columns) -> list[str]:
+    """Return which targets are likely a mistake, as their kind says, or are such that no training can learn them."""
+    target = fields.target
+    values = rows[target.name]
     held_out = rows["part"].isin(["validation", "test"])
-    strange = known - set(rows["label"][~held_out].dropna().unique())
-    if strange:
+    known, trained = (_classes(fields, part) for part in (values, values[~held_out]))
+    found = list(target.kind.warnings(set(readable(target.kind, values.dropna().unique()))))
+    if strange := known - trained:
         named = ", ".join(map(repr, sorted(strange)[:EXAMPLES]))
-        job.say(f"warning: {named} in validation or test alone ({len(strange):,} classes): no training row has them")
+        found.append(f"{named} in validation or test alone ({len(strange):,} classes): no training row has them")
+    return found
 
 
-def _accepted(job: Job) -> list["pd.DataFrame"]:
+def _classes(fields: Columns, values: "pd.Series[Any]") -> set[str]:
+    kind = fields.target.kind
+    return {name for own in kind.classes(readable(kind, values.dropna().unique())) for name in own}
+
+
+def _accepted(job: Job, fields: Columns) -> list["pd.DataFrame"]:
     """Return the rows of each batch, oldest first."""
     folder = job.dep("data/accepted/{recipe}")
     names = batches.names(folder)
     if not names:
         return []
     kind, options = plug_in(job.block["incoming"], "kind")
-    read = reader(kind)
+    read = reader(kind, fields)
     return [batches.read(folder / name, read, options) for name in job.track(names, "read batches", "batches")]
 
 

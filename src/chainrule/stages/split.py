@@ -1,5 +1,6 @@
 """Split: training, validation and test rows by group and seed, and a report of what leaks between them."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from chainrule.recipes.clean import Clean
@@ -17,16 +18,22 @@ SPLITS = ("train", "validation", "test", "unlabelled")
 
 def split(job: Job) -> None:
     """Give every clean row its split, write one file per split, and fail if the splits are not what was asked for."""
-    from chainrule.data import splitting
+    from chainrule.data import splitting, validation
+    from chainrule.data.columns import columns as columns_of
+    from chainrule.data.leaks import leak_report
+    from chainrule.data.normalising import key
     from chainrule.system import plugins
 
     settings = job.section("split", Split)
     clean = job.dep("data/clean/{recipe}")
     rows, links = read_rows(clean / "rows.parquet"), read_rows(clean / "links.parquet")
-    modality = plugins.load("fields", job.block["modality"])
+    columns = columns_of(job.block["task"], job.block["modality"])
+    rules = plugins.load(f"tasks.{job.block['task']}", "rows")
     result = splitting.split(
         rows,
         links,
+        columns.target.name,
+        rules,
         seed=job.seed,
         test=settings.test,
         validation=settings.validation,
@@ -37,7 +44,9 @@ def split(job: Job) -> None:
     for name in SPLITS:
         write_rows(out / f"{name}.parquet", result.rows[result.rows["split"] == name])
     write_rows(out / "excluded.parquet", result.excluded)
-    leaks = splitting.leak_report(result.rows, [modality.key(value) for value in result.rows[modality.INPUT]], links)
+    inputs = zip(*(result.rows[column.name] for column in columns.inputs), strict=True)
+    keys = [key(columns, values) for values in inputs]
+    leaks = leak_report(result.rows, result.strata, keys, links, rules.STRATUM)
     job.say(
         ", ".join(f"{name} {int((result.rows['split'] == name).sum()):,}" for name in SPLITS)
         + f", excluded {len(result.excluded):,}"
@@ -45,12 +54,9 @@ def split(job: Job) -> None:
     warnings = [*result.warnings, *_apart(leaks)]
     for warning in warnings:
         job.warn(warning)
-    labelled = result.rows[result.rows["split"] != "unlabelled"]
-    expectations = plugins.load(f"tasks.{job.block['task']}", "rows").expectations_after_split(
-        sorted(labelled["label"].unique())
-    )
-    validation = validated(job, result.rows, modality, expectations, warnings, _tables(result))
-    report = {"excluded": len(result.excluded), **result.counts, "leaks": leaks, "validation": validation}
+    suite = validation.after_split(columns)
+    found = validated(job, result.rows, columns, rules, suite, warnings, _tables(result, rules.STRATUM))
+    report = {"excluded": len(result.excluded), **result.counts, "leaks": leaks, "validation": found}
     write_json(job.out("reports/{recipe}/split.json"), report)
     job.run.metrics({f"rows_{name}": int((result.rows["split"] == name).sum()) for name in SPLITS})
 
@@ -64,27 +70,25 @@ def _apart(leaks: dict[str, Any]) -> list[str]:
     ]
 
 
-def _tables(result: "splitting.Split") -> list["Table"]:
-    """Return the tables of the page: the rows of each class by split, what was left out, and the largest groups."""
+def _tables(result: "splitting.Split", called: str) -> list["Table"]:
+    """Return the tables of the page: the rows of each stratum by split, what was left out, and the largest groups."""
     from chainrule.data.validation import Table
 
-    rows = result.rows[result.rows["split"] != "unlabelled"]
-    of = rows.groupby(["label", "split"]).size().unstack(fill_value=0).reindex(columns=list(SPLITS[:3]), fill_value=0)
-    by_class = [
-        (str(name), *(f"{count:,}" for count in counts)) for name, counts in zip(of.index, of.to_numpy(), strict=True)
-    ]
-    tables = [Table("Rows of each class", ("class", *SPLITS[:3]), by_class)]
+    counts = Counter(zip(result.strata, result.rows["split"], strict=True))
+    names = list(dict.fromkeys(result.strata.dropna()).keys())
+    by_stratum = [(str(name), *(f"{counts[name, split]:,}" for split in SPLITS[:3])) for name in sorted(names)]
+    tables = [Table(f"Rows of each {called}", (called, *SPLITS[:3]), by_stratum)]
     if len(result.excluded):
         left_out = result.excluded["reason"].value_counts().sort_index()
         cells = [(str(name).replace("_", " "), f"{count:,}") for name, count in left_out.items()]
         tables.append(Table("Rows left out", ("reason", "rows"), cells))
     largest = [
-        (one.group, f"{one.rows:,}", f"{one.groups:,}", one.split, f"{one.label} ({one.of_label:,})")
+        (one.group, f"{one.rows:,}", f"{one.groups:,}", one.split, f"{one.stratum} ({one.of_stratum:,})")
         for one in result.components
         if one.rows > 1
     ]
     if largest:
-        head = ("group", "rows", "groups tied", "split", "commonest class")
+        head = ("group", "rows", "groups tied", "split", f"commonest {called}")
         tables.append(Table("The largest groups", head, largest))
     return tables
 

@@ -10,26 +10,28 @@ from chainrule.system.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from chainrule.data.columns import Columns
     from chainrule.data.validation import Table
 
 
 def validated(
     job: Job,
     rows: "pd.DataFrame",
-    modality: ModuleType,
+    columns: "Columns",
+    rules: ModuleType,
     expectations: list[Any],
     warnings: Sequence[str],
     tables: "Sequence[Table]",
 ) -> dict[str, Any]:
     """Publish the validation's page and return its numbers; DataError naming the rows if anything fails.
 
-    The page shows the warnings and tables, too. A failing stage publishes nothing, so the page of a failure lies
-    under `.chainrule/failed/`.
+    `rules` is the task's `rows`. The page shows the warnings and tables, too. A failing stage publishes
+    nothing, so the page of a failure lies under `.chainrule/failed/`.
     """
     from chainrule.data import validation
 
-    column = modality.INPUT
-    view = validation.view(rows, column, modality.describe(rows[column].tolist()))
+    described = [column.kind.describe(rows[column.name].tolist()) for column in columns.inputs]
+    view = validation.view(rows, columns, rules, described)
     report = validation.validate(view, expectations, job.name)
     page = validation.to_html(report, job.name, warnings, tables)
     if not report["success"]:

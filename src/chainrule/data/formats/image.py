@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from chainrule.data.labels import tidy
+from chainrule.fields.names import tidy
 from chainrule.system.errors import DataError
 
 ENDINGS = {

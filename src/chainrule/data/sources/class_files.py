@@ -10,6 +10,8 @@ from chainrule.system.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+GIVES = ("text", "label")
+
 
 def read(path: Path, *, files: dict[str, str], encoding: str | None = None, section: str = "source") -> "pd.DataFrame":
     """Raw rows of the files in the directory `path`, in the order of `files` and of the lines.

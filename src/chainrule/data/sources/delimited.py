@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from chainrule.data.formats import text as encodings
-from chainrule.data.labels import plain_number, tidy
+from chainrule.fields.names import plain_number, tidy
 from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:

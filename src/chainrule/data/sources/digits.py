@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+GIVES = ("image", "label")
+
 
 def read(path: Path, *, block: int) -> "pd.DataFrame":
     """Raw rows of the digits in their original order; `path` is their card (data/sources/digits.yaml).

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+GIVES = ("image", "label")
+
 # The official names: (part of the split, file of images, file of labels).
 FILES = (
     ("train", "train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

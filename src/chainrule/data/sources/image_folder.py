@@ -13,6 +13,8 @@ from chainrule.system.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+GIVES = ("image", "label")
+
 
 def read(path: Path, *, group_pattern: str | None, section: str = "source") -> "pd.DataFrame":
     """Raw rows of path/<class>/*; of path/<part>/<class>/* or path/<class>/<part>/* where folders are named like parts.

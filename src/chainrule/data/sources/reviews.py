@@ -14,6 +14,8 @@ from chainrule.system.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+GIVES = ("text", "label")
+
 BLOCK = 1000  # rows that are planned together; dirt is counted per block
 PER_AUTHOR = 10
 # Slots of the templates that any author fills from a list of the grammar.

@@ -2,13 +2,8 @@
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Collection, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # What shows nothing: format characters (soft hyphen, zero width, direction, byte order mark), fillers and the choice
 # between a sign's two pictures. The two joiners stay between letters of the scripts that need them, and in emoji.
@@ -18,6 +13,8 @@ _INVISIBLE = re.compile(
     "|(?<![^\x00-\x7f\\s])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f\\s])"
 )
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+ABSENT = {"nan", "null", "none", "na", "n/a", "nil", "?", "-", "undefined", "missing", "#n/a"}
+"""How others write that there is no label, in lower case."""
 _DECIMAL = re.compile(r"-?\d+\.\d*")
 
 
@@ -49,36 +46,6 @@ def same_numbers(labels: Iterable[str], known: Collection[str] = ()) -> dict[str
     return others
 
 
-def tidied(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Return raw rows with tidy labels; attrs["mended_labels"] counts by form (in ASCII) those that were not.
-
-    A label of which nothing is left is absent.
-    """
-    met = [str(label) for label in rows["label"].dropna().unique()]
-    return _renamed(rows, {label: tidy(label) or None for label in met})
-
-
-def united(rows: "pd.DataFrame", known: Collection[str] = ()) -> "pd.DataFrame":
-    """Return raw rows in which one number has one form as a label: the known one, else the first that occurs."""
-    met = [str(label) for label in rows["label"].dropna().unique()]
-    return _renamed(rows, dict(same_numbers(met, known)))
-
-
-def _renamed(rows: "pd.DataFrame", names: dict[str, str | None]) -> "pd.DataFrame":
-    changed = {label: name for label, name in names.items() if label != name}
-    if not changed:
-        return rows
-    counts = Counter(label for label in rows["label"] if label in changed)
-    mended = rows.assign(label=rows["label"].map(lambda label: changed.get(label, label)).astype("str"))
-    mended.loc[rows["label"].isna() | mended["label"].isna(), "label"] = None
-    before = Counter(rows.attrs.get("mended_labels", {}))
-    mended.attrs = {
-        **rows.attrs,
-        "mended_labels": dict(before + Counter({ascii(label): n for label, n in counts.items()})),
-    }
-    return mended
-
-
 def lookalikes(labels: Iterable[str]) -> list[tuple[str, ...]]:
     """Return the labels that differ by case, width or blanks and marks between words only: likely one class."""
     alike: dict[str, list[str]] = {}
@@ -86,3 +53,20 @@ def lookalikes(labels: Iterable[str]) -> list[tuple[str, ...]]:
         folded = unicodedata.normalize("NFKC", label).casefold()
         alike.setdefault(re.sub(r"[\s_.-]+", "", folded) or label, []).append(label)
     return [tuple(group) for group in alike.values() if len(group) > 1]
+
+
+def doubts(labels: Collection[str]) -> list[str]:
+    """Return which labels are likely a mistake, in words: that mean nothing, or differ in case alone."""
+    found = [
+        f"{absent!r} is a class of its own; if it stands for a missing label, leave the label empty"
+        for absent in sorted(label for label in labels if label.casefold() in ABSENT)
+    ]
+    return found + [
+        f"{', '.join(map(repr, alike))} are as many classes; if they are one, write them alike"
+        for alike in lookalikes(labels)
+    ]
+
+
+def too_many(labels: Collection[str], rows: int) -> str:
+    """Return why as many distinct labels in as many rows are hardly labels, or ""."""
+    return f"{len(labels):,} different labels in {rows:,} rows" if rows >= 20 and len(labels) * 2 > rows else ""

@@ -1,0 +1,76 @@
+"""One raw row as its kinds want it, or why it cannot be used: the same for cleaning and for new files."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from chainrule.data.columns import Column, Columns
+from chainrule.fields.reject import Reject
+
+
+class Normal(NamedTuple):
+    """A row's inputs in the order of the task's, its target (None: it has none), and what had to be repaired."""
+
+    inputs: tuple[Any, ...]
+    target: Any
+    repairs: list[str]
+
+
+def normal(
+    raw: Sequence[Any], target: Any, part: Any, problem: Any, columns: Columns, options: Mapping[str, Any]
+) -> Normal:
+    """Return a raw row normalised; `raw` holds its inputs, `options` is clean.normalise.
+
+    Raises Reject, in this order: what the source put into `problem`; of each input missing_input (of several inputs
+    missing_<field>, also where there are but blanks) and the reasons of its kind (of several <reason>_in_<field>);
+    missing_<target> (unless the part is unlabelled); the reasons of the target's kind.
+    """
+    if isinstance(problem, str) and problem.strip():
+        reason, _, detail = problem.partition(": ")
+        raise Reject(reason, detail or "found by the source")
+    repairs: list[str] = []
+    inputs = []
+    for column, value in zip(columns.inputs, raw, strict=True):
+        normalised, done = _input(column, value, options, alone=len(columns.inputs) == 1)
+        inputs.append(normalised)
+        repairs += done
+    kind = columns.target.kind
+    if kind.absent(target):
+        if part != "unlabelled":
+            name = columns.target.name
+            raise Reject(f"missing_{name}", f"no {name}, and the row is not in the part unlabelled")
+        return Normal(tuple(inputs), None, repairs)
+    value, done = kind.normalise(target)
+    return Normal(tuple(inputs), value, [*repairs, *done])
+
+
+def _input(column: Column, raw: Any, options: Mapping[str, Any], alone: bool) -> tuple[Any, list[str]]:
+    """Return the normalised value of one input and its repairs; a reason names the input where there are several."""
+    if not isinstance(raw, bytes) or not (alone or raw.strip()):
+        raise Reject("missing_input" if alone else f"missing_{column.name}", f"no {column.name}")
+    try:
+        value, repairs = column.kind.normalise(raw, **options)
+    except Reject as reject:
+        if alone:
+            raise
+        raise Reject(f"{reject.reason}_in_{column.name}", reject.detail) from None
+    return value, repairs
+
+
+def readable(kind: ModuleType, raw: Iterable[Any]) -> list[Any]:
+    """Return, normalised, the targets as found that their kind can read; those that are absent are left out."""
+    values = []
+    for value in raw:
+        try:
+            if not kind.absent(value):
+                values.append(kind.normalise(value)[0])
+        except Reject:
+            continue
+    return values
+
+
+def key(columns: Columns, inputs: Sequence[Any]) -> Any:
+    """Return what two rows share if and only if all of their inputs are the same to their kinds."""
+    if len(columns.inputs) == 1:
+        return columns.inputs[0].kind.key(inputs[0])
+    return tuple(column.kind.key(value) for column, value in zip(columns.inputs, inputs, strict=True))
