@@ -64,7 +64,9 @@ def resolve(imported: str | tuple[str, ...], recipe: Mapping[str, Any]) -> list[
     package, name = imported
     if package == "tasks":
         return [f"{PACKAGE}.tasks.{recipe['task']}.{name}"]
-    return [f"{PACKAGE}.{package}.{value_at(recipe, keys)}" for keys in NAMED_BY[package]]
+    # The code may say which of several it loads: `plugins.load("fields", block["target"])`.
+    said = [keys for keys in NAMED_BY[package] if keys[-1] in name] or NAMED_BY[package]
+    return [f"{PACKAGE}.{package}.{value_at(recipe, keys)}" for keys in said]
 
 
 def value_at(recipe: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
@@ -100,7 +102,7 @@ def _plug_in(call: ast.Call) -> tuple[str, ...]:
         assert isinstance(name, ast.Constant)
         return ("tasks", str(name.value))
     assert isinstance(package, ast.Constant)
-    return (str(package.value), "")
+    return (str(package.value), ast.unparse(name))
 
 
 def docstring_only(path: Path) -> bool:

@@ -28,7 +28,7 @@ SOURCE = ROOT / "src"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # What the plug-ins of a package share beside the errors; the stage that loads them depends on it as well.
 SHARED = {
-    "data/sources": {"chainrule.data.formats.image", "chainrule.data.formats.text", "chainrule.data.labels"},
+    "data/sources": {"chainrule.data.formats.image", "chainrule.data.formats.text", "chainrule.fields.names"},
     "evaluation/floors": {"chainrule.evaluation.bootstrap", "chainrule.evaluation.selection", "chainrule.fields.text"},
 }
 

@@ -9,12 +9,17 @@ import pytest
 from PIL import Image
 
 from chainrule.data.augmentation import altered_copies
+from chainrule.data.columns import Column
 from chainrule.fields import image, text
 
 OPTIONS: dict[ModuleType, dict[str, float]] = {
     text: {"delete": 0.3, "swap": 0.3},
     image: {"degrees": 20, "shift": 0.2, "scale": 0.2},
 }
+
+
+def column(modality: ModuleType) -> Column:
+    return Column("text" if modality is text else "image", modality)
 
 
 def inputs(modality: ModuleType, number: int) -> Any:
@@ -31,7 +36,7 @@ def training_rows(modality: ModuleType, ids: list[str]) -> pd.DataFrame:
         {
             "id": ids,
             "group": [f"group of {name}" for name in ids],
-            modality.INPUT: [inputs(modality, sum(name.encode())) for name in ids],
+            column(modality).name: [inputs(modality, sum(name.encode())) for name in ids],
             "label": ["cat" if position % 2 else "dog" for position in range(len(ids))],
             "part": [None] * len(ids),
             "origin": [f"file:{name}" for name in ids],
@@ -46,11 +51,11 @@ def quiet(items: Iterable[Any], label: str) -> Iterable[Any]:
 
 def made(modality: ModuleType, ids: list[str], copies: int = 2, seed: int = 1) -> pd.DataFrame:
     rows = training_rows(modality, ids)
-    return altered_copies(rows, modality, copies=copies, seed=seed, options=OPTIONS[modality], progress=quiet)
+    return altered_copies(rows, [column(modality)], copies=copies, seed=seed, options=OPTIONS[modality], progress=quiet)
 
 
 def by_id(copies: pd.DataFrame, modality: ModuleType) -> dict[str, Any]:
-    return dict(zip(copies["id"], copies[modality.INPUT], strict=True))
+    return dict(zip(copies["id"], copies[column(modality).name], strict=True))
 
 
 both = pytest.mark.parametrize("modality", [image, text])
@@ -69,16 +74,16 @@ def test_a_copy_keeps_group_and_label_and_names_the_row_it_came_from(modality: M
 @both
 def test_every_copy_is_altered_in_its_own_way(modality: ModuleType) -> None:
     rows, copies = training_rows(modality, ["a", "b", "c"]), made(modality, ["a", "b", "c"])
-    everything = [*rows[modality.INPUT], *copies[modality.INPUT]]
+    everything = [*rows[column(modality).name], *copies[column(modality).name]]
     assert len(set(everything)) == 9
 
 
 @both
 def test_rows_of_the_same_content_are_altered_differently(modality: ModuleType) -> None:
     rows = training_rows(modality, ["a", "b"])
-    rows[modality.INPUT] = [rows[modality.INPUT][0]] * 2
-    copies = altered_copies(rows, modality, copies=1, seed=1, options=OPTIONS[modality], progress=quiet)
-    assert copies[modality.INPUT][0] != copies[modality.INPUT][1]
+    rows[column(modality).name] = [rows[column(modality).name][0]] * 2
+    copies = altered_copies(rows, [column(modality)], copies=1, seed=1, options=OPTIONS[modality], progress=quiet)
+    assert copies[column(modality).name][0] != copies[column(modality).name][1]
 
 
 @both
@@ -111,7 +116,7 @@ def test_no_copies_are_no_rows_of_the_same_columns(modality: ModuleType) -> None
 def test_the_rows_themselves_stay_as_they_are(modality: ModuleType) -> None:
     rows = training_rows(modality, ["a", "b"])
     kept = rows.copy(deep=True)
-    altered_copies(rows, modality, copies=2, seed=1, options=OPTIONS[modality], progress=quiet)
+    altered_copies(rows, [column(modality)], copies=2, seed=1, options=OPTIONS[modality], progress=quiet)
     pd.testing.assert_frame_equal(rows, kept)
 
 
@@ -123,5 +128,14 @@ def test_progress_is_shown_per_copy() -> None:
         return items  # type: ignore[no-any-return]
 
     rows = training_rows(text, ["a", "b", "c"])
-    altered_copies(rows, text, copies=2, seed=1, options=OPTIONS[text], progress=noting)
+    altered_copies(rows, [column(text)], copies=2, seed=1, options=OPTIONS[text], progress=noting)
     assert labels == [(3, "copy 1 of 2"), (3, "copy 2 of 2")]
+
+
+def test_the_inputs_of_a_row_are_altered_alike() -> None:
+    rows = training_rows(image, ["a", "b"])
+    rows["other"] = rows["image"]
+    columns = [Column("image", image), Column("other", image)]
+    copies = altered_copies(rows, columns, copies=1, seed=1, options=OPTIONS[image], progress=quiet)
+    assert copies["image"].tolist() == copies["other"].tolist()
+    assert copies["image"].tolist() != rows["image"].tolist()

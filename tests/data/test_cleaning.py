@@ -3,10 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.data.cleaning import Cleaned, classes, clean
-from chainrule.fields import text
+from chainrule.data.cleaning import Cleaned, clean, targets
+from chainrule.data.columns import columns, of_fields
+from chainrule.fields import number, text
 from chainrule.system.errors import DataError
+from chainrule.tasks.field import Field
+from chainrule.tasks.text_classification import rows as rules
 
+COLUMNS = columns("text_classification", "text")
 OPTIONS = {"lowercase": False, "strip_html": True, "min_characters": 1, "max_characters": 100}
 
 
@@ -26,7 +30,7 @@ def raw(*rows: tuple[bytes | None, str | None, str | None]) -> pd.DataFrame:
 
 
 def cleaned(rows: pd.DataFrame, near_duplicates: float = 1.0) -> Cleaned:
-    return clean(rows, text, normalise=OPTIONS, near_duplicates=near_duplicates)
+    return clean(rows, COLUMNS, rules, normalise=OPTIONS, near_duplicates=near_duplicates)
 
 
 def reasons(result: Cleaned) -> dict[str, str]:
@@ -150,12 +154,12 @@ def test_data_of_fewer_than_two_classes_to_learn_from_is_refused():
     one = cleaned(raw((b"one", "a", None), (b"two", "a", "train"), (b"three", "b", "test"), (b"", "b", None)))
     message = r"of 3 clean rows those to learn from are only of class a \(rejected: empty_text 1\), and a classifier"
     with pytest.raises(DataError, match=message):
-        classes(one.kept, one.reasons)
+        targets(one.kept, "label", rules, one.reasons)
     none = cleaned(raw((b"one", None, "unlabelled")))
     with pytest.raises(DataError, match=r"of 1 clean rows those to learn from are none, and"):
-        classes(none.kept, none.reasons)
+        targets(none.kept, "label", rules, none.reasons)
     two = cleaned(raw((b"one", "b", None), (b"two", "a", "train"), (b"three", "c", "test"), (b"u", "d", "unlabelled")))
-    assert classes(two.kept, two.reasons) == ["a", "b", "c"]
+    assert targets(two.kept, "label", rules, two.reasons) == ["b", "a", "c"]
 
 
 def test_progress_sees_every_row():
@@ -167,7 +171,7 @@ def test_progress_sees_every_row():
             seen.append((what, unit))
             yield item
 
-    clean(rows, text, normalise=OPTIONS, near_duplicates=1.0, progress=progress)
+    clean(rows, COLUMNS, rules, normalise=OPTIONS, near_duplicates=1.0, progress=progress)
     assert seen == [("normalise", "rows")] * 2 + [("look for near duplicates", "texts")] * 2
 
 
@@ -211,7 +215,7 @@ def test_kept_and_rejected_make_up_the_raw_rows_and_no_input_is_kept_in_two_part
     official = result.kept["part"].isin(["test", "validation"])
     assert keys[~official].is_unique
     assert not set(keys[~official]) & set(keys[official])
-    again = clean(frame, text, normalise=OPTIONS, near_duplicates=0.5)
+    again = clean(frame, COLUMNS, rules, normalise=OPTIONS, near_duplicates=0.5)
     assert again.kept.equals(result.kept)
     assert again.links.equals(result.links)
 
@@ -222,3 +226,62 @@ def test_what_a_source_met_is_the_detail_of_the_reason():
     assert result.rejected["reason"].tolist() == ["unknown_label", "wrong_column_count"]
     assert result.rejected["detail"].tolist() == ["'7: seven'", "found by the source"]
     assert result.reasons == {"unknown_label": 1, "wrong_column_count": 1}
+
+
+PAIR = of_fields((Field("first", "text", "input"), Field("second", "text", "input"), Field("label", "label", "target")))
+
+
+def pairs(*rows: tuple[bytes | None, bytes | None, str]) -> pd.DataFrame:
+    frame = raw(*((None, label, None) for _, _, label in rows)).drop(columns="text")
+    frame["first"] = pd.Series([row[0] for row in rows], dtype="object")
+    frame["second"] = pd.Series([row[1] for row in rows], dtype="object")
+    return frame
+
+
+def test_a_pair_with_one_side_missing_is_rejected_by_the_name_of_that_side():
+    rows = pairs(
+        (b"one", None, "a"), (b" ", b"two", "a"), (b"one", b"two", "a"), (b"<p>", b"two", "a"), (b"x", b"\x81", "a")
+    )
+    result = clean(rows, PAIR, rules, normalise=OPTIONS, near_duplicates=1.0)
+    assert reasons(result) == {
+        "r0": "missing_second",
+        "r1": "missing_first",
+        "r3": "empty_text_in_first",
+        "r4": "undecodable_text_in_second",
+    }
+    assert result.counts["kept"] + result.counts["rejected"] == len(rows)
+    assert list(result.kept) == ["id", "group", "label", "part", "origin", "first", "second"]
+
+
+def test_pairs_are_the_same_if_both_sides_are_in_their_order():
+    rows = pairs((b"a b", b"c", "x"), (b"A b!", b"c", "x"), (b"c", b"a b", "x"), (b"a b", b"d", "y"))
+    assert reasons(clean(rows, PAIR, rules, normalise=OPTIONS, near_duplicates=1.0)) == {"r1": "exact_duplicate"}
+
+
+def test_pairs_are_alike_if_both_sides_are():
+    long, longer = b"a b c d e f", b"a b c d e f g"
+    rows = pairs((long, b"z", "x"), (longer, b"z", "x"), (long, b"y", "x"), (longer, long, "x"), (long, longer, "x"))
+    result = clean(rows, PAIR, rules, normalise=OPTIONS, near_duplicates=0.8)
+    assert result.links[["id", "other"]].to_numpy().tolist() == [["r0", "r1"], ["r3", "r4"]]
+
+
+def test_one_side_that_repeats_often_costs_nothing():
+    rows = pairs(*((b"the same question of all rows", f"answer number {n} {n}".encode(), "x") for n in range(8_000)))
+    result = clean(rows, PAIR, rules, normalise=OPTIONS, near_duplicates=0.8)
+    assert result.counts["kept"] == 8_000
+    assert result.counts["near_duplicate_pairs"] == 0
+
+
+def test_of_one_input_with_several_numbers_the_first_stays_and_the_others_say_what_it_is():
+    fields = of_fields((Field("text", "text", "input"), Field("price", "number", "target")))
+    rows = raw((b"same", "2.5", None), (b"same", "3", None), (b"same", "2.50", None), (b"x", "3,5", None))
+    rows = rows.rename(columns={"label": "price"})
+    result = clean(rows, fields, number, normalise=OPTIONS, near_duplicates=1.0)
+    assert reasons(result) == {"r1": "exact_duplicate", "r2": "exact_duplicate", "r3": "decimal_comma"}
+    assert result.rejected["detail"].tolist()[:2] == ["same input as r0, whose price is 2.5", "same input as r0"]
+    assert result.kept["price"].tolist() == [2.5]
+    assert result.rejected["price"].tolist() == ["3", "2.50", "3,5"]
+    with pytest.raises(
+        DataError, match=r"of 1 clean rows those to learn from are all of 2.5 \(rejected: decimal_comma 1"
+    ):
+        targets(result.kept, "price", number, result.reasons)

@@ -4,8 +4,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chainrule.data.splitting import Split, check_shares, leak_report, position, split
+from chainrule.data.leaks import leak_report
+from chainrule.data.splitting import Split, check_shares, position, split
+from chainrule.fields import labels as sets
+from chainrule.fields import number
 from chainrule.system.errors import DataError
+from chainrule.tasks.text_classification import rows as rules
 
 NO_LINKS = pd.DataFrame({name: pd.Series([], dtype="str") for name in ("id", "other", "other_group", "kind")})
 SHARES = {"test": 0.3, "validation": 0.2}
@@ -38,7 +42,7 @@ def copy(kept: str, group: str, kind: str = "copy") -> pd.DataFrame:
 def done(
     rows: pd.DataFrame, links: pd.DataFrame = NO_LINKS, seed: int = 0, tolerance: float = 1e9, **shares: float
 ) -> Split:
-    return split(rows, links, seed=seed, tolerance=tolerance, **{**SHARES, **shares})
+    return split(rows, links, "label", rules, seed=seed, tolerance=tolerance, **{**SHARES, **shares})
 
 
 def where(result: Split) -> dict[str, str]:
@@ -165,8 +169,8 @@ def test_a_class_outside_the_tolerance_is_named():
     rows["split"] = ["train"] * 100 + ["test"] * 100
     rows["label"] = ["a"] * 30 + ["b"] * 70 + ["a"] * 6 + ["b"] * 94
     with pytest.raises(DataError, match=r"split test has 6 of 36 rows of class a, 8 to 28 are allowed"):
-        check_shares(rows, {"test": 0.5, "validation": 0.0}, 0.2)
-    assert check_shares(rows, {"test": 0.5, "validation": 0.0}, 0.7) == []
+        check_shares(rows, rows["label"], {"test": 0.5, "validation": 0.0}, 0.2)
+    assert check_shares(rows, rows["label"], {"test": 0.5, "validation": 0.0}, 0.7) == []
 
 
 def labelled(labels: list[str], groups: list[str] | None = None) -> pd.DataFrame:
@@ -186,7 +190,7 @@ def test_few_rows_of_a_class_fail_no_split(labels):
     passed = 0
     for seed in range(10):
         try:
-            split(labelled(labels), NO_LINKS, seed=seed, test=0.2, validation=0.15, tolerance=0.5)
+            split(labelled(labels), NO_LINKS, "label", rules, seed=seed, test=0.2, validation=0.15, tolerance=0.5)
         except DataError:
             continue
         passed += 1
@@ -244,10 +248,10 @@ def test_a_component_too_large_for_the_splits_is_named_as_the_cause():
         r"whole; clean.near_duplicates: 0.02 ties too many"
     )
     with pytest.raises(DataError, match=message):
-        split(rows, chain, seed=0, tolerance=0.5, likeness="clean.near_duplicates: 0.02", **SHARES)
+        split(rows, chain, "label", rules, seed=0, tolerance=0.5, likeness="clean.near_duplicates: 0.02", **SHARES)
     rows["group"] = ["one"] * 150 + rows["group"][150:].tolist()
     first = done(rows).components[0]
-    assert (first.group, first.rows, first.groups, first.label, first.of_label) == ("one", 150, 1, "a", 150)
+    assert (first.group, first.rows, first.groups, first.stratum, first.of_stratum) == ("one", 150, 1, "a", 150)
 
 
 def test_near_duplicates_that_no_anchor_ties_stay_where_their_groups_stand_and_are_counted():
@@ -256,7 +260,7 @@ def test_near_duplicates_that_no_anchor_ties_stay_where_their_groups_stand_and_a
     links = near(("r0", "r3"), ("r1", "r4"), rows=rows).assign(kind=["near", "apart"])
     result = done(rows, links)
     assert [where(result)[name] for name in ("r0", "r1", "r3", "r4")] == ["test", "train", "test", "test"]
-    shared = leak_report(result.rows, list("abcde"), links)["shared"]["train_test"]
+    shared = leak_report(result.rows, result.strata, list("abcde"), links, "class")["shared"]["train_test"]
     assert (shared["near_duplicates"], shared["near_duplicates_apart"]) == (0, 1)
 
 
@@ -352,7 +356,7 @@ def test_the_leak_report_counts_what_splits_share():
     rows["split"] = ["train", "validation", "test", "train", "unlabelled"]
     rows["label"] = ["x", "x", "y", "y", None]
     links = near(("r0", "r2"), ("r1", "r2"), ("r0", "r3"), rows=rows)
-    assert leak_report(rows, ["k", "l", "k", "m", "n"], links) == {
+    assert leak_report(rows, rows["label"], ["k", "l", "k", "m", "n"], links, "class") == {
         "rows": {"train": 2, "validation": 1, "test": 1, "unlabelled": 1},
         "official": ["train", "test"],
         "shared": {
@@ -365,3 +369,27 @@ def test_the_leak_report_counts_what_splits_share():
         },
         "class_shares": {"train": {"x": 0.5, "y": 0.5}, "validation": {"x": 1.0}, "test": {"y": 1.0}},
     }
+
+
+def test_sets_of_labels_are_split_by_their_rarest_and_a_label_that_is_held_out_as_a_whole_is_left_out():
+    values = ['["a"]'] * 100 + ['["a", "b"]'] * 99 + ['["a", "c"]']
+    groups = [*named("train", 90), *named("test", 61), *named("validation", 49)]
+    order = np.random.default_rng(0).permutation(199)
+    rows = labelled([*(values[at] for at in order), values[199]], groups).rename(columns={"label": "tags"})
+    result = split(rows, NO_LINKS, "tags", sets, seed=0, tolerance=0.9, **SHARES)
+    assert result.excluded["reason"].tolist() == ["label_without_training_rows"]
+    assert result.excluded["tags"].tolist() == ['["a", "c"]']
+    assert result.warnings[0].startswith("all rows of label c (1 row) would be held out")
+    assert set(result.strata) == {"a", "b"}
+    report = leak_report(result.rows, result.strata, result.rows["id"].tolist(), NO_LINKS, sets.STRATUM)
+    assert set(report["label_shares"]["train"]) == {"a", "b"}
+
+
+def test_numbers_are_split_by_fifths():
+    rows = clean_rows([f"g{n}" for n in range(500)]).assign(label=[float(n) for n in range(500)])
+    result = split(rows, NO_LINKS, "label", number, seed=0, tolerance=0.5, **SHARES)
+    assert result.counts["excluded"] == 0
+    assert len(set(result.strata)) == 5
+    faulty = rows.assign(split=["test" if n < 100 else "train" for n in range(500)])
+    with pytest.raises(DataError, match=r"split test has 100 of 100 rows of range 0 to 100, "):
+        check_shares(faulty, pd.Series(number.strata(rows["label"].tolist())), {"test": 0.2}, 0.1, called="range")

@@ -5,10 +5,12 @@ import socket
 import pandas as pd
 import pytest
 
+from chainrule.data.columns import columns, of_fields
 from chainrule.data.validation import Table, after_clean, after_split, failure_message, to_html, validate, view
+from chainrule.fields import number
 from chainrule.system.errors import ParamsError
-from chainrule.tasks.image_classification import rows as image_rows
-from chainrule.tasks.text_classification import rows as text_rows
+from chainrule.tasks.field import Field
+from chainrule.tasks.text_classification import rows as rules
 
 FRAME = pd.DataFrame({"id": ["a", "b", "c"], "n": [1, 2, 30], "label": ["x", "y", "<z>"]})
 GOOD = ("expect_column_values_to_be_unique", {"column": "id"})
@@ -99,12 +101,15 @@ def test_the_failure_message_says_what_helps_where_that_is_known():
 
 
 def test_no_check_of_the_tasks_is_told_in_the_librarys_words():
+    pictures, texts = columns("image_classification", "image"), columns("text_classification", "text")
+    pair = of_fields((Field("one", "text", "input"), Field("two", "text", "input"), Field("y", "number", "target")))
+    labelled, lengths = rules.expectations("label", ["x"]), {"min_characters": 1, "max_characters": 9}
     suites = [
-        *after_clean("text", ["x"], 2),
-        *after_split("text", ["x"]),
-        *image_rows.expectations_after_clean(["x"], {"size": None}),
-        *image_rows.expectations_after_clean(["x"], {"size": 8}),
-        *text_rows.expectations_after_clean(["x"], {"min_characters": 1, "max_characters": 9}),
+        *after_split(texts),
+        *after_clean(pictures, {"size": None}, labelled),
+        *after_clean(pictures, {"size": 8}, labelled),
+        *after_clean(texts, lengths, labelled),
+        *after_clean(pair, lengths, number.expectations("y", [1.0, 2.0])),
     ]
     page = to_html(validate(FRAME, suites, "x"), "x")
     shown = re.findall(r"<td>([^<]*)</td><td>", page)
@@ -112,7 +117,9 @@ def test_no_check_of_the_tasks_is_told_in_the_librarys_words():
     assert not [text for text in shown if "_value" in text or "column" in text or "{" in text]
     assert "Every class has at least 2 rows" in shown
     assert "Every width is 8" in shown
-    assert "Test has rows of one class or more" in shown
+    assert "Test has rows" in shown
+    assert "Every number of characters of one is from 1 to 9" in shown
+    assert "Every y is from 1 to 2" in shown
 
 
 def test_the_page_shows_warnings_and_tables_escaped():
@@ -167,7 +174,7 @@ def rows_with_splits() -> pd.DataFrame:
 
 def test_the_view_shows_what_suites_need():
     described = pd.DataFrame({"characters": [3, 0, 5, 4, 4, 3, 0]})
-    seen = view(rows_with_splits(), "text", described)
+    seen = view(rows_with_splits(), columns("text_classification", "text"), rules, [described])
     assert seen["text"].isna().tolist() == [False, True, False, False, False, False, True]
     assert seen["characters"].tolist() == [3, 0, 5, 4, 4, 3, 0]
     assert seen["rows_of_class"].tolist()[:6] == [4, 4, 4, 2, 2, 4]
@@ -177,6 +184,10 @@ def test_the_view_shows_what_suites_need():
 def test_the_view_of_split_rows_shows_groups_and_labels_of_splits():
     rows = rows_with_splits()
     rows["split"] = ["train", "validation", "train", "train", "validation", "test", "unlabelled"]
-    seen = view(rows, "text", pd.DataFrame(index=range(7)))
+    seen = view(rows, columns("text_classification", "text"), rules, [pd.DataFrame(index=range(7))])
     assert seen["splits_of_group"].tolist() == [2, 2, 1, 1, 1, 1, 1]
-    assert seen["label_in_validation"].dropna().tolist() == ["x", "y"]
+    assert seen["in_validation"].dropna().tolist() == ["b", "e"]
+    assert seen["classes_not_trained"].tolist() == [0] * 7
+    assert view(rows.assign(split="test"), columns("text_classification", "text"), rules, [rows[["id"]].iloc[:, :0]])[
+        "classes_not_trained"
+    ].tolist() == [1] * 5 + [1, 0]

@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.data import labels
+from chainrule.data.columns import Column
+from chainrule.data.reading import tidied, united
+from chainrule.fields import label, labels, names, number
+
+LABEL = Column("label", label)
 
 
 def rows(*given: str | None) -> pd.DataFrame:
@@ -35,35 +39,47 @@ def rows(*given: str | None) -> pd.DataFrame:
     ],
 )
 def test_labels_are_written_in_one_way(met: str, tidy: str) -> None:
-    assert labels.tidy(met) == tidy
+    assert names.tidy(met) == tidy
 
 
 @given(st.text(max_size=12))
 def test_what_is_tidy_stays(label: str) -> None:
-    assert labels.tidy(labels.tidy(label)) == labels.tidy(label)
+    assert names.tidy(names.tidy(label)) == names.tidy(label)
 
 
 def test_mended_labels_are_one_class_and_counted_by_what_was_met() -> None:
-    mended = labels.tidied(rows("cafe\u0301", "caf\u00e9", "caf\u00e9\u200b", "caf\u00e9\u200b", None, "\u200b"))
+    mended = tidied(rows("cafe\u0301", "caf\u00e9", "caf\u00e9\u200b", "caf\u00e9\u200b", None, "\u200b"), LABEL)
     assert mended["label"].dropna().tolist() == ["caf\u00e9"] * 4
     assert mended.attrs["mended_labels"] == {r"'cafe\u0301'": 1, r"'caf\xe9\u200b'": 2, r"'\u200b'": 1}
 
 
 def test_one_number_is_one_label_in_the_form_that_is_known_or_comes_first() -> None:
-    met = labels.united(rows("1", "0", "1.0", "2.50", "v1.0"))
+    met = united(rows("1", "0", "1.0", "2.50", "v1.0"), LABEL)
     assert met["label"].tolist() == ["1", "0", "1", "2.50", "v1.0"]
-    assert labels.united(rows("1.0", "1"))["label"].tolist() == ["1.0", "1.0"]
-    assert labels.united(rows("1.0", "2.5"), known={"1", "2.50"})["label"].tolist() == ["1", "2.50"]
-    assert labels.united(rows("1.0", "0.0", "10", "100.0"))["label"].tolist() == ["1.0", "0.0", "10", "100.0"]
+    assert united(rows("1.0", "1"), LABEL)["label"].tolist() == ["1.0", "1.0"]
+    assert united(rows("1.0", "2.5"), LABEL, known={"1", "2.50"})["label"].tolist() == ["1", "2.50"]
+    assert united(rows("1.0", "0.0", "10", "100.0"), LABEL)["label"].tolist() == ["1.0", "0.0", "10", "100.0"]
+
+
+def test_the_names_of_a_set_and_the_blanks_of_a_number_are_tidied_too() -> None:
+    sets = pd.DataFrame(
+        {"labels": pd.Series(['["cafe\u0301", "b"]', '["1.0"]', '["1"]', "no list", None], dtype="str")}
+    )
+    tags = Column("labels", labels)
+    met = united(tidied(sets, tags), tags, known={"1"})
+    assert met["labels"].tolist()[:4] == ['["caf\u00e9", "b"]', '["1"]', '["1"]', "no list"]
+    assert met["labels"].isna().tolist() == [False] * 4 + [True]
+    prices = pd.DataFrame({"price": pd.Series([" 2.50 ", " ", "3"], dtype="str")})
+    assert tidied(prices, Column("price", number))["price"].tolist()[::2] == ["2.50", "3"]
 
 
 def test_clean_labels_pass_untouched() -> None:
     frame = rows("a", "b", None)
-    assert labels.united(labels.tidied(frame)) is frame and frame.attrs == {}
+    assert united(tidied(frame, LABEL), LABEL) is frame and frame.attrs == {}
 
 
 def test_labels_that_are_likely_one_are_found() -> None:
-    assert labels.lookalikes(["Cat", "cat", "dog", "no_tumor", "notumor", "Ａ", "A"]) == [
+    assert names.lookalikes(["Cat", "cat", "dog", "no_tumor", "notumor", "Ａ", "A"]) == [
         ("A", "Ａ"),
         ("Cat", "cat"),
         ("no_tumor", "notumor"),

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from chainrule.data.formats.image import part_of
+from chainrule.data.sources import class_files, digits, idx, image_folder, reviews
 
 Part = Literal["train", "validation", "test", "unlabelled", "all"]
 BatchPart = Literal["unlabelled", "all"]
@@ -30,6 +31,7 @@ class BatchOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     modality: ClassVar[Literal["image", "text"]]
+    gives: ClassVar[tuple[str, ...] | None] = None  # the fields of its rows; None: those that it is asked for
 
 
 class SourceOptions(BatchOptions):
@@ -44,6 +46,7 @@ class DigitsOptions(SourceOptions):
     """The digits bundled with scikit-learn."""
 
     modality = "image"
+    gives = digits.GIVES
 
     block: int = Field(
         ge=1, le=1797, description="consecutive images that a split keeps together (writers are in runs)"
@@ -54,6 +57,7 @@ class IdxOptions(SourceOptions):
     """IDX files of images and labels."""
 
     modality = "image"
+    gives = idx.GIVES
     tested = True
 
     classes: list[Name] = Field(min_length=2, max_length=256, description="names of the labels 0, 1, …")
@@ -70,6 +74,7 @@ class ImageFolderBatch(BatchOptions):
     """Image files in folders, one folder per class."""
 
     modality = "image"
+    gives = image_folder.GIVES
 
     group_pattern: str | None = Field(
         description="regular expression whose one ( ) finds in a file name what a split keeps whole, or null"
@@ -108,6 +113,7 @@ class ClassFilesBatch(BatchOptions):
     """Text files, each of one class."""
 
     modality = "text"
+    gives = class_files.GIVES
 
     files: ClassFiles = Field(
         description="label: file names, as a pattern such as good*.txt; the first that fits counts"
@@ -119,20 +125,28 @@ class ClassFilesOptions(SourceOptions):
     """Text files, one per class."""
 
     modality = "text"
+    gives = class_files.GIVES
 
     files: ClassFiles = Field(description="label: file name, one text file per class")
     encoding: Encoding | None = Field(description=ENCODING)
 
 
-class _Delimited(BatchOptions):
-    modality = "text"
+FieldColumns = dict[Name, Column | Annotated[list[Column], Field(min_length=1)]]
 
+
+class _Table(BatchOptions):
+    """Tables: which column is which field, and how its cells are written."""
+
+    columns: FieldColumns | None = Field(
+        description="field: its column, a name or a number from 0 (of a set of labels also a list of columns that say "
+        "1 or 0, one for each label); a field that is left out is the column of its own name",
+    )
     delimiter: str = Field(description="one character between columns, such as a tab")
     quoting: bool = Field(description="whether double quotes enclose cells (CSV) or are characters like others")
     header: bool = Field(description="whether the first line names the columns")
-    text: Column = Field(description="column of the text: its name, or its number from 0")
-    label: Column = Field(description="column of the label: its name, or its number from 0")
     labels: dict[str, Name] | None = Field(description="value in the file: label name, or null to take the values")
+    separator: Name = Field(description="what stands between the labels of one cell; a JSON list needs none")
+    decimal: Literal[".", ","] = Field(description="the decimal mark of numbers")
     group: Column | None = Field(description="column of what a split keeps together, or null: every row by itself")
     encoding: Encoding | None = Field(description=ENCODING)
     max_cell: int = Field(ge=1, description="characters of the longest cell; a row with a longer one is rejected")
@@ -146,14 +160,34 @@ class _Delimited(BatchOptions):
             raise ValueError('one ASCII character other than a quote and a line end is needed, such as "," or "\\t"')
         return delimiter
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was(cls, given: Any) -> Any:
+        old = [name for name in ("text", "label") if isinstance(given, dict) and name in given]
+        if old:
+            said = ", ".join(f"{name}: {given[name]!r}" for name in old)
+            raise ValueError(f"{' and '.join(old)} stand under columns: columns: {{{said}}}")
+        return given
+
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:
-        named = [name for name in ("text", "label", "group") if isinstance(getattr(self, name), str)]
+        columns = dict(self.columns or {})
+        places = [("columns." + field, column) for field, column in columns.items()]
+        places += [("group", self.group)] if self.group is not None else []
+        flat = [(key, one) for key, column in places for one in (column if isinstance(column, list) else [column])]
+        named = list(dict.fromkeys(key for key, one in flat if isinstance(one, str)))
         if named and not self.header:
             raise ValueError(f"without a header {' and '.join(named)} must be column numbers, counted from 0")
-        if self.text == self.label:
-            raise ValueError(f"text and label are one column, {self.text!r}; name two")
+        of_fields = [one for key, one in flat if key != "group"]
+        twice = next((one for one in of_fields if of_fields.count(one) > 1), None)
+        if twice is not None:
+            fields = " and ".join(dict.fromkeys(key for key, one in flat if one == twice and key != "group"))
+            raise ValueError(f"{fields} name one column twice, {twice!r}; name two")
         return self
+
+
+class _Delimited(_Table):
+    modality = "text"
 
 
 class DelimitedBatch(_Delimited):
@@ -177,15 +211,46 @@ class DelimitedOptions(_Delimited, SourceOptions):
     @field_validator("files")
     @classmethod
     def _each_its_own(cls, files: dict[Part, str] | None) -> dict[Part, str] | None:
-        if files is not None and len(set(files.values())) < len(files):
-            raise ValueError("names one file for two parts; rows of both would be tested and trained on")
-        return files
+        return None if files is None else _own_files(files)
+
+
+def _own_files(files: dict[Part, str]) -> dict[Part, str]:
+    if len(set(files.values())) < len(files):
+        raise ValueError("names one file for two parts; rows of both would be tested and trained on")
+    return files
+
+
+class _ImageTable(_Table):
+    modality = "image"
+
+
+class ImageTableBatch(_ImageTable):
+    """CSV and TSV files that name images beside them; an official part is the source's alone."""
+
+    files: dict[BatchPart, Name] = Field(
+        min_length=1,
+        description="unlabelled, or all: names of the tables, as a pattern such as *.csv; the first that fits counts",
+    )
+
+
+class ImageTableOptions(_ImageTable, SourceOptions):
+    """CSV and TSV files that name images beside them."""
+
+    tested = True
+
+    files: dict[Part, Name] = Field(min_length=1, description="part of the split, or all: name of the table in path")
+
+    @field_validator("files")
+    @classmethod
+    def _each_its_own(cls, files: dict[Part, str]) -> dict[Part, str]:
+        return _own_files(files)
 
 
 class ReviewsOptions(SourceOptions):
     """Synthetic reviews."""
 
     modality = "text"
+    gives = reviews.GIVES
 
     seed: int = Field(ge=0, description="seed of the generator; the same seed gives the same rows everywhere")
     labelled: int = Field(ge=1, le=1_000_000, description="number of labelled rows, planted dirt included")
@@ -196,12 +261,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "class_files": {"encoding": None},
     "delimited": {
         "files": None,
+        "columns": None,
         "delimiter": ",",
         "quoting": True,
         "header": True,
-        "text": "text",
-        "label": "label",
         "labels": None,
+        "separator": ",",
+        "decimal": ".",
         "group": None,
         "encoding": None,
         "max_cell": 1_000_000,
@@ -209,6 +275,18 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "digits": {"block": 45},  # images in file order: so writers stay on one side of a split
     "idx": {},
     "image_folder": {"group_pattern": None},
+    "image_table": {
+        "columns": None,
+        "delimiter": ",",
+        "quoting": True,
+        "header": True,
+        "labels": None,
+        "separator": ",",
+        "decimal": ".",
+        "group": None,
+        "encoding": None,
+        "max_cell": 1_000_000,
+    },
     "reviews": {"seed": 7, "labelled": 6000, "unlabelled": 20_000},
 }
 """What each source starts with; a literal, of which dvc.yaml lists the recipe's kind."""
@@ -217,17 +295,31 @@ BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
     "class_files": {"encoding": None},
     "delimited": {
         "files": {"unlabelled": "*.unlabelled.csv", "all": "*.csv"},  # the first pattern that a name fits
+        "columns": None,
         "delimiter": ",",
         "quoting": True,
         "header": True,
-        "text": "text",
-        "label": "label",
         "labels": None,
+        "separator": ",",
+        "decimal": ".",
         "group": None,
         "encoding": None,
         "max_cell": 1_000_000,
     },
     "image_folder": {"group_pattern": None},
+    "image_table": {
+        "files": {"unlabelled": "*.unlabelled.csv", "all": "*.csv"},
+        "columns": None,
+        "delimiter": ",",
+        "quoting": True,
+        "header": True,
+        "labels": None,
+        "separator": ",",
+        "decimal": ".",
+        "group": None,
+        "encoding": None,
+        "max_cell": 1_000_000,
+    },
 }
 """The same of new files."""
 
@@ -237,6 +329,7 @@ SOURCES: dict[str, type[SourceOptions]] = {
     "digits": DigitsOptions,
     "idx": IdxOptions,
     "image_folder": ImageFolderOptions,
+    "image_table": ImageTableOptions,
     "reviews": ReviewsOptions,
 }
 
@@ -253,5 +346,6 @@ INCOMING: dict[str, type[BatchOptions]] = {
     "class_files": ClassFilesBatch,
     "delimited": DelimitedBatch,
     "image_folder": ImageFolderBatch,
+    "image_table": ImageTableBatch,
 }
 """The kinds that read whatever files a folder holds, and so a batch of new ones."""
