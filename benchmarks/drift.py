@@ -32,11 +32,13 @@ from PIL import Image
 
 from chainrule import drift
 from chainrule.data import cleaning
+from chainrule.data.columns import columns
 from chainrule.data.sources import digits, reviews
 from chainrule.drift import Sample
-from chainrule.fields import text
+from chainrule.recipes.file import recipe_block
 from chainrule.system.files import read_rows
 from chainrule.system.processes import available_cores
+from chainrule.tasks.text_classification import rows as rules
 
 SIZES = (50, 100, 200)
 MAIN = ("same hands", "other authors")
@@ -295,10 +297,12 @@ def _starts(groups: np.ndarray) -> Iterator[int]:
 
 def _written(bundle: Path, grammar: Path, seed: int, draws: int) -> Sample:
     """Return reviews for so many draws, cleaned as the recipe cleans them."""
-    recipe = yaml.safe_load((common.ROOT / "params.yaml").read_text(encoding="utf-8"))["recipes"]["reviews"]
+    recipe = recipe_block(common.ROOT, "reviews")
     count = draws * (max(SIZES) + 3 * AUTHOR)
     rows = reviews.read(grammar, seed=seed, labelled=count, unlabelled=0)
-    kept = cleaning.clean(rows, text, normalise=recipe["clean"]["normalise"], near_duplicates=1.0).kept
+    fields = columns("text_classification", "text")
+    options = recipe["clean"]["normalise"]
+    kept = cleaning.clean(rows, fields, rules, normalise=options, near_duplicates=1.0).kept
     return drift.rows_sample(bundle, kept[kept["label"].notna()].reset_index(drop=True), most=len(kept))
 
 

@@ -14,8 +14,6 @@ TABLE: dict[str, Any] = {
     "delimiter": ",",
     "quoting": True,
     "header": True,
-    "text": "text",
-    "label": "label",
     "labels": None,
     "group": None,
 }

@@ -28,7 +28,11 @@ SOURCE = ROOT / "src"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # What the plug-ins of a package share beside the errors; the stage that loads them depends on it as well.
 SHARED = {
-    "data/sources": {"chainrule.data.formats.image", "chainrule.data.formats.text", "chainrule.fields.names"},
+    "data/sources": {
+        *(f"chainrule.data.formats.{name}" for name in ("cells", "image", "lines", "text")),
+        "chainrule.fields.names",
+        "chainrule.tasks.field",
+    },
     "evaluation/floors": {"chainrule.evaluation.bootstrap", "chainrule.evaluation.selection", "chainrule.fields.text"},
 }
 

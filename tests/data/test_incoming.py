@@ -17,17 +17,21 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from chainrule.data import batches, incoming
+from chainrule.data.columns import columns
 from chainrule.data.incoming import Intake
-from chainrule.data.sources import delimited, image_folder
+from chainrule.data.reading import reader
+from chainrule.data.sources import image_folder
 from chainrule.system.errors import ChainruleError, DataError
 
 IMAGES = {
+    "task": "image_classification",
     "modality": "image",
     "incoming": {"kind": "image_folder", "group_pattern": None},
     "clean": {"normalise": {"mode": "L", "size": None, "max_pixels": 10_000}},
 }
-COLUMNS = {"delimiter": ",", "quoting": True, "header": True, "text": "text", "label": "label", "labels": None}
+COLUMNS = {"delimiter": ",", "quoting": True, "header": True, "labels": None}
 TABLES = {
+    "task": "text_classification",
     "modality": "text",
     "incoming": {
         "kind": "delimited",
@@ -125,7 +129,7 @@ def test_a_broken_file_is_set_aside_with_its_reason_and_the_rest_goes_on(tmp_pat
         (b"text,label\n" + b"\x81\x8d\x8f\x90,good\n" * 3, "set incoming.encoding"),
         (b"text,label\n\x07\x08,good\n\x07,bad\n", "empty_text 2"),
         (b"PAR1\x15\x04", "Parquet, not a text file"),
-        (b"words,label\nwell made,good\n", "has no column 'text' for incoming.text"),
+        (b"words,label\nwell made,good\n", "has no column 'text' for incoming.columns.text"),
         (b"PK\x03\x04 and so on", "compressed archive"),
         (b"", "empty"),
         (b"text,label\n", "no rows"),
@@ -140,7 +144,7 @@ def test_a_broken_table_is_set_aside_and_the_others_go_on(tmp_path: Path, conten
     assert str(tmp_path) not in taken.set_aside["a.csv"]
     batch = tmp_path / "data" / "accepted" / "mine" / str(taken.batch)
     options = {key: value for key, value in TABLES["incoming"].items() if key != "kind"}  # type: ignore[attr-defined]
-    rows = batches.read(batch, delimited.read, options)
+    rows = batches.read(batch, reader("delimited", columns("text_classification", "text")), options)
     assert list(rows["id"]) == [f"{digest(taken.batch)}/b.csv/all/000002", f"{digest(taken.batch)}/b.csv/all/000003"]
 
 
@@ -433,3 +437,26 @@ def test_values_without_a_name_are_named(tmp_path: Path) -> None:
     offer(tmp_path, {"a.csv": b"text,label\nwell made,1.0\nso so,2\nso la la,2\nodd,x\n"})
     with pytest.raises(DataError, match=r"incoming.labels does not have: '2' \(a.csv:3, a.csv:4\); 'x' \(a.csv:5\)"):
         take(tmp_path, block, {"good", "bad"})
+
+
+def test_images_come_with_the_table_that_names_them_and_wait_without(tmp_path: Path) -> None:
+    block = IMAGES | {"incoming": {"kind": "image_table", "files": {"all": "*.csv"}, "columns": {"image": "file"}}}
+    place = offer(tmp_path, {"a.png": png(1), "b.png": png(2)})
+    first = take(tmp_path, block)
+    assert first.waiting == dict.fromkeys(["a.png", "b.png"], "no table names it yet")
+    table = b"file,label\na.png,dark\nlost.png,dark\n"
+    offer(tmp_path, {"rows.csv": table})
+    second = take(tmp_path, block)
+    assert (second.accepted, second.rows) == (("a.png", "rows.csv"), 1)
+    assert second.waiting == {"b.png": "no table names it yet"}
+    assert files(place) == {"b.png"}
+    # The same table again is repeated with its image; a new one may name an image that came before.
+    offer(tmp_path, {"rows.csv": table, "a.png": png(1)})
+    assert set(take(tmp_path, block).repeated) == {"a.png", "rows.csv"}
+    offer(tmp_path, {"new.csv": b"file,label\na.png,light\n", "a.png": png(1)})
+    last = take(tmp_path, block)
+    assert (last.accepted, last.rows) == (("a.png", "new.csv"), 1)
+    batch = tmp_path / batches.ACCEPTED / "mine" / str(second.batch)
+    options = {name: value for name, value in block["incoming"].items() if name != "kind"}
+    rows = batches.read(batch, reader("image_table", columns("image_classification", "image")), options)
+    assert rows["problem"].dropna().tolist() == ["missing_file: 'lost.png'"]

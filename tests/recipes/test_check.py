@@ -122,8 +122,7 @@ path: data/mine.csv
 delimiter: ","
 quoting: true
 header: true
-text: text
-label: label
+columns: {text: words, label: mark}
 labels: null
 group: null
 """
@@ -161,8 +160,25 @@ def test_one_file_and_words_of_yaml_as_labels_are_as_they_are_written(tmp_path: 
             ".encoding: found 'gb2313'; unknown encoding: gb2313; such as",
         ),
         ("group: null", "group: null\nencodings: gbk", "did you mean 'encoding'?"),
-        ("label: label", "label: text", "text and label are one column, 'text'"),
-        ("text: text", "text: 1.5", '"1.5", or input should be a valid integer'),
+        ("label: mark", "label: words", "columns.text and columns.label name one column twice, 'words'"),
+        ("text: words", "text: 1.5", '"1.5", or input should be a valid integer'),
+        (
+            "text: words",
+            "txt: words",
+            "columns.txt: found 'words'; no field of the task; its fields are text, label; did",
+        ),
+        ("header: true", "header: false", "without a header columns.text and columns.label must be column numbers"),
+        (
+            "header: true\ncolumns: {text: words, label: mark}",
+            "header: false\ncolumns: {text: 0}",
+            "columns.label: found",
+        ),
+        (
+            "label: mark",
+            "label: [a, b]",
+            "one column is needed: label is a label, a list of columns is a set of labels",
+        ),
+        ("columns: {text: words, label: mark}", "text: words", "text stand under columns: columns: {text: 'words'}"),
         ("path: data/mine.csv", "", ".path: found nothing; is needed: the file or directory of the source"),
         ("kind: delimited", "kind: csv", "did you mean 'delimited'?"),
     ],

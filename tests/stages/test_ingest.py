@@ -129,7 +129,7 @@ def test_a_mistake_in_the_block_of_batches_is_named_there(root: Path) -> None:
     (root / "data" / "mine.csv").write_bytes(b"text,label\ngood,1\nbad,0\n")
     batch(root, "reviews", {"new.csv": b"text,klass\nfine,1\n"})
     block = {**shipped.TABLE, "path": "data/mine.csv"}
-    with pytest.raises(DataError, match=r"new\.csv: has no column 'label' for incoming\.label"):
+    with pytest.raises(DataError, match=r"new\.csv: has no column 'label' for incoming\.columns\.label"):
         run(root, "reviews", source=block, incoming={**shipped.TABLE, "files": {"all": "*.csv"}})
 
 

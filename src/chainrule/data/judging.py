@@ -10,7 +10,7 @@ from chainrule.data import batches
 from chainrule.data.columns import Columns
 from chainrule.data.formats import image as folders
 from chainrule.data.normalising import normal
-from chainrule.data.reading import reader, united
+from chainrule.data.reading import reader, takes_along, united
 from chainrule.fields.names import tidy
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
@@ -33,6 +33,8 @@ class Verdict:
     """What was found of a batch."""
 
     broken: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+    """Files that no table names yet, and so."""
     rows: int = 0
     usable: int = 0
     labels: Counter[str] = field(default_factory=Counter)
@@ -86,8 +88,12 @@ def judge(
             verdict.broken[piece] = said
             read_files.add(piece)
             continue
+        read_files |= rows.attrs.get("images", {}).keys()
         _judge_rows(rows, piece, columns, normalise, welcome, verdict, read_files, progress)
     for name in sorted(set(names) - read_files):
+        if takes_along(kind) and batches.key_of(name, options["files"]) is None:
+            verdict.waiting[name] = "no table names it yet"
+            continue
         wanted = "one that the source reads" if whole else f"{', '.join(options['files'].values())} (incoming.files)"
         verdict.broken[name] = f"not a file of this source: its name is not {wanted}"
     return verdict

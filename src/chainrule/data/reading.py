@@ -22,6 +22,11 @@ def reader(kind: str, columns: Columns) -> "Callable[..., pd.DataFrame]":
     return read_tidied
 
 
+def takes_along(kind: str) -> bool:
+    """Return whether the files of a source name others, which belong to them."""
+    return hasattr(plugins.load("data.sources", kind), "TAKES_ALONG")
+
+
 def tidied(rows: "pd.DataFrame", target: Column) -> "pd.DataFrame":
     """Return raw rows with tidy targets; attrs["mended_labels"] counts by form (in ASCII) those that were not.
 

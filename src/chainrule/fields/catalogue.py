@@ -53,3 +53,6 @@ MODALITIES: dict[str, ModalityEntry] = {
     "image": ModalityEntry(NormaliseImage, AugmentImage),
     "text": ModalityEntry(NormaliseText, AugmentText),
 }
+
+TARGETS = ("label", "labels", "number")
+KINDS = (*MODALITIES, *TARGETS)

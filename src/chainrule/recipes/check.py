@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from chainrule.data.sources.catalogue import ALSO_CALLED, INCOMING, SOURCES, BatchOptions
 from chainrule.fields.catalogue import MODALITIES
 from chainrule.nets.catalogue import NETS
+from chainrule.recipes.asked import not_given, unknown_kinds
 from chainrule.recipes.augment import Augment
 from chainrule.recipes.clean import Clean
 from chainrule.recipes.evaluate import Evaluate
@@ -143,6 +144,9 @@ def _recipe(block: Any, path: str) -> Iterator[Mistake]:
             yield from found if whole else (mistake for mistake in found if mistake.found != "nothing")
     for plug_ins in PLUG_INS:
         yield from _plug_in(values, plug_ins, path)
+    if whole and block["modality"] in task_fields(block["task"]).MODALITIES:
+        fields = task_fields(block["task"]).fields(block["modality"])
+        yield from unknown_kinds(block["task"], fields, path) or not_given(values, block["task"], fields, path)
     if block.get("modality") in MODALITIES:
         yield from _modality(values, block["modality"], path)
         yield from _fitting(values, block["modality"], path)

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from chainrule.data.sources import delimited
 from chainrule.system.errors import DataError
+from chainrule.tasks.field import Field
 
 TSV: dict[str, Any] = {
     "files": {"all": "rows.tsv"},
     "delimiter": "\t",
     "quoting": False,
     "header": False,
-    "text": 0,
-    "label": 1,
+    "fields": (Field("text", "text", "input"), Field("label", "label", "target")),
+    "columns": {"text": 0, "label": 1},
     "labels": {"0": "negative", "1": "positive"},
     "group": None,
 }
@@ -29,8 +30,7 @@ CSV: dict[str, Any] = TSV | {
     "delimiter": ",",
     "quoting": True,
     "header": True,
-    "text": "text",
-    "label": "label",
+    "columns": None,
     "labels": None,
 }
 
@@ -69,18 +69,18 @@ def test_bytes_of_the_text_stay_as_found(tmp_path: Path) -> None:
 
 def test_a_file_is_read_in_one_encoding_header_labels_and_groups_too(tmp_path: Path) -> None:
     table = "标签,文本,谁\n" + "好,房间很干净，服务也很好。,张\n坏,早餐太差了，以后不会再来。,李\n" * 9
-    frame = read(tmp_path, table.encode("gbk"), CSV, text="文本", label="标签", group="谁")
+    frame = read(tmp_path, table.encode("gbk"), CSV, columns={"text": "文本", "label": "标签"}, group="谁")
     assert {text.decode() for text in frame["text"]} == {"房间很干净，服务也很好。", "早餐太差了，以后不会再来。"}
     assert (set(frame["label"]), set(frame["group"])) == ({"好", "坏"}, {"张", "李"})
     assert frame.attrs == {"encodings": {"gb18030": 1}}
     for encoding in ("utf-8-sig", "utf-16"):
-        same = read(tmp_path, table.encode(encoding), CSV, text="文本", label="标签", group="谁")
+        same = read(tmp_path, table.encode(encoding), CSV, columns={"text": "文本", "label": "标签"}, group="谁")
         assert same.drop(columns="problem").equals(frame.drop(columns="problem"))
 
 
 def test_cells_that_are_not_in_the_encoding_pass_with_their_problem(tmp_path: Path) -> None:
     good = "房间很干净,1\n".encode() * 8
-    frame = read(tmp_path, good + b"caf\xe9,1\n" + b"fine,\xe9\n", CSV, header=False, text=0, label=1)
+    frame = read(tmp_path, good + b"caf\xe9,1\n" + b"fine,\xe9\n", CSV, header=False, columns={"text": 0, "label": 1})
     assert frame["problem"].dropna().to_dict() == {
         8: "undecodable_text: not utf-8 (bytes e9)",
         9: r"undecodable_label: b'\xe9' is not utf-8",
@@ -197,24 +197,32 @@ def test_groups_come_from_their_column(tmp_path: Path) -> None:
         (
             b"label,words\npos,one\n",
             {},
-            "has no column 'text' for source.text; its header names label, words",
+            "has no column 'text' for source.columns.text; its header names label, words",
         ),
-        (b"label,text\npos,one\n", {"label": 2}, "has 2 columns, source.label asks for number 2"),
+        (b"label,text\npos,one\n", {"columns": {"label": 2}}, "has 2 columns, source.columns.label asks for number 2"),
         (b"PAR1\x15\x04", {}, r"rows\.csv: Parquet, not a text file"),
         (b"PK\x03\x04", {}, "a compressed archive"),
         (b"label,Text\npos,one\n", {}, "did you mean 'Text'"),
         (b"\nlabel,text\npos,one\n", {}, r"rows\.csv:1: empty, where the header should be"),
         (
             b"pos,one\nneg,two\npos,three\n",
-            {"label": 0, "text": 1},
+            {"columns": {"label": 0, "text": 1}},
             "'pos' is a label of other rows; set source.header to false",
         ),
-        (b"Label,text\npos,one\n", {"label": 0, "text": 1, "header": False}, "looks like a header; set source.header"),
+        (
+            b"Label,text\npos,one\n",
+            {"columns": {"label": 0, "text": 1}, "header": False},
+            "looks like a header; set source.header",
+        ),
         (b"label;text\npos;one\n", {}, "is source.delimiter ';'"),
         (b'"label";"text"\n"pos";"one"\n', {}, "is source.delimiter ';'"),
-        (b"text,label,text\na,pos,b\n", {}, r"names 'text', which source.text asks for, 2 times \(columns 0, 2"),
+        (
+            b"text,label,text\na,pos,b\n",
+            {},
+            r"names 'text', which source.columns.text asks for, 2 times \(columns 0, 2",
+        ),
         (b'label,"text\npos,one"x\n', {}, r"rows\.csv:1: the quotes of the header"),
-        (b"label,words\npos,one\n", {"section": "incoming"}, "for incoming.text"),
+        (b"label,words\npos,one\n", {"section": "incoming"}, "for incoming.columns.text"),
     ],
 )
 def test_files_that_cannot_be_used_are_named(
@@ -239,3 +247,57 @@ def test_sst2_is_complete() -> None:
     assert frame["part"].value_counts().to_dict() == {"train": 6920, "test": 1821, "validation": 872}
     assert (frame["label"] == "positive").sum() == 3610 + 444 + 909
     assert frame["problem"].isna().all()
+
+
+PAIR = (Field("first", "text", "input"), Field("second", "text", "input"), Field("label", "label", "target"))
+TAGS = (Field("text", "text", "input"), Field("labels", "labels", "target"))
+PRICE = (Field("text", "text", "input"), Field("price", "number", "target"))
+
+
+def test_every_field_is_the_column_of_its_name_or_the_one_that_is_named(tmp_path: Path) -> None:
+    table = b"label,B,first\nyes,two,one\nno,,three\nmaybe\n"
+    frame = read(tmp_path, table, CSV, fields=PAIR, columns={"second": "B"})
+    assert list(frame) == ["id", "group", "first", "second", "label", "part", "origin", "problem"]
+    assert frame["first"].tolist()[:2] == [b"one", b"three"]
+    assert frame["second"].tolist()[:2] == [b"two", b""]
+    assert values(frame, "label") == ["yes", "no", None]
+    assert values(frame, "problem") == [None, None, "wrong_column_count"]
+
+
+def test_several_labels_stand_in_one_cell_as_a_list_or_apart(tmp_path: Path) -> None:
+    names = {"0": "sad", "1": "glad"}
+    frame = read(
+        tmp_path, b'a\t0,1\nb\t1\nc\t["1", 0]\nd\t\ne\t[]\nf\t0,7\ng\t0,,1\nh\t[0\n', TSV, fields=TAGS,
+        columns={"text": 0, "labels": 1}, labels=names,
+    )  # fmt: skip
+    assert values(frame, "labels") == [
+        '["sad", "glad"]', '["glad"]', '["glad", "sad"]', None, "[]", None, None, None
+    ]  # fmt: skip
+    assert values(frame, "problem")[5:] == [
+        "unknown_label: '7'",
+        "unreadable_labels: '0,,1' names an empty label between two ','",
+        "unreadable_labels: '[0' is no JSON list of labels",
+    ]
+
+
+def test_several_labels_are_columns_that_say_1_or_0(tmp_path: Path) -> None:
+    table = b"text,sad,glad\na,1,0\nb,0,0\nc,1.0,True\nd,,\ne,1,\nf,2,0\n"
+    frame = read(tmp_path, table, CSV, fields=TAGS, columns={"labels": ["sad", "glad"]})
+    assert values(frame, "labels") == ['["sad"]', "[]", '["sad", "glad"]', None, None, None]
+    assert values(frame, "problem")[3:] == [
+        None,
+        "unreadable_labels: glad is '', neither 0 nor 1",
+        "unreadable_labels: sad is '2', neither 0 nor 1",
+    ]
+    with pytest.raises(DataError, match=r"no column 'gladd' for source.columns.labels; .*; did you mean 'glad'\?"):
+        read(tmp_path, table, CSV, fields=TAGS, columns={"labels": ["sad", "gladd"]})
+
+
+def test_numbers_have_the_decimal_mark_that_the_recipe_names(tmp_path: Path) -> None:
+    table = b"text;price\na;1,5\nb;2\nc;3.5\nd;\n"
+    frame = read(tmp_path, table, CSV, delimiter=";", fields=PRICE, decimal=",")
+    assert values(frame, "price") == ["1.5", "2", None, None]
+    assert values(frame, "problem") == [
+        None, None, "not_a_number: '3.5' has a point where the decimal mark is a comma", None
+    ]  # fmt: skip
+    assert values(read(tmp_path, table, CSV, delimiter=";", fields=PRICE), "price") == ["1,5", "2", "3.5", None]

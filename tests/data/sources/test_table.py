@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chainrule.data.sources.catalogue import INCOMING, SOURCES
+from chainrule.data.sources.catalogue import DEFAULTS, INCOMING, SOURCES
 
 TSV = {
     "path": "shared/sst2",
@@ -15,10 +15,13 @@ TSV = {
     "delimiter": "\t",
     "quoting": False,
     "header": False,
-    "text": 0,
-    "label": 1,
+    "columns": {"text": 0, "label": 1},
     "labels": {"0": "negative"},
+    "separator": ",",
+    "decimal": ".",
     "group": None,
+    "encoding": None,
+    "max_cell": 1_000_000,
 }
 
 
@@ -26,11 +29,11 @@ TSV = {
 def test_options_are_the_arguments_of_the_reader(kind: str) -> None:
     read = importlib.import_module(f"chainrule.data.sources.{kind}").read
     taken = inspect.signature(read).parameters
-    assert set(SOURCES[kind].model_fields) == taken.keys() - {"section"}
-    for name, field in SOURCES[kind].model_fields.items():
-        needed = field.is_required() and field.default_factory is None
-        assert needed == (taken[name].default is inspect.Parameter.empty), name
-        assert needed or field.default == taken[name].default, name
+    assert set(SOURCES[kind].model_fields) == taken.keys() - {"section", "fields"}
+    for name, default in DEFAULTS[kind].items():
+        assert taken[name].default in (inspect.Parameter.empty, default), name
+    # A source that does not say what it gives is told what is needed.
+    assert (SOURCES[kind].gives is None) == ("fields" in taken)
     # Sources of batches say which block their messages mean.
     assert (kind in INCOMING) == ("section" in taken)
     assert SOURCES[kind].modality in ("image", "text")
@@ -52,7 +55,24 @@ def test_every_option_is_described(kind: str) -> None:
         ("image_folder", {"path": "x", "group_pattern": "a"}, "has 0 groups"),
         ("image_folder", {"path": "x", "group_pattern": "("}, "no regular expression"),
         ("class_files", {"path": "x", "files": {"a": "a.txt"}}, "at least 2"),
-        ("delimited", TSV | {"text": "text", "label": "label"}, "without a header text and label"),
+        (
+            "delimited",
+            TSV | {"columns": {"text": "text", "label": "label"}},
+            "without a header columns.text and",
+        ),
+        (
+            "delimited",
+            TSV | {"columns": {"text": 1, "label": 1}},
+            "label name one column twice, 1",
+        ),
+        ("delimited", TSV | {"columns": {"labels": []}}, "at least 1 item"),
+        (
+            "delimited",
+            TSV | {"text": 0, "label": "y"},
+            "stand under columns: columns: {text: 0, label: 'y'}",
+        ),
+        ("delimited", TSV | {"decimal": ";"}, "'.' or ','"),
+        ("image_table", TSV | {"files": {"train": "a.csv", "test": "a.csv"}}, "names one file for two parts"),
         ("delimited", TSV | {"delimiter": '"'}, "other than a quote"),
         ("delimited", TSV | {"files": {"dev": "dev.tsv"}}, "'train', 'validation'"),
         ("delimited", TSV | {"encoding": "gbk2312"}, "unknown encoding: gbk2312; such as utf-8, gb18030"),
@@ -68,4 +88,4 @@ def test_options_that_a_reader_could_not_use_are_refused(kind: str, options: dic
 
 
 def test_options_are_passed_on_as_plain_values() -> None:
-    assert SOURCES["delimited"].model_validate(TSV).model_dump() == TSV | {"encoding": None, "max_cell": 1_000_000}
+    assert SOURCES["delimited"].model_validate(TSV).model_dump() == TSV

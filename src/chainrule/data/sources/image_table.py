@@ -12,6 +12,9 @@ from chainrule.tasks.field import Field
 if TYPE_CHECKING:
     import pandas as pd
 
+TAKES_ALONG = True
+"""New tables come with the files that they name, which are none without a table."""
+
 
 def read(
     path: Path,
