@@ -24,7 +24,7 @@ from chainrule.data import batches, judging
 from chainrule.data.columns import columns
 from chainrule.data.judging import Progress
 from chainrule.data.normalising import readable
-from chainrule.data.reading import reader
+from chainrule.data.reading import reader, takes_along
 from chainrule.exporting.signature import version_2
 from chainrule.fields.names import tidy
 from chainrule.recipes.file import plug_in
@@ -93,7 +93,7 @@ def take_in(
         if not offers and not links:
             return Intake(None, 0, (), (), {}, waiting)
         kind, options = plug_in(block["incoming"], "kind")
-        repeated = _repeated(root, recipe, offers, options)
+        repeated = _repeated(root, recipe, offers, options, takes_along(kind))
         for name in repeated:
             (fresh / batches.FILES / name).unlink()
         judged = {name: offer for name, offer in offers.items() if name not in repeated}
@@ -113,6 +113,10 @@ def take_in(
         )
         if verdict.unknown or verdict.unmapped:
             raise DataError(judging.unknown_labels(place, recipe, verdict, known))
+        for name in verdict.waiting:
+            (fresh / batches.FILES / name).unlink()
+            offers.pop(name), judged.pop(name)
+        waiting |= verdict.waiting
         _move(verdict.broken, fresh / batches.FILES, aside / batches.FILES)
         broken = {**misplaced, **verdict.broken}
         good = {name: offer.sha256 for name, offer in judged.items() if name not in broken}
@@ -240,30 +244,39 @@ def _printable(name: str) -> str:
 
 
 def _repeated(
-    root: Path, recipe: str, offers: Mapping[str, _Offer], options: Mapping[str, Any]
+    root: Path, recipe: str, offers: Mapping[str, _Offer], options: Mapping[str, Any], along: bool
 ) -> dict[str, Path | None]:
-    """Return the offers whose content is in already or comes twice; of what was set aside, the folder it is in."""
+    """Return the offers whose content is in already or comes twice; of what was set aside, the folder it is in.
+
+    along: files of which no pattern tells the name belong to tables; where one of these is new they stay for it.
+    """
     seen: dict[tuple[str, str | None], Path | None] = {}
     for reasons in sorted((root / REJECTED / recipe).glob(f"*/{REASONS}")):
-        seen |= {(_shelf(name, options), entry["sha256"]): reasons.parent for name, entry in read_json(reasons).items()}
+        seen |= {
+            (_shelf(name, options, along), entry["sha256"]): reasons.parent
+            for name, entry in read_json(reasons).items()
+        }
     folder = batches.prepare(root, recipe, dvc_lock.read)
     for batch in batches.names(folder):
         files = batches.manifest(folder / batch)["files"]
-        seen |= dict.fromkeys(((_shelf(name, options), sha256) for name, sha256 in files.items()), None)
+        seen |= dict.fromkeys(((_shelf(name, options, along), sha256) for name, sha256 in files.items()), None)
     found = {}
     for name, offer in offers.items():
-        mark = (_shelf(name, options), offer.sha256)
+        mark = (_shelf(name, options, along), offer.sha256)
         if mark in seen:
             found[name] = seen[mark]
         seen.setdefault(mark, None)
-    return found
+    tables = [name for name in offers if along and batches.key_of(name, options["files"])]
+    if found.keys() >= set(tables):
+        return found
+    return {name: found[name] for name in tables if name in found}
 
 
-def _shelf(name: str, options: Mapping[str, Any]) -> str:
+def _shelf(name: str, options: Mapping[str, Any], along: bool) -> str:
     """Return what besides its content makes a file what it is: what `files` takes it for, else the folder it is in."""
     if options.get("files") is None:
         return PurePosixPath(name).parent.as_posix()
-    return batches.key_of(name, options["files"]) or ""
+    return batches.key_of(name, options["files"]) or (name if along else "")
 
 
 def _name(now: datetime, sums: Mapping[str, str | None]) -> str:

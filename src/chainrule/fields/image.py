@@ -18,7 +18,6 @@ from chainrule.system.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-INPUT = "image"
 DTYPE = "object"
 
 Mode = Literal["L", "RGB"]

@@ -15,7 +15,6 @@ from chainrule.system.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-INPUT = "text"
 DTYPE = "str"
 
 Long = Literal["cut", "reject"]

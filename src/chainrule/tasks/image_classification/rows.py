@@ -2,6 +2,4 @@
 
 from chainrule.fields.label import STRATUM, classes, contradictory, expectations, strata, unlearnable
 
-INPUT = "image"
-
 __all__ = ["STRATUM", "classes", "contradictory", "expectations", "strata", "unlearnable"]
