@@ -5,54 +5,67 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.evaluation.bootstrap import group_index, percentile_interval, resample_counts
+from chainrule.evaluation.intervals import measured, rounded
+from chainrule.evaluation.primary import Facts, Measure, Metrics, Outputs, gain, plain
 
 
 def paired_comparison(
-    labels: np.ndarray,
-    challenger: np.ndarray,
-    champion: np.ndarray,
+    measure: Measure,
+    challenger: Outputs,
+    champion: Outputs,
+    target: np.ndarray,
+    facts: Facts,
     *,
     groups: Sequence[Any] | np.ndarray | None,
     resamples: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Compare the predicted classes int [N] of a challenger and a champion with `labels` int [N].
+    """Compare the outputs of a challenger and a champion for the same N rows by the PRIMARY of their task.
 
-    "difference" is accuracy of challenger minus champion with its 95% interval from a paired cluster
-    bootstrap: both models are scored on the same resampled groups. "mcnemar_p" is the exact two-sided p of
-    McNemar 1947 on the rows where just one of them is right; it takes rows for independent, so with large
-    groups the interval is the one to trust. Plain data: {"challenger_accuracy", "champion_accuracy",
-    "difference": {"value", "low", "high"}, "only_challenger_right", "only_champion_right", "mcnemar_p",
-    "rows", "groups", "resamples"}. Raises ValueError on arrays that do not fit.
+    "difference" is by how much the challenger is better, in PRIMARY's unit, more being better whichever way PRIMARY
+    points; its 95% interval is from a paired cluster bootstrap: both models are scored on the same resampled groups.
+    Plain data: {"primary": {"name", "more_is_better", "unit"}, "challenger", "champion", "difference": {"value",
+    "low", "high"}, "rows", "groups", "resamples"}. Where rows are right or wrong also "only_challenger_right",
+    "only_champion_right" and "mcnemar_p", the exact two-sided p of McNemar 1947 on the rows where just one of them is
+    right; it takes rows for independent, so with large groups the interval is the one to trust. Raises ValueError on
+    arrays that do not fit.
     """
+    primary = measure.PRIMARY
+    ours, theirs = (measure.statistics(outputs, target, facts) for outputs in (challenger, champion))
+    width = ours.shape[1]
+
+    def compared(sums: np.ndarray) -> Metrics:
+        one, other = (measure.metrics(part, facts)[primary.name] for part in (sums[..., :width], sums[..., width:]))
+        return {"challenger": one, "champion": other, "difference": gain(primary, one, other)}
+
+    found = measured(_beside(ours, theirs), compared, groups=groups, resamples=resamples, seed=seed)
+    right = getattr(measure, "right", None)
+    return {
+        "primary": plain(primary),
+        "challenger": rounded(found.value["challenger"]),
+        "champion": rounded(found.value["champion"]),
+        "difference": found.entry("difference"),
+        **(_mcnemar(*(right(outputs, target, facts) for outputs in (challenger, champion))) if right else {}),
+        "rows": len(target),
+        "groups": found.groups,
+        "resamples": resamples,
+    }
+
+
+def _beside(ours: Any, theirs: Any) -> Any:
+    """Return [N, 2S] of two [N, S], sparse where they are."""
+    from scipy.sparse import hstack, issparse
+
+    return hstack([ours, theirs], format="csr") if issparse(ours) else np.hstack([ours, theirs])
+
+
+def _mcnemar(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
     from scipy.stats import binomtest
 
-    if not (labels.ndim == 1 and labels.shape == challenger.shape == champion.shape) or not len(labels):
-        raise ValueError(f"labels {labels.shape}, {challenger.shape} and {champion.shape} are not all [N], N > 0")
-    if resamples < 1:
-        raise ValueError("an interval needs at least 1 resample")
-    rows = len(labels)
-    index, group_count = group_index(groups, rows)
-    ours, theirs = challenger == labels, champion == labels
-    gain = np.bincount(index, ours.astype(np.float64) - theirs, group_count)
-    size = np.bincount(index, minlength=group_count).astype(np.float64)
-    drawn = [(gain @ counts) / (size @ counts) for counts in resample_counts(group_count, rows, resamples, seed)]
-    low, high = percentile_interval(np.concatenate(drawn))
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     discordant = only_ours + only_theirs
     return {
-        "challenger_accuracy": round(float(ours.mean()), 6),
-        "champion_accuracy": round(float(theirs.mean()), 6),
-        "difference": {
-            "value": round(float(gain.sum() / rows), 6),
-            "low": round(float(low), 6),
-            "high": round(float(high), 6),
-        },
         "only_challenger_right": only_ours,
         "only_champion_right": only_theirs,
         "mcnemar_p": float(binomtest(only_ours, discordant, 0.5).pvalue) if discordant else 1.0,
-        "rows": rows,
-        "groups": group_count,
-        "resamples": resamples,
     }
