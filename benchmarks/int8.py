@@ -64,15 +64,21 @@ def measured(project: Path, recipe: str, seconds: float) -> dict[str, Any]:
     content |= {form: made for form in FORMS if (made := make(form, exported, feeds)) is not None}
     labels = validation.target.numpy()
     sessions = {form: parity.session(each, 1) for form, each in content.items()}
-    predicted = {form: gate.predictions(session, validation, 256) for form, session in sessions.items()}
+    outputs = {form: gate.outputs(session, validation, 256) for form, session in sessions.items()}
+    predicted = {form: found["logits"].argmax(axis=1) for form, found in outputs.items()}
     speeds = faster(sessions, validation, seconds)
+    measure = plugins.load(f"tasks.{card['task']}", "metrics")
+
+    def beside(session: Any) -> float:
+        return gate.beside_others(session, validation, task.padding(facts), measure, {"classes": card["classes"]})
+
     found = {}
     for form, session in sessions.items():
         found[form] = {
             "bytes": len(content[form]),
             "accuracy": round(float((predicted[form] == labels).mean()), 4),
             "agreement": round(float((predicted[form] == predicted["fp32"]).mean()), 4),
-            "batch_difference": float(f"{gate.beside_others(session, validation, task.padding(facts)):.2g}"),
+            "batch_difference": float(f"{beside(session):.2g}"),
             **speeds[form],
         }
         times = ", ".join(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from chainrule.evaluation import primary
 from chainrule.retraining.decisions import Decision
 from chainrule.system import words
 
@@ -49,7 +50,7 @@ def _facts(made: Decision) -> list[tuple[str, str]]:
         ("drift", _drift(made.drift)),
         ("new version", str(made.challenger or "")),
         ("champion before", str(made.champion or "none")),
-        ("accuracy against it", _difference(made.difference)),
+        (f"{_metric(made.difference)} against it", _difference(made.difference)),
         ("commit", f"`{made.commit}`" if made.commit else ""),
         ("took", f"{made.seconds:.1f} s"),
         ("when", made.when),
@@ -62,7 +63,14 @@ def _drift(found: dict[str, Any] | None) -> str:
     return f"found: {'; '.join(found['tests'])}" if found["flagged"] else "none found"
 
 
-def _difference(found: dict[str, float] | None) -> str:
+def _metric(found: dict[str, Any] | None) -> str:
+    decisive = primary.read((found or {}).get("primary", {}))
+    return f"{'' if decisive.more_is_better else 'less '}{primary.words(decisive.name)}"
+
+
+def _difference(found: dict[str, Any] | None) -> str:
     if found is None:
         return ""
-    return f"{found['value']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f}), both as served, on the same test rows"
+    return (
+        f"{primary.change(primary.read(found.get('primary', {})).unit, found)}, both as served, on the same test rows"
+    )

@@ -226,12 +226,9 @@ def _contest(course: Course, run: tracking.Run, number: int) -> None:
         fit = True
     else:
         found = _step("compare", lambda: evidence.compare(root, recipe, course.block, champion))
-        run.metrics({f"difference.{key}": value for key, value in found["difference"].items()})
-        run.metrics(
-            {key: found[key] for key in ("challenger_accuracy", "champion_accuracy", "rows", "groups", "margin")}
-        )
+        run.metrics(evidence.numbers(found))
         reason, fit = evidence.verdict(found, champion.number), found["not_worse"]
-        course.note(difference=found["difference"])
+        course.note(difference=found["difference"] | {"primary": found["primary"]})
     if fit:
         _step("promote", lambda: promotion.promote(root, recipe, number, reason=reason, say=course.say))
         course.decide(decisions.PROMOTED, reason)

@@ -11,8 +11,10 @@ from urllib.parse import quote
 
 from chainrule.evaluation import quality
 from chainrule.evaluation.headline import headline
+from chainrule.recipes.file import recipe_block
 from chainrule.release import registry
 from chainrule.runs import mlflow_store, places, recorder, tracking
+from chainrule.tasks import measures
 from pipelines import artifacts
 
 if TYPE_CHECKING:
@@ -63,7 +65,13 @@ def publish(connected: "Future[MlflowClient]", root: Path, recipe: str, chain: s
         champion = _champion(client, root, recipe)
     except (MlflowException, OSError, SQLAlchemyError) as error:
         said = f"MLflow at {uri} did not answer: {recorder.one_line(error)}"
-    lines = [f"# {recipe}", "", *_standing(metrics), *(f"- `{stage}`: {what}" for stage, what in stages.items()), ""]
+    lines = [
+        f"# {recipe}",
+        "",
+        *_standing(metrics, _task(root, recipe)),
+        *(f"- `{stage}`: {what}" for stage, what in stages.items()),
+        "",
+    ]
     if metrics.get("test"):
         head = ["figure", "this", *([f"champion (version {champion.number})"] if champion and champion.figures else [])]
         rows = figures(headline(metrics), champion.figures if champion else {})
@@ -100,9 +108,14 @@ def figures(ours: Mapping[str, float], theirs: Mapping[str, float]) -> list[tupl
     return rows
 
 
-def _standing(metrics: Mapping[str, Any]) -> list[str]:
+def _task(root: Path, recipe: str) -> str | None:
+    task: str | None = recipe_block(root, recipe).get("task")
+    return task
+
+
+def _standing(metrics: Mapping[str, Any], task: str | None) -> list[str]:
     """Return where the model stands against its floor, loud if under it; nothing where that is not known."""
-    found = quality.quality(metrics) if metrics.get("test") else None
+    found = quality.quality(metrics, measures.of(task).PRIMARY) if metrics.get("test") else None
     if found is None:
         return []
     said = quality.in_words(found)

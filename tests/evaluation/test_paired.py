@@ -2,12 +2,15 @@ import numpy as np
 import pytest
 
 from chainrule.evaluation.paired import paired_comparison
+from chainrule.evaluation.scores import label
 
 
 def compared(
     labels: np.ndarray, challenger: np.ndarray, champion: np.ndarray, groups: np.ndarray | None = None
 ) -> dict:
-    return paired_comparison(labels, challenger, champion, groups=groups, resamples=500, seed=0)
+    ours, theirs = ({"probabilities": np.eye(3)[answers]} for answers in (challenger, champion))
+    classes = {"classes": ["a", "b", "c"]}
+    return paired_comparison(label, ours, theirs, labels, classes, groups=groups, resamples=500, seed=0)
 
 
 def test_counts_difference_and_exact_p_by_hand() -> None:
@@ -58,5 +61,5 @@ def test_groups_widen_the_interval_of_rows_that_go_together() -> None:
 
 
 def test_predictions_of_other_rows_are_refused() -> None:
-    with pytest.raises(ValueError, match="not all"):
+    with pytest.raises(ValueError, match="are not"):
         compared(np.zeros(3, np.int64), np.zeros(2, np.int64), np.zeros(3, np.int64))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule.evaluation.report import Confusion, Figure, Mistake, most_confused, to_html, worst_mistakes
+from chainrule.evaluation.scores import label
 from label_scores import classification_scores
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
@@ -43,7 +44,9 @@ def page(tmp_path: Path, mistakes: list[Mistake]) -> str:
     guess = classification_scores(labels, np.tile([0.5, 0.5], (200, 1)), names, groups=None, resamples=50, seed=0)
     (tmp_path / "roc.png").write_bytes(PNG)
     floors = {"majority_class": guess, "naive_bayes": scores}
-    return to_html("reviews", scores, floors, {"task": "text & more"}, [Figure(tmp_path / "roc.png", "ROC")], mistakes)
+    return to_html(
+        "reviews", label, scores, floors, {"task": "text & more"}, [Figure(tmp_path / "roc.png", "ROC")], mistakes
+    )
 
 
 def test_the_page_is_whole_and_fetches_nothing(tmp_path: Path) -> None:
@@ -60,7 +63,7 @@ def test_warnings_come_before_the_title(tmp_path: Path) -> None:
     scores = classification_scores(
         np.array([0, 1, 0, 1]), np.eye(2)[[0, 1, 0, 1]], ["a", "b"], groups=None, resamples=5, seed=0
     )
-    html = to_html("x", scores, floors, {}, [], [], warnings=["half of the <rows> left out"])
+    html = to_html("x", label, scores, floors, {}, [], [], warnings=["half of the <rows> left out"])
     said = '<p class="verdict under" role="alert"><b aria-hidden="true">!</b><span>Half of the &lt;rows&gt; left out.'
     assert said in html.partition("<h1>")[0]
 
@@ -99,7 +102,7 @@ def scored(right: float) -> dict[str, Any]:
     ],
 )
 def test_where_the_model_stands_is_the_first_line_of_the_page(right: float, first: str) -> None:
-    html = to_html("r", scored(right), {"majority_class": scored(0.5), "naive_bayes": scored(0.8)}, {}, [], [])
+    html = to_html("r", label, scored(right), {"majority_class": scored(0.5), "naive_bayes": scored(0.8)}, {}, [], [])
     body = " ".join(" ".join(Page(html.partition("<body>")[2].removesuffix("</body></html>\n")).words).split())
     assert body.lower().startswith(first.lower())
     assert ('class="verdict under" role="alert"' in html) == (right == 0.6)
@@ -109,7 +112,7 @@ def test_where_the_model_stands_is_the_first_line_of_the_page(right: float, firs
 
 def said(scores: dict[str, Any], confusions: list[Confusion] | None = None) -> str:
     """The words of a page without floors."""
-    return " ".join(" ".join(Page(to_html("r", scores, {}, {}, [], [], confusions or [])).words).split())
+    return " ".join(" ".join(Page(to_html("r", label, scores, {}, {}, [], [], confusions or [])).words).split())
 
 
 def perfect(classes: list[str], labels: np.ndarray, groups: np.ndarray | None = None) -> dict[str, Any]:
@@ -149,7 +152,7 @@ def test_same_inputs_same_page_and_a_missing_figure_is_an_error(tmp_path: Path) 
     labels, probabilities = np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]])
     scores = classification_scores(labels, probabilities, ["a", "b"], groups=None, resamples=5, seed=0)
     with pytest.raises(OSError, match="none"):
-        to_html("r", scores, {}, {}, [Figure(tmp_path / "none.png", "none")], [])
+        to_html("r", label, scores, {}, {}, [Figure(tmp_path / "none.png", "none")], [])
 
 
 def test_worst_mistakes_are_wrong_and_the_surest_first() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chainrule.data.losses import Losses
+from chainrule.evaluation.scores import label
 from chainrule.exporting import bundle
 
 SIGNATURE: dict[str, Any] = {
@@ -33,7 +34,7 @@ REPORT: dict[str, Any] = {
 
 
 def written(folder: Path, tokenizer: str | None = None) -> Path:
-    card = bundle.model_card("pets", SIGNATURE, {"kind": "image_folder"}, REPORT)
+    card = bundle.model_card("pets", SIGNATURE, {"kind": "image_folder"}, REPORT, label)
     bundle.write(folder, b"graph", SIGNATURE, card, tokenizer)
     return folder
 
@@ -96,9 +97,9 @@ def table(card: str) -> dict[str, list[str]]:
 
 
 def test_the_model_card_shows_scores_and_floors_with_their_intervals() -> None:
-    card = bundle.model_card("pets", SIGNATURE, {}, REPORT)
+    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, label)
     rows = table(card)
-    assert rows["model"] == ["accuracy", "macro F1", "log-loss"]
+    assert rows["model"] == ["accuracy", "macro F1", "log-loss (nats)"]
     assert rows["this model"] == [
         "0.9001 (0.8878 to 0.9235)",
         "0.8002 (0.7879 to 0.8236)",
@@ -110,11 +111,11 @@ def test_the_model_card_shows_scores_and_floors_with_their_intervals() -> None:
 
 
 def test_the_model_card_of_a_model_under_its_floor_says_so_first() -> None:
-    assert bundle.model_card("pets", SIGNATURE, {}, REPORT).split("\n\n")[1] == (
+    assert bundle.model_card("pets", SIGNATURE, {}, REPORT, label).split("\n\n")[1] == (
         "Better than its floor: accuracy 0.9001, 4.9 points above the best floor, logistic (0.8507)."
     )
     under = {**REPORT, "test": {**REPORT["test"], "accuracy": score(0.71)}}
-    assert bundle.model_card("pets", SIGNATURE, {}, under).split("\n\n")[1] == (
+    assert bundle.model_card("pets", SIGNATURE, {}, under, label).split("\n\n")[1] == (
         "> **WARNING: UNDER ITS FLOOR: accuracy 0.7100, 14.1 points below the best floor, logistic (0.8507).** "
         "A simple model trained on the same rows does better."
     )
@@ -122,7 +123,7 @@ def test_the_model_card_of_a_model_under_its_floor_says_so_first() -> None:
 
 def test_the_model_card_says_what_the_model_is_and_where_its_rows_come_from() -> None:
     source = {"kind": "image_folder", "note": "two\nlines"}
-    card = bundle.model_card("pets", SIGNATURE, source, REPORT)
+    card = bundle.model_card("pets", SIGNATURE, source, REPORT, label)
     assert card.startswith("# pets\n")
     assert "image_classification. Net: cnn. Labels: cat, café." in card
     assert "- kind: image_folder\n- note: two lines\n" in card
@@ -133,7 +134,7 @@ def test_the_model_card_says_of_every_variant_what_it_costs_and_why_it_is_there_
         "fp32": {"bytes": 257723, "accuracy": 0.9911, "agreement": 1.0, "ships": True, "reason": "the reference"},
         "int8": {"bytes": 91794, "accuracy": 0.9822, "agreement": 0.99, "ships": False, "reason": "loses too much"},
     }
-    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, variants)
+    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, label, variants)
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in card.splitlines()
@@ -143,14 +144,14 @@ def test_the_model_card_says_of_every_variant_what_it_costs_and_why_it_is_there_
         ["fp32", "257,723", "0.9911", "1.0000", "yes: the reference"],
         ["int8", "91,794", "0.9822", "0.9900", "no: loses too much"],
     ]
-    assert "## Variants" not in bundle.model_card("pets", SIGNATURE, {}, REPORT)
+    assert "## Variants" not in bundle.model_card("pets", SIGNATURE, {}, REPORT, label)
 
 
 def test_the_card_says_how_many_rows_are_in_no_split_and_loudly_where_they_are_many() -> None:
     few = Losses(3, 100, {"empty_text": 3}, 7)
-    card = bundle.model_card("pets", SIGNATURE, {"name": "pets"}, REPORT, lost=few)
+    card = bundle.model_card("pets", SIGNATURE, {"name": "pets"}, REPORT, label, lost=few)
     assert "- name: pets\n- rows: 3 of 100 rows (3.0%) left out: empty text 3; 7 long texts cut\n" in card
     assert "left out" not in card.partition("## Data")[0]
     many = Losses(6, 100, {"empty_text": 6}, 0)
-    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, lost=many)
+    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, label, lost=many)
     assert "\n> **WARNING: 6 of 100 rows (6.0%) left out: empty text 6.** The scores" in card.partition("## Data")[0]

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+from chainrule.evaluation.scores.label import PRIMARY
 from chainrule.exporting import figure
 
 TABLE: dict[str, dict[str, Any]] = {
@@ -15,12 +16,12 @@ TABLE: dict[str, dict[str, Any]] = {
 
 def test_the_same_numbers_give_the_same_png(tmp_path: Path) -> None:
     for name in ("one.png", "other.png"):
-        figure.variants(TABLE, tmp_path / name)
+        figure.variants(TABLE, PRIMARY, tmp_path / name)
     content = (tmp_path / "one.png").read_bytes()
     assert content == (tmp_path / "other.png").read_bytes()
     assert content.startswith(b"\x89PNG") and b"Software" not in content
 
 
 def test_fp32_alone_can_be_drawn(tmp_path: Path) -> None:
-    figure.variants({"fp32": TABLE["fp32"]}, tmp_path / "alone.png")
+    figure.variants({"fp32": TABLE["fp32"]}, PRIMARY, tmp_path / "alone.png")
     assert (tmp_path / "alone.png").stat().st_size > 1000

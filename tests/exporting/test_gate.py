@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from chainrule.evaluation.scores import label, number
 from chainrule.exporting import gate, independence, variants
 from chainrule.recipes.export import Variants
 from chainrule.system.errors import ChainruleError
@@ -29,7 +30,10 @@ class Fake:
     def get_inputs(self) -> list[Any]:
         return [type("Value", (), {"name": name}) for name in self.names]
 
-    def run(self, outputs: None, feed: dict[str, np.ndarray]) -> tuple[np.ndarray]:
+    def get_outputs(self) -> list[Any]:
+        return [type("Value", (), {"name": "logits"})]
+
+    def run(self, outputs: list[str], feed: dict[str, np.ndarray]) -> tuple[np.ndarray]:
         self.calls += 1
         end = time.thread_time() + self.seconds
         while time.thread_time() < end:
@@ -55,24 +59,22 @@ class Fake:
 def test_a_variant_ships_if_it_answers_by_the_row_is_as_right_and_smaller(
     wish: str, difference: float, lost: float, smaller: float, ships: bool, said: str
 ) -> None:
-    answer, reason = gate.verdict(wish, difference, lost, smaller, Variants())
+    answer, reason = gate.verdict(wish, difference, lost, smaller, Variants(), label.PRIMARY)
     assert answer == ships
     assert said in reason
 
 
-def test_predictions_come_in_the_order_of_the_rows_and_none_where_a_logit_is_not_finite() -> None:
+def test_a_variant_may_lose_so_much_of_what_decides_in_its_unit() -> None:
+    answer, reason = gate.verdict("measured", 0.0, 0.3, 4.0, Variants(loses=0.1), number.PRIMARY)
+    assert (answer, reason) == (False, "loses more than 0.1 of mean absolute error")
+
+
+def test_outputs_come_in_the_order_of_the_rows() -> None:
     rows = text_rows()
     first = [int(rows.take(torch.tensor([row]), None)["input_ids"][0, 0]) for row in range(len(rows))]
-
-    def logits(feed: dict[str, np.ndarray]) -> np.ndarray:
-        ids = feed["input_ids"][:, 0]
-        answers = np.eye(60)[ids]
-        answers[ids == first[3]] = np.nan
-        return answers
-
-    names = ("input_ids", "attention_mask")
-    found = gate.predictions(Fake(logits, names=names), rows, 7)
-    assert found.tolist() == [-1 if token == first[3] else token for token in first]
+    session: Any = Fake(lambda feed: np.eye(60)[feed["input_ids"][:, 0]], names=("input_ids", "attention_mask"))
+    found = gate.outputs(session, rows, 7)
+    assert found["logits"].argmax(axis=1).tolist() == first
 
 
 def test_the_speed_up_is_that_of_the_calls_and_every_session_is_called_as_often() -> None:
@@ -99,6 +101,14 @@ def test_fewer_rows_than_a_batch_are_repeated() -> None:
     assert shapes == set(gate.BATCHES)
 
 
+def choose(graphs: dict[str, bytes], rows: Any, padding: dict[str, int], settings: Variants) -> Any:
+    """The decision about graphs of a classifier."""
+    (logits,) = gate.outputs(gate.parity.session(graphs["fp32"], 1), rows, 16).values()
+    facts = {"classes": [f"c{place}" for place in range(logits.shape[1])]}
+    target = rows.target.numpy() % logits.shape[1]
+    return gate.choose(graphs, rows, target, label, facts, 16, padding, settings)
+
+
 def image_graphs() -> dict[str, bytes]:
     graph = image_graph()
     return {
@@ -112,7 +122,7 @@ def test_the_decision_holds_no_time_and_is_made_without_a_gpu() -> None:
     graphs, rows = image_graphs(), image_rows()
     with torch.no_grad():  # labels that fp32 has all right
         rows.target = image_model()(image=rows.take(torch.arange(len(rows)), None)["image"])["logits"].argmax(dim=1)
-    table = gate.choose(graphs, rows, 16, {}, Variants(loses=0.1, smaller=1.8))
+    table = choose(graphs, rows, {}, Variants(loses=0.1, smaller=1.8))
     keys = {"bytes", "accuracy", "agreement", "batch_difference", "ships", "reason"}
     assert all(set(entry) == keys for entry in table.values())
     assert table["fp32"]["batch_difference"] < 1e-6
@@ -123,7 +133,7 @@ def test_the_decision_holds_no_time_and_is_made_without_a_gpu() -> None:
     assert table["int8"]["accuracy"] == table["int8"]["agreement"]
     assert table["fp16"]["bytes"] * 1.8 > len(graphs["fp32"])  # a small net: half of its file is no weights
     assert not table["fp16"]["ships"]
-    asked = gate.choose(graphs, rows, 16, {}, Variants(fp16="always", smaller=1.8))
+    asked = choose(graphs, rows, {}, Variants(fp16="always", smaller=1.8))
     assert asked["fp16"]["ships"]
 
 
@@ -135,9 +145,9 @@ def test_a_graph_that_looks_at_its_batch_ships_in_no_form(which: str) -> None:
     padding = {"input_ids": 0, "attention_mask": 0}
     if which == "fp32":
         with pytest.raises(ChainruleError, match="depends on the rows or the padding beside it"):
-            gate.choose(graphs, text_rows(), 16, padding, Variants())
+            choose(graphs, text_rows(), padding, Variants())
     else:
-        table = gate.choose(graphs, text_rows(), 16, padding, Variants(int8="always", loses=0.1))
+        table = choose(graphs, text_rows(), padding, Variants(int8="always", loses=0.1))
         assert table["int8"]["batch_difference"] > independence.SAME
         assert not table["int8"]["ships"]
         assert "depends on the rows" in table["int8"]["reason"]

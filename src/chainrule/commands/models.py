@@ -9,18 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.evaluation import quality
+from chainrule.evaluation import primary, quality
+from chainrule.evaluation.primary import Score
 from chainrule.system.errors import ChainruleError
+from chainrule.tasks import measures
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from chainrule.release.registry import Version
 
-HEADLINE = ("accuracy", "macro_f1")
-"""Scores in the table; `--json` has every one of the test rows."""
-FLOOR = 3 + len(HEADLINE)
-"""The column of the best floor."""
+SCORES = 2
+"""The most scores of a task in the table, PRIMARY first; `--json` has every one of the test rows."""
 
 Model = dict[str, Any]
 
@@ -83,7 +83,7 @@ def describe(client: "MlflowClient", root: Path, recipe: str) -> Model:
 
 def about(client: "MlflowClient", version: "Version") -> dict[str, Any]:
     """All about one version, ready for JSON: its test scores with their bounds, its best floor, where it came from."""
-    metrics = _metrics(client, version.run_id)
+    metrics, task = _run(client, version.run_id)
     scores: dict[str, dict[str, float]] = {}
     for key, value in metrics.items():
         prefix, _, rest = key.partition(".")
@@ -94,7 +94,8 @@ def about(client: "MlflowClient", version: "Version") -> dict[str, Any]:
         "version": version.number,
         "aliases": list(version.aliases),
         "scores": scores,
-        "quality": quality.of_metrics(metrics),
+        "task": task,
+        "quality": quality.of_metrics(metrics, measures.of(task).PRIMARY),
         "commit": version.tags.get("git_commit"),
         "dirty": version.tags.get("git_dirty") == "true",
         "created": datetime.fromtimestamp(version.created / 1000, UTC).isoformat(timespec="seconds"),
@@ -102,20 +103,25 @@ def about(client: "MlflowClient", version: "Version") -> dict[str, Any]:
     }
 
 
-def _metrics(client: "MlflowClient", run_id: str) -> dict[str, float]:
+def _run(client: "MlflowClient", run_id: str) -> tuple[dict[str, float], str | None]:
+    """Return the metrics and the task of a version's run."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return dict(client.get_run(run_id).data.metrics)
+        data = client.get_run(run_id).data
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        return {}  # deleted by hand: the version is still worth a row
+        return {}, None  # deleted by hand: the version is still worth a row
+    return dict(data.metrics), data.params.get("task")
 
 
 def table(models: list[Model], every_version: bool) -> str:
     """Readable rows of versions: all, or those with an alias and the newest; first what is under its floor."""
-    rows = [["recipe", "version", "aliases", *HEADLINE, "floor", "commit", "created"]]
+    tasks = (version["task"] for model in models for version in model["versions"])
+    scores = {score.name: score for task in tasks for score in primary.shown(measures.of(task))[:SCORES]}
+    rows = [["recipe", "version", "aliases", *scores, "floor", "commit", "created"]]
+    floor = rows[0].index("floor")
     warnings, notes = [], []
     for model in models:
         shown = [
@@ -123,7 +129,7 @@ def table(models: list[Model], every_version: bool) -> str:
             for place, version in enumerate(model["versions"])
             if every_version or version["aliases"] or place == 0
         ]
-        rows += [_row(model["recipe"], version) for version in shown]
+        rows += [_row(model["recipe"], version, list(scores.values())) for version in shown]
         warnings += [
             f"! {model['recipe']}: version {version['version']} is {quality.in_words(version['quality'])}"
             for version in shown
@@ -136,16 +142,16 @@ def table(models: list[Model], every_version: bool) -> str:
         notes += _difference(model)
     if any(row[-2].endswith("*") for row in rows):
         notes.append("* with changes that were not committed")
-    if any(row[FLOOR] != "-" for row in rows[1:]):
+    if any(row[floor] != "-" for row in rows[1:]):
         notes.append(quality.EXPLAINED)
     else:
-        rows = [[*row[:FLOOR], *row[FLOOR + 1 :]] for row in rows]
+        rows = [[*row[:floor], *row[floor + 1 :]] for row in rows]
     return "\n".join([*warnings, *_aligned(rows), *notes])
 
 
-def _row(recipe: str, version: dict[str, Any]) -> list[str]:
+def _row(recipe: str, version: dict[str, Any], shown: list[Score]) -> list[str]:
     commit = (version["commit"] or "-")[:7] + ("*" if version["dirty"] else "")
-    scores = [_interval(version["scores"].get(name, {})) for name in HEADLINE]
+    scores = [primary.interval(score.unit, version["scores"].get(score.name, {})) for score in shown]
     aliases = ", ".join(version["aliases"]) or "-"
     return [recipe, str(version["version"]), aliases, *scores, _floor(version), commit, _local(version["created"])]
 
@@ -153,15 +159,9 @@ def _row(recipe: str, version: dict[str, Any]) -> list[str]:
 def _floor(version: dict[str, Any]) -> str:
     if version["quality"] is None:
         return "-"
-    floor = version["quality"]["floor"]
-    return f"{floor['value']:.4f} {floor['name']}{' !' if quality.is_under(version['quality']) else ''}"
-
-
-def _interval(score: dict[str, float]) -> str:
-    if "value" not in score:
-        return "-"
-    bounds = f" ({score['low']:.4f} to {score['high']:.4f})" if "low" in score and "high" in score else ""
-    return f"{score['value']:.4f}{bounds}"
+    own, floor = version["quality"]["primary"], version["quality"]["floor"]
+    value = primary.number(own["unit"], floor["value"])
+    return f"{value} {floor['name']}{' !' if quality.is_under(version['quality']) else ''}"
 
 
 def _difference(model: Model) -> list[str]:

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data.losses import losses
-from chainrule.evaluation import quality
+from chainrule.evaluation import primary, quality
 from chainrule.reproduction.staleness import NEVER, Stage
 from chainrule.system import words
 from chainrule.system.errors import ChainruleError
+from chainrule.tasks import measures
 
-SCORE = "accuracy"
-"""Shown with its interval; `--json` has every one of the test rows."""
 MOST_REASONS = 3
 """Reasons shown per stage; `--json` has them all."""
 REGISTRY_SECONDS = 3
@@ -290,16 +289,18 @@ def _versions(recipe: Facts) -> list[Facts]:
 
 
 def _version(version: Facts) -> str:
-    score = version["scores"].get(SCORE, {})
+    """PRIMARY with its interval and unit, beside the best floor; `--json` has every score of the test rows."""
+    decisive = measures.of(version["task"]).PRIMARY
+    score = version["scores"].get(decisive.name, {})
     text = f"version {version['version']}, "
     if "value" not in score:
         text += "no test score"
     else:
-        text += f"test {SCORE} {score['value']:.4f}"
-        text += f" ({score['low']:.4f} to {score['high']:.4f})" if "low" in score and "high" in score else ""
+        said = primary.interval(decisive.unit, score)
+        text += f"test {primary.words(decisive.name)} {said}{primary.of_unit(decisive.unit)}"
     if version["quality"]:
         floor = version["quality"]["floor"]
-        text += f", floor {floor['value']:.4f} ({floor['name'].replace('_', ' ')})"
+        text += f", floor {primary.number(decisive.unit, floor['value'])} ({primary.words(floor['name'])})"
     return f"{text}, {_local(version['created'])[:10]}"
 
 

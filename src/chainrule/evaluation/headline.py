@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from chainrule.evaluation.primary import Measure
+from chainrule.evaluation.quality import ranked
+
 
 def headline(report: dict[str, Any]) -> dict[str, float]:
     """Return the scores of `reports/<recipe>/metrics.json` as flat metrics of a model.
@@ -34,19 +37,20 @@ def exported(report: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def summary(report: dict[str, Any]) -> dict[str, float]:
+def summary(report: dict[str, Any], measure: Measure) -> dict[str, float]:
     """Return the handful of `reports/<recipe>/metrics.json` that `dvc metrics show` and `dvc exp show` show.
 
-    `best_floor` is the accuracy of the best floor. What a test split cannot tell is left out.
+    PRIMARY with its bounds, that of the best floor as `best_floor`, and the task's further `HEADLINE`. What a test
+    split cannot tell is left out.
     """
-    test = report["test"]
-    accuracy = test["accuracy"]
+    decisive, test = measure.PRIMARY, report["test"]
+    own = test[decisive.name]
+    best = next(iter(ranked(report["floor"], decisive)), None)
     found = {
-        "accuracy": accuracy["value"],
-        "accuracy_low": accuracy["low"],
-        "accuracy_high": accuracy["high"],
-        "best_floor": max((floor["accuracy"]["value"] for floor in report["floor"].values()), default=None),
-        **{name: test[name]["value"] for name in ("macro_f1", "log_loss")},
+        decisive.name: own["value"],
+        **{f"{decisive.name}_{bound}": own[bound] for bound in ("low", "high")},
+        "best_floor": None if best is None else report["floor"][best][decisive.name]["value"],
+        **{name: test[name]["value"] for name in measure.HEADLINE},
         "rows": test["rows"],
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-SHARE = "share"
-"""The unit of a number from 0 to 1; a hundredth of it is a point."""
+SHARE, NATS = "share", "nats"
+"""Units of numbers of the order of 1: from 0 to 1, a hundredth being a point; and natural logarithms."""
 
 Facts = Mapping[str, Any]
 """What the training targets told, as plain data: {"classes": [...]}, {"mean", "std"}."""
@@ -35,6 +35,7 @@ class Score(NamedTuple):
     name: str
     title: str
     more_is_better: bool
+    unit: str = SHARE
 
 
 class Measure(Protocol):
@@ -42,12 +43,19 @@ class Measure(Protocol):
 
     PRIMARY: Primary
     SCORES: tuple[Score, ...]
+    HEADLINE: tuple[str, ...]
 
     def statistics(self, outputs: Outputs, target: np.ndarray, facts: Facts) -> Any:
         """Return what each row adds to the sums, float64 [N, S], an array or a sparse array of SciPy."""
 
     def metrics(self, sums: np.ndarray, facts: Facts) -> Metrics:
         """Return the metrics of sums [..., S], each [...] or, one for every class, [..., C]; NaN where undefined."""
+
+
+def shown(measure: Measure) -> list[Score]:
+    """Return the scores to show where there is little room, PRIMARY first."""
+    known = {score.name: score for score in measure.SCORES}
+    return [known[name] for name in (measure.PRIMARY.name, *measure.HEADLINE)]
 
 
 def value(measure: Measure, outputs: Outputs, target: np.ndarray, facts: Facts) -> float:
@@ -66,22 +74,40 @@ def plain(primary: Primary) -> dict[str, Any]:
     return primary._asdict()
 
 
+def read(found: Mapping[str, Any]) -> Primary:
+    """Return it from JSON; what was written before there were other tasks is about the accuracy of classifiers."""
+    return Primary(found.get("name", "accuracy"), found.get("more_is_better", True), found.get("unit", SHARE))
+
+
 def words(name: str) -> str:
     """Return the name of a metric or a floor as words."""
-    return name.replace("_", " ")
+    return name.replace("_", " ").replace(" f1", " F1")
 
 
-def number(unit: str, found: float) -> str:
-    """Return a value in a unit as it is printed: four decimals of a share, four digits of anything else."""
-    return f"{found:.4f}" if unit == SHARE else f"{found:.4g}"
+def number(unit: str, found: float | None) -> str:
+    """Return a value in a unit as it is printed: four decimals near 1, four digits of anything else, "-" if none."""
+    if found is None:
+        return "-"
+    return f"{found:.4f}" if unit in (SHARE, NATS) else f"{found:.4g}"
 
 
-def interval(unit: str, score: Mapping[str, float]) -> str:
-    """Return a value with its bounds, where it has any, as they are printed."""
-    said = number(unit, score["value"])
-    if "low" not in score or "high" not in score:
+def interval(unit: str, score: Mapping[str, float | None]) -> str:
+    """Return a value with its bounds, where it has any, as they are printed; "-" where it has no value."""
+    said = number(unit, score.get("value"))
+    if score.get("low") is None or score.get("high") is None:
         return said
     return f"{said} ({number(unit, score['low'])} to {number(unit, score['high'])})"
+
+
+def change(unit: str, difference: Mapping[str, float | None]) -> str:
+    """Return a difference with its bounds as printed, "+0.0100 (-0.0020 to +0.0200)"; "not known" if undefined."""
+    ends = [difference[key] for key in ("value", "low", "high")]
+    value, low, high = (f"{_signed(unit, end)}" if end is not None else "not known" for end in ends)
+    return value if value == "not known" else f"{value} ({low} to {high})"
+
+
+def _signed(unit: str, found: float) -> str:
+    return f"{found:+.4f}" if unit in (SHARE, NATS) else f"{found:+.4g}"
 
 
 def of_unit(unit: str) -> str:

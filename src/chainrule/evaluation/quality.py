@@ -3,50 +3,59 @@
 A floor is a simple model that was trained on the same rows; the best of them is what a score must beat to mean
 anything. What is known of a model here is plain data, as a bundle's signature holds it:
 
-    {"primary": {"name": "accuracy", "value", "low", "high"}, "floor": {"name", "value"}}
+    {"primary": {"name", "value", "low", "high", "unit", "more_is_better"}, "floor": {"name", "value"}}
+
+`unit` and `more_is_better` are missing in older bundles, which are classifiers of known accuracy.
 """
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypeGuard
 
-PRIMARY = "accuracy"
-"""The score that decides; more is better."""
+from chainrule.evaluation import primary
+from chainrule.evaluation.primary import SHARE, Primary
+
 EXPLAINED = "floor: the best of the simple models trained on the same rows; a model has to beat it to be worth serving"
 REMEDY = "try more labelled rows, more epochs or a simpler net"
 
 Quality = Mapping[str, Mapping[str, Any]]
 
 
-def ranked(floors: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the floors' names, best first; those that tie by name."""
-    return sorted(floors, key=lambda name: (-floors[name][PRIMARY]["value"], name))
+def ranked(floors: Mapping[str, Mapping[str, Any]], decisive: Primary) -> list[str]:
+    """Return the floors' names, best first; those that tie by name, those whose value is not known last."""
+    sign = -1 if decisive.more_is_better else 1
+
+    def key(name: str) -> tuple[bool, float, str]:
+        value = floors[name][decisive.name]["value"]
+        return value is None, sign * (value or 0), name
+
+    return sorted(floors, key=key)
 
 
-def quality(report: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
-    """Return what `reports/<recipe>/metrics.json` knows of the model and its best floor; None without a floor."""
-    floors, own = report["floor"], report["test"][PRIMARY]
-    if not floors:
+def quality(report: Mapping[str, Any], decisive: Primary) -> dict[str, dict[str, Any]] | None:
+    """Return what `reports/<recipe>/metrics.json` knows of the model and its best floor; None where it lacks either."""
+    floors, own = report["floor"], report["test"][decisive.name]
+    best = next(iter(ranked(floors, decisive)), None)
+    if best is None or own["value"] is None or floors[best][decisive.name]["value"] is None:
         return None
-    best = ranked(floors)[0]
     return {
-        "primary": {"name": PRIMARY, **{key: own[key] for key in ("value", "low", "high")}},
-        "floor": {"name": best, "value": floors[best][PRIMARY]["value"]},
+        "primary": {**primary.plain(decisive), **{key: own[key] for key in ("value", "low", "high")}},
+        "floor": {"name": best, "value": floors[best][decisive.name]["value"]},
     }
 
 
-def of_metrics(metrics: Mapping[str, float]) -> dict[str, dict[str, Any]] | None:
+def of_metrics(metrics: Mapping[str, float], decisive: Primary) -> dict[str, dict[str, Any]] | None:
     """Return the same of a run's flat metrics, as `headline` names them; None where they say nothing of it."""
     floors = {}
     for key, value in metrics.items():
         prefix, _, rest = key.partition(".")
         name, _, score = rest.rpartition(".")
-        if prefix == "floor" and score == PRIMARY:
-            floors[name] = {PRIMARY: {"value": value}}
-    own = f"test.{PRIMARY}"
-    if own not in metrics or not floors:
+        if prefix == "floor" and score == decisive.name:
+            floors[name] = {score: {"value": value}}
+    own = f"test.{decisive.name}"
+    if own not in metrics:
         return None
     scores = {"value": metrics[own], **{end: metrics.get(f"{own}.{end}", metrics[own]) for end in ("low", "high")}}
-    return quality({"test": {PRIMARY: scores}, "floor": floors})
+    return quality({"test": {decisive.name: scores}, "floor": floors}, decisive)
 
 
 def of_signature(signature: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
@@ -65,9 +74,11 @@ def of_signature(signature: Mapping[str, Any]) -> dict[str, dict[str, Any]] | No
 def standing(found: Quality) -> Literal["under", "level", "above"]:
     """Return where the model stands: under its floor, no better as far as its interval tells, or above."""
     own, floor = found["primary"], found["floor"]["value"]
-    if own["value"] < floor:
+    decisive = primary.read(own)
+    if primary.gain(decisive, own["value"], floor) < 0:
         return "under"
-    return "above" if own["low"] > floor else "level"
+    worst = own["low"] if decisive.more_is_better else own["high"]
+    return "above" if primary.gain(decisive, worst, floor) > 0 else "level"
 
 
 def is_under(found: Quality | None) -> TypeGuard[Quality]:
@@ -78,13 +89,16 @@ def is_under(found: Quality | None) -> TypeGuard[Quality]:
 def in_words(found: Quality) -> str:
     """Return one line that says where the model stands; loud when that is under its floor."""
     own, floor = found["primary"], found["floor"]
+    decisive = primary.read(own)
     said = {
         "under": "UNDER ITS FLOOR",
         "level": "not clearly better than its floor",
         "above": "better than its floor",
     }[standing(found)]
-    points = 100 * (own["value"] - floor["value"])
+    apart = own["value"] - floor["value"]
+    by = f"{abs(100 * apart):.1f} points" if decisive.unit == SHARE else primary.number(decisive.unit, abs(apart))
     return (
-        f"{said}: {own['name']} {own['value']:.4f}, {abs(points):.1f} points {'below' if points < 0 else 'above'} "
-        f"the best floor, {floor['name'].replace('_', ' ')} ({floor['value']:.4f})"
+        f"{said}: {primary.words(decisive.name)} {primary.number(decisive.unit, own['value'])}"
+        f"{primary.of_unit(decisive.unit)}, {by} {'below' if apart < 0 else 'above'} "
+        f"the best floor, {primary.words(floor['name'])} ({primary.number(decisive.unit, floor['value'])})"
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.evaluation import fonts as class_labels
 from chainrule.evaluation import quality
-from chainrule.evaluation.scores.label import SCORES
+from chainrule.evaluation.primary import NATS, SHARE, Measure, Primary, Score, number, of_unit, words
 
 FEW_GROUPS = 10
 """Under so many groups a percentile interval is not to be relied on."""
@@ -72,6 +72,7 @@ def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, most: int) -> 
 
 def to_html(
     recipe: str,
+    measure: Measure,
     scores: Mapping[str, Any],
     floors: Mapping[str, Mapping[str, Any]],
     facts: Mapping[str, str],
@@ -87,11 +88,11 @@ def to_html(
     under the title ("task": "image classification"), `warnings` sentences above it. Raises OSError when a figure
     cannot be read.
     """
-    ranked = quality.ranked(floors)
-    standing = quality.quality({"test": scores, "floor": floors})
+    ranked = quality.ranked(floors, measure.PRIMARY)
+    standing = quality.quality({"test": scores, "floor": floors}, measure.PRIMARY)
     sections = [
-        _headline(scores, floors, ranked),
-        section("Scores", _scores_table(scores, floors, ranked) + _notes(scores)),
+        _headline(scores, floors, ranked, measure.PRIMARY, standing),
+        section("Scores", _scores_table(scores, floors, ranked, measure.SCORES) + _notes(scores)),
         section("Classes", _class_table(scores["per_class"])),
         section("Most confused", _confusions(confusions, scores["per_class"])) if confusions else "",
         section("Figures", '<div class="figures">' + "".join(map(figure, figures)) + "</div>") if figures else "",
@@ -137,42 +138,67 @@ def _sentence(words: str) -> str:
     return f"{words[0].upper()}{words[1:]}."
 
 
-def _headline(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]) -> str:
-    """Accuracy of the model and of each floor, as numbers and as bars with their intervals."""
-    rows = [("model", "this model", scores["accuracy"])]
-    rows += [("floor", _words(name), floors[name]["accuracy"]) for name in ranked]
-    bars = "".join(
-        f'<div class="bar {kind}"><span class="name">{escape(name)}</span>'
-        f'<span class="track" aria-hidden="true"><i class="fill" style="width:{_of_100(entry["value"])}"></i>'
-        f'<i class="span" style="left:{_of_100(entry["low"])};'
-        f'width:{_of_100(entry["high"] - entry["low"])}"></i></span>'
-        f'<span class="number">{entry["value"]:.1%}</span></div>'
-        for kind, name, entry in rows
-    )
-    own = scores["accuracy"]
-    interval = f"95% interval {own['low']:.1%} to {own['high']:.1%}"
+def _headline(
+    scores: Mapping[str, Any],
+    floors: Mapping[str, Mapping[str, Any]],
+    ranked: Sequence[str],
+    decisive: Primary,
+    found: quality.Quality | None,
+) -> str:
+    """PRIMARY of the model and of each floor, as numbers and as bars with their intervals."""
+    rows = [("model", "this model", scores[decisive.name])]
+    rows += [("floor", words(name), floors[name][decisive.name]) for name in ranked]
+    known = [entry["high"] for *_, entry in rows if entry["high"] is not None]
+    whole = 1 if decisive.unit == SHARE else max(known, default=1) or 1
+    bars = "".join(_bar(kind, name, entry, decisive, whole) for kind, name, entry in rows)
+    own = scores[decisive.name]
+    interval = f"95% interval {_said(decisive, own['low'])} to {_said(decisive, own['high'])}"
     if scores["groups"] == 1:
         interval = "no interval: all test rows are of one group"
     note = ""
-    if ranked:
-        best = floors[ranked[0]]["accuracy"]
+    if found is not None:
+        best = floors[ranked[0]][decisive.name]
         # Of a model above its floor the sentence would take back what the first line says, and need not be true.
-        unclear = own["low"] <= best["value"] and best["low"] <= own["high"]
+        overlap = best["low"] <= own["high"] and own["low"] <= best["high"]
+        unclear = overlap and quality.standing(found) != "above"
         note = f'<p class="note">{_sentence(quality.EXPLAINED)}{" The intervals overlap." if unclear else ""}</p>'
+    name = words(decisive.name)
+    better = "" if decisive.more_is_better else "; less is better"
     return (
-        '<section class="headline"><div class="big"><p class="over">Accuracy on the test rows</p>'
-        f'<p class="score">{own["value"]:.1%}</p>'
+        f'<section class="headline"><div class="big"><p class="over">{name[0].upper()}{name[1:]} on the test rows'
+        f'{of_unit(decisive.unit)}{better}</p><p class="score">{_said(decisive, own["value"])}</p>'
         f'<p class="interval">{interval}</p></div>'
         f'<div class="bars">{bars}{note}</div></section>'
     )
 
 
-def _scores_table(scores: Mapping[str, Any], floors: Mapping[str, Mapping[str, Any]], ranked: Sequence[str]) -> str:
-    head = "".join(f"<th>{escape(_words(name))}</th>" for name in ranked)
+def _bar(kind: str, name: str, entry: Mapping[str, Any], decisive: Primary, whole: float) -> str:
+    value, low, high = (0 if entry[end] is None else entry[end] / whole for end in ("value", "low", "high"))
+    return (
+        f'<div class="bar {kind}"><span class="name">{escape(name)}</span>'
+        f'<span class="track" aria-hidden="true"><i class="fill" style="width:{_of_100(value)}"></i>'
+        f'<i class="span" style="left:{_of_100(low)};width:{_of_100(high - low)}"></i></span>'
+        f'<span class="number">{_said(decisive, entry["value"])}</span></div>'
+    )
+
+
+def _said(decisive: Primary, value: float | None) -> str:
+    """A value as the page's head has it: a share in percent."""
+    return f"{value:.1%}" if decisive.unit == SHARE and value is not None else number(decisive.unit, value)
+
+
+def _scores_table(
+    scores: Mapping[str, Any],
+    floors: Mapping[str, Mapping[str, Any]],
+    ranked: Sequence[str],
+    shown: Sequence[Score],
+) -> str:
+    head = "".join(f"<th>{escape(words(name))}</th>" for name in ranked)
     lines = []
-    for score in SCORES:
+    for score in shown:
         better = "higher" if score.more_is_better else "lower"
-        cells = _cell(scores[score.name], "own") + "".join(_cell(floors[name][score.name]) for name in ranked)
+        cells = _cell(scores[score.name], "own", score.unit)
+        cells += "".join(_cell(floors[name][score.name], "", score.unit) for name in ranked)
         lines.append(f"<tr><th>{score.title} <small>{better} is better</small></th>{cells}</tr>")
     return (
         f'<div class="scroll"><table><thead><tr><th></th><th class="own">this model</th>{head}</tr></thead>'
@@ -277,16 +303,16 @@ def _mistakes(mistakes: Sequence[Mistake]) -> str:
     )
 
 
-def _cell(entry: Mapping[str, float | None], kind: str = "") -> str:
+def _cell(entry: Mapping[str, float | None], kind: str = "", unit: str = SHARE) -> str:
     own = f' class="{kind}"' if kind else ""
     if entry["value"] is None:
         return f"<td{own}>undefined</td>"
-    span = "" if entry["low"] is None else f" <small>{entry['low']:.3f} to {entry['high']:.3f}</small>"
-    return f"<td{own}>{entry['value']:.3f}{span}</td>"
+    value, low, high = (_short(unit, entry[end]) for end in ("value", "low", "high"))
+    return f"<td{own}>{value}{'' if entry['low'] is None else f' <small>{low} to {high}</small>'}</td>"
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+def _short(unit: str, value: float | None) -> str:
+    return f"{value:.3f}" if unit in (SHARE, NATS) and value is not None else number(unit, value)
 
 
 def _of_100(share: float) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data.losses import Losses
-from chainrule.evaluation import quality
+from chainrule.evaluation import primary, quality
+from chainrule.evaluation.primary import Measure, Primary
 from chainrule.system.files import write_json
 
 GRAPH, SIGNATURE, CARD, SUMS = "model.onnx", "signature.json", "MODEL_CARD.md", "SHA256SUMS"
@@ -43,27 +44,31 @@ def model_card(
     signature: dict[str, Any],
     source: dict[str, Any],
     report: dict[str, Any],
+    measure: Measure,
     variants: Mapping[str, Mapping[str, Any]] | None = None,
     lost: Losses | None = None,
 ) -> str:
     """Return a model card (Mitchell et al. 2019, arXiv:1810.03993) in Markdown.
 
-    source: what ingest knows of the data; report: content of reports/<recipe>/metrics.json; variants: by name, what
-    reports/<recipe>/export.json says of each; lost: the source's rows that are in no split.
+    source: what ingest knows of the data; report: content of reports/<recipe>/metrics.json; measure: the metrics of the
+    task; variants: by name, what reports/<recipe>/export.json says of each; lost: the source's rows that are in no
+    split.
     """
     test = report["test"]
     named = {"this model": test, **{f"{name} (floor)": scores for name, scores in report["floor"].items()}}
+    shown = primary.shown(measure)
     table = "\n".join(
-        " | ".join([f"| {name}", *(_interval(scores[score]) for score in ("accuracy", "macro_f1", "log_loss"))]) + " |"
+        " | ".join([f"| {name}", *(primary.interval(score.unit, scores[score.name]) for score in shown)]) + " |"
         for name, scores in named.items()
     )
+    heads = " | ".join(f"{score.title[0].lower()}{score.title[1:]}" for score in shown)
     classes = signature["target"].get("classes")
     answers = f"Labels: {', '.join(classes)}" if classes else f"Answers with: {signature['target']['kind']}"
     about = "".join(f"- {key}: {' '.join(str(value).split())}\n" for key, value in source.items())
     if lost is not None:
         about += f"- rows: {lost}\n"
     return f"""# {recipe}
-{_standing(report)}{_loss(lost)}
+{_standing(report, measure.PRIMARY)}{_loss(lost)}
 Task: {signature["task"]}. Net: {signature["net"]["name"]}. {answers}.
 
 ## Data
@@ -74,10 +79,12 @@ Task: {signature["task"]}. Net: {signature["net"]["name"]}. {answers}.
 On {test["rows"]:,} test rows in {test["groups"]:,} groups, with 95% intervals from a bootstrap over groups.
 The floors are simple models trained on the same training rows: what a model has to beat to be worth serving.
 
-| model | accuracy | macro F1 | log-loss |
-|---|---|---|---|
+{_decides(measure)}
+
+| model | {heads} |
+|---|{"---|" * len(shown)}
 {table}
-{_variants_section(variants or {})}
+{_variants_section(variants or {}, measure.PRIMARY)}
 ## Limits
 
 The scores hold for rows like those of the test split. Probabilities are calibrated on the validation split by one
@@ -85,9 +92,9 @@ temperature. Nothing is known of inputs of another kind.
 """
 
 
-def _standing(report: Mapping[str, Any]) -> str:
+def _standing(report: Mapping[str, Any], decisive: Primary) -> str:
     """Say where the model stands, first of all and loud when that is under its floor."""
-    found = quality.quality(report)
+    found = quality.quality(report, decisive)
     if found is None:
         return ""
     said = quality.in_words(found)
@@ -100,25 +107,28 @@ def _loss(lost: Losses | None) -> str:
     return f"\n> **WARNING: {lost}.** The scores hold for rows like the others.\n" if lost and lost.loud else ""
 
 
-def _variants_section(variants: Mapping[str, Mapping[str, Any]]) -> str:
+def _decides(measure: Measure) -> str:
+    decisive = measure.PRIMARY
+    better = "more" if decisive.more_is_better else "less"
+    return f"What decides is the {primary.words(decisive.name)}{primary.of_unit(decisive.unit)}; {better} is better."
+
+
+def _variants_section(variants: Mapping[str, Mapping[str, Any]], decisive: Primary) -> str:
     if not variants:
         return ""
+    name = primary.words(decisive.name)
     rows = "\n".join(
-        f"| {name} | {found['bytes']:,} | {found['accuracy']:.4f} | {found['agreement']:.4f} | "
-        f"{'yes' if found['ships'] else 'no'}: {found['reason']} |"
-        for name, found in variants.items()
+        f"| {variant} | {found['bytes']:,} | {primary.number(decisive.unit, found[decisive.name])} | "
+        f"{found['agreement']:.4f} | {'yes' if found['ships'] else 'no'}: {found['reason']} |"
+        for variant, found in variants.items()
     )
     return f"""
 ## Variants
 
-Accuracy, and the share of rows with the prediction of fp32, on the validation rows. A variant in the bundle answers a
-row by that row alone, to 1e-4 in probability, whatever shares its batch.
+{name[0].upper()}{name[1:]}, and the share of rows with the answer of fp32, on the validation rows. A variant in the
+bundle answers a row by that row alone, to 1e-4 in probability, whatever shares its batch.
 
-| variant | bytes | accuracy | agreement | in the bundle |
+| variant | bytes | {name} | agreement | in the bundle |
 |---|---|---|---|---|
 {rows}
 """
-
-
-def _interval(score: dict[str, float]) -> str:
-    return f"{score['value']:.4f} ({score['low']:.4f} to {score['high']:.4f})"

@@ -1,16 +1,17 @@
-"""The picture of a graph's variants: size, latency and accuracy side by side."""
+"""The picture of a graph's variants: size, latency and quality side by side."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from chainrule.evaluation import style
+from chainrule.evaluation.primary import SHARE, Primary, words
 
 ABSENT = "#b8c2cc"
 
 
-def variants(table: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """Draw a bar per variant for bytes, milliseconds per call at each batch size, and validation accuracy.
+def variants(table: Mapping[str, Mapping[str, Any]], decisive: Primary, path: Path) -> None:
+    """Draw a bar per variant for bytes, milliseconds per call at each batch size, and PRIMARY on validation rows.
 
     table: by name, what `measured/tables/<recipe>.json` holds; what was not measured is said in words. Variants that
     do not ship are grey.
@@ -20,11 +21,11 @@ def variants(table: Mapping[str, Mapping[str, Any]], path: Path) -> None:
         ("bytes", "File size, kB", 1e-3, "{:,.0f}"),
         ("batch_1_ms", "Batch 1, ms per call", 1.0, "{:.3g}"),
         ("batch_32_ms", "Batch 32, ms per call", 1.0, "{:.3g}"),
-        ("accuracy", "Validation accuracy", 1.0, "{:.4f}"),
+        (decisive.name, f"Validation {words(decisive.name)}", 1.0, "{:.4f}" if decisive.unit == SHARE else "{:.4g}"),
     )
     figure, grid = style.house_figure(style.WIDE, 1.5 + 0.4 * len(names), columns=len(panels), sharey=True)
     for axes, (key, title, scale, form) in zip(grid, panels, strict=True):
-        values = {name: table[name][key] * scale for name in names if key in table[name]}
+        values = {name: table[name][key] * scale for name in names if table[name].get(key) is not None}
         for line, name in enumerate(names):
             if name in values:
                 tone = style.BLUE if table[name]["ships"] else ABSENT

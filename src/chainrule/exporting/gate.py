@@ -1,4 +1,4 @@
-"""Whether a variant of the graph ships: it answers a row by that row alone, as right as fp32, and is smaller.
+"""Whether a variant of the graph ships: it answers a row by that row alone, as well as fp32, and is smaller.
 
 All of it is a function of the stage's inputs. How fast a variant is here is measured beside it and decides nothing.
 """
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from chainrule.evaluation.calibration import softmax
+from chainrule.evaluation import primary
+from chainrule.evaluation.primary import SHARE, Facts, Primary
 from chainrule.exporting import independence, parity
 from chainrule.exporting.variants import Feed
+from chainrule.serving import offline
 from chainrule.system.errors import ChainruleError
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ FEWEST, MOST = 15, 400  # passes of each graph
 def choose(
     graphs: Mapping[str, bytes],
     validation: "Inputs",
+    target: np.ndarray,
+    measure: Any,
+    facts: Facts,
     batch_size: int,
     padding: Mapping[str, int],
     settings: "Variants",
@@ -40,30 +45,34 @@ def choose(
     """Return, by variant, what it is and whether it ships.
 
     graphs: `fp32` and its variants, all run on one thread of the CPU, so that the answer is the same with a GPU and
-    without; padding: what fills a varying axis of an input. Raises ChainruleError if fp32 itself answers a row by
-    what shares its batch.
+    without; target: of the validation rows, as `measure`, the task's metrics, takes it with the facts of the training
+    targets; padding: what fills a varying axis of an input. Raises ChainruleError if fp32 itself answers a row by what
+    shares its batch.
     """
     sessions = {name: parity.session(content, 1) for name, content in graphs.items()}
-    predicted = {name: predictions(session, validation, batch_size) for name, session in sessions.items()}
-    differences = {name: beside_others(session, validation, padding) for name, session in sessions.items()}
+    found = {name: outputs(session, validation, batch_size) for name, session in sessions.items()}
+    differences = {
+        name: beside_others(session, validation, padding, measure, facts) for name, session in sessions.items()
+    }
     if not differences["fp32"] <= independence.SAME:  # not: a NaN must fail
         raise ChainruleError(
             f"the graph's answer to a row depends on the rows or the padding beside it: probabilities differ by "
             f"{differences['fp32']:.1e}, {independence.SAME:g} is rounding; take another `net`"
         )
-    labels = validation.take(torch.arange(len(validation)), None)["target"].numpy()
-    right = {name: int((classes == labels).sum()) for name, classes in predicted.items()}
+    values = {name: primary.value(measure, answers, target, facts) for name, answers in found.items()}
     table = {}
     for name, content in graphs.items():
         ships, reason = True, "the reference"
         if name != "fp32":
-            lost = (right["fp32"] - right[name]) / len(labels)
+            lost = primary.gain(measure.PRIMARY, values["fp32"], values[name])
             times_smaller = len(graphs["fp32"]) / len(content)
-            ships, reason = verdict(getattr(settings, name), differences[name], lost, times_smaller, settings)
+            ships, reason = verdict(
+                getattr(settings, name), differences[name], lost, times_smaller, settings, measure.PRIMARY
+            )
         table[name] = {
             "bytes": len(content),
-            "accuracy": round(right[name] / len(labels), 6),
-            "agreement": round(float((predicted[name] == predicted["fp32"]).mean()), 6),
+            measure.PRIMARY.name: round(values[name], 6) if np.isfinite(values[name]) else None,
+            "agreement": round(float(measure.agree(found[name], found["fp32"], facts).mean()), 6),
             "batch_difference": differences[name] if np.isfinite(differences[name]) else None,
             "ships": ships,
             "reason": reason,
@@ -71,16 +80,19 @@ def choose(
     return table
 
 
-def verdict(wish: str, difference: float, lost: float, smaller: float, settings: "Variants") -> tuple[bool, str]:
+def verdict(
+    wish: str, difference: float, lost: float, smaller: float, settings: "Variants", decisive: Primary
+) -> tuple[bool, str]:
     """Return whether a variant ships, and why or why not.
 
-    difference: of a row's probabilities, alone and beside others; lost: accuracy on validation rows that it loses
-    against fp32; smaller: how many times smaller than fp32 it is.
+    difference: of a row's probabilities, alone and beside others; lost: how much of PRIMARY on validation rows it loses
+    against fp32, NaN where they cannot tell; smaller: how many times smaller than fp32 it is.
     """
     if not difference <= independence.SAME:  # not: a NaN must fail
         return False, "its answer to a row depends on the rows or the padding beside it"
     if lost > settings.loses:
-        return False, f"loses more than {settings.loses:.2%} of accuracy"
+        most = f"{settings.loses:.2%}" if decisive.unit == SHARE else f"{settings.loses:g}"
+        return False, f"loses more than {most} of {primary.words(decisive.name)}"
     if wish == "always":
         return True, "asked for"
     if smaller < settings.smaller:
@@ -88,23 +100,27 @@ def verdict(wish: str, difference: float, lost: float, smaller: float, settings:
     return True, f"at least {settings.smaller:g} times smaller than fp32, as right"
 
 
-def beside_others(session: "onnxruntime.InferenceSession", inputs: "Inputs", padding: Mapping[str, int]) -> float:
+def beside_others(
+    session: "onnxruntime.InferenceSession",
+    inputs: "Inputs",
+    padding: Mapping[str, int],
+    measure: Any,
+    facts: Facts,
+) -> float:
     """Return the largest difference of a probability between rows asked alone and beside others."""
     in_order = torch.cat(inputs.order(len(inputs), None))
     chosen = in_order[torch.linspace(0, len(inputs) - 1, min(PROBES, len(inputs))).long()]
     names = [value.name for value in session.get_inputs()]
     rows = [feed(inputs, row, names) for row in torch.split(chosen, 1)]
-    return independence.largest_difference(lambda batch: softmax(session.run(None, batch)[0], 1.0), rows, padding)
+    run = offline.runner(session, "the graph")
+    return independence.largest_difference(lambda batch: measure.comparable(run(batch), facts), rows, padding)
 
 
-def predictions(session: "onnxruntime.InferenceSession", inputs: "Inputs", batch_size: int) -> np.ndarray:
-    """Return the predicted class of every row, int64 [N] in row order; -1 where a logit is not finite."""
+def outputs(session: "onnxruntime.InferenceSession", inputs: "Inputs", batch_size: int) -> dict[str, np.ndarray]:
+    """Return the graph's outputs [N, ...] by name, in row order."""
     names = [value.name for value in session.get_inputs()]
-    found = np.full(len(inputs), -1, np.int64)
-    for index in inputs.order(batch_size, None):
-        (logits,) = session.run(None, feed(inputs, index, names))
-        found[index.numpy()] = np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), -1)
-    return found
+    batches = ((index.numpy(), feed(inputs, index, names)) for index in inputs.order(batch_size, None))
+    return offline.in_batches(offline.runner(session, "the graph"), batches)
 
 
 def feed(inputs: "Inputs", index: torch.Tensor, names: Sequence[str]) -> Feed:

@@ -1,7 +1,7 @@
 """Champion against challenger, each as it is served, on the same test rows."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -9,14 +9,19 @@ from chainrule.evaluation.paired import paired_comparison
 from chainrule.serving import bundle as bundles
 from chainrule.serving import offline, plain, runtime
 from chainrule.serving.limits import Limits
-from chainrule.system import processes
+from chainrule.system import plugins, processes
 from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REFUSED = ""
-"""The answer to a row that a model does not take; no label."""
+
+class Answers(NamedTuple):
+    """What a bundle says of rows: its outputs by name, NaN in the rows that it refuses."""
+
+    outputs: dict[str, np.ndarray]
+    refused: int
+    signature: dict[str, Any]
 
 
 def compare(
@@ -24,29 +29,44 @@ def compare(
 ) -> dict[str, Any]:
     """Return how two bundles compare on clean labelled rows; plain data.
 
-    Besides what `paired_comparison` gives: "margin", "not_worse" (the lower end of the difference's interval lies
-    above minus the margin) and how many rows each bundle "refused", which count as wrong. Raises DataError if there
-    are no rows or a bundle cannot be loaded, with what to do about it.
+    Besides what `paired_comparison` gives: "margin", in PRIMARY's unit, "not_worse" (the lower end of the difference's
+    interval lies above minus the margin) and how many rows each bundle "refused", which count as not answered. Raises
+    DataError if there are no rows, the bundles are of different tasks, or one cannot be loaded, with what to do about
+    it.
     """
     if rows.empty:
         raise DataError("no test rows to compare on: raise split.test, or add data")
-    answers = [predictions(folder, rows) for folder in (challenger, champion)]
-    labels = rows["label"].astype(str).to_numpy()
-    names = np.unique(np.concatenate([labels, *answers]))
-    truth, ours, theirs = (np.searchsorted(names, found) for found in (labels, *answers))
-    groups = rows["group"].to_numpy()
-    found = paired_comparison(truth, ours, theirs, groups=groups, resamples=resamples, seed=seed)
-    refused = [int((answer == REFUSED).sum()) for answer in answers]
+    ours, theirs = answers(challenger, rows), answers(champion, rows)
+    task, other = (found.signature["task"] for found in (ours, theirs))
+    if task != other:
+        raise DataError(f"{challenger} is of task {task}, {champion} of {other}: no metric compares them")
+    measure = plugins.load(f"tasks.{task}", "metrics")
+    (field,) = (field for field in ours.signature["fields"] if field["role"] == "target")
+    kind = plugins.load("fields", field["kind"])
+    values = rows[field["name"]].tolist()
+    told = [found.signature["target"] for found in (ours, theirs)]
+    facts = measure.joined(told, [name for names in kind.names(values) for name in names])
+    found = paired_comparison(
+        measure,
+        measure.aligned(ours.outputs, told[0], facts),
+        measure.aligned(theirs.outputs, told[1], facts),
+        kind.encode(values, facts),
+        facts,
+        groups=rows["group"].to_numpy(),
+        resamples=resamples,
+        seed=seed,
+    )
+    low = found["difference"]["low"]
     return {
         **found,
         "margin": margin,
-        "not_worse": found["difference"]["low"] > -margin,
-        "refused": {"challenger": refused[0], "champion": refused[1]},
+        "not_worse": low is not None and low > -margin,
+        "refused": {"challenger": ours.refused, "champion": theirs.refused},
     }
 
 
-def predictions(folder: Path, rows: "pd.DataFrame") -> np.ndarray:
-    """Return the label str [N] that a bundle, served on a CPU, gives each row; REFUSED where it takes none.
+def answers(folder: Path, rows: "pd.DataFrame") -> Answers:
+    """Return what a bundle, served on a CPU, says of rows.
 
     Raises DataError if the bundle is not to be trusted or cannot be loaded.
     """
@@ -59,10 +79,11 @@ def predictions(folder: Path, rows: "pd.DataFrame") -> np.ndarray:
             inputs[place] = plain.prepare(bundle, row, limits)
         except DataError:
             continue  # as the server would refuse it; counted
-    found = np.full(len(rows), REFUSED, dtype=object)
-    outputs = offline.answers(offline.runner(session.runtime, folder), list(inputs.values()), bundle.padding)
-    offline.refuse_not_finite(outputs, folder)
-    if inputs:
-        logits = outputs[bundle.outputs[0].name]
-        found[list(inputs)] = np.array(bundle.signature["target"]["classes"], dtype=object)[logits.argmax(axis=1)]
-    return found.astype(str)
+    found = offline.answers(offline.runner(session.runtime, folder), list(inputs.values()), bundle.padding)
+    offline.refuse_not_finite(found, folder)
+    outputs = {}
+    for tensor in bundle.outputs:
+        outputs[tensor.name] = np.full((len(rows), *(size or 1 for size in tensor.shape[1:])), np.nan)
+        if inputs:
+            outputs[tensor.name][list(inputs)] = found[tensor.name]
+    return Answers(outputs, len(rows) - len(inputs), bundle.signature)

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.evaluation import primary
 from chainrule.exporting import independence
 from chainrule.serving import bundle, offline
 from chainrule.serving.bundle import Bundle, Tensor
@@ -62,8 +63,9 @@ def check_recorded_parity(content: Bundle, metrics: Mapping[str, float], params:
         raise ChainruleError(f"{name}: its run does not say that graph and model agree; export it again")
     if not agreement >= float(asked):  # not: a NaN must fail
         raise ChainruleError(f"{name}: graph and model agreed on {agreement:.4%} of the rows, {float(asked):.4%} asked")
+    decisive = primary.read(content.signature.get("primary", {}))
     for variant in content.variants:
-        if variant != "fp32" and f"export.{variant}.accuracy" not in metrics:
+        if variant != "fp32" and f"export.{variant}.{decisive.name}" not in metrics:
             raise ChainruleError(f"{name}: its run does not say how good {variant} is; export it again")
 
 

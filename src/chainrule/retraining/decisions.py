@@ -39,8 +39,9 @@ class Decision:
     challenger: int | None
     champion: int | None
     """The versions that were compared; of a promotion, the champion is the one before."""
-    difference: dict[str, float] | None
-    """Accuracy of challenger minus champion with its 95% interval: {"value", "low", "high"}."""
+    difference: dict[str, Any] | None
+    """By how much the challenger is better, with its 95% interval: {"value", "low", "high", "primary": {"name",
+    "more_is_better", "unit"}}; of accuracy where `primary` is missing."""
     commit: str | None
     """What it committed in git."""
     seconds: float

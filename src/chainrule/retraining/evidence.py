@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule.data import batches
 from chainrule.data.columns import columns
 from chainrule.data.reading import reader
+from chainrule.evaluation import primary
 from chainrule.recipes.evaluate import Evaluate
 from chainrule.recipes.file import plug_in, section
 from chainrule.recipes.retrain import Retrain
@@ -267,9 +268,20 @@ def exported(root: Path, recipe: str) -> bundle.Bundle:
     return bundle.read(folder, recipe, store.UNPROMOTED)
 
 
+def numbers(found: Mapping[str, Any]) -> dict[str, float]:
+    """Return a comparison as metrics of a run; what the rows cannot tell is left out."""
+    name = found["primary"]["name"]
+    told = {
+        **{f"difference.{key}": value for key, value in found["difference"].items()},
+        **{f"{who}_{name}": found[who] for who in ("challenger", "champion")},
+        **{key: found[key] for key in ("rows", "groups", "margin")},
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
 def verdict(found: Mapping[str, Any], champion: int) -> str:
     """Return the outcome of a comparison as a sentence."""
-    difference = found["difference"]
+    decisive = primary.read(found["primary"])
     judged = "not worse than" if found["not_worse"] else "may be worse than"
     notes = [f"the {who} takes {count:,} of the rows not at all" for who, count in found["refused"].items() if count]
     if found["left_out"] is None:
@@ -277,9 +289,10 @@ def verdict(found: Mapping[str, Any], champion: int) -> str:
     elif found["left_out"]:
         notes.append(f"{found['left_out']:,} more left out, the champion was trained on rows of their groups")
     said = (
-        f"{judged} version {champion} on {words.count(found['rows'], 'test row')}: accuracy "
-        f"{found['challenger_accuracy']:.4f} against {found['champion_accuracy']:.4f}, {difference['value']:+.4f} "
-        f"({difference['low']:+.4f} to {difference['high']:+.4f}), margin {found['margin']:g}"
+        f"{judged} version {champion} on {words.count(found['rows'], 'test row')}: {primary.words(decisive.name)} "
+        f"{primary.number(decisive.unit, found['challenger'])} against "
+        f"{primary.number(decisive.unit, found['champion'])}{primary.of_unit(decisive.unit)}, "
+        f"{primary.change(decisive.unit, found['difference'])}, margin {found['margin']:g}"
     )
     return "; ".join([said, *notes])
 

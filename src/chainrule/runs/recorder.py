@@ -17,10 +17,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainrule.evaluation import primary
 from chainrule.release import registry
 from chainrule.runs.journal import Event, Status, read_events, read_start, write_status
 from chainrule.runs.mlflow_store import experiment_id
 from chainrule.system.machine import processor
+from chainrule.tasks import measures
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,8 +35,8 @@ CURVE = re.compile(r"(train|validation)_\w+(?<!_step)$")
 """Names of the curves, by epoch, that a chain shows of its trainings."""
 DEFAULTS = "chainrule.defaults"
 """The tag of a chain that names the parameters which params.yaml does not give."""
-FIRST = ("accuracy", "macro_f1")
-"""Scores on the test rows that a chain shows under their bare names, which MLflow sorts before all others."""
+FIRST = 2
+"""So many scores on the test rows, PRIMARY first, a chain shows under their bare names: MLflow sorts others behind."""
 # Answers that no further attempt changes; the rest (no connection, 401, 429, 5xx, a locked file) may pass.
 FINAL = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
 
@@ -310,7 +312,9 @@ def send_event(client: "MlflowClient", folder: Path, status: Status, start: Even
             log_points(client, run_id, group)
             log_points(client, parent_id, [_curves(start["stage"], event) for event in group])
         case "headline":
-            first = {name: event["values"][f"test.{name}"] for name in FIRST if f"test.{name}" in event["values"]}
+            measure = measures.of(start["params"].get("task"))
+            names = [score.name for score in primary.shown(measure)[:FIRST]]
+            first = {name: event["values"][f"test.{name}"] for name in names if f"test.{name}" in event["values"]}
             log_points(client, parent_id, [{**event, "values": first | event["values"]}])
         case "artifact":
             # What `evaluate` draws and writes is about the whole chain.

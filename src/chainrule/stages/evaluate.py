@@ -57,33 +57,33 @@ def evaluate(job: Job) -> None:
     floors = _floors(job, card, test)
     report = {"test": score(probabilities), "floor": {name: score(predicted) for name, predicted in floors.items()}}
     write_json(job.out("reports/{recipe}/metrics.json"), _compact(report))
-    write_json(job.out("reports/{recipe}/headline.json"), summary(report))
+    write_json(job.out("reports/{recipe}/headline.json"), summary(report, measure))
     plots = job.out("reports/{recipe}/plots")
     plots.mkdir()
     history = read_json(folder / "history.json")
     _write_curves(job.out("reports/{recipe}/curves"), history)
     _draw(job, plots, labels, probabilities, card["target_facts"]["classes"], history, report)
-    _page(job, card, test, labels, probabilities, report, plots)
+    _page(job, card, measure, test, labels, probabilities, report, plots)
     job.run.headline(headline(report))
     for picture in sorted(plots.iterdir()):
         job.run.artifact(picture, "figures")
-    _say(job, report)
+    _say(job, report, measure.PRIMARY)
     for warning in _warnings(job, report):
         job.warn(warning)
 
 
-def _say(job: Job, report: dict[str, Any]) -> None:
+def _say(job: Job, report: dict[str, Any], decisive: Any) -> None:
     """Say where the model stands, then the scores behind it."""
-    from chainrule.evaluation import quality
+    from chainrule.evaluation import primary, quality
 
-    found = quality.quality(report)
+    found = quality.quality(report, decisive)
     if quality.is_under(found):
         job.warn(f"{quality.in_words(found)}; {quality.REMEDY}")
     elif found is not None:
         job.say(quality.in_words(found))
     for name, scores in (("model", report["test"]), *report["floor"].items()):
-        accuracy = scores["accuracy"]
-        job.say(f"{name}: accuracy {accuracy['value']:.4f} ({accuracy['low']:.4f} to {accuracy['high']:.4f})")
+        said = primary.interval(decisive.unit, scores[decisive.name])
+        job.say(f"{name}: {primary.words(decisive.name)} {said}{primary.of_unit(decisive.unit)}")
 
 
 def _warnings(job: Job, report: dict[str, Any]) -> list[str]:
@@ -159,7 +159,14 @@ def _compact(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _page(
-    job: Job, card: dict[str, Any], test: Any, labels: Any, probabilities: Any, report: dict[str, Any], plots: Path
+    job: Job,
+    card: dict[str, Any],
+    measure: Any,
+    test: Any,
+    labels: Any,
+    probabilities: Any,
+    report: dict[str, Any],
+    plots: Path,
 ) -> None:
     """Write the recipe's report as one page that needs nothing else."""
     from chainrule.evaluation import report as page
@@ -188,7 +195,7 @@ def _page(
     ]
     confused = page.most_confused(labels, probabilities.argmax(axis=1), card["target_facts"]["classes"], CONFUSED)
     html = page.to_html(
-        job.recipe, report["test"], report["floor"], facts, figures, mistakes, confused, _warnings(job, report)
+        job.recipe, measure, report["test"], report["floor"], facts, figures, mistakes, confused, _warnings(job, report)
     )
     path = job.out("reports/{recipe}/report.html")
     path.write_text(html, encoding="utf-8")

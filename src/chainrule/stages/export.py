@@ -19,7 +19,7 @@ def export(job: Job) -> None:
     """Write the bundle and register it; fail if graph and model differ on random inputs or validation rows."""
     import torch
 
-    from chainrule.evaluation import headline
+    from chainrule.evaluation import headline, primary
     from chainrule.exporting import bundle, gate, graph, parity
     from chainrule.system import plugins
     from chainrule.training import device, models, rows
@@ -35,9 +35,10 @@ def export(job: Job) -> None:
     onnx_model = graph.to_onnx(model, example, task.dynamic_shapes())
     content = onnx_model.SerializeToString(deterministic=True)
     runtime = parity.session(content, job.cores)
+    measure = plugins.load(f"tasks.{card['task']}", "metrics")
 
     def agree(ours: Any, theirs: Any) -> Any:
-        return plugins.load(f"tasks.{card['task']}", "metrics").agree(ours, theirs, card["target_facts"])
+        return measure.agree(ours, theirs, card["target_facts"])
 
     report: dict[str, Any] = {
         "shapes": parity.at_shapes(model, runtime, task, facts),
@@ -49,28 +50,37 @@ def export(job: Job) -> None:
     signature = _signature(job, onnx_model, card, facts, metrics)
     job.say("makes and measures its variants")
     made = {"fp32": content, **_make_variants(job, onnx_model, card, facts, settings.variants)}
-    table = gate.choose(made, validation, BATCH_SIZE, task.padding(facts), settings.variants)
+    table = gate.choose(
+        made,
+        validation,
+        validation.target.numpy(),
+        measure,
+        card["target_facts"],
+        BATCH_SIZE,
+        task.padding(facts),
+        settings.variants,
+    )
     latencies = gate.speeds(made, validation)
     report["variants"] = table
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
     lost = losses(read_json(job.dep("reports/{recipe}/clean.json")), read_json(job.dep("reports/{recipe}/split.json")))
-    model_card = bundle.model_card(job.recipe, signature, source, metrics, table, lost)
+    model_card = bundle.model_card(job.recipe, signature, source, metrics, measure, table, lost)
+    decisive = measure.PRIMARY
     shipped = {name: made[name] for name in made if table[name]["ships"] and name != bundle.REFERENCE}
     signature["variants"] = {
-        name: {"file": bundle.FILES[name], "bytes": table[name]["bytes"], "primary": table[name]["accuracy"]}
+        name: {"file": bundle.FILES[name], "bytes": table[name]["bytes"], "primary": table[name][decisive.name]}
         for name in (bundle.REFERENCE, *shipped)
     }
     out = job.out("models/onnx/{recipe}")
     bundle.write(out, content, signature, model_card, facts.get("tokenizer"), shipped)
     write_json(job.out("reports/{recipe}/export.json"), report)
     measured = {name: found | latencies.get(name, {}) for name, found in table.items()}
-    _keep_measured(job, measured)
+    _keep_measured(job, measured, decisive)
     for name, found in table.items():
         said = "in the bundle" if found["ships"] else "left out"
         speed = gate.in_words(latencies.get(name))
-        job.say(
-            f"{name}: {found['bytes']:,} bytes, accuracy {found['accuracy']:.4f}, {speed}; {said}: {found['reason']}"
-        )
+        good = f"{primary.words(decisive.name)} {primary.number(decisive.unit, found[decisive.name])}"
+        job.say(f"{name}: {found['bytes']:,} bytes, {good}, {speed}; {said}: {found['reason']}")
     # Where only the export was stale, no evaluation of this chain has said the scores of this version.
     job.run.headline(headline.headline(metrics))
     job.run.headline(headline.exported({**report, "variants": measured}))
@@ -117,7 +127,7 @@ def _calibration(job: Job, onnx_model: Any, card: dict[str, Any], facts: dict[st
         yield gate.feed(drawn, index, names)
 
 
-def _keep_measured(job: Job, table: dict[str, dict[str, Any]]) -> None:
+def _keep_measured(job: Job, table: dict[str, dict[str, Any]], decisive: Any) -> None:
     """Write the variants with their times, as JSON and as a picture, to `measured/` and to MLflow.
 
     Times are no function of the stage's inputs. So these files are none of its outputs, which DVC hashes, but metrics
@@ -128,7 +138,7 @@ def _keep_measured(job: Job, table: dict[str, dict[str, Any]]) -> None:
     numbers = job.root / "measured" / "metrics" / f"{job.recipe}.json"
     picture = job.root / "measured" / "plots" / f"{job.recipe}.png"
     _replace(numbers, lambda path: write_json(path, table))
-    _replace(picture, lambda path: figure.variants(table, path))
+    _replace(picture, lambda path: figure.variants(table, decisive, path))
     job.run.artifact(picture, "figures")
 
 
@@ -168,7 +178,7 @@ def _signature(
     task = plugins.load(f"tasks.{card['task']}", "model")
     fields = plugins.load(f"tasks.{card['task']}", "fields").fields(card["modality"])
     measure = plugins.load(f"tasks.{card['task']}", "metrics")
-    found = quality.quality(metrics)
+    found = quality.quality(metrics, measure.PRIMARY)
     prepared = plugins.load("training.inputs", card["modality"]).preprocessing(facts, job.block["clean"]["normalise"])
     return {
         "version": signature.VERSION,

@@ -33,7 +33,7 @@ import numpy as np
 from chainrule.evaluation import per_class
 from chainrule.evaluation.calibration import softmax
 from chainrule.evaluation.intervals import Measured
-from chainrule.evaluation.primary import SHARE, Draws, Facts, Metrics, Outputs, Primary, Score
+from chainrule.evaluation.primary import NATS, SHARE, Draws, Facts, Metrics, Outputs, Primary, Score
 
 PRIMARY = Primary("accuracy", more_is_better=True, unit=SHARE)
 SCORES = (
@@ -42,9 +42,11 @@ SCORES = (
     Score("macro_recall", "Macro recall", more_is_better=True),
     Score("macro_f1", "Macro F1", more_is_better=True),
     Score("roc_auc", "ROC area", more_is_better=True),
-    Score("log_loss", "Log-loss (nats)", more_is_better=False),
+    Score("log_loss", "Log-loss (nats)", more_is_better=False, unit=NATS),
     Score("expected_calibration_error", "Calibration error", more_is_better=False),
 )
+HEADLINE = ("macro_f1", "log_loss")
+"""Scores shown beside PRIMARY where there is little room."""
 CALIBRATION_BINS = 15
 _SMALLEST = float(np.finfo(np.float64).eps)
 

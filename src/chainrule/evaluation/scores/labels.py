@@ -26,7 +26,7 @@ import numpy as np
 
 from chainrule.evaluation import per_class
 from chainrule.evaluation.intervals import Measured
-from chainrule.evaluation.primary import SHARE, Draws, Facts, Metrics, Outputs, Primary, Score
+from chainrule.evaluation.primary import NATS, SHARE, Draws, Facts, Metrics, Outputs, Primary, Score
 
 PRIMARY = Primary("macro_f1", more_is_better=True, unit=SHARE)
 SCORES = (
@@ -36,8 +36,10 @@ SCORES = (
     Score("macro_recall", "Macro recall", more_is_better=True),
     Score("mean_average_precision", "Mean average precision", more_is_better=True),
     Score("exact_match", "Exact match", more_is_better=True),
-    Score("log_loss", "Log-loss (nats)", more_is_better=False),
+    Score("log_loss", "Log-loss (nats)", more_is_better=False, unit=NATS),
 )
+HEADLINE = ("micro_f1", "mean_average_precision")
+"""Scores shown beside PRIMARY where there is little room."""
 _SMALLEST = float(np.finfo(np.float64).eps)
 
 

@@ -15,13 +15,16 @@ import numpy as np
 
 from chainrule.evaluation.primary import Facts, Metrics, Outputs, Primary, Score
 
-PRIMARY = Primary("mean_absolute_error", more_is_better=False, unit="in the target's unit")
+UNIT = "in the target's unit"
+PRIMARY = Primary("mean_absolute_error", more_is_better=False, unit=UNIT)
 SCORES = (
-    Score("mean_absolute_error", "Mean absolute error", more_is_better=False),
-    Score("root_mean_squared_error", "Root mean squared error", more_is_better=False),
-    Score("mean_squared_error", "Mean squared error", more_is_better=False),
+    Score("mean_absolute_error", "Mean absolute error", more_is_better=False, unit=UNIT),
+    Score("root_mean_squared_error", "Root mean squared error", more_is_better=False, unit=UNIT),
+    Score("mean_squared_error", "Mean squared error", more_is_better=False, unit="in its square"),
     Score("r2", "R²", more_is_better=True),
 )
+HEADLINE = ("root_mean_squared_error", "r2")
+"""Scores shown beside PRIMARY where there is little room."""
 SAME = 0.01
 """Answers agree that differ by at most this share of the standard deviation of the training targets."""
 

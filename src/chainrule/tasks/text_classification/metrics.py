@@ -1,6 +1,7 @@
 """How answers of text classification are scored: as one label is."""
 
 from chainrule.evaluation.scores.label import (
+    HEADLINE,
     PRIMARY,
     SCORES,
     agree,
@@ -15,6 +16,7 @@ from chainrule.evaluation.scores.label import (
 )
 
 __all__ = [
+    "HEADLINE",
     "PRIMARY",
     "SCORES",
     "agree",
