@@ -39,6 +39,12 @@ def written(folder: Path, tokenizer: str | None = None) -> Path:
     return folder
 
 
+def test_the_card_shows_every_setting_a_line_for_each_section() -> None:
+    settings = {"seed": 7, "net": {"name": "cnn", "dilations": [1, 2]}, "finetune": {"distort": {"flip": False}}}
+    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, label, settings=settings)
+    assert '- seed: 7\n- net: name "cnn", dilations [1, 2]\n- finetune: distort.flip false\n\n## Limits' in card
+
+
 @pytest.mark.parametrize("tokenizer", [None, '{"a": "ä"}'])
 def test_sha256sums_verify_every_file(tokenizer: str | None, tmp_path: Path) -> None:
     folder = written(tmp_path / "bundle", tokenizer)

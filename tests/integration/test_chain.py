@@ -204,10 +204,12 @@ def test_another_default_makes_stale_what_uses_it_and_nothing_else(built: Path, 
         found = staleness.look(built)
     finally:
         path.write_text(kept)
-    assert re.findall(r"^(\w+@\w+):", said, re.MULTILINE) == ["finetune@digits", "finetune@mine"]
+    stale = {f"{stage}@{recipe}" for stage in ("finetune", "export") for recipe in ("digits", "mine")}
+    assert set(re.findall(r"^(\w+@\w+):", said, re.MULTILINE)) == stale
     reasons = {stage.name: stage.reasons for stage in found["mine"] if stage.reasons}
     changed = "DEFAULTS.finetune.weight_decay changed (0.05 → 0.04)"
-    assert reasons == {"finetune": (f"src/chainrule/recipes/defaults/image.py: {changed}",)}
+    assert reasons["finetune"] == (f"src/chainrule/recipes/defaults/image.py: {changed}",)
+    assert reasons.keys() == {"finetune", "export"}, "the export's model card shows it"
 
 
 UNWATCHED = """

@@ -1,7 +1,8 @@
 """The bundle: one directory with all that a server needs, nothing of it executable."""
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,13 @@ def model_card(
     measure: Measure,
     variants: Mapping[str, Mapping[str, Any]] | None = None,
     lost: Losses | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> str:
     """Return a model card (Mitchell et al. 2019, arXiv:1810.03993) in Markdown.
 
     source: what ingest knows of the data; report: content of reports/<recipe>/metrics.json; measure: the metrics of the
     task; variants: by name, what reports/<recipe>/export.json says of each; lost: the source's rows that are in no
-    split.
+    split; settings: the values in force that made the model, by section of params.yaml.
     """
     test = report["test"]
     named = {"this model": test, **{f"{name} (floor)": scores for name, scores in report["floor"].items()}}
@@ -84,12 +86,33 @@ The floors are simple models trained on the same training rows: what a model has
 | model | {heads} |
 |---|{"---|" * len(shown)}
 {table}
-{_variants_section(variants or {}, measure.PRIMARY)}
+{_variants_section(variants or {}, measure.PRIMARY)}{_settings_section(settings or {})}
 ## Limits
 
 The scores hold for rows like those of the test split. Probabilities are calibrated on the validation split by one
 temperature. Nothing is known of inputs of another kind.
 """
+
+
+def _settings_section(settings: Mapping[str, Any]) -> str:
+    if not settings:
+        return ""
+    lines = "\n".join(f"- {name}: {', '.join(_flat(values))}" for name, values in settings.items())
+    return f"""
+## Settings
+
+Every value in force, given in params.yaml or by default.
+
+{lines}
+"""
+
+
+def _flat(values: Any, above: str = "") -> Iterator[str]:
+    if not isinstance(values, Mapping):
+        yield f"{above} {json.dumps(values, ensure_ascii=False)}".strip()
+        return
+    for key, value in values.items():
+        yield from _flat(value, f"{above}.{key}".strip("."))
 
 
 def _standing(report: Mapping[str, Any], decisive: Primary) -> str:

@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data.losses import losses
+from chainrule.recipes.augment import Augment
+from chainrule.recipes.clean import Clean
 from chainrule.recipes.export import Export, Variants
+from chainrule.recipes.split import Split
+from chainrule.recipes.training import Finetune, Pretrain
 from chainrule.stages.job import PARTIAL, Job, main
 from chainrule.system.errors import ChainruleError
 from chainrule.system.files import read_json, read_rows, write_json
@@ -64,7 +68,7 @@ def export(job: Job) -> None:
     report["variants"] = table
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
     lost = losses(read_json(job.dep("reports/{recipe}/clean.json")), read_json(job.dep("reports/{recipe}/split.json")))
-    model_card = bundle.model_card(job.recipe, signature, source, metrics, measure, table, lost)
+    model_card = bundle.model_card(job.recipe, signature, source, metrics, measure, table, lost, _settings(job))
     decisive = measure.PRIMARY
     shipped = {name: made[name] for name in made if table[name]["ships"] and name != bundle.REFERENCE}
     signature["variants"] = {
@@ -88,6 +92,20 @@ def export(job: Job) -> None:
     largest = max(shape["max_difference"] for shape in report["shapes"])
     agreement = report["validation"]["agreement"]
     job.say(f"{len(content):,} bytes; logits differ by at most {largest:.1e}, validation agreement {agreement:.4f}")
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    """Return the values in force that made the model, by section."""
+    return {
+        "seed": job.seed,
+        "clean": job.section("clean", Clean).model_dump(),
+        "split": job.section("split", Split).model_dump(),
+        "augment": job.section("augment", Augment).model_dump(),
+        "net": job.block["net"],
+        "pretrain": job.section("pretrain", Pretrain).model_dump(),
+        "finetune": job.section("finetune", Finetune).model_dump(),
+        "export": job.section("export", Export).model_dump(),
+    }
 
 
 def _make_variants(
