@@ -147,8 +147,8 @@ WRITTEN: dict[str, list[list[tuple[float, float]]]] = {
 
 def write(page: Page, digit: str, size: float = 1.0, left: float = 0.0, top: float = 0.0) -> None:
     """Draw a digit with the mouse, scaled and moved."""
-    page.locator("#pad").scroll_into_view_if_needed()
-    box = page.locator("#pad").bounding_box()
+    page.locator("#field-image-pad").scroll_into_view_if_needed()
+    box = page.locator("#field-image-pad").bounding_box()
     assert box is not None
     for stroke in WRITTEN[digit]:
         points = [
@@ -221,7 +221,7 @@ def test_a_drawn_digit_is_answered_live(server: Server, open_page: Callable[...,
     expect(page.locator("#time-server")).to_have_text(re.compile(r"\d ms"))
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("#best-label")).to_have_text("–")
-    expect(page.locator("#pad-hint")).to_be_visible()
+    expect(page.locator("#field-image-hint")).to_be_visible()
 
 
 def test_digits_of_any_size_and_place_look_like_the_rows(
@@ -233,11 +233,11 @@ def test_digits_of_any_size_and_place_look_like_the_rows(
     for digit in WRITTEN:
         write(page, digit)
         read[digit] = settled(page)
-        page.locator("#clear").click()
+        page.locator("#field-image-clear").click()
     assert sum(digit == found for digit, found in read.items()) >= 9, read
     write(page, "5", size=0.4, left=0.5, top=0.05)
     assert settled(page) == "5"
-    page.locator("#clear").click()
+    page.locator("#field-image-clear").click()
     write(page, "2", size=1.3, left=-0.15, top=-0.15)
     assert settled(page) == "2"
 
@@ -252,15 +252,15 @@ def test_the_keyboard_alone_is_enough(server: Server, open_page: Callable[..., P
             page.evaluate(
                 """() => {
                   const at = document.activeElement;
-                  const within = at.matches(".choices input, .switch input, #chooser");
+                  const within = at.matches(".choices input, .switch input, .chooser");
                   const ringed = within ? at.nextElementSibling ?? at.parentElement : at;
                   return [at.id || at.name || at.textContent, getComputedStyle(ringed).outlineStyle];
                 }"""
             )
         )
-        if seen[-1][0] == "pad":
+        if seen[-1][0] == "field-image-pad":
             break
-    assert seen[-1][0] == "pad"
+    assert seen[-1][0] == "field-image-pad"
     assert all(style != "none" for _, style in seen), seen
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Space")
@@ -273,24 +273,24 @@ def test_the_keyboard_alone_is_enough(server: Server, open_page: Callable[..., P
     # And the other model, by the arrow keys of its radio button.
     page.locator("#model-choices input:checked").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#text")).to_be_visible()
+    expect(page.locator("#field-text")).to_be_visible()
     assert page.url.endswith("#reviews")
 
 
 def test_a_text_is_answered_as_it_is_typed(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(f"{server.url}/#reviews")
-    expect(page.locator("#text-count")).to_have_text("An example: type your own")
+    expect(page.locator("#field-text-count")).to_have_text("An example: type your own")
     page.get_by_label("Text").press_sequentially("the film was great")
     best = settled(page)
     served = answer_of(server, "reviews", b"the film was great", "text/plain")
     assert best == served["labels"][0]["label"]
     assert sorted(page.locator("#bars .label").all_inner_texts()) == ["negative", "positive"]
-    expect(page.locator("#text-count")).to_have_text("18 of 2000 characters")
+    expect(page.locator("#field-text-count")).to_have_text("18 of 2000 characters")
     page.get_by_label("Text").fill("")
     expect(page.locator("#best-label")).to_have_text("–")
-    expect(page.locator("#text-count")).to_have_text("0 of 2000 characters")
+    expect(page.locator("#field-text-count")).to_have_text("0 of 2000 characters")
     page.get_by_label("Text").fill("good " * 500)
-    expect(page.locator("#text-count")).to_have_text("2500 of 2000 characters; the rest is not read")
+    expect(page.locator("#field-text-count")).to_have_text("2500 of 2000 characters; the rest is not read")
 
 
 def test_an_answer_is_there_on_opening_and_the_first_own_input_takes_its_place(
@@ -301,17 +301,19 @@ def test_an_answer_is_there_on_opening_and_the_first_own_input_takes_its_place(
         page.goto(server.url)
     assert sent.value.headers["x-chainrule-example"] == "yes"
     settled(page)
-    expect(page.locator("#pad-hint")).to_have_text("An example: draw over it")
-    example = page.locator("#seen").evaluate("canvas => canvas.toDataURL()")
+    expect(page.locator("#field-image-hint")).to_have_text("An example: draw over it")
+    example = page.locator("#field-image-seen").evaluate("canvas => canvas.toDataURL()")
     with page.expect_request(f"{server.url}/models/digits") as sent:
         write(page, "1")
     assert "x-chainrule-example" not in sent.value.headers
-    expect(page.locator("#pad-hint")).to_be_hidden()
-    alone = page.locator("#seen").evaluate("canvas => canvas.toDataURL()")
+    expect(page.locator("#field-image-hint")).to_be_hidden()
+    alone = page.locator("#field-image-seen").evaluate("canvas => canvas.toDataURL()")
     assert alone != example
-    page.locator("#clear").click()
+    page.locator("#field-image-clear").click()
     write(page, "1")
-    assert page.locator("#seen").evaluate("canvas => canvas.toDataURL()") == alone  # nothing of the example was in it
+    assert (
+        page.locator("#field-image-seen").evaluate("canvas => canvas.toDataURL()") == alone
+    )  # nothing of the example was in it
     with page.expect_request(f"{server.url}/models/reviews") as sent:
         page.locator("#model-choices label").nth(1).click()
     assert sent.value.headers["x-chainrule-example"] == "yes"
@@ -334,16 +336,19 @@ def test_of_what_nobody_knows_there_is_no_example(server: Server, open_page: Cal
         f"{server.url}/models",
         lambda route: route.fulfill(body=answers[model], content_type="application/json"),
     )
-    for model, hint in (("digits", "#pad-hint"), ("reviews", "#text-count")):
+    for model, hint in (("digits", "#field-image-hint"), ("reviews", "#field-text-count")):
         page.goto("about:blank")
         page.goto(f"{server.url}/#{model}")
         expect(page.locator(hint)).to_have_text({"digits": "Draw here", "reviews": "0 of 2000 characters"}[model])
         expect(page.locator("#best-label")).to_have_text("–")
 
 
-def quality(value: float, low: float, high: float, floor: float = 0.823) -> dict[str, Any]:
+ACCURACY = {"name": "accuracy", "more_is_better": True, "unit": "share"}
+
+
+def quality(value: float, low: float, high: float, floor: float = 0.823, **primary: Any) -> dict[str, Any]:
     return {
-        "primary": {"name": "accuracy", "value": value, "low": low, "high": high},
+        "primary": {**ACCURACY, **primary, "value": value, "low": low, "high": high},
         "floor": {"name": "naive_bayes", "value": floor},
     }
 
@@ -353,6 +358,10 @@ STANDINGS = [
     (quality(0.9, 0.85, 0.95), "Accuracy 0.900 (0.850 to 0.950); a simple model trained on the same rows"),
     (None, None),
     ({"primary": {"name": "accuracy"}, "floor": None}, None),
+    (
+        quality(0.5, 0.4, 0.6, name="mean_error", more_is_better=False, unit="minutes"),
+        "Mean error 0.5 minutes (0.4 to 0.6); a simple model",
+    ),
     (quality(0.768, 0.75, 0.786), "Under its floor. Accuracy 0.768 (0.750 to 0.786); a simple model"),
 ]
 
@@ -418,13 +427,13 @@ def test_an_image_is_chosen_pasted_or_dropped(server: Server, open_page: Callabl
     expect(page.locator("#bars li")).to_have_count(10)
     if how == "choose":
         page.get_by_text("Image", exact=True).click()
-        page.locator("#chooser").set_input_files(file(png()))
+        page.locator("#field-image-chooser").set_input_files(file(png()))
     else:
         pasted(page, png(), how)
     served = answer_of(server, "digits", png(), "image/png")
     assert settled(page) == served["labels"][0]["label"]
-    expect(page.locator("#shown")).to_be_visible()
-    expect(page.locator("#file-note")).to_contain_text("8 × 8")
+    expect(page.locator("#field-image-shown")).to_be_visible()
+    expect(page.locator("#field-image-note")).to_contain_text("8 × 8")
     page.get_by_text("Draw", exact=True).click()
     expect(page.locator("#best-label")).to_have_text("–")
 
@@ -433,20 +442,20 @@ def test_an_image_too_large_for_the_model_is_made_smaller(server: Server, open_p
     page = open_page(server.url)
     page.get_by_text("Image", exact=True).click()
     with page.expect_request(f"{server.url}/models/digits") as sent:
-        page.locator("#chooser").set_input_files(file(blank(3500, 3000), "large.png"))
+        page.locator("#field-image-chooser").set_input_files(file(blank(3500, 3000), "large.png"))
     assert sent.value.headers["content-type"] == "image/png"
     settled(page)
-    expect(page.locator("#file-note")).to_have_text("large.png, 3500 × 3000, sent as 1024 × 878")
+    expect(page.locator("#field-image-note")).to_have_text("large.png, 3500 × 3000, sent as 1024 × 878")
 
 
 def test_a_file_that_is_no_image_is_said_in_words(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(server.url, meant="status of 400")
     page.get_by_text("Image", exact=True).click()
-    page.locator("#chooser").set_input_files(file(b"%PDF-1.7", "a.pdf", "application/pdf"))
+    page.locator("#field-image-chooser").set_input_files(file(b"%PDF-1.7", "a.pdf", "application/pdf"))
     expect(page.locator("#problem")).to_contain_text("not an image")
-    page.locator("#chooser").set_input_files(file(png()[:60]))
+    page.locator("#field-image-chooser").set_input_files(file(png()[:60]))
     expect(page.locator("#problem")).to_contain_text("The image cannot be read")
-    page.locator("#chooser").set_input_files(file(png()))
+    page.locator("#field-image-chooser").set_input_files(file(png()))
     settled(page)
     expect(page.locator("#problem")).to_be_empty()
 
@@ -506,7 +515,11 @@ def test_the_versions_kept_are_compared(
     server: Server, open_page: Callable[..., Page], tmp_path: Path, width: int
 ) -> None:
     def version(number: str, accuracy: float, **variants: Any) -> dict[str, Any]:
-        scores = {name: {"value": accuracy, "low": 0.8, "high": 1.0} for name in ("accuracy", "log_loss")}
+        about = {"accuracy": ("Accuracy", True), "macro_f1": ("Macro F1", True), "log_loss": ("Log-loss", False)}
+        scores = {
+            name: {"title": title, "more_is_better": more, "value": accuracy, "low": 0.8, "high": 1.0}
+            for name, (title, more) in about.items()
+        }
         return {"version": number, "champion": number == "12", "scores": scores, "variants": variants}
 
     int8 = {"file": "model.int8.onnx", "bytes": 61_000, "primary": 0.9}
@@ -548,6 +561,39 @@ def test_of_many_labels_the_likeliest_are_shown(server: Server, open_page: Calla
     page.get_by_label("Text").fill("anything")
     assert settled(page) == "label 99"
     assert page.locator("#bars .label").all_inner_texts() == labels[:-11:-1]
+
+
+def test_two_fields_are_two_boxes_and_one_request(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page("about:blank")
+    fields = [{"name": name, "kind": "text", "role": "input"} for name in ("first", "second_text")]
+    rules = json.loads(described(server, "reviews"))[0]["preprocessing"]["text"]
+    pair = described(server, "reviews", fields=fields, preprocessing={field["name"]: rules for field in fields})
+    page.route(f"{server.url}/models", lambda route: route.fulfill(body=pair, content_type="application/json"))
+    asked = []
+
+    def answer(route: Any) -> None:
+        asked.append((route.request.headers["content-type"], json.loads(route.request.post_data)))
+        labels = [{"label": "positive", "probability": 0.75}, {"label": "negative", "probability": 0.25}]
+        route.fulfill(body=json.dumps({"model": "reviews", "version": "0", "labels": labels, "milliseconds": 1.0}))
+
+    page.route(f"{server.url}/models/reviews", answer)
+    page.goto(server.url)
+    page.get_by_label("First").fill("a good film")
+    expect(page.locator("#best-label")).to_have_text("–")  # half an item is none
+    page.get_by_label("Second text").fill("a bad plot")
+    assert settled(page) == "positive"
+    assert asked == [("application/json", {"first": "a good film", "second_text": "a bad plot"})]
+    expect(page.locator("#program")).to_contain_text('{"first":"A text","second_text":"A text"}')
+    page.get_by_label("First").fill("")
+    expect(page.locator("#best-label")).to_have_text("–")
+
+
+def test_a_model_without_a_form_says_where_it_can_be_asked(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page("about:blank")
+    unknown = described(server, "reviews", task="embedding", view=None)
+    page.route(f"{server.url}/models", lambda route: route.fulfill(body=unknown, content_type="application/json"))
+    page.goto(server.url)
+    expect(page.locator("#problem")).to_contain_text("programs can ask it under /v2")
 
 
 def test_an_address_that_names_no_model_shows_the_first(server: Server, open_page: Callable[..., Page]) -> None:
@@ -647,9 +693,9 @@ def test_it_fits_every_screen(
 def test_touch_draws_too(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(server.url, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     expect(page.locator("#bars li")).to_have_count(10)
-    page.locator("#pad").tap()
+    page.locator("#field-image-pad").tap()
     settled(page)
-    assert page.locator("#pad").evaluate("pad => getComputedStyle(pad).touchAction") == "none"
+    assert page.locator("#field-image-pad").evaluate("pad => getComputedStyle(pad).touchAction") == "none"
 
 
 def test_motion_is_left_out_where_it_is_not_wanted(server: Server, open_page: Callable[..., Page]) -> None:

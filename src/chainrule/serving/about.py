@@ -6,6 +6,7 @@ from chainrule.serving import protocol
 from chainrule.serving.bundle import Tensor
 from chainrule.serving.limits import Limits
 from chainrule.serving.models import Model
+from chainrule.tasks.catalogue import TASKS
 
 PLATFORM = "onnxruntime_onnx"
 
@@ -23,8 +24,14 @@ def described(model: Model) -> dict[str, Any]:
         "device": model.device,
         "versions": model.versions,
         **{key: signature.get(key) for key in keys},
+        "view": view(signature["task"]) if signature.get("task") in TASKS else None,
         "variants": variants and {name: about for name, about in variants.items() if name in model.bundle.variants},
     }
+
+
+def view(task: str) -> str:
+    """Return where the page finds what shows a task's answer, relative to itself."""
+    return f"tasks/{task}/view.js"
 
 
 def metadata(model: Model) -> dict[str, Any]:

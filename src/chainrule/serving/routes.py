@@ -24,8 +24,10 @@ from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 from chainrule.serving.models import Model
 from chainrule.system.errors import ChainruleError, TooLargeError
+from chainrule.tasks.catalogue import TASKS
 
 PAGE = Path(__file__).parent / "page"
+VIEWS = Path(__file__).parents[1] / "tasks"
 TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml",
     ".js": "text/javascript; charset=utf-8",
@@ -306,10 +308,11 @@ def _prepared(body: bytes, kind: given.Kind, model: Model, limits: Limits) -> An
 def page_files() -> dict[str, tuple[bytes, str]]:
     """Return the page's files, content and type by path; read once: no path of a request reaches the file system."""
     found = {}
-    for path in sorted(PAGE.iterdir()):
-        if path.suffix in TYPES:
-            at = "/" if path.name == "index.html" else f"/{path.name}"
-            found[at] = (path.read_bytes(), TYPES[path.suffix])
+    for path in sorted(path for path in PAGE.rglob("*") if path.suffix in TYPES):
+        at = "" if path.name == "index.html" else path.relative_to(PAGE).as_posix()
+        found[f"/{at}"] = (path.read_bytes(), TYPES[path.suffix])
+    for task in TASKS:
+        found[f"/{about.view(task)}"] = ((VIEWS / task / "view.js").read_bytes(), TYPES[".js"])
     return found
 
 

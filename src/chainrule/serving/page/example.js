@@ -11,17 +11,15 @@ const THREE = [
 const FEELING = /^(pos|neg)/i;
 const REVIEW = "The screen is gorgeous, but the battery is disappointing.";
 
-// Whether a model's labels are digits.
-export function readsDigits({ labels }) {
-  return labels.every((label) => /^\d$/.test(label));
+// Whether a model answers with digits.
+export function readsDigits({ target }) {
+  return Boolean(target.classes?.every((label) => /^\d$/.test(label)));
 }
 
-// Returns strokes that a drawing pad begins with; none where nobody knows what the model has learnt to read.
-export function exampleStrokes(model) {
-  return readsDigits(model) && model.labels.includes("3") ? THREE : [];
-}
-
-// Returns a text that the field begins with; "" where nobody knows what the model has learnt to read.
-export function exampleText({ labels }) {
-  return labels.every((label) => FEELING.test(label)) ? REVIEW : "";
+// Returns what the only field of a model begins with, by the field's kind; nothing where nobody knows what the model has
+// learnt to read.
+export function exampleOf(kind, model) {
+  const { classes = [] } = model.target;
+  if (kind === "image") return readsDigits(model) && classes.includes("3") ? THREE : [];
+  return classes.length && classes.every((label) => FEELING.test(label)) ? REVIEW : "";
 }

@@ -1,23 +1,25 @@
 // The page: which model, what is asked of it, what it answers.
 
-import { makeBars, showAnswer, showNothing } from "./answer.js";
-import { exampleStrokes, exampleText, readsDigits } from "./example.js";
-import { openImage } from "./image.js";
+import { setView, showAnswer, showNothing } from "./answer.js";
+import { exampleOf, readsDigits } from "./example.js";
+import * as image from "./fields/image.js";
+import * as text from "./fields/text.js";
 import { element, plural } from "./markdown.js";
-import { createPad, render } from "./pad.js";
 import { showLatency, showRecord } from "./record.js";
 import { ask, hasToken, setToken, Trouble } from "./server.js";
 import { showStanding, standing } from "./standing.js";
+import { title as words } from "./units.js";
 
 const LOOK_AGAIN = 10_000; // ms between looks at the list of models
 const LOOK_SOON = 2_000; // ms, while there is none
-const WAIT = { text: 150, draw: 30, file: 0 }; // ms of quiet before a request
+const KINDS = { image, text }; // what asks for a field, by its kind
 
 const get = (id) => document.getElementById(id);
 let models = [];
 let model = null;
-let image = null; // what openImage returned
-let example = false; // the text is not the user's: the first letter of their own takes its place
+let fields = []; // what asks for each input field of the model: { name, widget }
+let createView = null; // of the model's task
+let choice = 0; // counts choices of a model
 let lookTimer = 0;
 
 // Asking: one request at a time, always with the newest input; what is asked about an older one is dropped.
@@ -26,43 +28,36 @@ let answered = 0;
 let running = null; // the AbortController of the request under way
 let askTimer = 0;
 
-const pad = createPad(get("pad"), () => {
-  showSeen();
-  change();
-});
-
 // What is asked
 
-function way() {
-  if (model.modality !== "image") return "text";
-  return document.querySelector("input[name=way]:checked").value;
+function isEmpty() {
+  return !fields.length || fields.some(({ widget }) => widget.isEmpty());
 }
 
-function empty() {
-  return { text: () => !get("text").value.trim(), file: () => !image, draw: () => !pad.strokes().length }[way()]();
-}
-
-function isExample() {
-  return { text: () => example, file: () => false, draw: () => pad.isExample() }[way()]();
-}
-
-// Returns { body, type } for the input as it is now.
+// Returns { body, type } for the input as it is now: a field alone as it is, several as JSON.
 async function input() {
-  if (way() === "text") return { body: get("text").value, type: "text/plain; charset=utf-8" };
-  if (way() === "file") return { body: image.body, type: image.body.type };
-  const body = await new Promise((resolve) => get("seen").toBlob(resolve, "image/png"));
-  return { body, type: "image/png" };
+  if (fields.length === 1) return fields[0].widget.content();
+  const parts = await Promise.all(fields.map(async ({ name, widget }) => [name, await inJson(await widget.content())]));
+  return { body: JSON.stringify(Object.fromEntries(parts)), type: "application/json" };
+}
+
+async function inJson({ body }) {
+  if (typeof body === "string") return body;
+  const reader = new FileReader();
+  const read = new Promise((resolve) => reader.addEventListener("load", () => resolve(reader.result)));
+  reader.readAsDataURL(body);
+  return (await read).replace(/^.*?,/, ""); // base64 alone
 }
 
 function change() {
-  if (empty()) {
+  if (isEmpty()) {
     forget();
     showNothing();
     return;
   }
   wanted += 1;
   clearTimeout(askTimer);
-  askTimer = setTimeout(send, WAIT[way()]);
+  askTimer = setTimeout(send, Math.max(...fields.map(({ widget }) => widget.wait())));
   showBusy();
 }
 
@@ -87,7 +82,7 @@ async function send() {
   try {
     const content = await input();
     if (running !== mine) return;
-    await classify(content, mine.signal, number);
+    await request(content, mine.signal, number);
     answered = Math.max(answered, number);
   } catch (trouble) {
     if (running === mine) failed(trouble, number);
@@ -98,11 +93,12 @@ async function send() {
   if (!running && asked === model && number < wanted) send();
 }
 
-async function classify({ body, type }, signal, number) {
+async function request({ body, type }, signal, number) {
   const start = performance.now();
   const path = `models/${encodeURIComponent(model.name)}`;
   const headers = { "Content-Type": type };
-  if (isExample()) headers["X-Chainrule-Example"] = "yes"; // no input of anybody's, nothing to observe
+  // No input of anybody's, nothing to observe.
+  if (fields.every(({ widget }) => widget.isExample())) headers["X-Chainrule-Example"] = "yes";
   const response = await ask(path, { method: "POST", body, headers, signal });
   const found = await response.json();
   const trip = performance.now() - start;
@@ -128,99 +124,68 @@ function failed(trouble, number) {
   }
 }
 
-// The input's panel
+// The input's panel: a widget for each field, of its kind
 
-function showSeen() {
-  const empty = !pad.strokes().length;
-  get("pad-hint").hidden = !empty && !pad.isExample();
-  get("pad-hint").textContent = empty ? "Draw here" : "An example: draw over it";
-  get("pad-hint").classList.toggle("low", !empty);
-  const seen = get("seen");
-  const { width, height } = model.preprocessing;
-  seen.width = width;
-  seen.height = height;
-  if (empty) return;
-  const options = { digits: readsDigits(model), dark: get("dark-ink").checked };
-  seen.getContext("2d").drawImage(render(pad.strokes(), width, height, options), 0, 0);
-}
-
-function setText(text, given = false) {
-  get("text").value = text;
-  noteText(given);
-}
-
-function noteText(given) {
-  example = given;
-  get("text").classList.toggle("example", example);
-  countText();
-}
-
-function showWay() {
-  const chosen = way();
-  for (const [id, name] of [["draw", "draw"], ["file", "file"], ["write", "text"]]) get(id).hidden = name !== chosen;
-  get("input-title").textContent = { draw: "Draw", file: "Image", text: "Text" }[chosen];
-  if (chosen === "draw") pad.paint();
-}
-
-function countText() {
-  const { max_characters: most, long } = model.preprocessing?.normalise ?? {};
-  const length = [...get("text").value].length;
-  const rest = length > most && long !== "reject" ? "; the rest is not read" : "";
-  const count = most ? `${length} of ${most} characters${rest}` : plural(length, "character");
-  get("text-count").textContent = example ? "An example: type your own" : count;
-}
-
-async function takeFile(file) {
-  if (!file || model?.modality !== "image") return;
-  document.querySelector("input[name=way][value=file]").checked = true;
-  showWay();
-  forget();
-  showNothing();
-  if (pad.isExample()) pad.clear();
-  const number = wanted;
-  try {
-    const opened = await openImage(file, get("shown"), model.preprocessing);
-    if (number !== wanted) return; // another file, or another model, came in between
-    image = opened;
-    get("file-note").textContent = opened.note;
-    get("drop-hint").hidden = !get("shown").hidden;
-    change();
-  } catch (trouble) {
-    image = null;
-    get("shown").hidden = true;
-    get("drop-hint").hidden = false;
-    failed(trouble, number);
+// Makes the widgets of the model that was chosen, and the view of its answers.
+async function makeFields() {
+  const mine = (choice += 1);
+  const view = await import(`./${model.view}`).catch(() => null);
+  if (mine !== choice) return; // another was chosen meanwhile
+  if (!view) return showNothing("A part of the page did not come. Reload it.");
+  const asked = inputs(model);
+  const alone = asked.length === 1;
+  const made = [];
+  // A widget that is no longer on the page has nothing to tell.
+  const told = (what) => (...given) => made === fields && what(...given);
+  const tell = {
+    changed: told(change),
+    dropped: told(() => {
+      forget();
+      showNothing();
+    }),
+    refused: told((trouble) => failed(trouble, wanted)),
+  };
+  for (const { name, kind } of asked) {
+    const about = {
+      name,
+      title: alone ? "" : words(name),
+      rules: model.preprocessing[name],
+      digits: readsDigits(model),
+      example: alone ? exampleOf(kind, model) : null,
+    };
+    made.push({ name, widget: KINDS[kind].createField(about, tell) });
   }
+  get("input").replaceChildren(...made.map(({ widget }) => widget.element));
+  get("input").classList.toggle("several", !alone);
+  ({ createView } = view);
+  setView(createView, model);
+  fields = made;
+  for (const { widget } of fields) widget.repaint();
+  change();
+}
+
+function inputs({ fields }) {
+  return fields.filter(({ role }) => role === "input");
+}
+
+function taking() {
+  return fields.find(({ widget }) => widget.take)?.widget;
 }
 
 // Models
 
-function drawable({ modality, preprocessing }) {
-  return modality === "image" && preprocessing.mode === "L" && Math.max(preprocessing.width, preprocessing.height) <= 64;
-}
-
 function choose(next) {
   forget();
   model = next;
-  image = null;
+  choice += 1;
+  for (const { widget } of fields) widget.close();
+  fields = [];
   history.replaceState(null, "", `#${encodeURIComponent(model.name)}`);
-  const draws = drawable(model);
-  get("ways").hidden = model.modality !== "image" || !draws;
-  document.querySelector(`input[name=way][value=${draws ? "draw" : "file"}]`).checked = true;
-  get("shown").hidden = true;
-  get("drop-hint").hidden = false;
-  get("file-note").textContent = "PNG, JPEG, WebP, GIF or BMP";
-  if (model.modality === "image") {
-    pad.showExample(draws ? exampleStrokes(model) : []);
-    get("seen-size").textContent = `${model.preprocessing.width} × ${model.preprocessing.height} pixels`;
-  } else {
-    setText(exampleText(model), exampleText(model) !== "");
-  }
-  forget();
-  makeBars(model.labels);
-  showWay();
+  get("input").replaceChildren();
+  setView(null);
   showFacts();
-  change();
+  if (model.view && inputs(model).every(({ kind }) => kind in KINDS)) makeFields();
+  else showNothing("There is no form for the task of this model; programs can ask it under /v2.");
 }
 
 // What a new version of the same model changes: everything but the input.
@@ -251,7 +216,7 @@ function status(kind, words) {
 async function look() {
   clearTimeout(lookTimer);
   try {
-    const found = (await (await ask("models")).json()).map(alone);
+    const found = await (await ask("models")).json();
     get("token-form").hidden = true;
     update(found);
     if (model) showLatency();
@@ -262,12 +227,6 @@ async function look() {
     status("bad", trouble.status === 0 ? "No answer, asking again" : trouble.message);
     lookTimer = setTimeout(look, 1000 * trouble.after);
   }
-}
-
-// The only input field of a model, and the labels that it answers with.
-function alone(found) {
-  const { kind, name } = found.fields?.find(({ role }) => role === "input") ?? {};
-  return { ...found, modality: kind, labels: found.target?.classes ?? [], preprocessing: found.preprocessing?.[name] ?? {} };
 }
 
 function update(found) {
@@ -308,7 +267,11 @@ function renew(same) {
   const before = model;
   model = same;
   if (JSON.stringify(before) === JSON.stringify(same)) return;
-  if (JSON.stringify(before.labels) !== JSON.stringify(same.labels)) makeBars(same.labels);
+  const [asks, answers] = [({ fields, view }) => [fields, view], ({ target }) => target];
+  const differ = (what) => JSON.stringify(what(before)) !== JSON.stringify(what(same));
+  if (differ(asks)) return choose(same);
+  if (differ(answers)) setView(createView, same);
+  for (const { name, widget } of fields) widget.renew(same.preprocessing[name]);
   showFacts();
   change();
 }
@@ -331,45 +294,20 @@ get("token-form").addEventListener("submit", (event) => {
 get("model-choices").addEventListener("change", (event) => {
   choose(models.find(({ name }) => name === event.target.value));
 });
-get("ways").addEventListener("change", () => {
-  forget();
-  showNothing();
-  showWay();
-  change();
-});
-get("undo").addEventListener("click", pad.undo);
-get("clear").addEventListener("click", pad.clear);
-get("dark-ink").addEventListener("change", (event) => pad.setDark(event.target.checked));
-get("text").addEventListener("beforeinput", () => {
-  if (example) get("text").select();
-});
-get("text").addEventListener("input", () => {
-  noteText(false);
-  change();
-});
-get("text-clear").addEventListener("click", () => {
-  setText("");
-  change();
-  get("text").focus();
-});
-get("chooser").addEventListener("change", (event) => {
-  takeFile(event.target.files[0]);
-  event.target.value = ""; // the same file may be chosen again
-});
 for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
   document.addEventListener(name, (event) => {
     if (![...(event.dataTransfer?.types ?? [])].includes("Files")) return;
     event.preventDefault();
     const over = name === "dragenter" || name === "dragover";
-    get("input").classList.toggle("over", over && model?.modality === "image");
-    if (name === "drop") takeFile(event.dataTransfer.files[0]);
+    get("input").classList.toggle("over", over && Boolean(taking()));
+    if (name === "drop") taking()?.take(event.dataTransfer.files[0]);
   });
 }
 document.addEventListener("paste", (event) => {
   const [file] = event.clipboardData?.files ?? [];
-  if (!file || model?.modality !== "image") return;
+  if (!file || !taking()) return;
   event.preventDefault();
-  takeFile(file);
+  taking().take(file);
 });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) clearTimeout(lookTimer);
@@ -381,6 +319,8 @@ window.addEventListener("hashchange", () => {
   choose(wanted);
   showChoices();
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", pad.paint);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const { widget } of fields) widget.repaint();
+});
 
 look();

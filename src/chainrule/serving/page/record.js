@@ -3,17 +3,7 @@
 import { milliseconds } from "./answer.js";
 import { element, markdown, plural } from "./markdown.js";
 import { ask } from "./server.js";
-
-// name in the signature: [words, whether it is a share of one where more is better]
-const SCORES = {
-  accuracy: ["Accuracy", true],
-  macro_f1: ["Macro F1", true],
-  macro_precision: ["Macro precision", true],
-  macro_recall: ["Macro recall", true],
-  roc_auc: ["ROC AUC", true],
-  log_loss: ["Log-loss", false],
-  expected_calibration_error: ["Calibration error", false],
-};
+import { measured, title } from "./units.js";
 
 const get = (id) => document.getElementById(id);
 
@@ -54,20 +44,30 @@ export async function showLatency() {
   showVariants(model);
 }
 
+// The metrics among scores, [name, score] each, as the signature has them.
+function metrics(scores) {
+  return Object.entries(scores ?? {}).filter(([, score]) => score?.title && Number.isFinite(score.value));
+}
+
+// Whether a score is a share of one where more is better: those stand on one axis.
+function isShare({ more_is_better: more, low, high }) {
+  return more && low >= 0 && high <= 1;
+}
+
 function showScores(scores) {
-  const known = Object.entries(SCORES).filter(([name]) => Number.isFinite(scores[name]?.value));
-  const shares = known.filter(([, [, share]]) => share).map(([name]) => scores[name]);
+  const known = metrics(scores);
+  const shares = known.map(([, score]) => score).filter(isShare);
   const low = Math.max(0, Math.floor(Math.min(...shares.map((score) => score.low - 0.005)) * 20) / 20);
   const head = element("tr", {}, ...["Score", "Value", "95% interval"].map((text) => element("th", { scope: "col" }, text)));
   const axis = element("th", { scope: "col", class: "axis" }, element("span", {}, low.toFixed(2)), element("span", {}, "1"));
   axis.setAttribute("aria-label", `Intervals from ${low.toFixed(2)} to 1`);
   if (shares.length) head.append(axis);
-  const rows = known.map(([name, [words, share]]) => {
-    const { value, low: from, high: to } = scores[name];
-    const row = element("tr", {}, element("th", { scope: "row" }, words));
-    row.append(element("td", { class: "number strong" }, value.toFixed(3)));
-    row.append(element("td", { class: "number" }, `${from.toFixed(3)} – ${to.toFixed(3)}`));
-    if (shares.length) row.append(element("td", { class: "axis" }, ...(share ? [interval(value, from, to, low)] : [])));
+  const rows = known.map(([, score]) => {
+    const { value, low: from, high: to } = score;
+    const row = element("tr", {}, element("th", { scope: "row" }, score.title));
+    row.append(element("td", { class: "number strong" }, digits(value)));
+    row.append(element("td", { class: "number" }, `${digits(from)} – ${digits(to)}`));
+    if (shares.length) row.append(element("td", { class: "axis" }, ...(isShare(score) ? [interval(value, from, to, low)] : [])));
     return row;
   });
   get("scores").replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
@@ -76,7 +76,8 @@ function showScores(scores) {
     scores.groups && plural(scores.groups, "group"),
     scores.resamples && `intervals from ${plural(scores.resamples, "bootstrap sample")} over groups`,
   ].filter(Boolean);
-  const less = known.some(([, [, share]]) => !share) ? " For log-loss and calibration error, less is better." : "";
+  const lesser = known.filter(([, score]) => !score.more_is_better).map(([, score]) => lower(score.title));
+  const less = lesser.length ? ` For ${lesser.join(" and ")}, less is better.` : "";
   get("scores-note").textContent = known.length
     ? `${facts.join(", ")}.${less}`
     : "The signature of this version holds no scores.";
@@ -97,26 +98,29 @@ function interval(value, from, to, low) {
   return plot;
 }
 
-const COLUMNS = [
-  ["Size", (variant) => variant.bytes, (bytes) => size(bytes)],
-  ["Accuracy", (variant) => variant.primary, (share) => `${(100 * share).toFixed(2)} %`],
-  ["Latency here", (variant) => variant.milliseconds, (time) => milliseconds(time)],
-];
+// [title, value of a variant, how it is written] of each column.
+function columns({ primary }) {
+  return [
+    ["Size", (variant) => variant.bytes, (bytes) => size(bytes)],
+    [title(primary?.name ?? ""), (variant) => variant.primary, (value) => measured(value, primary.unit)],
+    ["Latency here", (variant) => variant.milliseconds, (time) => milliseconds(time)],
+  ];
+}
 
 function showVariants(model) {
   const variants = Object.entries(model.variants ?? { [model.variant]: {} }).map(([name, variant]) =>
     name === model.variant ? [name, { ...variant, milliseconds: latency }] : [name, variant],
   );
-  const columns = COLUMNS.filter(([, value]) => variants.some(([, variant]) => Number.isFinite(value(variant))));
+  const shown = columns(model).filter(([, value]) => variants.some(([, variant]) => Number.isFinite(value(variant))));
   const rows = variants.map(([name, variant]) => {
     const row = element("tr", {}, element("th", { scope: "row" }, name));
     if (name === model.variant) row.firstChild.append(" ", element("span", { class: "tag" }, "served"));
-    for (const [, value, show] of columns) {
+    for (const [, value, show] of shown) {
       row.append(element("td", { class: "number" }, Number.isFinite(value(variant)) ? show(value(variant)) : "–"));
     }
     return row;
   });
-  get("variants").replaceChildren(table(["Variant", ...columns.map(([name]) => name)], rows));
+  get("variants").replaceChildren(table(["Variant", ...shown.map(([name]) => name)], rows));
   get("variants-note").hidden = !Number.isFinite(latency);
 }
 
@@ -124,26 +128,27 @@ function showVariants(model) {
 function showVersions(model) {
   const versions = model.versions ?? [];
   get("versions-section").hidden = versions.length < 2; // one alone is told above
-  const scores = ["accuracy", "log_loss"].filter((name) =>
-    versions.some((version) => Number.isFinite(version.scores?.[name]?.value)),
-  );
+  const titles = new Map(versions.flatMap(({ scores }) => metrics(scores).map(([name, score]) => [name, score.title])));
+  // The metric that decides, and the first of which less is better: it tells apart what the former does not.
+  const losses = versions.flatMap(({ scores }) => metrics(scores).filter(([, score]) => !score.more_is_better));
+  const scores = [...new Set([model.primary?.name, losses[0]?.[0]])].filter((name) => titles.has(name));
   const rows = versions.map((version) => {
     const row = element("tr", {}, element("th", { scope: "row" }, `v${version.version}`));
     if (version.champion) row.firstChild.append(" ", element("span", { class: "tag" }, "champion"));
     for (const name of scores) {
       const { value, low, high } = version.scores?.[name] ?? {};
       const known = [value, low, high].every(Number.isFinite);
-      const interval = known ? [element("small", {}, `${low.toFixed(3)} – ${high.toFixed(3)}`)] : [];
-      row.append(element("td", { class: "number" }, Number.isFinite(value) ? value.toFixed(3) : "–", ...interval));
+      const interval = known ? [element("small", {}, `${digits(low)} – ${digits(high)}`)] : [];
+      row.append(element("td", { class: "number" }, Number.isFinite(value) ? digits(value) : "–", ...interval));
     }
-    const variants = Object.entries(version.variants ?? {}).map(([name, { bytes, primary: accuracy }]) => {
-      const facts = [Number.isFinite(bytes) && size(bytes), Number.isFinite(accuracy) && `${(100 * accuracy).toFixed(2)} %`];
+    const variants = Object.entries(version.variants ?? {}).map(([name, { bytes, primary }]) => {
+      const facts = [Number.isFinite(bytes) && size(bytes), Number.isFinite(primary) && measured(primary, model.primary.unit)];
       return element("div", {}, name, element("small", {}, facts.filter(Boolean).join(" · ")));
     });
     row.append(element("td", { class: "number" }, ...variants));
     return row;
   });
-  get("versions").replaceChildren(table(["Version", ...scores.map((name) => SCORES[name][0]), "Variants"], rows));
+  get("versions").replaceChildren(table(["Version", ...scores.map((name) => titles.get(name)), "Variants"], rows));
 }
 
 function table(heads, rows) {
@@ -153,11 +158,23 @@ function table(heads, rows) {
 
 function showProgram(model) {
   const address = new URL(`models/${encodeURIComponent(model.name)}`, document.baseURI).href;
-  const body =
-    model.modality === "text"
-      ? "  -H 'Content-Type: text/plain' \\\n  --data-binary 'A text to classify'"
-      : "  -H 'Content-Type: image/png' \\\n  --data-binary @image.png";
+  const asked = (model.fields ?? []).filter(({ role }) => role === "input");
+  const kind = asked.length === 1 ? asked[0].kind : "";
+  const json = JSON.stringify(Object.fromEntries(asked.map(({ name, kind }) => [name, kind === "image" ? "<base64>" : "A text"])));
+  const body = {
+    text: "  -H 'Content-Type: text/plain' \\\n  --data-binary 'A text'",
+    image: "  -H 'Content-Type: image/png' \\\n  --data-binary @image.png",
+  }[kind] ?? `  -H 'Content-Type: application/json' \\\n  --data-binary '${json}'`;
   get("program").textContent = `curl ${address} \\\n${body}`;
+}
+
+// Three decimals of what is small, four digits of what is not.
+function digits(value) {
+  return Math.abs(value) < 10 ? value.toFixed(3) : String(Number(value.toPrecision(4)));
+}
+
+function lower(title) {
+  return title[0].toLowerCase() + title.slice(1);
 }
 
 function size(bytes) {

@@ -1,6 +1,6 @@
 // Images that are dropped, pasted or chosen: shown as the model frames them, and made small enough to send.
 
-import { Trouble } from "./server.js";
+import { Trouble } from "../server.js";
 
 const READ = /^image\/(png|jpeg|webp|gif|bmp)$/;
 const LARGEST_FILE = 8 * 1024 * 1024;
