@@ -18,7 +18,9 @@ import copy
 from typing import Any
 
 import common
-import yaml
+
+from chainrule.recipes.file import given_block
+from chainrule.recipes.in_force import in_force
 
 BLOCKS = {"grouped": 45, "shuffled": 1}
 
@@ -36,7 +38,7 @@ def main() -> None:
     figures: dict[str, Any] = {}
     with common.temporary_folder(options.keep) as folder:
         root = common.clone(folder / "clone")
-        digits = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))["recipes"]["digits"]
+        digits = in_force(given_block(root, "digits"))
         recipes = {
             f"{kind}_{seed}": recipe(digits, block, seed, options.set)
             for seed in options.seeds

@@ -21,6 +21,8 @@ import psutil
 import yaml
 from PIL import Image
 
+from chainrule.recipes.in_force import in_force
+
 START_SECONDS = 120.0
 TINY = {"epochs": 2, "batch_size": 64}
 
@@ -49,7 +51,7 @@ def tiny_project(folder: Path, recipes: list[str]) -> Path:
     """Copy the project with these recipes in place of its own, each with 120 small images and a seed of its own."""
     copy(folder)
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    template = params["recipes"]["digits"]
+    template = in_force(params["recipes"]["digits"])
     blocks = {}
     for number, name in enumerate(recipes):
         block = yaml.safe_load(yaml.safe_dump(template))
