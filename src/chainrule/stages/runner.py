@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from chainrule.recipes import check, in_force
 from chainrule.recipes.file import recipe_block
 from chainrule.runs import tracking
 from chainrule.stages.job import STATE, Count, Job, carry_out
@@ -48,6 +47,8 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
 
     trains: the work keeps every core busy and therefore waits until the cores it wants are free.
     """
+    from chainrule.recipes import check, in_force  # `--help` needs none of their tables
+
     check.check(root)
     processes.die_with_starters()
     block, name = recipe_block(root, recipe), f"{stage}@{recipe}"
