@@ -44,7 +44,7 @@ def test_no_two_rooms_share_a_stem(folder: Path) -> None:
     assert not shared or folder.name in SHELVES
 
 
-@pytest.mark.parametrize("suffix", ["py", "js"])
+@pytest.mark.parametrize("suffix", ["py", "js", "css", "html"])
 def test_a_file_is_read_in_a_sitting(suffix: str) -> None:
     found = [path for folder in FOLDERS for path in folder.glob(f"*.{suffix}")]
     assert found
