@@ -33,6 +33,7 @@ SHARED = {
         "chainrule.fields.names",
         "chainrule.tasks.field",
     },
+    "training/strategies": {"chainrule.training.strategy"},
     "evaluation/floors": {"chainrule.evaluation.bootstrap", "chainrule.evaluation.selection", "chainrule.fields.text"},
 }
 

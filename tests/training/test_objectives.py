@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import small_trainings
 from chainrule.nets import cnn
 from chainrule.system.errors import ParamsError
 from chainrule.training.objectives import masked_image, masked_language, none
@@ -252,3 +253,34 @@ def test_the_model_gets_its_inputs_by_name_and_nothing_else() -> None:
 
 def test_no_pretraining_trains_nothing() -> None:
     assert none.build(nn.Identity(), {}) is None
+
+
+class Alike(nn.Module):
+    """Two views of a row are to be alike: an objective that sees every row of a batch twice."""
+
+    views = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, one: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Tensor]:
+        self.seen.append((one["image"], other["image"]))
+        apart = self.weight * (one["image"].float() - other["image"].float()).square().mean()
+        return {"loss": apart, "count": torch.tensor(len(one["image"]))}
+
+
+def test_an_objective_may_see_several_views_of_the_rows_of_a_batch() -> None:
+    still, shifted = small_trainings.images(12), small_trainings.images(12, shift=2)
+    seen = []
+    for _ in range(2):
+        objective = Alike()
+        history = small_trainings.fit(objective, shifted, shifted)
+        assert all(record["validation_loss"] > 0 for record in history)
+        seen.append(objective.seen)
+    assert all(torch.equal(*pair) for pair in zip(seen[0][0], seen[1][0], strict=True))  # of the seed
+    assert all(not torch.equal(one, other) for one, other in seen[0])
+    first, again = seen[0][2], seen[0][6]  # the first batches of validation after both epochs
+    assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
+    assert small_trainings.fit(Alike(), still, still)[0]["validation_loss"] == 0

@@ -11,9 +11,9 @@ from torch import nn
 
 from chainrule.nets import cnn
 from chainrule.tasks.image_classification import model as task
-from chainrule.training import loop
+from chainrule.training import loop, strategy
 from chainrule.training.inputs.image import Inputs
-from chainrule.training.strategies import full, head_only
+from chainrule.training.strategies import full, gradual
 from small_trainings import FACTS, KilledError, dying, fit, images, same, small_objective, weights
 
 
@@ -25,37 +25,40 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def freeze_head_only(objective: nn.Module) -> None:
-    head_only.freeze(objective.get_submodule("model"))
+STRATEGIES: dict[str, tuple[Any, dict[str, Any]]] = {"full": (full, {}), "gradual": (gradual, {"per_epoch": 1})}
 
 
-def freeze_nothing(objective: nn.Module) -> None:
-    full.freeze(objective.get_submodule("model"))
+def with_strategy(name: str, objective: nn.Module) -> dict[str, Any]:
+    module, options = STRATEGIES[name]
+    return {"strategy": strategy.of(module, options, objective.get_submodule("model"))}
 
 
-@pytest.mark.parametrize("freeze", [freeze_nothing, freeze_head_only])
+@pytest.mark.parametrize("name", STRATEGIES)
 @pytest.mark.parametrize("accumulation", [1, 3])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_killed_at_any_batch_and_called_again_ends_the_same_to_the_last_bit(
-    optimizer: str, accumulation: int, freeze: Callable[[nn.Module], None], tmp_path: Path
+    optimizer: str, accumulation: int, name: str, tmp_path: Path
 ) -> None:
-    changes: dict[str, Any] = {"optimizer": optimizer, "accumulation": accumulation, "freeze": freeze}
+    changes: dict[str, Any] = {"optimizer": optimizer, "accumulation": accumulation}
+
+    def train(objective: nn.Module, *rows: Inputs, **more: Any) -> list[loop.Record]:
+        return fit(objective, *rows, **changes, **with_strategy(name, objective), **more)
 
     def data(mortal: Callable[[Inputs], Inputs]) -> tuple[Inputs, Inputs]:
         return mortal(images(24, shift=1, flip=True)), mortal(images(8, seed=1))
 
     whole = small_objective()
-    history = fit(whole, *data(lambda inputs: inputs), **changes)
+    history = train(whole, *data(lambda inputs: inputs))
     batches = 2 * (4 + 2)  # two epochs of four batches and two of validation
     for takes in range(batches):
         checkpoint = tmp_path / f"{takes}.safetensors"
         with pytest.raises(KilledError):
-            fit(small_objective(), *data(dying(takes)), checkpoint=checkpoint, save_seconds=0, **changes)
+            train(small_objective(), *data(dying(takes)), checkpoint=checkpoint, save_seconds=0)
         resumed = small_objective(seed=99)  # its weights must all come from the checkpoint, once there is one
         if not checkpoint.exists():
             assert takes <= accumulation, "nothing was saved after the first update"
             resumed = small_objective()
-        again = fit(resumed, *data(lambda inputs: inputs), checkpoint=checkpoint, save_seconds=0, **changes)
+        again = train(resumed, *data(lambda inputs: inputs), checkpoint=checkpoint, save_seconds=0)
         assert again == history, f"killed at batch {takes}"
         assert same(weights(resumed), weights(whole)), f"killed at batch {takes}"
 

@@ -13,7 +13,7 @@ def finetune(job: Job) -> None:
     from chainrule.evaluation import primary
     from chainrule.stages import session
     from chainrule.system import plugins
-    from chainrule.training import device, fitting, models, prediction, rows, weights
+    from chainrule.training import device, fitting, models, prediction, rows, strategy, weights
 
     settings = job.section("finetune", Finetune)
     machine = device.prepare(job.cores)
@@ -29,16 +29,19 @@ def finetune(job: Job) -> None:
     task = plugins.load(f"tasks.{job.block['task']}", "model")
     model = task.build(net, facts, target_facts)
     measure = plugins.load(f"tasks.{job.block['task']}", "metrics")
-    strategy, options = plug_in(settings.strategy, "name")
+    name, options = plug_in(settings.strategy, "name")
+    chosen = strategy.of(plugins.load("training.strategies", name), options, model)
+    chosen.prepare(model)
+    objective = task.objective(model, settings.label_smoothing)
     validation = rows.to_inputs(validation_rows, job.block, facts, target_facts)
     classes = f", {len(target_facts['classes'])} classes" if "classes" in target_facts else ""
-    job.say(f"{strategy} on {len(training_rows):,} rows{classes} ({machine})")
+    job.say(f"{name} on {len(training_rows):,} rows{classes} ({machine})")
     job.run.dataset(job.recipe, len(training_rows), "training", f"data/augmented/{job.recipe}/train.parquet")
     job.run.dataset(job.recipe, len(validation_rows), "validation", f"data/split/{job.recipe}/validation.parquet")
     history = session.fit(
         job,
         settings,
-        task.objective(model, settings.label_smoothing),
+        strategy.WithExtraLoss(objective, chosen) if chosen.extra_loss else objective,
         rows.to_inputs(training_rows, job.block, facts, target_facts, **settings.distort),
         validation,
         gains_from_bf16=net.gains_from_bf16,
@@ -46,8 +49,9 @@ def finetune(job: Job) -> None:
         score=lambda outputs, target: {
             measure.PRIMARY.name: primary.value(measure, outputs, target, target_facts),
         },
-        freeze=lambda objective: plugins.load("training.strategies", strategy).freeze(objective.model, **options),
+        strategy=chosen,
     )
+    chosen.merge(model)
     outputs = prediction.predict(model, validation, settings.batch_size)
     target_facts, found = task.calibrate(model, outputs, validation.target.numpy(), target_facts)
     out = job.out("models/finetuned/{recipe}")

@@ -60,13 +60,15 @@ def _fit(job: Job, settings: Training, objective: Any, net: Any, facts: Any, inp
     from chainrule.stages import session
     from chainrule.training import rows
 
-    validation_path = job.dep("data/split/{recipe}/validation.parquet")
+    validation = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
+    # Views of one row must differ for validation, too.
+    distort = settings.distort if getattr(objective, "views", 1) > 1 else {}
     return session.fit(
         job,
         settings,
         objective,
         inputs,
-        rows.to_inputs(read_rows(validation_path), job.block, facts, None),
+        rows.to_inputs(validation, job.block, facts, None, **distort),
         gains_from_bf16=net.gains_from_bf16,
     )
 

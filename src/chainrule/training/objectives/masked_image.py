@@ -50,7 +50,7 @@ class MaskedImage(nn.Module):
         rebuilt = self.decoder(self.net.feature_map(hidden)).float()[..., :height, :width]  # type: ignore[operator]
         error = (rebuilt - images).abs() * mask
         loss = error.sum() / (mask.sum() * images.shape[1]).clamp(min=1)
-        count = torch.tensor(len(images), device=images.device)
+        count = torch.tensor(len(images))
         return {"loss": loss, "logits": rebuilt, "mask": mask, "count": count}
 
     def _mask(self, images: Tensor) -> Tensor:

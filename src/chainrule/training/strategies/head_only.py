@@ -1,10 +1,8 @@
-"""Only the classifier on top learns: a linear probe of what pretraining found."""
+"""Only the head on top learns: a linear probe of what pretraining found."""
 
 from torch import nn
 
 
-def freeze(model: nn.Module) -> None:
-    """Keep `model.net` still: no gradients, and evaluation mode, since running averages learn without gradients."""
-    net = model.get_submodule("net")
-    net.requires_grad_(False)
-    net.eval()
+def learning(model: nn.Module, epoch: int) -> list[nn.Module]:
+    """Return the head, in every epoch."""
+    return [model.get_submodule("head")]
