@@ -16,7 +16,6 @@ NO_OTHER_WAY = {
         "benchmarks/training_speed.py",
         "_attn_implementation",
     ): "transformers says nowhere else which attention it chose, and the two sides must have the same",
-    ("src/chainrule/training/loop.py", "_set_sync_gradients"): "about to go",
 }
 
 

@@ -1,7 +1,9 @@
 """Checkpoints: one safetensors file that a killed training resumes from, under a key of everything that shaped it.
 
 No pickle: tensors are safetensors, everything else is JSON in the file's header, with a checksum of it all. Randomness
-needs no saving because every step draws from a generator seeded by the step (see `loop`).
+needs no saving because every step draws from a generator seeded by the step (see `loop`). accelerate's own `save_state`
+is not used: whatever it is told, it pickles the optimizer and the states of generators, in files that a kill can leave
+of two different moments.
 """
 
 import hashlib
