@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 import yaml
@@ -74,7 +74,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def stop(message: str) -> None:
+def stop(message: str) -> NoReturn:
     """End the benchmark with one line on stderr and exit code 1."""
     sys.exit(f"{Path(sys.argv[0]).name}: {message}")
 
