@@ -101,8 +101,7 @@ def refuse_mistakes(root: Path) -> None:
 def record(root: Path, name: str, block: Block) -> Record:
     """Return what a chain that was built below `root` says of a recipe."""
     quality = common.read_json(root / "models" / "onnx" / name / "signature.json")["quality"]
-    report = common.read_json(root / "reports" / name / "metrics.json")
-    trained = common.read_json(root / "reports" / name / "finetune.json")
+    split = common.read_json(root / "reports" / name / "split.json")
     seconds = [common.training_seconds(root, name, stage) for stage in ("pretrain", "finetune")]
     return {
         "recipe": name,
@@ -110,7 +109,7 @@ def record(root: Path, name: str, block: Block) -> Record:
         "task": block["task"],
         "base": block.get("base"),
         "strategy": block["finetune"]["strategy"]["name"],
-        "rows": {"training": trained["rows"], "test": report["test"]["rows"]},
+        "rows": {"training": split["train"], "test": split["test"]},
         "primary": {key: rounded(quality["primary"][key]) for key in ("name", "value", "low", "high")},
         "floor": {key: rounded(quality["floor"][key]) for key in ("name", "value")},
         "training_seconds": round(sum(each for each in seconds if each is not None), 1),
