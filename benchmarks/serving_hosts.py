@@ -1,14 +1,15 @@
 """Chainrule's own connections beside the servers of ASGI that could carry its application instead.
 
-The very same application (serving_asgi.py), one process, uvloop, under uvicorn, granian and hypercorn in turn, and
+The very same application (serving_asgi.py), one process, uvloop, under uvicorn, granian and hypercorn, and
 `chainrule serve`, whose connections also bound what a client may do; with --before, `chainrule serve` of another
-checkout as well. The bundles are those of --bundles, each served in the variant that it ships. Requests/s, p50 and p99
-for 1 and 64 clients, JSON and binary tensors, --rounds times; and the ratio of the requests/s to --before's (without
-it, to uvicorn's) in the same round.
+checkout as well. The bundles are those of --bundles, each served in the variant that it ships. All servers are up at
+once, and are loaded by turns: whatever else the machine does falls on all of them. Requests/s, p50 and p99 for 1 and 64
+clients, JSON and binary tensors, --turns times; and the ratio of the requests/s to --before's (without it, to
+uvicorn's) in the same turn.
 
 Granian and hypercorn are no dependencies: `uv pip install --target FOLDER granian hypercorn`, and --tools FOLDER.
 
-Target, with --before: at least 0.95 of its requests/s, by the median over cells and rounds.
+Target, with --before: at least 0.95 of its requests/s, by the median over cells and turns.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import shutil
 import statistics
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from chainrule.serving import bundle, runtime
 from chainrule.serving.limits import Limits
 
 CLIENTS = (1, 64)
+WARM_UP = 0.2  # seconds of each turn that are not counted
 WIRES = {"json": serving_servers.JSON, "binary": serving_servers.BINARY}
 COMMANDS = {
     "uvicorn": "uvicorn serving_asgi:app --port {} --loop uvloop --http httptools --no-access-log --log-level warning",
@@ -48,55 +50,59 @@ def main() -> None:
     parser.add_argument("--tools", type=Path, help="the folder that granian and hypercorn were installed into")
     parser.add_argument("--before", type=Path, help="a checkout whose `chainrule serve` is measured as well")
     parser.add_argument("--bundles", type=Path, default=common.ROOT / "models" / "onnx", help="folder of bundles")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each server")
-    parser.add_argument("--seconds", type=float, default=1.2, help="measured in each cell and round")
+    parser.add_argument("--turns", type=int, default=8, help="of each server in each cell")
+    parser.add_argument("--seconds", type=float, default=0.6, help="measured in each turn")
     options = parser.parse_args()
-    servers = [
-        "chainrule",
-        *["before"] * bool(options.before),
-        "uvicorn",
-        *["granian", "hypercorn"] * bool(options.tools),
-    ]
     names = sorted(path.parent.name for path in options.bundles.glob("*/SHA256SUMS"))
     if not names:
         common.stop(f"{options.bundles} holds no bundle; run `dvc repro`, or name another folder with --bundles")
     at_start = common.machine()
-    rounds: list[dict[str, Measured]] = []
-    with common.temporary_folder() as folder:
-        for name in names:
-            shutil.copytree(options.bundles / name, folder / "models" / "onnx" / name)
-        for number in range(options.rounds):
-            shift = number % len(servers)  # another one first in each round
-            turns = servers[shift:] + servers[:shift]
-            rounds.append({name: measure(name, folder, names, options) for name in turns})
+    servers = ["chainrule", *["before"] * bool(options.before), "uvicorn"]
+    servers += ["granian", "hypercorn"] * bool(options.tools)
+    with common.temporary_folder() as folder, ExitStack() as stack:
+        ups = {}
+        for server in servers:
+            for name in names:
+                shutil.copytree(options.bundles / name, folder / server / "models" / "onnx" / name)
+            ups[server] = stack.enter_context(running(server, folder / server, options))
+        measured = {
+            f"{name}/{wire}/{clients}": measure(ups, options.bundles / name, WIRES[wire], clients, options)
+            for name in names
+            for wire in WIRES
+            for clients in CLIENTS
+        }
+        memory = {server: serving_servers.memory(up.process.pid) for server, up in ups.items()}
     beside = "before" if options.before else "uvicorn"
-    figures = {"servers": {name: summary([each[name] for each in rounds]) for name in servers}}
-    figures["ratios"] = {name: ratios(rounds, name, beside) for name in servers if name != beside}
+    figures: Measured = {
+        "cells": {cell: {server: summary(found) for server, found in each.items()} for cell, each in measured.items()},
+        "memory": memory,
+        "ratios": {server: ratios(measured, server, beside) for server in servers if server != beside},
+    }
     if options.before:
-        figures["target"] = common.target(
-            "requests/s, of those before", figures["ratios"]["chainrule"]["median"], ">=", 0.95
-        )
-    kept = {"rounds": options.rounds, "seconds": options.seconds, "bundles": names, "beside": beside}
-    common.write_result(
-        options.results, "serving_hosts", at_start, kept, figures | {"versions": versions(options.tools)}
-    )
+        ratio = figures["ratios"]["chainrule"]["median"]
+        figures["target"] = common.target("requests/s, of those before", ratio, ">=", 0.95)
+    kept = {"turns": options.turns, "seconds": options.seconds, "bundles": names, "beside": beside}
+    figures["versions"] = versions(options.tools)
+    common.write_result(options.results, "serving_hosts", at_start, kept, figures)
 
 
-def measure(server: str, folder: Path, names: list[str], options: argparse.Namespace) -> Measured:
-    """Start a server, load it with every bundle, wire and number of clients, and stop it."""
-    found: Measured = {}
-    with running(server, folder, options) as up:
-        for name in names:
-            inputs, expected = questions(folder / "models" / "onnx" / name)
-            for wire_name, wire in WIRES.items():
-                right = serving_servers.checker(wire, expected, serving_models.TOLERANCE)
-                requests = [wire.request(name, each) for each in inputs]
-                for clients in CLIENTS:
-                    loaded = serving_load.closed_loop(up.port, requests, clients, options.seconds, right)
-                    found[f"{name}/{wire_name}/{clients}"] = loaded.figures()
-        found["memory"] = serving_servers.memory(up.process.pid)
-    rates = ", ".join(f"{cell} {each['requests_per_second']:.0f}/s" for cell, each in found.items() if cell != "memory")
-    print(f"{server}: {rates}", flush=True)
+def measure(
+    ups: dict[str, serving_servers.Running],
+    folder: Path,
+    wire: serving_servers.Wire,
+    clients: int,
+    options: argparse.Namespace,
+) -> dict[str, list[Measured]]:
+    """Load the servers by turns with one bundle, wire and number of clients; return each one's figures by turn."""
+    inputs, expected = questions(folder)
+    right = serving_servers.checker(wire, expected, serving_models.TOLERANCE)
+    requests = [wire.request(folder.name, each) for each in inputs]
+    found: dict[str, list[Measured]] = {server: [] for server in ups}
+    for turn in range(options.turns):
+        shift = turn % len(ups)  # another one first in each turn
+        for server in [*ups][shift:] + [*ups][:shift]:
+            loaded = serving_load.closed_loop(ups[server].port, requests, clients, options.seconds, right, WARM_UP)
+            found[server].append(loaded.figures())
     return found
 
 
@@ -141,31 +147,26 @@ def running(name: str, root: Path, options: argparse.Namespace) -> Iterator[serv
 
 
 def summary(found: list[Measured]) -> Measured:
-    """Return the spreads of one server over the rounds."""
-    cells = {
-        cell: {
-            key: common.spread([each[cell][key] for each in found], 3)
-            for key in ("requests_per_second", "p50_ms", "p99_ms")
-        }
-        | {key: sum(each[cell][key] for each in found) for key in ("requests", "checked", "failed")}
-        for cell in found[0]
-        if cell != "memory"
+    """Return the spreads of one server in one cell."""
+    spreads = {
+        key: common.spread([each[key] for each in found], 3) for key in ("requests_per_second", "p50_ms", "p99_ms")
     }
-    return {"cells": cells, "resident_mb": common.spread([each["memory"]["resident_mb"] for each in found], 1)}
+    return spreads | {key: sum(each[key] for each in found) for key in ("requests", "checked", "failed")}
 
 
-def ratios(rounds: list[dict[str, Measured]], name: str, beside: str) -> Measured:
-    """Return and print a server's requests/s over another's, round by round and cell by cell."""
+def ratios(measured: dict[str, dict[str, list[Measured]]], server: str, beside: str) -> Measured:
+    """Return and print a server's requests/s over another's, turn by turn and cell by cell."""
+    key = "requests_per_second"
     cells = {
-        cell: [each[name][cell]["requests_per_second"] / each[beside][cell]["requests_per_second"] for each in rounds]
-        for cell in rounds[0][name]
-        if cell != "memory"
+        cell: [own[key] / other[key] for own, other in zip(found[server], found[beside], strict=True)]
+        for cell, found in measured.items()
     }
+    cells["all"] = [value for found in cells.values() for value in found]
     for cell, found in cells.items():
-        print(f"{name} over {beside}, {cell}: {statistics.median(found):.3f} ({min(found):.3f} to {max(found):.3f})")
-    whole = common.spread([value for found in cells.values() for value in found], 3)
-    print(f"{name} over {beside}: {whole['median']:.3f} ({whole['min']:.3f} to {whole['max']:.3f})")
-    return whole | {"cells": {cell: common.spread(found, 3) for cell, found in cells.items()}}
+        low, _, high = statistics.quantiles(found, n=4)
+        print(f"{server} over {beside}, {cell}: {statistics.median(found):.3f} (quartiles {low:.3f} to {high:.3f})")
+    spreads = {cell: common.spread(found, 3) for cell, found in cells.items()}
+    return spreads.pop("all") | {"cells": spreads}
 
 
 def versions(tools: Path | None) -> dict[str, str]:
