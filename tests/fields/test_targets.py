@@ -107,3 +107,20 @@ def test_what_cannot_be_learnt_is_said() -> None:
     assert not number.unlearnable([1.0, 2.0])
     for kind in (label, labels, number):
         assert kind.unlearnable([]).startswith("none, ")
+
+
+def test_what_a_model_answers_is_compared_as_its_targets_are() -> None:
+    facts = {"classes": ["a", "b", "c"]}
+    logits = {"logits": np.array([[0.0, 2.0, -9.0], [3.0, 3.0, -9.0]], np.float32)}
+    said, sure = label.answered(logits, facts)
+    assert said == ["b", "a"]
+    np.testing.assert_allclose(sure["confidence"], [1 / (1 + np.exp(-2)), 0.5], atol=1e-4)
+    assert label.compared(said, facts)[0] == ["b", "a"]
+    sets, _ = labels.answered(logits, facts)
+    assert sets == ['["a", "b"]', '["a", "b"]']
+    assert labels.answered(logits, facts | {"thresholds": [0.9, 0.5, 0.5]})[0] == ['["b"]', '["a", "b"]']
+    names, measured = labels.compared(['["a", "new"]', "[]"], facts)
+    assert names is None and measured.numbers["how many"].tolist() == [2, 0]
+    assert measured.vectors[""].tolist() == [[1, 0, 0], [0, 0, 0]]
+    assert number.answered({"value": np.array([[1.5], [2.0]], np.float32)}, {})[0] == [1.5, 2.0]
+    assert number.compared([1.5, 2.0], {})[1].numbers[""].tolist() == [1.5, 2.0]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from chainrule.fields import text
+from chainrule.fields import shingles, text
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
@@ -189,13 +190,13 @@ def test_short_texts_are_one_shingle_and_empty_ones_are_like_nothing():
 
 
 def test_a_common_phrase_makes_no_candidates(monkeypatch):
-    monkeypatch.setattr(text, "_MAX_CANDIDATES", 0)
+    monkeypatch.setattr(shingles, "_MAX_CANDIDATES", 0)
     texts = [f"the best film of the year is {n} by {n + 1000} and {n + 2000} with {n + 3000}" for n in range(500)]
     assert text.near_duplicates(texts, 0.9).shape == (0, 2)
 
 
 def test_too_many_candidates_are_refused_with_a_remedy(monkeypatch):
-    monkeypatch.setattr(text, "_MAX_CANDIDATES", 2)
+    monkeypatch.setattr(shingles, "_MAX_CANDIDATES", 2)
     with pytest.raises(DataError, match=r"3 pairs of 3 texts .* raise clean.near_duplicates"):
         text.near_duplicates(["one two three"] * 3, 1.0)
 
@@ -247,3 +248,23 @@ def test_texts_that_differ_by_vowel_signs_alone_are_not_alike():
 def test_texts_without_blanks_are_alike_where_most_letters_are():
     value = "前台客房服务态度非常好早餐很丰富房价很干净再接再厉中国人的酒店"
     assert text.near_duplicates([value, value + "吧", value[::-1]], 0.8).tolist() == [[0, 1]]
+
+
+def test_the_texts_of_a_pair_are_measured_apart() -> None:
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "film", "bad"]
+    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, "[UNK]"))
+    tokenizer.add_special_tokens(words[:4])
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    pairs = [("good film", "bad"), ("bad", "film good strange")]
+    rows = [{"input_ids": np.array([tokenizer.encode(*pair).ids])} for pair in pairs]
+    found = text.measure(rows, ["first", "second"], tokenizer)
+    assert found["first"].words == [["good", "film"], ["bad"]]
+    assert found["second"].words == [["bad"], ["film", "good"]]
+    assert found["second"].numbers["unknown pieces"].tolist() == [0, 0.25]
+    alone = text.measure([{"input_ids": np.array([tokenizer.encode("good film").ids])}], ["text"], tokenizer)
+    assert alone["text"].words == [["good", "film"]]

@@ -39,9 +39,9 @@ def normal(
         if part != "unlabelled":
             name = columns.target.name
             raise Reject(f"missing_{name}", f"no {name}, and the row is not in the part unlabelled")
-        return Normal(tuple(inputs), None, repairs)
+        return Normal(tuple(inputs), None, list(dict.fromkeys(repairs)))
     value, done = kind.normalise(target)
-    return Normal(tuple(inputs), value, [*repairs, *done])
+    return Normal(tuple(inputs), value, list(dict.fromkeys([*repairs, *done])))
 
 
 def _input(column: Column, raw: Any, options: Mapping[str, Any], alone: bool) -> tuple[Any, list[str]]:

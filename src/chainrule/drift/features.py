@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 Inputs = dict[str, np.ndarray]
 
 LINEAR = ("Gemm", "MatMul")
-# What may stand between the last linear layer and the logits: a bias, the calibration's temperature, a cast.
-PASSED = ("Add", "Sub", "Mul", "Div", "Identity", "Cast")
+# What may stand between the last linear layer and the answer: a bias, the calibration's temperature, a unit, a cast.
+PASSED = ("Add", "Sub", "Mul", "Div", "Identity", "Cast", "Squeeze")
 
 
 class Outputs(NamedTuple):
     """What a model made of N rows."""
 
-    logits: np.ndarray
-    """float64 [N, C]"""
+    answers: dict[str, np.ndarray]
+    """By the names of the graph's outputs, [N, …] each."""
     features: np.ndarray
-    """float64 [N, D]: the input of the last linear layer, or the logits themselves."""
+    """float64 [N, D]: the input of the last linear layer, or the first output itself."""
     penultimate: bool
-    """False where the graph has no such layer before its logits, so that `features` are the logits."""
+    """False where the graph has no such layer before its first output, so that `features` are that."""
 
 
 def penultimate(model: "onnx.ModelProto", output: str) -> str | None:
@@ -63,16 +63,15 @@ def run(graph: bytes, path: Path, rows: Sequence[Inputs], signature: dict[str, A
         model = onnx.load_from_string(graph)
     except Exception as error:  # protobuf has its own, which has no stubs
         raise DataError(f"{path}: not an ONNX graph ({error}); export it again") from None
-    logits = signature["outputs"][0]["name"]
-    layer = penultimate(model, logits)
+    outputs = [tensor["name"] for tensor in signature["outputs"]]
+    layer = penultimate(model, outputs[0])
     if layer is not None and layer not in {value.name for value in model.graph.output}:
         model.graph.output.append(onnx.helper.make_empty_tensor_value_info(layer))
     session = offline.session(model.SerializeToString(), path)
-    wanted = [logits] if layer is None else [logits, layer]
+    wanted = outputs if layer is None or layer in outputs else [*outputs, layer]
     found = offline.answers(offline.runner(session, path, wanted), rows, signature.get("padding", {}))
     offline.refuse_not_finite(found, path)
-    scores = found[logits].astype(np.float64)
-    features = scores if layer is None else found[layer].astype(np.float64)
-    if features.ndim != 2:
-        layer, features = None, scores
-    return Outputs(scores, features, layer is not None)
+    features = found[outputs[0] if layer is None else layer].astype(np.float64)
+    if layer is None or features.ndim != 2:
+        layer, features = None, found[outputs[0]].astype(np.float64).reshape(len(rows), -1)
+    return Outputs({name: found[name] for name in outputs}, features, layer is not None)

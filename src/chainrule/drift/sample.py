@@ -1,6 +1,5 @@
 """Rows as the model would see them, and what is measured on them."""
 
-import importlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,10 +10,10 @@ import numpy as np
 
 from chainrule.drift import features
 from chainrule.drift.features import Inputs
-from chainrule.evaluation.calibration import softmax
 from chainrule.serving import bundle as bundles
 from chainrule.serving import plain
 from chainrule.serving.limits import Limits
+from chainrule.system import plugins
 from chainrule.system.errors import DataError
 from chainrule.tasks.catalogue import TASKS
 
@@ -33,10 +32,12 @@ class Sample:
     """Names of classes by what they are ("labels", "predictions"), str [N]."""
     numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
     """What is measured on each row, by name, float [N]."""
+    answers: frozenset[str] = frozenset()
+    """Those of the numbers and vectors that are about targets and answers, not inputs."""
     vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
     """What is compared as a whole, by name ("features", "pixels"), float [N, D]."""
     words: Sequence[Sequence[str]] | None = None
-    """The words of every text."""
+    """The words of the texts of every row."""
     groups: np.ndarray | None = None
     """What each row belongs to, str [N]: rows of a group are not independent. None: each row stands alone."""
     left_out: int = 0
@@ -54,9 +55,9 @@ class Sample:
 def rows_sample(bundle_folder: Path, rows: "pd.DataFrame", most: int = MOST_ROWS) -> Sample:
     """Encode clean rows as a server would, run the bundle's fp32 graph on them and measure them.
 
-    rows: `id`, the input's column (`image` or `text`), and if there are any `label` and `group`. At most `most` rows,
-    whole groups as far as they go, are taken. Raises DataError if the bundle is not to be trusted, a row cannot be
-    encoded, or the input's column is missing.
+    rows: `id`, the columns of the input fields, and if there are any that of the target and `group`. At most `most`
+    rows, whole groups as far as they go, are taken. Raises DataError if the bundle is not to be trusted, a row cannot
+    be encoded, or the column of an input is missing.
     """
     bundle = bundles.read(bundle_folder, bundle_folder.name, "")
     _task(bundle)
@@ -78,10 +79,10 @@ def rows_sample(bundle_folder: Path, rows: "pd.DataFrame", most: int = MOST_ROWS
             encoded.append(plain.prepare(bundle, rows.iloc[index], limits))
         except DataError as error:
             raise DataError(f"row {ids[index]}: {error}") from None
-    labels = None
-    if "label" in rows and not rows["label"].iloc[kept].isna().any():
-        labels = rows["label"].iloc[kept].astype(str).to_numpy()
-    return _sample(bundle, encoded, tokenizer, labels, None if groups is None else groups[kept], len(rows) - len(kept))
+    (target,) = (given["name"] for given in bundle.signature["fields"] if given["role"] == "target")
+    known = target in rows and not rows[target].iloc[kept].isna().any()
+    targets = rows[target].iloc[kept].to_list() if known else None
+    return _sample(bundle, encoded, tokenizer, targets, None if groups is None else groups[kept], len(rows) - len(kept))
 
 
 def served_sample(bundle_folder: Path, inputs: Sequence[Inputs], left_out: int = 0) -> Sample:
@@ -132,7 +133,7 @@ def _sample(
     bundle: bundles.Bundle,
     rows: list[Inputs],
     tokenizer: Any,
-    labels: np.ndarray | None,
+    targets: list[Any] | None,
     groups: np.ndarray | None,
     left_out: int,
 ) -> Sample:
@@ -140,21 +141,54 @@ def _sample(
         return Sample(left_out=left_out)
     path = bundle.variants["fp32"]
     outputs = features.run(bundles.graph_bytes(bundle, "fp32"), path, rows, bundle.signature)
-    measure = importlib.import_module(f"chainrule.drift.{bundle.signature['modality']}").measure
-    numbers, vectors, words = measure(rows, tokenizer)
-    confidence = softmax(outputs.logits, 1.0).max(axis=1)
-    predictions = np.array(bundle.signature["target"]["classes"])[outputs.logits.argmax(axis=1)]
-    named = {} if labels is None else {"labels": labels}
-    notes = ("the graph shows no layer before its logits: they stand for the features",)
+    facts = bundle.signature["target"]
+    kind = plugins.load("fields", facts["kind"])
+    predicted, sureness = kind.answered(outputs.answers, facts)
+    told = {"predictions": predicted} | ({} if targets is None else {"labels": targets})
+    labels: dict[str, np.ndarray] = {}
+    numbers, vectors, words = _inputs(bundle, rows, tokenizer)
+    about: set[str] = set(sureness)
+    for title, values in sorted(told.items()):
+        names, measured = kind.compared(values, facts)
+        if names is not None:
+            labels[title] = np.array(names)
+        found = {f"{title}, {name}" if name else title: column for name, column in measured.numbers.items()}
+        shown = {f"{title}, {name}" if name else title: column for name, column in measured.vectors.items()}
+        numbers, vectors, about = {**numbers, **found}, {**vectors, **shown}, {*about, *found, *shown}
+    first = bundle.signature["outputs"][0]["name"]
+    notes = (f"the graph shows no layer before its {first}: they stand for the features",)
     return Sample(
-        labels={**named, "predictions": predictions},
-        numbers={**numbers, "confidence": confidence},
+        labels=labels,
+        numbers={**numbers, **sureness},
+        answers=frozenset(about),
         vectors={**vectors, "features": outputs.features},
         words=words,
         groups=groups,
         left_out=left_out,
         notes=() if outputs.penultimate else notes,
     )
+
+
+def _inputs(
+    bundle: bundles.Bundle, rows: list[Inputs], tokenizer: Any
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[list[str]] | None]:
+    """Return the numbers, the vectors and the words of the inputs; of several their names say which.
+
+    Fields of one kind are measured together: they may share a tensor. All words of a row are one vocabulary.
+    """
+    fields = bundles.input_fields(bundle)
+    numbers: dict[str, np.ndarray] = {}
+    vectors: dict[str, np.ndarray] = {}
+    words: list[list[str]] | None = None
+    for kind in dict.fromkeys(given.kind for given in fields):
+        own = [given.name for given in fields if given.kind == kind]
+        for name, measured in plugins.load("fields", kind).measure(rows, own, tokenizer).items():
+            before = f"{name}: " if len(fields) > 1 else ""
+            numbers |= {f"{before}{title}": column for title, column in measured.numbers.items()}
+            vectors |= {f"{before}{title}": column for title, column in measured.vectors.items()}
+            if measured.words is not None:
+                words = [[*first, *more] for first, more in zip(words or [[]] * len(rows), measured.words, strict=True)]
+    return numbers, vectors, words
 
 
 def _task(bundle: bundles.Bundle) -> str:

@@ -193,7 +193,7 @@ def _number_tests(reference: Sample, current: Sample, found: Units, assigned: np
         edges = statistics.bins(pooled)
         counts = [np.bincount(np.searchsorted(edges, part), minlength=len(edges) + 1) for part in (one, other)]
         index = statistics.stability_index(*counts)
-        about = "answers" if name == "confidence" else "input"
+        about = "answers" if name in reference.answers else "input"
         said = f"mean {one.mean():.4g} before, {other.mean():.4g} now"
         asked.append(_Asked(name, about, "Kolmogorov-Smirnov", seen, float(seen[0]), index, said))
     return asked
@@ -235,7 +235,7 @@ def _vector_tests(reference: Sample, current: Sample, found: Units, assigned: np
             continue
         pooled = np.concatenate([one[found.reference], other[found.current]])
         seen = statistics.told_apart(pooled, found.of_row, assigned)
-        about = "features" if name == "features" else "input"
+        about = "features" if name == "features" else "answers" if name in reference.answers else "input"
         said = f"a classifier tells them apart with an area of {seen[0]:.3f} under its ROC; chance is 0.5"
         asked.append(_Asked(name, about, "classifier", seen, float(seen[0]), None, said))
     return asked

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from PIL import Image, ImageOps
 
+from chainrule.fields.measured import Measured
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
@@ -44,6 +45,7 @@ _BROKEN = (
 # Pillow's own limit would act before a recipe's and above it; here `max_pixels` is checked before anything is unpacked.
 Image.MAX_IMAGE_PIXELS = None
 
+_SIDE = 8  # of the thumbnails whose pixels drift compares all together
 _THUMBNAIL = 16  # side of the grey thumbnails that near duplicates are judged on
 _FULL = 255 * _THUMBNAIL**2  # summed difference of a black and a white thumbnail
 _CONTRAST = 0.15  # mean deviation from the median level from which on an image is taken to be filled
@@ -215,6 +217,49 @@ def expectations(normalise: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]
         # Images that all have one mean are blank, or broken in one and the same way.
         ("expect_column_stdev_to_be_between", {"column": "mean", "min_value": 0, "strict_min": True}),
     ]
+
+
+def measure(rows: Sequence[Mapping[str, np.ndarray]], fields: Sequence[str], tokenizer: Any) -> dict[str, Measured]:
+    """Return by field what drift compares of images as a model gets them, uint8 [1, C, H, W] each.
+
+    rows: a graph's inputs, called like the fields unless there is but one. Numbers are in grey levels from 0 to 255,
+    positions in shares of the side.
+    """
+    return {
+        field: _measured(np.concatenate([row.get(field, next(iter(row.values()))) for row in rows])) for field in fields
+    }
+
+
+def _measured(images: np.ndarray) -> Measured:
+    pixels = images.astype(np.float64)
+    grey = pixels.mean(axis=1)
+    _, height, width = grey.shape
+    mass = np.abs(grey - np.median(grey, axis=(1, 2), keepdims=True)) + 1e-9
+    total = mass.sum(axis=(1, 2))
+    across, down = (np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height
+    numbers = {
+        "brightness": grey.mean(axis=(1, 2)),
+        "contrast": grey.std(axis=(1, 2)),
+        "darkest twentieth": np.quantile(grey, 0.05, axis=(1, 2)),
+        "brightest twentieth": np.quantile(grey, 0.95, axis=(1, 2)),
+        "steps across": np.abs(np.diff(grey, axis=2)).mean(axis=(1, 2)),
+        "steps down": np.abs(np.diff(grey, axis=1)).mean(axis=(1, 2)),
+        "centre across": (mass.sum(axis=1) * across).sum(axis=1) / total,
+        "centre down": (mass.sum(axis=2) * down).sum(axis=1) / total,
+    }
+    if pixels.shape[1] == 3:
+        numbers |= {name: pixels[:, place].mean(axis=(1, 2)) for place, name in enumerate(("red", "green", "blue"))}
+    return Measured(numbers, {"pixels": _small(grey)}, None)
+
+
+def _small(grey: np.ndarray) -> np.ndarray:
+    """Average [N, H, W] down to at most _SIDE pixels a side, as [N, D]."""
+    for axis in (1, 2):
+        size = grey.shape[axis]
+        starts = np.unique(np.arange(min(_SIDE, size)) * size // min(_SIDE, size))
+        counts = np.diff(np.append(starts, size)).reshape([-1 if place == axis else 1 for place in range(3)])
+        grey = np.add.reduceat(grey, starts, axis=axis) / counts
+    return grey.reshape(len(grey), -1)
 
 
 def _pixels(value: bytes) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.fields.measured import Measured
 from chainrule.fields.names import doubts, same_numbers, tidy, too_many
 from chainrule.system.errors import DataError
 
@@ -98,3 +99,16 @@ def encode(values: Sequence[str], facts: Mapping[str, Any]) -> np.ndarray:
 def decode(encoded: np.ndarray, facts: Mapping[str, Any]) -> list[str]:
     """Return the labels of int [N]."""
     return [facts["classes"][number] for number in encoded.tolist()]
+
+
+def answered(outputs: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Return the labels that logits [N, C] say, and how sure they are: {"confidence": the best probability [N]}."""
+    logits = outputs["logits"].astype(np.float64)
+    chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+    chances /= chances.sum(axis=1, keepdims=True)
+    return decode(chances.argmax(axis=1), facts), {"confidence": chances.max(axis=1)}
+
+
+def compared(values: Sequence[str], facts: Mapping[str, Any]) -> tuple[list[str] | None, Measured]:
+    """Return what drift compares of labels: their balance."""
+    return list(values), Measured({}, {}, None)

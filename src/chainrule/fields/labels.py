@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.fields.measured import Measured
 from chainrule.fields.names import doubts, same_numbers, tidy, too_many
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
@@ -138,3 +139,21 @@ def decode(encoded: np.ndarray, facts: Mapping[str, Any]) -> list[str]:
     """Return the sets of [N, C] (0 or 1) as rows hold them."""
     classes = facts["classes"]
     return [written([classes[place] for place in np.flatnonzero(row)]) for row in encoded]
+
+
+def answered(outputs: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Return the sets that logits [N, C] say, and how sure they are: {"confidence": the mean over the classes [N]}.
+
+    A class is in the set from its probability in `thresholds` of the facts on, by default a half.
+    """
+    chances = 1 / (1 + np.exp(-outputs["logits"].astype(np.float64)))
+    sets = chances >= np.asarray(facts.get("thresholds", 0.5))
+    return decode(sets, facts), {"confidence": np.maximum(chances, 1 - chances).mean(axis=1)}
+
+
+def compared(values: Sequence[str], facts: Mapping[str, Any]) -> tuple[list[str] | None, Measured]:
+    """Return what drift compares of sets: how many labels they have, and which; names that are no classes are not."""
+    encoded = np.array([[name in own for name in facts["classes"]] for own in classes(values)], np.float64)
+    return None, Measured(
+        {"how many": np.array([len(own) for own in classes(values)], np.float64)}, {"": encoded}, None
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.fields.measured import Measured
 from chainrule.fields.reject import Reject
 
 DTYPE = "float64"
@@ -113,3 +114,13 @@ def encode(values: Sequence[float], facts: Mapping[str, Any]) -> np.ndarray:
 def decode(encoded: np.ndarray, facts: Mapping[str, Any]) -> list[float]:
     """Return the numbers of float [N]."""
     return [float(number) for number in encoded]
+
+
+def answered(outputs: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> tuple[list[float], dict[str, np.ndarray]]:
+    """Return the numbers that a model answers with, [N]; how sure they are they do not say."""
+    return decode(outputs["value"].reshape(-1), facts), {}
+
+
+def compared(values: Sequence[float], facts: Mapping[str, Any]) -> tuple[list[str] | None, Measured]:
+    """Return what drift compares of numbers: themselves."""
+    return None, Measured({"": np.asarray(values, np.float64)}, {}, None)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from chainrule.fields import shingles
+from chainrule.fields.measured import Measured
 from chainrule.fields.reject import Reject
-from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +20,7 @@ DTYPE = "str"
 
 Long = Literal["cut", "reject"]
 
-_SHINGLE = 3
-_MAX_CANDIDATES = 20_000_000  # pairs to verify; 320 MB of indices
-_CHUNK = 100_000  # pairs verified at once
+_BLANK = "▁"  # how a piece says that a word begins with it
 _MAX_PASSES = 10
 
 # Controls other than whitespace, soft hyphens, zero-width and direction marks. The zero-width joiners stay:
@@ -122,26 +121,12 @@ def near_duplicates(
     """Return the index pairs [P, 2] (int64, first < second, sorted) of texts that say nearly the same.
 
     Alike means: the Jaccard similarity of their sets of word 3-shingles (case and punctuation aside; a text
-    of fewer words is one shingle) is at least `threshold`, and they share a shingle. The search is exact: of
-    two sets that are so alike, each with its n shingles in one common order, the first n - ceil(threshold *
-    n) + 1 must overlap (prefix filter: Bayardo, Ma and Srikant 2007, Scaling up all pairs similarity search).
-    The order is rarest first, so a common phrase makes no candidates.
+    of fewer words is one shingle) is at least `threshold`, and they share a shingle. No such pair is missed.
 
     Raises DataError when more than 20 million pairs would have to be verified.
     """
     shown = progress(values, "look for near duplicates", "texts") if progress else values
-    document, shingle = _shingles(shown, len(values))
-    if not len(document):
-        return np.zeros((0, 2), np.int64)
-    _, shingle, frequency = np.unique(shingle, return_inverse=True, return_counts=True)
-    order = np.lexsort((shingle, frequency[shingle], document))
-    document, shingle = document[order], shingle[order]
-    size = np.bincount(document, minlength=len(values))
-    start = np.cumsum(size) - size
-    prefix = size - np.ceil(threshold * size - 1e-9).astype(np.int64) + 1
-    within = np.arange(len(document)) - start[document] < prefix[document]
-    pairs = _sharing(document[within], shingle[within], size, threshold, len(values))
-    return _verified(pairs, document, shingle, size, threshold)
+    return shingles.alike((words(value.casefold()) for value in shown), len(values), threshold)
 
 
 def augmented_copy(value: str, rng: np.random.Generator, *, delete: float, swap: float) -> str:
@@ -178,6 +163,57 @@ def expectations(normalise: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]
         ("expect_column_values_to_be_between", {"column": "characters", **lengths}),
         ("expect_column_values_to_be_between", {"column": "words", "min_value": 1}),
     ]
+
+
+def measure(rows: Sequence[Mapping[str, np.ndarray]], fields: Sequence[str], tokenizer: Any) -> dict[str, Measured]:
+    """Return by field what drift compares of texts as a model gets them: through its tokenizer, cut to its longest.
+
+    rows: a graph's inputs, of which input_ids int64 [1, T] holds the texts of all fields, each with an end behind it.
+    """
+    vocabulary = tokenizer.get_vocab()
+    special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    end, unknown = next(reversed(tokenizer.encode("").ids), None), vocabulary.get("[UNK]")
+    names = {number: token for token, number in vocabulary.items() if number not in special}
+    texts: list[list[list[int]]] = [[] for _ in fields]
+    for row in rows:
+        parts = _parts([int(number) for number in row["input_ids"][0]], end, len(fields))
+        for place, own in enumerate(parts):
+            texts[place].append(own)
+    return {field: _measured(own, names, unknown) for field, own in zip(fields, texts, strict=True)}
+
+
+def _parts(ids: list[int], end: int | None, count: int) -> list[list[int]]:
+    """Return the ids of each of `count` texts, their ends included; all but the last end with the first of these."""
+    parts = []
+    for _ in range(count - 1):
+        at = ids.index(end) + 1 if end in ids else len(ids)
+        parts.append(ids[:at])
+        ids = ids[at:]
+    return [*parts, ids]
+
+
+def _measured(texts: Sequence[Sequence[int]], names: Mapping[int, str], unknown: int | None) -> Measured:
+    """Return the measures of texts as ids, of which those without a name are special."""
+    # Where no piece says that a word begins with it, every piece is a word.
+    between = "" if any(token.startswith(_BLANK) for token in names.values()) else " "
+    spoken: list[list[str]] = []
+    measured = np.empty((len(texts), 5))
+    for index, ids in enumerate(texts):
+        pieces = [names[number] for number in ids if number in names]
+        text = between.join(pieces).replace(_BLANK, " ")
+        found = words(text)
+        spoken.append(found)
+        letters = sum(len(word) for word in found)
+        # Every unknown character is one token; every word that the vocabulary lacks is several.
+        measured[index] = (
+            len(found),
+            letters / max(len(found), 1),
+            len(pieces) / max(len(found), 1),
+            sum(number == unknown for number in ids) / max(len(ids), 1),
+            sum(not letter.isalnum() and letter != " " for letter in text) / max(len(text), 1),
+        )
+    titles = ("length in words", "letters per word", "pieces per word", "unknown pieces", "punctuation")
+    return Measured(dict(zip(titles, measured.T, strict=True)), {}, spoken)
 
 
 def _decoded(raw: bytes) -> tuple[str, list[str]]:
@@ -295,73 +331,6 @@ class _Dropping(dict[int, int | None]):
 
 
 _DROP = _Dropping()
-
-
-def _shingles(values: Iterable[str], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (document, shingle), int64 and uint64 [S]: the distinct shingles of every text, in order."""
-    numbers: dict[str, int] = {}
-    flat: list[int] = []
-    lengths = np.zeros(count, np.int64)
-    for index, value in enumerate(values):
-        found = words(value.casefold())
-        if found and len(found) < _SHINGLE:
-            found += [""] * (_SHINGLE - len(found))
-        lengths[index] = len(found)
-        flat.extend(numbers.setdefault(word, len(numbers) + 1) for word in found)
-    word = np.array(flat, np.uint64)
-    document = np.repeat(np.arange(count), lengths)
-    if not len(word):
-        return document, word
-    # Three odd 64-bit constants; sums wrap around, and a chance meeting of two shingles needs billions of
-    # them.
-    mixed = word[:-2] * np.uint64(0x9E3779B97F4A7C15)
-    mixed ^= (word[1:-1] * np.uint64(0xC2B2AE3D27D4EB4F)) << np.uint64(1)
-    mixed += word[2:] * np.uint64(0x165667B19E3779F9)
-    whole = document[:-2] == document[2:]
-    document, mixed = document[:-2][whole], mixed[whole]
-    order = np.lexsort((mixed, document))
-    document, mixed = document[order], mixed[order]
-    new = np.ones(len(mixed), bool)
-    new[1:] = (document[1:] != document[:-1]) | (mixed[1:] != mixed[:-1])
-    return document[new], mixed[new]
-
-
-def _sharing(document: np.ndarray, shingle: np.ndarray, size: np.ndarray, threshold: float, count: int) -> np.ndarray:
-    """Return the pairs [P, 2] of documents that share a shingle and whose sizes allow the similarity."""
-    order = np.lexsort((document, shingle))
-    document, shingle = document[order], shingle[order]
-    ends = np.searchsorted(shingle, shingle, side="right")
-    following = ends - np.arange(len(shingle)) - 1  # later members of the same bucket
-    total = int(following.sum())
-    if total > _MAX_CANDIDATES:
-        raise DataError(
-            f"{total} pairs of {count} texts are candidates for near duplicates at {threshold}: "
-            "raise clean.near_duplicates"
-        )
-    first = np.repeat(np.arange(len(shingle)), following)
-    second = np.arange(total) - np.repeat(np.cumsum(following) - following, following) + first + 1
-    one, other = document[first], document[second]
-    small, large = np.minimum(size[one], size[other]), np.maximum(size[one], size[other])
-    possible = small >= threshold * large - 1e-9
-    keys = np.unique(one[possible] * count + other[possible])
-    return np.stack([keys // count, keys % count], axis=1)
-
-
-def _verified(
-    pairs: np.ndarray, document: np.ndarray, shingle: np.ndarray, size: np.ndarray, threshold: float
-) -> np.ndarray:
-    """Return those pairs whose Jaccard similarity, computed in full, is at least `threshold`."""
-    from scipy.sparse import csr_array
-
-    shape = (len(size), int(shingle.max()) + 1)
-    incidence = csr_array((np.ones(len(shingle), np.int32), (document, shingle)), shape=shape)
-    alike = np.zeros(len(pairs), bool)
-    for start in range(0, len(pairs), _CHUNK):
-        some = pairs[start : start + _CHUNK]
-        common = np.asarray(incidence[some[:, 0]].multiply(incidence[some[:, 1]]).sum(axis=1)).ravel()
-        union = size[some[:, 0]] + size[some[:, 1]] - common
-        alike[start : start + _CHUNK] = common >= threshold * union - 1e-9
-    return pairs[alike]
 
 
 def decode(values: Sequence[str]) -> list[str]:

@@ -35,10 +35,12 @@ def not_given(block: Mapping[str, Any], task: str, fields: Sequence[Field], path
         if gives is None:
             yield from _columns(at(block, (section,)), fields, f"{path}.{section}")
         elif lacking := [field.name for field in fields if field.name not in gives]:
-            others = ", ".join(name for name, one in table.items() if one.gives is None)
+            fitting = (
+                name for name, one in table.items() if one.gives is None and one.modality == table[kind].modality
+            )
             needed = (
                 f"it gives {' and '.join(gives)}, and task {task} needs {' and '.join(lacking)} as well; a source with "
-                f"columns is needed: {others}"
+                f"columns is needed: {', '.join(fitting)}"
             )
             yield Mistake(f"{path}.{section}.kind", repr(kind), needed)
 

@@ -1,0 +1,102 @@
+"""Texts that share most of their runs of three words, found exactly among many."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from chainrule.system.errors import DataError
+
+_SHINGLE = 3
+_MAX_CANDIDATES = 20_000_000  # pairs to verify; 320 MB of indices
+_CHUNK = 100_000  # pairs verified at once
+
+
+def alike(texts: Iterable[list[str]], count: int, threshold: float) -> np.ndarray:
+    """Return the index pairs [P, 2] (int64, first < second, sorted) of `count` texts, given by their words.
+
+    Alike means: the Jaccard similarity of their sets of word 3-shingles (a text of fewer words is one shingle) is at
+    least `threshold`, and they share a shingle. The search is exact: of two sets that are so alike, each with its n
+    shingles in one common order, the first n - ceil(threshold * n) + 1 must overlap (prefix filter: Bayardo, Ma and
+    Srikant 2007, Scaling up all pairs similarity search). The order is rarest first, so a common phrase makes no
+    candidates.
+
+    Raises DataError when more than 20 million pairs would have to be verified.
+    """
+    document, shingle = _shingles(texts, count)
+    if not len(document):
+        return np.zeros((0, 2), np.int64)
+    _, shingle, frequency = np.unique(shingle, return_inverse=True, return_counts=True)
+    order = np.lexsort((shingle, frequency[shingle], document))
+    document, shingle = document[order], shingle[order]
+    size = np.bincount(document, minlength=count)
+    start = np.cumsum(size) - size
+    prefix = size - np.ceil(threshold * size - 1e-9).astype(np.int64) + 1
+    within = np.arange(len(document)) - start[document] < prefix[document]
+    pairs = _sharing(document[within], shingle[within], size, threshold, count)
+    return _verified(pairs, document, shingle, size, threshold)
+
+
+def _shingles(texts: Iterable[list[str]], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (document, shingle), int64 and uint64 [S]: the distinct shingles of every text, in order."""
+    numbers: dict[str, int] = {}
+    flat: list[int] = []
+    lengths = np.zeros(count, np.int64)
+    for index, found in enumerate(texts):
+        if found and len(found) < _SHINGLE:
+            found += [""] * (_SHINGLE - len(found))
+        lengths[index] = len(found)
+        flat.extend(numbers.setdefault(word, len(numbers) + 1) for word in found)
+    word = np.array(flat, np.uint64)
+    document = np.repeat(np.arange(count), lengths)
+    if not len(word):
+        return document, word
+    # Three odd 64-bit constants; sums wrap around, and a chance meeting of two shingles needs billions of
+    # them.
+    mixed = word[:-2] * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= (word[1:-1] * np.uint64(0xC2B2AE3D27D4EB4F)) << np.uint64(1)
+    mixed += word[2:] * np.uint64(0x165667B19E3779F9)
+    whole = document[:-2] == document[2:]
+    document, mixed = document[:-2][whole], mixed[whole]
+    order = np.lexsort((mixed, document))
+    document, mixed = document[order], mixed[order]
+    new = np.ones(len(mixed), bool)
+    new[1:] = (document[1:] != document[:-1]) | (mixed[1:] != mixed[:-1])
+    return document[new], mixed[new]
+
+
+def _sharing(document: np.ndarray, shingle: np.ndarray, size: np.ndarray, threshold: float, count: int) -> np.ndarray:
+    """Return the pairs [P, 2] of documents that share a shingle and whose sizes allow the similarity."""
+    order = np.lexsort((document, shingle))
+    document, shingle = document[order], shingle[order]
+    ends = np.searchsorted(shingle, shingle, side="right")
+    following = ends - np.arange(len(shingle)) - 1  # later members of the same bucket
+    total = int(following.sum())
+    if total > _MAX_CANDIDATES:
+        raise DataError(
+            f"{total} pairs of {count} texts are candidates for near duplicates at {threshold}: "
+            "raise clean.near_duplicates"
+        )
+    first = np.repeat(np.arange(len(shingle)), following)
+    second = np.arange(total) - np.repeat(np.cumsum(following) - following, following) + first + 1
+    one, other = document[first], document[second]
+    small, large = np.minimum(size[one], size[other]), np.maximum(size[one], size[other])
+    possible = small >= threshold * large - 1e-9
+    keys = np.unique(one[possible] * count + other[possible])
+    return np.stack([keys // count, keys % count], axis=1)
+
+
+def _verified(
+    pairs: np.ndarray, document: np.ndarray, shingle: np.ndarray, size: np.ndarray, threshold: float
+) -> np.ndarray:
+    """Return those pairs whose Jaccard similarity, computed in full, is at least `threshold`."""
+    from scipy.sparse import csr_array
+
+    shape = (len(size), int(shingle.max()) + 1)
+    incidence = csr_array((np.ones(len(shingle), np.int32), (document, shingle)), shape=shape)
+    alike = np.zeros(len(pairs), bool)
+    for start in range(0, len(pairs), _CHUNK):
+        some = pairs[start : start + _CHUNK]
+        common = np.asarray(incidence[some[:, 0]].multiply(incidence[some[:, 1]]).sum(axis=1)).ravel()
+        union = size[some[:, 0]] + size[some[:, 1]] - common
+        alike[start : start + _CHUNK] = common >= threshold * union - 1e-9
+    return pairs[alike]
