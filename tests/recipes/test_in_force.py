@@ -21,7 +21,6 @@ NEEDED: dict[str, dict[str, Any]] = {
     "idx": {"classes": ["a", "b"]},
     "image_table": {"files": {"all": "labels.csv"}},
     "class_files": {"files": {"good": "good*.txt", "bad": "bad*.txt"}},
-    "image_table": {"files": {"all": "rows.csv"}},
 }
 
 
