@@ -1,0 +1,14 @@
+"""What text pair classification starts with beside what every recipe on texts does: a literal of dvc.yaml."""
+
+from typing import Any
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "clean": {},
+    "split": {},
+    "augment": {},
+    "pretrain": {},
+    "finetune": {},
+    "evaluate": {},
+    "export": {},
+    "retrain": {},
+}

@@ -1,0 +1,31 @@
+"""How answers of text pair classification are scored: as one label is."""
+
+from chainrule.evaluation.scores.label import (
+    HEADLINE,
+    PRIMARY,
+    SCORES,
+    agree,
+    aligned,
+    comparable,
+    details,
+    joined,
+    metrics,
+    resampled,
+    right,
+    statistics,
+)
+
+__all__ = [
+    "HEADLINE",
+    "PRIMARY",
+    "SCORES",
+    "agree",
+    "aligned",
+    "comparable",
+    "details",
+    "joined",
+    "metrics",
+    "resampled",
+    "right",
+    "statistics",
+]

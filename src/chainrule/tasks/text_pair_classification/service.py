@@ -1,0 +1,27 @@
+"""One label per pair of texts, the face for serving: two texts in, the graph's inputs; its output in, probabilities."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.serving.answers.label import answer, check, schema
+from chainrule.serving.parts import text
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from chainrule.serving.limits import Limits
+
+__all__ = ["answer", "check", "prepare", "schema"]
+
+
+def prepare(
+    parts: Mapping[str, bytes | str],
+    signature: Mapping[str, Any],
+    tokenizer: "Tokenizer | None",
+    limits: "Limits",
+) -> dict[str, np.ndarray]:
+    """Return the graph's inputs, int64 [1, T] each, for two texts. Raises DataError for texts that no row could be."""
+    first, second = (text.clean(parts[name], signature["preprocessing"][name], limits) for name in ("first", "second"))
+    return text.encoded(first, second, tokenizer, [tensor["name"] for tensor in signature["inputs"]])
