@@ -138,7 +138,7 @@ def prepare(file: Path, rows: int, folder: Path) -> None:
     lines = [line.rpartition("\t") for line in file.read_text(encoding="utf-8").splitlines()[:rows]]
     facts = text.fit_facts([[sentence for sentence, _, _ in lines]], {"vocabulary": VOCABULARY, "max_length": LENGTH})
     text.save_facts(facts, folder)
-    ids = text.encode([[sentence for sentence, _, _ in lines]], facts)
+    ids, _ = text.encode([[sentence for sentence, _, _ in lines]], facts)
     (folder / "rows.json").write_text(json.dumps({"ids": ids, "labels": [int(label) for _, _, label in lines]}))
     model = task.build(weights.build_net(BLOCK, facts, SEED), facts, TARGET)
     weights.save_weights(model, folder / weights.WEIGHTS)

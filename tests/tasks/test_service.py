@@ -264,7 +264,7 @@ def test_words_that_differ_by_a_mark_differ_in_training_and_service_alike(words:
     facts = text_inputs.fit_facts([clean * 20], {"vocabulary": 200, "max_length": 24})
     card = text_signature() | {"preprocessing": {"text": text_inputs.preprocessing(facts, rules)}}
     same_as_training(pd.DataFrame({"text": clean}), facts, raws, card)
-    one, other = text_inputs.encode([clean], facts)
+    (one, other), _ = text_inputs.encode([clean], facts)
     assert one != other
     assert facts["unknown_id"] not in one + other
     # Nothing of the text is lost on the way: the pieces say it again.

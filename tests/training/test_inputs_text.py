@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from chainrule.training.inputs import text as module
@@ -143,13 +144,13 @@ def test_another_process_trains_the_same_tokenizer() -> None:
 def test_the_tokenizer_knows_every_trained_word() -> None:
     facts = fit_facts([corpus()], {"vocabulary": 150, "max_length": 64})
     assert facts["vocabulary"] <= 150
-    (ids,) = encode([["a brilliant plot, but really naïve!"]], facts)
+    (ids,), _ = encode([["a brilliant plot, but really naïve!"]], facts)
     assert facts["unknown_id"] not in ids
 
 
 def test_characters_never_seen_become_unknown() -> None:
     facts = fit_facts([corpus()], {"vocabulary": 150, "max_length": 64})
-    (ids,) = encode([["a 雪 plot"]], facts)
+    (ids,), _ = encode([["a 雪 plot"]], facts)
     assert facts["unknown_id"] in ids
 
 
@@ -157,12 +158,44 @@ def test_characters_never_seen_become_unknown() -> None:
 def test_long_texts_are_cut_between_their_two_ends(max_length: int) -> None:
     facts = fit_facts([corpus()], {"vocabulary": 150, "max_length": max_length})
     start, end = facts["special_ids"][2:4]
-    cut, short = encode([[corpus()[0] * 3, "film"]], facts)
+    (cut, short), number = encode([[corpus()[0] * 3, "film"]], facts)
     assert len(cut) == max_length
+    assert number == 1
     assert (cut[0], cut[-1]) == (short[0], short[-1]) == (start, end)
     long = fit_facts([corpus()], {"vocabulary": 150, "max_length": 500})
-    (whole,) = encode([[corpus()[0] * 3]], long)
+    (whole,), number = encode([[corpus()[0] * 3]], long)
+    assert number == 0
     assert cut[:-1] == whole[: max_length - 1]
+
+
+def test_a_pair_is_one_sequence_with_an_end_after_each_text() -> None:
+    facts = fit_facts([corpus()], {"vocabulary": 150, "max_length": 500})
+    start, end = facts["special_ids"][2:4]
+    firsts, seconds = ["a dull plot", "the film"], ["the actors!", "not brilliant, but long"]
+    pairs, cut = encode([firsts, seconds], facts)
+    alone = [encode([texts], facts)[0] for texts in (firsts, seconds)]
+    assert pairs == [[*first, *second[1:]] for first, second in zip(*alone, strict=True)]
+    assert [(ids[0], ids.count(end), ids[-1]) for ids in pairs] == [(start, 2, end)] * 2
+    assert cut == 0
+
+
+def test_of_a_pair_the_longer_text_is_cut_first_and_rows_that_were_cut_are_counted() -> None:
+    long, short = corpus()[0] * 3, "a dull plot"
+    facts = fit_facts([corpus(), [short]], {"vocabulary": 150, "max_length": 12})
+    (kept,), _ = encode([[short]], facts)
+    rows, cut = encode([[long, short, short], [short, long, short]], facts)
+    assert [len(ids) for ids in rows] == [12, 12, 2 * len(kept) - 1]
+    assert cut == 2
+    assert rows[0][-len(kept) + 1 :] == kept[1:]
+    assert rows[1][: len(kept)] == kept
+    assert module.of_fields([[long, short], [short, short]], None, facts).cut == 1
+
+
+def test_a_tokenizer_alone_makes_of_a_pair_what_training_saw() -> None:
+    facts = fit_facts([corpus()], {"vocabulary": 150, "max_length": 12})
+    tokenizer = Tokenizer.from_str(facts["tokenizer"])
+    for pair in (("a film", "the plot"), (corpus()[0], "dull"), ("dull", corpus()[1])):
+        assert tokenizer.encode(*pair).ids == encode([[pair[0]], [pair[1]]], facts)[0][0]
 
 
 def test_facts_name_the_special_tokens() -> None:

@@ -38,11 +38,13 @@ def finetune(job: Job) -> None:
     job.say(f"{name} on {len(training_rows):,} rows{classes} ({machine})")
     job.run.dataset(job.recipe, len(training_rows), "training", f"data/augmented/{job.recipe}/train.parquet")
     job.run.dataset(job.recipe, len(validation_rows), "validation", f"data/split/{job.recipe}/validation.parquet")
+    training = rows.to_inputs(training_rows, job.block, facts, target_facts, **settings.distort)
+    session.say_cut(job, training, facts)
     history = session.fit(
         job,
         settings,
         strategy.WithExtraLoss(objective, chosen) if chosen.extra_loss else objective,
-        rows.to_inputs(training_rows, job.block, facts, target_facts, **settings.distort),
+        training,
         validation,
         gains_from_bf16=net.gains_from_bf16,
         patience=settings.patience,

@@ -60,6 +60,7 @@ def _fit(job: Job, settings: Training, objective: Any, net: Any, facts: Any, inp
     from chainrule.stages import session
     from chainrule.training import rows
 
+    session.say_cut(job, inputs, facts)
     validation = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
     # Views of one row must differ for validation, too.
     distort = settings.distort if getattr(objective, "views", 1) > 1 else {}

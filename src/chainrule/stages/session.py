@@ -85,6 +85,14 @@ def _checkpoint(job: Job, resolved: str) -> Path | None:
     return checkpoints.checkpoint_path(folder, {"params": params, "precision": resolved}, job.root, deps)
 
 
+def say_cut(job: Job, inputs: Inputs, facts: dict[str, Any]) -> None:
+    """Say how many training rows are longer than the model reads."""
+    if inputs.cut:
+        job.say(
+            f"{inputs.cut:,} of {len(inputs):,} rows have more than {facts['max_length']} tokens, and are cut there"
+        )
+
+
 def _log_epoch(job: Job, record: loop.Record) -> None:
     # The learning rate is recorded by update, as its curve of the course within an epoch.
     numbers = {name: float(value) for name, value in record.items() if name not in ("epoch", "best", "learning_rate")}

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 class Inputs(Protocol):
     """Rows in memory, by modality (see `training.inputs`)."""
 
+    cut: int
+    """How many of the rows are longer than the model reads, and not whole."""
+
     def __len__(self) -> int:
         """Return the number of rows."""
 

@@ -42,7 +42,7 @@ def to_inputs(
     encoded = None
     if target is not None:
         encoded = torch.from_numpy(plugins.load("fields", recipe["target"]).encode(_target(rows, recipe), target))
-    return kind.Inputs(kind.encode(_input_fields(rows, recipe), facts), encoded, facts, **distort)
+    return kind.of_fields(_input_fields(rows, recipe), encoded, facts, **distort)
 
 
 def _input_fields(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:

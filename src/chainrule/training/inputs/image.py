@@ -16,6 +16,8 @@ FACTS = "images.json"
 class Inputs:
     """Images uint8 [N, H, W, C] and targets [N, …] (or none), as the training loop takes them."""
 
+    cut = 0
+
     def __init__(
         self,
         images: Tensor,
@@ -83,10 +85,10 @@ class Inputs:
         return images
 
 
-def encode(fields: list[np.ndarray], facts: dict[str, Any]) -> Tensor:
-    """Return the images uint8 [N, H, W, C] of the one input field as a tensor of the same memory."""
+def of_fields(fields: list[np.ndarray], target: Tensor | None, facts: dict[str, Any], **distort: Any) -> Inputs:
+    """Return the rows with these images uint8 [N, H, W, C] in their one input field, in the same memory."""
     (images,) = fields
-    return torch.from_numpy(images)
+    return Inputs(torch.from_numpy(images), target, facts, **distort)
 
 
 def fit_facts(fields: list[np.ndarray], tokenizer: dict[str, Any] | None) -> dict[str, Any]:

@@ -23,14 +23,17 @@ class Inputs:
     """Token ids of all rows end to end, int32, with targets [N, …] (or none), as the training loop takes them."""
 
     def __init__(
-        self, texts: list[list[int]], target: Tensor | None, facts: dict[str, Any], *, drop: float = 0.0
+        self, texts: list[list[int]], target: Tensor | None, facts: dict[str, Any], *, drop: float = 0.0, cut: int = 0
     ) -> None:
-        """Keep the tokens and how each training batch is distorted: drop is the share of tokens made unknown."""
+        """Keep the tokens and how each training batch is distorted: drop is the share of tokens made unknown.
+
+        cut: how many of the texts are not whole.
+        """
         self.lengths = torch.tensor([len(ids) for ids in texts])
         self.starts = torch.cat([torch.zeros(1, dtype=torch.int64), self.lengths.cumsum(0)[:-1]])
         self.flat = torch.tensor([token for ids in texts for token in ids], dtype=torch.int32)
         self.target, self.pad_id, self.unknown_id, self.drop = target, facts["pad_id"], facts["unknown_id"], drop
-        self.max_length = facts["max_length"]
+        self.max_length, self.cut = facts["max_length"], cut
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -93,13 +96,21 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def encode(fields: list[list[str]], facts: dict[str, Any]) -> list[list[int]]:
-    """Return the token ids of each row, its texts' ends included, cut to max_length.
+def of_fields(fields: list[list[str]], target: Tensor | None, facts: dict[str, Any], **distort: Any) -> Inputs:
+    """Return the rows with these texts in their input fields, one or two."""
+    texts, cut = encode(fields, facts)
+    return Inputs(texts, target, facts, cut=cut, **distort)
 
-    fields: the texts of each input field, one or two; a pair is one sequence, and its longer text is cut first.
+
+def encode(fields: list[list[str]], facts: dict[str, Any]) -> tuple[list[list[int]], int]:
+    """Return the token ids of each row, its texts' ends included, cut to max_length, and how many rows were cut.
+
+    A pair is one sequence, with an end after each text; of the two the longer is cut first. All of that is in the
+    tokenizer, so that whoever serves the model does the same with it.
     """
     rows = fields[0] if len(fields) == 1 else list(zip(*fields, strict=True))
-    return [encoding.ids for encoding in Tokenizer.from_str(facts["tokenizer"]).encode_batch_fast(rows)]
+    found = Tokenizer.from_str(facts["tokenizer"]).encode_batch_fast(rows)
+    return [encoding.ids for encoding in found], sum(bool(encoding.overflowing) for encoding in found)
 
 
 def fit_facts(fields: list[list[str]], tokenizer: dict[str, Any] | None) -> dict[str, Any]:
