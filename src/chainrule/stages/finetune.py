@@ -60,7 +60,7 @@ def finetune(job: Job) -> None:
     out.mkdir()
     models.save_model(out, model, job.block, facts, target_facts)
     write_json(out / "history.json", _curves(read_json(pretrained / "history.json"), history))
-    report = {**_report(history, model, measure.PRIMARY.name, len(training_rows)), **found}
+    report = {**_report(history, model, measure.PRIMARY.name, training), **found}
     write_json(job.out("reports/{recipe}/finetune.json"), report)
     job.run.headline({f"validation.{name}": report[name] for name in (measure.PRIMARY.name, "loss")})
 
@@ -71,7 +71,7 @@ def _curves(pretraining: list[dict[str, Any]], finetuning: list[dict[str, Any]])
     return [{"phase": phase, **record} for phase, records in phases.items() for record in records]
 
 
-def _report(history: list[dict[str, Any]], model: Any, metric: str, rows: int) -> dict[str, Any]:
+def _report(history: list[dict[str, Any]], model: Any, metric: str, training: Any) -> dict[str, Any]:
     best = next(record for record in reversed(history) if record["best"])
     learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     return {
@@ -79,7 +79,8 @@ def _report(history: list[dict[str, Any]], model: Any, metric: str, rows: int) -
         "loss": best["validation_loss"],
         "best_epoch": best["epoch"],
         "epochs": len(history),
-        "rows": rows,
+        "rows": len(training),
+        **({"cut": training.cut} if training.cut else {}),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "learning_parameters": learning,
     }

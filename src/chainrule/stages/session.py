@@ -88,9 +88,7 @@ def _checkpoint(job: Job, resolved: str) -> Path | None:
 def say_cut(job: Job, inputs: Inputs, facts: dict[str, Any]) -> None:
     """Say how many training rows are longer than the model reads."""
     if inputs.cut:
-        job.say(
-            f"{inputs.cut:,} of {len(inputs):,} rows have more than {facts['max_length']} tokens, and are cut there"
-        )
+        job.say(f"{inputs.cut:,} of {len(inputs):,} rows have more than {facts['max_length']} tokens: cut there")
 
 
 def _log_epoch(job: Job, record: loop.Record) -> None:
