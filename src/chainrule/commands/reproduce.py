@@ -86,12 +86,12 @@ def _params(project: Path, found: "Origin") -> None:
     from chainrule.recipes.file import given_block
     from chainrule.reproduction import building, origin
 
-    differences = origin.params_differences(given_block(project, found.recipe), found.params)
+    differences = origin.params_differences(given_block(project, found.recipe), found.given)
     for line in differences:
         _say(f"params: {line}; the run's is taken")
     if edited := found.tags.get("chainrule.params_changed"):
         _say(f"note: params.yaml was edited while the chain ran ({edited})")
-    if differences:
+    if differences or found.dirty:  # then the commit's defaults need not be the run's either
         building.write_params(project, found)
 
 

@@ -21,7 +21,7 @@ STOP_SECONDS = 5.0
 
 
 def write_params(project: Path, origin: Origin) -> None:
-    """Replace params.yaml by the recipe as the run logged it; ChainruleError if that does not say enough."""
+    """Replace params.yaml by the recipe with every value that the run logged; ChainruleError if they do not suffice."""
     block = with_params(given_block(project, origin.recipe), origin.params)
     with open(project / PARAMS, "w", encoding="utf-8") as file:
         YAML(typ="safe").dump({"recipes": {origin.recipe: block}}, file)

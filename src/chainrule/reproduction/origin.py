@@ -33,9 +33,15 @@ class Origin:
     dirty: bool
     """Whether code or params.yaml differed from the commit."""
     params: dict[str, str]
-    """What params.yaml gave, flattened as `recorder.flatten` writes it; the defaults are those of the code."""
+    """Every value in force, flattened as `recorder.flatten` writes it."""
     metrics: dict[str, float]
     tags: dict[str, str]
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The parameters that params.yaml gave; the others were defaults of the code."""
+        defaults = self.tags.get(DEFAULTS, "").split()
+        return {key: value for key, value in self.params.items() if key not in defaults}
 
     @property
     def name(self) -> str:
@@ -74,8 +80,6 @@ def find(client: Any, spec: str, folder: Path) -> Origin:
     params = dict(run.params)
     if any(_CUT.search(value) for value in params.values()):
         params = json.loads(Path(client.download_artifacts(version.run_id, "params.json", str(folder))).read_text())
-    defaults = run.tags.get(DEFAULTS, "").split()
-    params = {key: value for key, value in params.items() if key not in defaults}
     dirty = version.tags.get("git_dirty") != "false"
     return Origin(recipe, version, commit, dirty, params, dict(run.metrics), dict(run.tags))
 
