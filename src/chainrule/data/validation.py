@@ -351,7 +351,8 @@ def _sentence(kind: str, arguments: Mapping[str, Any]) -> str:
 def _between(arguments: Mapping[str, Any]) -> str:
     low, high = arguments.get("min_value"), arguments.get("max_value")
     if low is None or high is None:
-        return f"at most {_short(high)}" if low is None else f"at least {_short(low)}"
+        least = "more than" if arguments.get("strict_min") else "at least"
+        return f"at most {_short(high)}" if low is None else f"{least} {_short(low)}"
     return _short(low) if low == high else f"from {_short(low)} to {_short(high)}"
 
 

@@ -112,10 +112,7 @@ def warnings(values: Collection[str]) -> list[str]:
 
 def expectations(column: str, values: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     """Return what clean rows must fulfil; `values` are those of the labelled ones."""
-    return [
-        ("expect_column_values_to_be_in_set", {"column": column, "value_set": sorted(set(values))}),
-        ("expect_column_values_to_be_between", {"column": "rows_of_class", "min_value": MIN_ROWS}),
-    ]
+    return [("expect_column_values_to_be_between", {"column": "rows_of_class", "min_value": MIN_ROWS})]
 
 
 def fit(values: Sequence[str]) -> dict[str, Any]:
