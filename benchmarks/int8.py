@@ -51,7 +51,7 @@ def measured(project: Path, recipe: str, seconds: float) -> dict[str, Any]:
     model, card, facts = models.load_model(project / "models" / "finetuned" / recipe)
     task = plugins.load(f"tasks.{card['task']}", "model")
     example = task.example(facts, 2, torch.Generator().manual_seed(0))
-    exported = graph.to_onnx(model, example, task.dynamic_shapes())
+    exported = graph.to_onnx(model, example, task.dynamic_shapes(facts))
 
     def inputs(part: str, count: int | None = None) -> Any:
         found = read_rows(project / "data" / "split" / recipe / f"{part}.parquet")

@@ -127,7 +127,7 @@ def write(kind: str, seed: int, folder: Path) -> None:
     with torch.no_grad():
         model.temperature.fill_(model(**many)["logits"].std(dim=0).mean())
     # The batch of the trace is small; its first row of text is padded.
-    traced = graph.to_onnx(model, {name: each[:2] for name, each in many.items()}, task.dynamic_shapes())
+    traced = graph.to_onnx(model, {name: each[:2] for name, each in many.items()}, task.dynamic_shapes(facts))
     folder.parent.mkdir(parents=True, exist_ok=True)
     described = describe(kind, about, facts, traced, task, modality)
     content = traced.SerializeToString(deterministic=True)

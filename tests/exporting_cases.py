@@ -37,7 +37,7 @@ def text_model() -> torch.nn.Module:
 
 def _exported(task: Any, model: Any, facts: dict[str, Any]) -> onnx.ModelProto:
     example = task.example(facts, 2, torch.Generator().manual_seed(0))
-    return graph.to_onnx(model, example, task.dynamic_shapes())
+    return graph.to_onnx(model, example, task.dynamic_shapes(facts))
 
 
 @cache

@@ -27,7 +27,7 @@ class Case:
 
     def export(self) -> onnx.ModelProto:
         example = self.task.example(self.facts, 2, torch.Generator().manual_seed(0))
-        return graph.to_onnx(self.model, example, self.task.dynamic_shapes())
+        return graph.to_onnx(self.model, example, self.task.dynamic_shapes(self.facts))
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_an_axis_that_came_out_fixed_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_every_axis_that_varies_does_so_for_the_session(case: Case) -> None:
-    axes_of = case.task.dynamic_shapes()
+    axes_of = case.task.dynamic_shapes(case.facts)
     assert [value.name for value in case.session.get_inputs()] == list(axes_of)
     for value in case.session.get_inputs():
         assert {axis: value.shape[axis] for axis in axes_of[value.name]} == axes_of[value.name]

@@ -27,7 +27,7 @@ def model() -> torch.nn.Module:
 @pytest.fixture(scope="module")
 def exported(model: torch.nn.Module) -> onnx.ModelProto:
     example = task.example(FACTS, 2, torch.Generator().manual_seed(0))
-    return graph.to_onnx(model, example, task.dynamic_shapes())
+    return graph.to_onnx(model, example, task.dynamic_shapes(FACTS))
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def export(job: Job) -> None:
     task = plugins.load(f"tasks.{card['task']}", "model")
     example = task.example(facts, 2, torch.Generator().manual_seed(0))
     job.say("traces the model")
-    onnx_model = graph.to_onnx(model, example, task.dynamic_shapes())
+    onnx_model = graph.to_onnx(model, example, task.dynamic_shapes(facts))
     content = onnx_model.SerializeToString(deterministic=True)
     runtime = parity.session(content, job.cores)
     measure = plugins.load(f"tasks.{card['task']}", "metrics")

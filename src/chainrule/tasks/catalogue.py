@@ -1,3 +1,9 @@
 """The tasks by name; each is the folder of that name, and what is known of it is in its `fields`."""
 
-TASKS = ("image_classification", "text_classification", "text_pair_classification")
+TASKS = (
+    "image_classification",
+    "image_regression",
+    "multi_label",
+    "text_classification",
+    "text_pair_classification",
+)

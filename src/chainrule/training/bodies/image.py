@@ -38,7 +38,7 @@ def parity_shapes(facts: dict[str, Any]) -> list[dict[str, int]]:
     return [{"batch": 1}, {"batch": 3}, {"batch": 8}]
 
 
-def dynamic_shapes() -> dict[str, dict[int, str]]:
+def dynamic_shapes(facts: dict[str, Any]) -> dict[str, dict[int, str]]:
     """Return the names of the axes that may vary, by input."""
     return {"image": {0: "batch"}}
 

@@ -49,7 +49,7 @@ def parity_shapes(facts: dict[str, Any]) -> list[dict[str, int]]:
     return [{"batch": batch, "length": length} for batch in (1, 3, 8) for length in lengths]
 
 
-def dynamic_shapes() -> dict[str, dict[int, str]]:
+def dynamic_shapes(facts: dict[str, Any]) -> dict[str, dict[int, str]]:
     """Return the names of the axes that may vary, by input."""
     return {name: {0: "batch", 1: "sequence"} for name in Model.inputs}
 

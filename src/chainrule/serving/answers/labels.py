@@ -1,0 +1,61 @@
+"""A set of labels: every class with its probability and whether it is given, the likeliest first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.serving.answers.checks import classes, finite, width
+from chainrule.system.errors import DataError
+
+OUTPUT = "logits"
+
+
+def check(signature: Mapping[str, Any]) -> None:
+    """Raise DataError if a graph does not give a logit [batch, classes] for each class, or a threshold is missing."""
+    names = classes(signature)
+    width(signature, OUTPUT, len(names))
+    found = signature["target"].get("thresholds")
+    if not isinstance(found, list) or len(found) != len(names) or not all(type(each) in (int, float) for each in found):
+        raise DataError(f"the target needs a threshold for each of its {len(names)} classes; export the bundle again")
+
+
+def answer(outputs: Mapping[str, np.ndarray], signature: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {"labels": [{"label", "probability", "given"}, ...]} of the outputs [1, ...] for one item.
+
+    A label is given where its probability, the sigmoid of its logit, reaches its threshold. Raises ChainruleError when
+    a logit is not finite.
+    """
+    target = signature["target"]
+    logits = finite(outputs[OUTPUT])
+    small = np.exp(-np.abs(logits))
+    chances = np.where(logits >= 0, 1, small) / (1 + small)
+    return {
+        "labels": [
+            {
+                "label": target["classes"][index],
+                "probability": float(chances[index]),
+                "given": bool(chances[index] >= target["thresholds"][index]),
+            }
+            for index in np.argsort(-chances, kind="stable")
+        ]
+    }
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of an answer."""
+    label = {
+        "type": "object",
+        "properties": {
+            "label": {"type": "string"},
+            "probability": {"type": "number", "minimum": 0, "maximum": 1},
+            "given": {"type": "boolean", "description": "whether the probability reaches the label's threshold"},
+        },
+        "required": ["label", "probability", "given"],
+    }
+    described = "every label, the likeliest first; each has a probability of its own"
+    return {
+        "type": "object",
+        "properties": {"labels": {"type": "array", "items": label, "description": described}},
+        "required": ["labels"],
+    }

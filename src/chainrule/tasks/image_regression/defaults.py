@@ -1,0 +1,14 @@
+"""What image regression starts with beside what every recipe does: a literal, which dvc.yaml lists."""
+
+from typing import Any
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "clean": {},
+    "split": {},
+    "augment": {},
+    "pretrain": {},
+    "finetune": {},
+    "evaluate": {},
+    "export": {},
+    "retrain": {},
+}

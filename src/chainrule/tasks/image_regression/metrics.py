@@ -1,0 +1,25 @@
+"""How answers of image regression are scored: as numbers are."""
+
+from chainrule.evaluation.scores.number import (
+    HEADLINE,
+    PRIMARY,
+    SCORES,
+    agree,
+    aligned,
+    comparable,
+    joined,
+    metrics,
+    statistics,
+)
+
+__all__ = [
+    "HEADLINE",
+    "PRIMARY",
+    "SCORES",
+    "agree",
+    "aligned",
+    "comparable",
+    "joined",
+    "metrics",
+    "statistics",
+]

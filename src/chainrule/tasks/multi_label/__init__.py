@@ -1,0 +1,1 @@
+"""A set of labels per image or text."""

@@ -1,0 +1,44 @@
+"""A number per row: the model answers in the unit of the data, and learns in standard deviations."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+Facts = Mapping[str, Any]
+
+
+def width(target: Facts) -> int:
+    """Return how many numbers the head gives for a row: one."""
+    return 1
+
+
+def constants(target: Facts) -> dict[str, Tensor]:
+    """Return what the answer needs beside the weights, as buffers of the model: mean and std of the training rows."""
+    return {"target_mean": torch.tensor(target["mean"]).float(), "target_std": torch.tensor(target["std"]).float()}
+
+
+def answer(scores: Tensor, constants: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return value [B], in the unit of the data, of the head's scores [B, 1]."""
+    return {"value": scores[:, 0] * constants["target_std"] + constants["target_mean"]}
+
+
+def loss(std: float) -> Callable[[Mapping[str, Tensor], Tensor, float], Tensor]:
+    """Return the mean Huber loss (1964, doi:10.1214/aoms/1177703732) of the error in standard deviations, delta 1.
+
+    So a row that is far off pulls no harder than one that is off by a standard deviation, `std`.
+    """
+
+    def huber(outputs: Mapping[str, Tensor], true: Tensor, smoothing: float) -> Tensor:
+        return nn.functional.huber_loss(outputs["value"] / std, true / std)
+
+    return huber
+
+
+def calibrate(
+    model: nn.Module, outputs: Mapping[str, np.ndarray], encoded: np.ndarray, target: Facts
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the target's facts as they are: an answer that is a number has no probability to calibrate."""
+    return dict(target), {}
