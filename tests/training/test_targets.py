@@ -1,0 +1,107 @@
+"""What is learnt and answered by kind of target: a number, a set of labels."""
+
+import numpy as np
+import pytest
+import torch
+
+from chainrule.evaluation.scores.labels import probabilities
+from chainrule.fields import labels as label_sets
+from chainrule.fields import number as numbers
+from chainrule.nets import cnn
+from chainrule.tasks.image_regression import model as regression
+from chainrule.tasks.multi_label import model as multi_label
+
+FACTS = {"channels": 1, "height": 8, "width": 8, "mean": [0.5], "std": [0.25]}
+
+
+def images(levels: list[int]) -> torch.Tensor:
+    """Plain images uint8 [N, 1, 8, 8] of these grey levels."""
+    return torch.tensor(levels, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 8, 8).contiguous()
+
+
+def train(objective: torch.nn.Module, batch: dict[str, torch.Tensor], steps: int) -> float:
+    optimizer = torch.optim.Adam(objective.parameters(), lr=0.01)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = objective(batch)["loss"]
+        loss.backward()
+        optimizer.step()
+    return float(loss.detach())
+
+
+@pytest.fixture
+def net() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return cnn.build(1, width=4, depth=1, dropout=0.0)
+
+
+def test_a_regression_answers_in_the_unit_of_the_rows(net: torch.nn.Module) -> None:
+    values = [1000.0, 3000.0]
+    model = regression.build(net, FACTS, numbers.fit(values))
+    torch.nn.init.zeros_(model.head.weight)
+    torch.nn.init.constant_(model.head.bias, 1.5)
+    # Mean 2,000, standard deviation 1,000.
+    assert model(images([0, 255]))["value"].tolist() == [3500.0, 3500.0]
+
+
+def test_a_regression_learns_whatever_the_unit(net: torch.nn.Module) -> None:
+    values = [1e6 + 50 * level for level in (0, 60, 120, 200, 255)]
+    facts = numbers.fit(values)
+    model = regression.build(net, FACTS, facts)
+    encoded = torch.from_numpy(numbers.encode(values, facts))
+    objective = regression.objective(model, 0.0)
+    train(objective, {"image": images([0, 60, 120, 200, 255]), "target": encoded}, 300)
+    found = model.eval()(images([0, 255]))["value"]
+    assert abs((found[1] - found[0]).item() - 50 * 255) < 0.1 * 50 * 255
+
+
+def test_the_loss_of_a_regression_is_hubers_in_standard_deviations(net: torch.nn.Module) -> None:
+    facts = {"mean": 0.0, "std": 10.0}
+    model = regression.build(net, FACTS, facts)
+    torch.nn.init.zeros_(model.head.weight)
+    torch.nn.init.zeros_(model.head.bias)
+    batch = {"image": images([0, 0]), "target": torch.tensor([5.0, 30.0])}
+    # Half a deviation off: 0.5**2 / 2. Three off: 3 - 1/2.
+    assert float(regression.objective(model, 0.0)(batch)["loss"]) == pytest.approx((0.125 + 2.5) / 2)
+
+
+def test_a_set_of_labels_learns_each_label_by_itself(net: torch.nn.Module) -> None:
+    rows = ['["dark"]', '["dark", "even"]', '["light", "even"]', "[]"]
+    facts = label_sets.fit(rows)
+    assert facts == {"classes": ["dark", "even", "light"]}
+    model = multi_label.build(net, FACTS, facts)
+    encoded = torch.from_numpy(label_sets.encode(rows, facts))
+    inputs = images([0, 80, 255, 160])
+    train(multi_label.objective(model, 0.0), {"image": inputs, "target": encoded}, 400)
+    with torch.no_grad():
+        outputs = {name: tensor.numpy() for name, tensor in model.eval()(inputs).items()}
+    facts, found = multi_label.calibrate(model, outputs, encoded.numpy(), facts)
+    assert found == {} and len(facts["thresholds"]) == 3
+    given = probabilities(outputs) >= np.array(facts["thresholds"])
+    assert given[:, 0].tolist() == [True, True, False, False]
+    assert given[:, 2].tolist() == [False, False, True, False]
+
+
+def test_smoothing_moves_every_label_towards_one_half(net: torch.nn.Module) -> None:
+    model = multi_label.build(net, FACTS, {"classes": ["a", "b"]})
+    torch.nn.init.zeros_(model.head.weight)
+    model.head.bias.data = torch.tensor([2.0, -2.0])
+    batch = {"image": images([0]), "target": torch.tensor([[1.0, 0.0]])}
+    objective = multi_label.objective(model, 0.2)
+    # -(0.9 log s(2) + 0.1 log s(-2)), the same for both labels; no smoothing when it is measured.
+    right, wrong = -np.log(1 / (1 + np.exp(-2))), -np.log(1 / (1 + np.exp(2)))
+    assert float(objective.train()(batch)["loss"]) == pytest.approx(0.9 * right + 0.1 * wrong)
+    assert float(objective.eval()(batch)["loss"]) == pytest.approx(right)
+
+
+def test_a_text_may_have_a_set_of_labels(net: torch.nn.Module) -> None:
+    from chainrule.nets import encoder
+
+    facts = {"vocabulary": 30, "pad_id": 0, "unknown_id": 1, "max_length": 12}
+    text = encoder.build(30, 0, arch="bert", layers=1, width=8, heads=2, feed_forward=8, max_length=12, dropout=0.0)
+    model = multi_label.build(text, facts, {"classes": ["a", "b", "c"]})
+    example = multi_label.example(facts, 2, torch.Generator().manual_seed(0), length=6)
+    assert list(example) == list(multi_label.dynamic_shapes(facts)) == ["input_ids", "attention_mask"]
+    assert model(**example)["logits"].shape == (2, 3)
+    assert multi_label.padding(facts) == {"input_ids": 0, "attention_mask": 0}
+    assert multi_label.example(FACTS, 2, torch.Generator())["image"].shape == (2, 1, 8, 8)
