@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.evaluation.intervals import Measured
-from chainrule.evaluation.primary import Metrics
+from chainrule.evaluation.primary import Found, Metrics
 
 
 def scores(right: np.ndarray, predicted: np.ndarray, support: np.ndarray) -> Metrics:
@@ -31,7 +30,7 @@ def mean(values: np.ndarray) -> np.ndarray:
     return np.where(number, np.where(defined, values, 0).sum(axis=-1) / np.maximum(number, 1), np.nan)
 
 
-def details(found: Measured, classes: Sequence[str]) -> dict[str, dict[str, Any]]:
+def details(found: Found, classes: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return, by class, its scores with intervals, its rows, and in how many resamples it was absent or never said."""
     return {
         name: {

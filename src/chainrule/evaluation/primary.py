@@ -38,6 +38,20 @@ class Score(NamedTuple):
     unit: str = SHARE
 
 
+class Found(Protocol):
+    """Metrics of rows and of every resample, as `intervals` makes them: scores need no bootstrap."""
+
+    @property
+    def value(self) -> Metrics:
+        """Return the metrics of the rows themselves, by name."""
+
+    def entry(self, name: str, place: int | None = None) -> dict[str, float | None]:
+        """Return value, low and high of a metric, or of one class of it, as plain data rounded to 6 decimals."""
+
+    def times(self, name: str, number: float, place: int | None = None) -> int:
+        """Return in how many resamples a metric, or one class of it, is this number."""
+
+
 class Measure(Protocol):
     """What the `metrics` module of a task offers; `resampled`, `details` and `right` only where they make sense."""
 

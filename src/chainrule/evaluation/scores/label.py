@@ -32,8 +32,7 @@ import numpy as np
 
 from chainrule.evaluation import per_class
 from chainrule.evaluation.calibration import softmax
-from chainrule.evaluation.intervals import Measured
-from chainrule.evaluation.primary import NATS, SHARE, Draws, Facts, Metrics, Outputs, Primary, Score
+from chainrule.evaluation.primary import NATS, SHARE, Draws, Facts, Found, Metrics, Outputs, Primary, Score
 
 PRIMARY = Primary("accuracy", more_is_better=True, unit=SHARE)
 SCORES = (
@@ -107,7 +106,7 @@ def resampled(outputs: Outputs, target: np.ndarray, facts: Facts, index: np.ndar
     return lambda counts: {"roc_auc": per_class.mean(np.stack([_roc_area(counts, *order) for order in orders], axis=1))}
 
 
-def details(found: Measured, facts: Facts) -> dict[str, Any]:
+def details(found: Found, facts: Facts) -> dict[str, Any]:
     """Return the scores of each class, and how often the ROC area is undefined, as plain data."""
     undefined = {"roc_auc": found.times("roc_auc", np.nan)}
     return {"per_class": per_class.details(found, facts["classes"]), "undefined_resamples": undefined}

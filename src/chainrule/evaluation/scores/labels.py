@@ -25,8 +25,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.evaluation import per_class
-from chainrule.evaluation.intervals import Measured
-from chainrule.evaluation.primary import NATS, SHARE, Draws, Facts, Metrics, Outputs, Primary, Score
+from chainrule.evaluation.primary import NATS, SHARE, Draws, Facts, Found, Metrics, Outputs, Primary, Score
 
 PRIMARY = Primary("macro_f1", more_is_better=True, unit=SHARE)
 SCORES = (
@@ -109,7 +108,7 @@ def resampled(outputs: Outputs, target: np.ndarray, facts: Facts, index: np.ndar
     return average_precision
 
 
-def details(found: Measured, facts: Facts) -> dict[str, Any]:
+def details(found: Found, facts: Facts) -> dict[str, Any]:
     """Return the scores of each class as plain data."""
     classes = per_class.details(found, facts["classes"])
     for place, scores in enumerate(classes.values()):
