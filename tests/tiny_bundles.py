@@ -1,4 +1,4 @@
-"""Bundles small enough to make in milliseconds, as export writes them: one for images, one for texts.
+"""Bundles small enough to make in milliseconds, as export writes them: for images, for texts and for pairs of texts.
 
 Both graphs are linear, so what they answer can be said in NumPy; `shift` is added to every logit, which tells versions
 apart.
@@ -13,11 +13,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from chainrule.exporting import bundle, signature
+from chainrule.tasks.text_pair_classification import fields as text_pairs
 
 DIGITS = tuple("0123456789")
 FEELINGS = ("negative", "positive")
 WORDS = ("[PAD]", "[UNK]", "a", "bad", "film", "fine", "good", "great", "plot", "poor", "the")
 MAX_LENGTH = 32
+NORMALISE = {"lowercase": True, "strip_html": True, "min_characters": 1, "max_characters": 2000}
 OPSET = 20
 ACCURACY = {"title": "Accuracy", "more_is_better": True, "value": 0.9, "low": 0.85, "high": 0.95}
 
@@ -109,7 +111,7 @@ def text_bundle(folder: Path, *, shift: float = 0.0, seed: int = 0, **changes: A
         **_signature("reviews", "text", graph, FEELINGS),
         "preprocessing": {
             "text": {
-                "normalise": {"lowercase": True, "strip_html": True, "min_characters": 1, "max_characters": 2000},
+                "normalise": NORMALISE,
                 "tokenizer": "tokenizer.json",
                 "max_length": MAX_LENGTH,
                 "pad_id": 0,
@@ -121,6 +123,14 @@ def text_bundle(folder: Path, *, shift: float = 0.0, seed: int = 0, **changes: A
     card = "# reviews\n\nA tiny model.\n"
     bundle.write(folder, graph.SerializeToString(deterministic=True), content, card, tokenizer())
     return folder
+
+
+def pair_bundle(folder: Path, *, shift: float = 0.0, seed: int = 0) -> Path:
+    """Write the text bundle as one of pairs of texts, whose words are read one after the other."""
+    fields = signature.fields(text_pairs.fields("text"))
+    rules = {"normalise": NORMALISE, "tokenizer": "tokenizer.json", "max_length": MAX_LENGTH, "pad_id": 0}
+    about = {"recipe": "pairs", "task": "text_pair_classification", "fields": fields}
+    return text_bundle(folder, shift=shift, seed=seed, preprocessing={"first": rules, "second": rules}, **about)
 
 
 def tokenizer() -> str:

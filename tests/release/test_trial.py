@@ -51,6 +51,7 @@ def with_int8(folder: Path, seed: int) -> bundle.Bundle:
 def test_whole_bundles_pass(tmp_path: Path) -> None:
     trial.check_graphs(read(tiny_bundles.image_bundle(tmp_path / "image")))
     trial.check_graphs(read(tiny_bundles.text_bundle(tmp_path / "text")))
+    trial.check_graphs(read(tiny_bundles.pair_bundle(tmp_path / "pairs")))
     trial.check_graphs(with_int8(tmp_path / "int8", seed=0))
 
 

@@ -64,7 +64,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
-    """Two models: the real digits where they were exported, else a tiny stand-in, and tiny reviews."""
+    """Three models: the real digits where they were exported, else a tiny stand-in, tiny reviews and pairs."""
     root = tmp_path_factory.mktemp("served")
     onnx = root / "models" / "onnx"
     onnx.mkdir(parents=True)
@@ -74,6 +74,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
     else:
         tiny_bundles.image_bundle(onnx / "digits")
     tiny_bundles.text_bundle(onnx / "reviews")
+    tiny_bundles.pair_bundle(onnx / "pairs")
     return root
 
 
@@ -209,7 +210,7 @@ def pasted(page: Page, content: bytes, event: str) -> None:
 
 def test_a_drawn_digit_is_answered_live(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(server.url)
-    expect(page.locator("#status-text")).to_have_text("2 models ready")
+    expect(page.locator("#status-text")).to_have_text("3 models ready")
     expect(page.locator("#bars li")).to_have_count(10)
     with page.expect_response(f"{server.url}/models/digits") as answered:
         write(page, "3")
@@ -273,8 +274,8 @@ def test_the_keyboard_alone_is_enough(server: Server, open_page: Callable[..., P
     # And the other model, by the arrow keys of its radio button.
     page.locator("#model-choices input:checked").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#field-text")).to_be_visible()
-    assert page.url.endswith("#reviews")
+    expect(page.locator("#field-first")).to_be_visible()
+    assert page.url.endswith("#pairs")
 
 
 def test_a_text_is_answered_as_it_is_typed(server: Server, open_page: Callable[..., Page]) -> None:
@@ -315,7 +316,7 @@ def test_an_answer_is_there_on_opening_and_the_first_own_input_takes_its_place(
         page.locator("#field-image-seen").evaluate("canvas => canvas.toDataURL()") == alone
     )  # nothing of the example was in it
     with page.expect_request(f"{server.url}/models/reviews") as sent:
-        page.locator("#model-choices label").nth(1).click()
+        page.locator("#model-choices label").filter(has_text="reviews").click()
     assert sent.value.headers["x-chainrule-example"] == "yes"
     settled(page)
     field = page.get_by_label("Text")
@@ -564,28 +565,21 @@ def test_of_many_labels_the_likeliest_are_shown(server: Server, open_page: Calla
 
 
 def test_two_fields_are_two_boxes_and_one_request(server: Server, open_page: Callable[..., Page]) -> None:
-    page = open_page("about:blank")
-    fields = [{"name": name, "kind": "text", "role": "input"} for name in ("first", "second_text")]
-    rules = json.loads(described(server, "reviews"))[0]["preprocessing"]["text"]
-    pair = described(server, "reviews", fields=fields, preprocessing={field["name"]: rules for field in fields})
-    page.route(f"{server.url}/models", lambda route: route.fulfill(body=pair, content_type="application/json"))
-    asked = []
-
-    def answer(route: Any) -> None:
-        asked.append((route.request.headers["content-type"], json.loads(route.request.post_data)))
-        labels = [{"label": "positive", "probability": 0.75}, {"label": "negative", "probability": 0.25}]
-        route.fulfill(body=json.dumps({"model": "reviews", "version": "0", "labels": labels, "milliseconds": 1.0}))
-
-    page.route(f"{server.url}/models/reviews", answer)
-    page.goto(server.url)
+    page = open_page(f"{server.url}/#pairs", meant="status of 400")
     page.get_by_label("First").fill("a good film")
     expect(page.locator("#best-label")).to_have_text("–")  # half an item is none
-    page.get_by_label("Second text").fill("a bad plot")
-    assert settled(page) == "positive"
-    assert asked == [("application/json", {"first": "a good film", "second_text": "a bad plot"})]
-    expect(page.locator("#program")).to_contain_text('{"first":"A text","second_text":"A text"}')
+    with page.expect_request(f"{server.url}/models/pairs") as sent:
+        page.get_by_label("Second").fill("a bad plot")
+    assert sent.value.headers["content-type"] == "application/json"
+    pair = {"first": "a good film", "second": "a bad plot"}
+    assert sent.value.post_data_json == pair and "x-chainrule-example" not in sent.value.headers
+    served = answer_of(server, "pairs", json.dumps(pair).encode(), "application/json")
+    assert settled(page) == served["labels"][0]["label"]
+    expect(page.locator("#program")).to_contain_text('{"first":"A text","second":"A text"}')
+    page.get_by_label("Second").fill("<p></p>")
+    expect(page.locator("#problem")).to_contain_text("Second: the text is empty")
     page.get_by_label("First").fill("")
-    expect(page.locator("#best-label")).to_have_text("–")
+    expect(page.locator("#problem")).to_be_empty()
 
 
 def test_a_model_without_a_form_says_where_it_can_be_asked(server: Server, open_page: Callable[..., Page]) -> None:
@@ -611,7 +605,7 @@ def test_without_a_model_the_page_says_what_to_do(server: Server, open_page: Cal
     expect(page.locator("#nothing")).to_contain_text("dvc repro")
     expect(page.locator("#try")).to_be_hidden()
     page.unroute(f"{server.url}/models")
-    expect(page.locator("#status-text")).to_have_text("2 models ready")
+    expect(page.locator("#status-text")).to_have_text("3 models ready")
     expect(page.locator("#nothing")).to_be_hidden()
 
 
@@ -629,7 +623,7 @@ def test_a_server_that_goes_away_and_comes_back(root: Path, open_page: Callable[
     server = Server(root)
     try:
         page = open_page(f"{server.url}/#reviews", meant="ERR_CONNECTION|status of (404|503)")
-        expect(page.locator("#status-text")).to_have_text("2 models ready")
+        expect(page.locator("#status-text")).to_have_text("3 models ready")
         server.stop()
         page.get_by_label("Text").fill("a good film")
         expect(page.locator("#problem")).to_contain_text("The server does not answer")
@@ -654,7 +648,7 @@ def test_a_server_with_a_token_asks_for_it(root: Path, open_page: Callable[..., 
         write(page, "0")
         settled(page)
         page.reload()
-        expect(page.locator("#status-text")).to_have_text("2 models ready")
+        expect(page.locator("#status-text")).to_have_text("3 models ready")
         kept = page.evaluate("[Object.values(sessionStorage), Object.values(localStorage), document.cookie]")
         assert kept == [[TOKEN], [], ""]
         settled(page)
@@ -665,7 +659,7 @@ def test_a_server_with_a_token_asks_for_it(root: Path, open_page: Callable[..., 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("model", ["digits", "reviews"])
+@pytest.mark.parametrize("model", ["digits", "reviews", "pairs"])
 def test_it_fits_every_screen(
     server: Server, open_page: Callable[..., Page], tmp_path: Path, width: int, scheme: Any, model: str
 ) -> None:
@@ -675,8 +669,11 @@ def test_it_fits_every_screen(
     if model == "digits":
         expect(page.locator("#bars li")).to_have_count(10)
         write(page, "5")
-    else:
+    elif model == "reviews":
         page.get_by_label("Text").fill("the plot was fine, the film great")
+    else:
+        page.get_by_label("First").fill("the plot was fine")
+        page.get_by_label("Second").fill("the film great")
     settled(page)
     expect(page.locator("#card")).not_to_be_empty()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -18,6 +18,7 @@ httpclient = pytest.importorskip("tritonclient.http")
 exceptions = pytest.importorskip("tritonclient.utils")
 
 PIXELS = np.arange(64, dtype=np.uint8).reshape(1, 1, 8, 8)
+PAIR = "this model takes a text as 'first' and a text as 'second'"
 QUALITY = {
     "primary": {"name": "accuracy", "value": 0.9, "low": 0.85, "high": 0.95},
     "floor": {"name": "logistic_regression", "value": 0.8},
@@ -30,6 +31,7 @@ def live(tmp_path_factory):
     (root / "models" / "onnx").mkdir(parents=True)
     tiny_bundles.image_bundle(root / "models" / "onnx" / "digits", quality=QUALITY)
     tiny_bundles.text_bundle(root / "models" / "onnx" / "reviews")
+    tiny_bundles.pair_bundle(root / "models" / "onnx" / "pairs")
     with live_server.running(root) as server:
         yield server
 
@@ -185,9 +187,40 @@ def test_an_image_may_come_in_json_too(live):
     assert answer.status == 200 and answer.json["labels"] == expected
 
 
+def test_a_pair_is_two_fields_of_one_request(live):
+    answer = ask_json(live, "pairs", {"second": "bad <b>plot</b>", "first": "A good film"})
+    assert answer.status == 200, answer.content
+    words = [tiny_bundles.WORDS.index(word) for word in ("a", "good", "film", "bad", "plot")]
+    logits = tiny_bundles.text_weights()[words].mean(axis=0)
+    chances = dict(zip(tiny_bundles.FEELINGS, np.exp(logits) / np.exp(logits).sum(), strict=True))
+    assert {each["label"]: each["probability"] for each in answer.json["labels"]} == pytest.approx(chances, abs=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "content"), [("text/plain", b"good"), ("image/png", b"good")])
+def test_a_pair_is_json(live, kind, content):
+    answer = live.ask("POST", "/models/pairs", content, Content_Type=kind)
+    said = f'{PAIR}: send JSON, {{"first": "...", "second": "..."}}'
+    assert (answer.status, answer.json["error"]) == (400, said)
+
+
 @pytest.mark.parametrize(
     ("model", "content", "said"),
     [
+        (
+            "pairs",
+            {"first": "good", "secnd": "bad"},
+            f"{PAIR} and has no field 'secnd'; did you mean 'second'?",
+        ),
+        (
+            "pairs",
+            {"first": "good"},
+            'the field \'second\' is missing: the JSON must be {"first": "...", "second": "..."}',
+        ),
+        (
+            "pairs",
+            {"first": "good", "second": " "},
+            "second: the text is empty: nothing is left but blanks, controls or markup",
+        ),
         ("reviews", {"txt": "good"}, "this model takes a text as 'text' and has no field 'txt'; did you mean 'text'?"),
         ("reviews", {"text": "good", "more": 1}, "this model takes a text as 'text' and has no field 'more'"),
         ("reviews", {}, 'the field \'text\' is missing: the JSON must be {"text": "..."}'),
@@ -319,7 +352,7 @@ def test_extensions_that_are_not_here_are_refused_in_words(client):
 def test_metadata_and_page_have_how_good_a_model_is_beside_its_floor(live, client):
     assert client.get_model_metadata("digits")["properties"]["quality"] == QUALITY
     assert "quality" not in client.get_model_metadata("reviews")["properties"]
-    assert [model["quality"] for model in live.ask("GET", "/models").json] == [QUALITY, None]
+    assert [model["quality"] for model in live.ask("GET", "/models").json] == [QUALITY, None, None]
 
 
 def test_the_pages_own_example_is_not_observed(tmp_path):
