@@ -7,6 +7,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import shipped
 from chainrule.runs.journal import journals, sender_lock
 from chainrule.system import locks
 from tiny_clone import environment
@@ -31,8 +32,8 @@ def test_an_experiment_runs_its_own_source_and_is_recorded_in_the_project(
 ) -> None:
     root = tmp_path / "project"
     shutil.copytree(project / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("params.yaml", ".gitignore"):
-        shutil.copy(project / name, root)
+    shutil.copy(project / ".gitignore", root)
+    shutil.copy(shipped.PARAMS, root / "params.yaml")
     shutil.copy(empty_store, root)
     (root / "dvc.yaml").write_text(DVC_YAML)
     (root / "reports" / "digits").mkdir(parents=True)
@@ -49,10 +50,15 @@ def test_an_experiment_runs_its_own_source_and_is_recorded_in_the_project(
     run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "the project")
     stage = root / "src" / "chainrule" / "stages" / "accept.py"
     stage.write_text(stage.read_text().replace('found else "no batches', 'found else "EDITED: no batches'))
-    assert "accept@digits: EDITED: no batches" in run(sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", "mine")
+    key = "recipes.digits.finetune"
+    words = ("-S", f"{key}.epochs=21", "-S", f"++{key}.patience=4")  # one that the file has, and a default
+    said = run(sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", "mine", *words)
+    assert "accept@digits: EDITED: no batches" in said
     until(lambda: not journals(root) and not locks.is_held(sender_lock(root)), what="the end of sending")
     with closing(sqlite3.connect(root / "mlflow.db")) as store:
         rows = store.execute("SELECT name, status, artifact_uri FROM runs ORDER BY start_time, name DESC").fetchall()
+        asked = "SELECT DISTINCT key, value FROM params WHERE key IN ('finetune.epochs', 'finetune.patience')"
+        assert set(store.execute(asked)) == {("finetune.epochs", "21"), ("finetune.patience", "4")}
     assert [(name.partition(",")[0], status) for name, status, _ in rows] == [
         ("digits mine", "FINISHED"),
         ("accept", "FINISHED"),

@@ -14,6 +14,7 @@ from chainrule.recipes.file import recipe_block, section
 from chainrule.recipes.in_force import by_default, in_force
 from chainrule.recipes.training import Finetune
 from chainrule.tasks.catalogue import TASKS
+from chainrule.tasks.image_classification import defaults
 from tiny_clone import photographs
 
 # What has no sensible default.
@@ -82,10 +83,14 @@ def test_whatever_a_recipe_names_has_a_default_for_every_other_key() -> None:
                 assert not [line for line in found if "found nothing" in line], (name, found)
 
 
-def test_a_given_value_wins_over_the_tasks_and_that_over_the_modalitys() -> None:
+def test_a_given_value_wins_over_the_tasks_and_that_over_the_modalitys(monkeypatch: pytest.MonkeyPatch) -> None:
     images = smallest("image_classification", "image")
     assert in_force(images)["finetune"]["label_smoothing"] == 0.1
     assert in_force(smallest())["finetune"]["label_smoothing"] == 0.0
+    assert in_force(images)["finetune"]["epochs"] == 20
+    monkeypatch.setitem(defaults.DEFAULTS["finetune"], "epochs", 5)
+    assert in_force(images)["finetune"]["epochs"] == 5
+    assert in_force({**images, "finetune": {"strategy": {"name": "full"}, "epochs": 3}})["finetune"]["epochs"] == 3
     given = in_force({**images, "finetune": {"strategy": {"name": "full"}, "distort": {"flip": True}, "patience": 2}})
     assert given["finetune"]["distort"] == {"shift": 2, "flip": True, "erase": 0}
     assert given["finetune"]["patience"] == 2
