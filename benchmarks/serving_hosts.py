@@ -4,8 +4,8 @@ The very same application (serving_asgi.py), one process, uvloop, under uvicorn,
 `chainrule serve`, whose connections also bound what a client may do; with --before, `chainrule serve` of another
 checkout as well. The bundles are those of --bundles, each served in the variant that it ships. All servers are up at
 once, and are loaded by turns: whatever else the machine does falls on all of them. Requests/s, p50 and p99 for 1 and 64
-clients, JSON and binary tensors, --turns times; and the ratio of the requests/s to --before's (without it, to
-uvicorn's) in the same turn.
+clients, JSON and binary tensors, --turns times; processor time per request, model included; and the ratio of the
+requests/s to --before's (without it, to uvicorn's) in the same turn, and of its processor time to theirs.
 
 Granian and hypercorn are no dependencies: `uv pip install --target FOLDER granian hypercorn`, and --tools FOLDER.
 
@@ -34,7 +34,6 @@ from chainrule.serving import bundle, runtime
 from chainrule.serving.limits import Limits
 
 CLIENTS = (1, 64)
-WARM_UP = 0.2  # seconds of each turn that are not counted
 WIRES = {"json": serving_servers.JSON, "binary": serving_servers.BINARY}
 COMMANDS = {
     "uvicorn": "uvicorn serving_asgi:app --port {} --loop uvloop --http httptools --no-access-log --log-level warning",
@@ -76,10 +75,13 @@ def main() -> None:
     figures: Measured = {
         "cells": {cell: {server: summary(found) for server, found in each.items()} for cell, each in measured.items()},
         "memory": memory,
-        "ratios": {server: ratios(measured, server, beside) for server in servers if server != beside},
+        "ratios": {
+            key: {server: ratios(measured, server, beside, key) for server in servers if server != beside}
+            for key in ("requests_per_second", "processor_ms")
+        },
     }
     if options.before:
-        ratio = figures["ratios"]["chainrule"]["median"]
+        ratio = figures["ratios"]["requests_per_second"]["chainrule"]["median"]
         figures["target"] = common.target("requests/s, of those before", ratio, ">=", 0.95)
     kept = {"turns": options.turns, "seconds": options.seconds, "bundles": names, "beside": beside}
     figures["versions"] = versions(options.tools)
@@ -101,9 +103,17 @@ def measure(
     for turn in range(options.turns):
         shift = turn % len(ups)  # another one first in each turn
         for server in [*ups][shift:] + [*ups][:shift]:
-            loaded = serving_load.closed_loop(ups[server].port, requests, clients, options.seconds, right, WARM_UP)
-            found[server].append(loaded.figures())
+            before = processor_seconds(ups[server])
+            loaded = serving_load.closed_loop(ups[server].port, requests, clients, options.seconds, right, warm_up=0)
+            spent = processor_seconds(ups[server]) - before
+            figures = loaded.figures()
+            found[server].append(figures | {"processor_ms": spent * 1000 / figures["requests"]})
     return found
+
+
+def processor_seconds(up: serving_servers.Running) -> float:
+    """Return the processor time that a server has taken, which other work on the machine changes little."""
+    return sum(sum(each.cpu_times()[:2]) for each in serving_servers.family(up.process.pid))
 
 
 @functools.cache
@@ -149,22 +159,22 @@ def running(name: str, root: Path, options: argparse.Namespace) -> Iterator[serv
 def summary(found: list[Measured]) -> Measured:
     """Return the spreads of one server in one cell."""
     spreads = {
-        key: common.spread([each[key] for each in found], 3) for key in ("requests_per_second", "p50_ms", "p99_ms")
+        key: common.spread([each[key] for each in found], 3)
+        for key in ("requests_per_second", "p50_ms", "p99_ms", "processor_ms")
     }
     return spreads | {key: sum(each[key] for each in found) for key in ("requests", "checked", "failed")}
 
 
-def ratios(measured: dict[str, dict[str, list[Measured]]], server: str, beside: str) -> Measured:
-    """Return and print a server's requests/s over another's, turn by turn and cell by cell."""
-    key = "requests_per_second"
+def ratios(measured: dict[str, dict[str, list[Measured]]], server: str, beside: str, key: str) -> Measured:
+    """Return and print a server's figures over another's, turn by turn and cell by cell."""
     cells = {
         cell: [own[key] / other[key] for own, other in zip(found[server], found[beside], strict=True)]
         for cell, found in measured.items()
     }
     cells["all"] = [value for found in cells.values() for value in found]
     for cell, found in cells.items():
-        low, _, high = statistics.quantiles(found, n=4)
-        print(f"{server} over {beside}, {cell}: {statistics.median(found):.3f} (quartiles {low:.3f} to {high:.3f})")
+        low, middle, high = statistics.quantiles(found, n=4)
+        print(f"{key}, {server} over {beside}, {cell}: {middle:.3f} (quartiles {low:.3f} to {high:.3f})")
     spreads = {cell: common.spread(found, 3) for cell, found in cells.items()}
     return spreads.pop("all") | {"cells": spreads}
 
