@@ -25,7 +25,8 @@ WATCHERS = {
 NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "fields": (("modality",), ("target",)),
     "data.sources": (("source", "kind"), ("incoming", "kind")),
-    "evaluation.floors": (("modality",),),
+    "evaluation.figures": (("target",),),
+    "evaluation.floors": (("modality",), ("target",)),
     "evaluation.scores": (("target",),),
     "nets": (("net", "name"),),
     "training.bodies": (("modality",),),

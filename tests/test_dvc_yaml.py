@@ -34,7 +34,11 @@ SHARED = {
         "chainrule.tasks.field",
     },
     "training/strategies": {"chainrule.training.strategy"},
-    "evaluation/floors": {"chainrule.evaluation.bootstrap", "chainrule.evaluation.selection", "chainrule.fields.text"},
+    "evaluation/floors": {
+        *(f"chainrule.evaluation.{name}" for name in ("bootstrap", "primary", "selection", "thresholds")),
+        "chainrule.evaluation.scores.labels",
+        "chainrule.fields.text",
+    },
 }
 
 

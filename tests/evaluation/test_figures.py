@@ -7,8 +7,12 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from chainrule.evaluation import figures
+from chainrule.evaluation.figures import beside, curves
+from chainrule.evaluation.figures import label as figures
+from chainrule.evaluation.scores import label
 from label_scores import classification_scores
+
+SHOWN = [score for name in figures.BESIDE for score in label.SCORES if score.name == name]
 
 
 def simulated(classes: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -40,8 +44,8 @@ def drawings(classes: int) -> dict[str, Callable[[Path], None]]:
         "confusion": lambda path: figures.confusion_matrix(labels, probabilities.argmax(axis=1), names, path),
         "roc": lambda path: figures.roc_curves(labels, probabilities, names, path),
         "reliability": lambda path: figures.reliability_diagram(labels, probabilities, path),
-        "curves": lambda path: figures.learning_curves(history, path),
-        "floors": lambda path: figures.scores_beside_floors(scores, {"naive_bayes": scores}, path),
+        "curves": lambda path: curves.learning_curves(history, label.PRIMARY, path),
+        "floors": lambda path: beside.scores_beside_floors(SHOWN, scores, {"naive_bayes": scores}, path),
     }
 
 
@@ -69,7 +73,7 @@ def test_few_and_many_classes_can_be_drawn_in_a_window(classes: int, tmp_path: P
 def test_undefined_scores_and_single_classes_are_left_blank_not_fatal(tmp_path: Path) -> None:
     labels, probabilities = np.zeros(5, np.int64), np.tile([0.9, 0.1], (5, 1))
     scores = classification_scores(labels, probabilities, ["a", "b"], groups=None, resamples=5, seed=0)
-    figures.scores_beside_floors(scores, {}, tmp_path / "floors.png")
+    beside.scores_beside_floors(SHOWN, scores, {}, tmp_path / "floors.png")
     figures.roc_curves(labels, probabilities, ["a", "b"], tmp_path / "roc.png")
     figures.confusion_matrix(labels, labels, ["a", "b"], tmp_path / "confusion.png")
     assert len(list(tmp_path.iterdir())) == 3
@@ -85,7 +89,7 @@ def test_learning_curves_ring_the_epoch_that_is_kept_not_the_best_accuracy(
     ]
     drawn: list[Figure] = []
     monkeypatch.setattr(figures.style, "save", lambda figure, path: drawn.append(figure))
-    figures.learning_curves(history, tmp_path / "curves.png")
+    curves.learning_curves(history, label.PRIMARY, tmp_path / "curves.png")
     loss, accuracy, _ = drawn[0].axes
     for axes, value in ((loss, 0.4), (accuracy, 0.8)):
         (ring,) = (line for line in axes.lines if line.get_markerfacecolor() == "none")
@@ -95,7 +99,7 @@ def test_learning_curves_ring_the_epoch_that_is_kept_not_the_best_accuracy(
 
 def test_histories_without_validation_are_drawn_and_empty_ones_refused(tmp_path: Path) -> None:
     bare = epoch("finetune", 1, None) | {"validation_loss": None}
-    figures.learning_curves([bare], tmp_path / "bare.png")
+    curves.learning_curves([bare], label.PRIMARY, tmp_path / "bare.png")
     assert (tmp_path / "bare.png").exists()
     with pytest.raises(ValueError, match="epoch"):
-        figures.learning_curves([], tmp_path / "none.png")
+        curves.learning_curves([], label.PRIMARY, tmp_path / "none.png")

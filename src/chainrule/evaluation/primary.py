@@ -55,9 +55,17 @@ class Found(Protocol):
 class Measure(Protocol):
     """What the `metrics` module of a task offers; `resampled`, `details` and `right` only where they make sense."""
 
-    PRIMARY: Primary
-    SCORES: tuple[Score, ...]
-    HEADLINE: tuple[str, ...]
+    @property
+    def PRIMARY(self) -> Primary:  # noqa: N802
+        """The metric that decides."""
+
+    @property
+    def SCORES(self) -> tuple[Score, ...]:  # noqa: N802
+        """All that are shown."""
+
+    @property
+    def HEADLINE(self) -> tuple[str, ...]:  # noqa: N802
+        """The names of those that are shown beside PRIMARY where there is little room."""
 
     def statistics(self, outputs: Outputs, target: np.ndarray, facts: Facts) -> Any:
         """Return what each row adds to the sums, float64 [N, S], an array or a sparse array of SciPy."""

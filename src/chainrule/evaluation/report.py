@@ -8,11 +8,9 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from chainrule.evaluation import fonts as class_labels
 from chainrule.evaluation import quality
 from chainrule.evaluation.primary import NATS, SHARE, Measure, Primary, Score, number, of_unit, words
+from chainrule.evaluation.shown import Cell, Table, Word, Worst, Wrong
 
 FEW_GROUPS = 10
 """Under so many groups a percentile interval is not to be relied on."""
@@ -29,45 +27,11 @@ class Figure(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """One wrong test row: `input` is its text, or the PNG bytes of its image; `probability` is that of
-    `predicted`.
-    """
+    """One test row to look at: `inputs` are the texts and the PNG bytes of the images that it holds."""
 
     id: str
-    input: str | bytes
-    true: str
-    predicted: str
-    probability: float
-
-
-class Confusion(NamedTuple):
-    """How many test rows of the class `true` were taken for `predicted`."""
-
-    true: str
-    predicted: str
-    rows: int
-
-
-def most_confused(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], most: int) -> list[Confusion]:
-    """At most `most` pairs of classes that are confused, the most frequent first (ties in class order).
-
-    `labels` and `predicted` int [N].
-    """
-    classes = len(class_names)
-    counts = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
-    np.fill_diagonal(counts, 0)
-    order = np.argsort(-counts, axis=None, kind="stable")[:most]
-    pairs = zip(*np.unravel_index(order, counts.shape), strict=True)
-    return [Confusion(class_names[i], class_names[j], int(counts[i, j])) for i, j in pairs if counts[i, j]]
-
-
-def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, most: int) -> np.ndarray:
-    """Row numbers int64 of at most `most` wrong rows, the most confident first (ties in row order).
-
-    `labels` int [N], `probabilities` [N, C].
-    """
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")[:most]]
+    inputs: Sequence[str | bytes]
+    wrong: Wrong
 
 
 def to_html(
@@ -77,26 +41,27 @@ def to_html(
     floors: Mapping[str, Mapping[str, Any]],
     facts: Mapping[str, str],
     figures: Sequence[Figure],
-    mistakes: Sequence[Mistake],
-    confusions: Sequence[Confusion] = (),
+    tables: Sequence[Table] = (),
+    worst: Worst | None = None,
+    mistakes: Sequence[Mistake] = (),
+    notes: Sequence[str] = (),
     warnings: Sequence[str] = (),
 ) -> str:
     """The page as one string: styles inline, pictures as data URIs, nothing fetched, light or dark as the
     reader's system.
 
-    `scores` and each of `floors` (by name) are results of classification_scores; `facts` are lines to show
-    under the title ("task": "image classification"), `warnings` sentences above it. Raises OSError when a figure
-    cannot be read.
+    `scores` and each of `floors` (by name) are what `intervals.scores` gives; `facts` are lines to show under the
+    title ("task": "image classification"), `warnings` sentences above it, `notes` below the scores; `mistakes` are the
+    rows of `worst` with their inputs. Raises OSError when a figure cannot be read.
     """
     ranked = quality.ranked(floors, measure.PRIMARY)
     standing = quality.quality({"test": scores, "floor": floors}, measure.PRIMARY)
     sections = [
         _headline(scores, floors, ranked, measure.PRIMARY, standing),
-        section("Scores", _scores_table(scores, floors, ranked, measure.SCORES) + _notes(scores)),
-        section("Classes", _class_table(scores["per_class"])),
-        section("Most confused", _confusions(confusions, scores["per_class"])) if confusions else "",
+        section("Scores", _scores_table(scores, floors, ranked, measure.SCORES) + _notes(scores, notes)),
+        *(section(table.title, _table(table)) for table in tables),
         section("Figures", '<div class="figures">' + "".join(map(figure, figures)) + "</div>") if figures else "",
-        section("Worst mistakes", _mistakes(mistakes)),
+        section(worst.title, _mistakes(worst, mistakes)) if worst else "",
     ]
     lines = "".join(f'<dt>{escape(name)}</dt><dd dir="auto">{escape(value)}</dd>' for name, value in facts.items())
     return (
@@ -206,70 +171,42 @@ def _scores_table(
     )
 
 
-def _notes(scores: Mapping[str, Any]) -> str:
+def _notes(scores: Mapping[str, Any], more: Sequence[str]) -> str:
     groups = "their one group" if scores["groups"] == 1 else f"their {scores['groups']:,} groups"
     drawn = "rows" if scores["groups"] == scores["rows"] else groups
-    note = (
-        f"{scores['rows']:,} test rows. Intervals: 2.5th to 97.5th percentile of {scores['resamples']:,} "
-        f"bootstrap resamples of {drawn}. The calibration error has 15 equal-width bins; resampling inflates "
-        "it, so its interval can lie above its value."
-    )
+    resamples = f"{scores['resamples']:,} bootstrap resamples of {drawn}"
+    said = [f"{scores['rows']:,} test rows. Intervals: 2.5th to 97.5th percentile of {resamples}."]
     if scores["groups"] < FEW_GROUPS:
-        note += (
-            " A resample of one group is that group: the intervals have no width and say nothing."
+        said.append(
+            "A resample of one group is that group: the intervals have no width and say nothing."
             if scores["groups"] == 1
-            else " So few groups make rough intervals, rather too narrow."
+            else "So few groups make rough intervals, rather too narrow."
         )
-    undefined = scores["undefined_resamples"]["roc_auc"]
-    if undefined:
-        note += f" The ROC area is undefined in {undefined:,} resamples, which its interval leaves out."
-    return f'<p class="note">{note}</p>'
+    return f'<p class="note">{escape(" ".join([*said, *more]))}</p>'
 
 
-def _class_table(per_class: Mapping[str, Mapping[str, Any]]) -> str:
-    numbered = class_labels.numbered(list(per_class))
-    lines = "".join(
-        f"<tr>{f'<td>#{number}</td>' if numbered else ''}{_name(name)}"
-        + (
-            f"{_cell(entry['precision'])}{_cell(entry['recall'])}{_cell(entry['f1'])}<td>{entry['support']:,}</td></tr>"
-            if entry["support"]
-            else '<td colspan="4">no test rows</td></tr>'
-        )
-        for number, (name, entry) in enumerate(per_class.items(), 1)
+def _table(table: Table) -> str:
+    heads = "".join(
+        f'<th class="name">{escape(head)}</th>' if isinstance(head, Word) else f"<th>{escape(head)}</th>"
+        for head in table.heads
     )
-    notes = []
-    if numbered:
-        notes.append("The numbers stand for the classes where a figure has no room, or no letters, for the names.")
-    if absent := [name for name, entry in per_class.items() if not entry["support"]]:
-        notes.append(f"Without a test row, and so in no score: {', '.join(absent)}.")
-    if rare := [name for name, entry in per_class.items() if entry["absent_resamples"] and entry["support"]]:
-        notes.append(f"Too few rows to be in every resample, so with intervals over fewer: {', '.join(rare)}.")
-    said = "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
-    head = (
-        ("<th></th>" if numbered else "")
-        + _heads("class")
-        + "<th>precision</th><th>recall</th><th>F1</th><th>rows</th>"
-    )
-    kind = "scroll tall" if len(per_class) > class_labels.MANY else "scroll"
-    return f'<div class="{kind}"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>{said}'
+    lines = "".join(f"<tr>{_line(row, len(table.heads))}</tr>" for row in table.rows)
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
+    kind = "scroll tall" if table.tall else "scroll"
+    return f'<div class="{kind}"><table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>{notes}'
 
 
-def _confusions(confusions: Sequence[Confusion], per_class: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = "".join(
-        f"<tr>{_name(pair.true)}{_name(pair.predicted)}<td>{pair.rows:,} of "
-        f"{per_class[pair.true]['support']:,}</td></tr>"
-        for pair in confusions
-    )
-    head = _heads("true class", "taken for") + "<th>rows</th>"
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
-
-
-def _heads(*names: str) -> str:
-    return "".join(f'<th class="name">{name}</th>' for name in names)
-
-
-def _name(name: str) -> str:
-    return f'<th class="name" dir="auto">{escape(name)}</th>'
+def _line(row: Sequence[Cell], width: int) -> str:
+    cells = []
+    for place, cell in enumerate(row):
+        rest = width - place if place == len(row) - 1 else 1
+        if isinstance(cell, Word):
+            cells.append(f'<th class="name" dir="auto">{escape(cell)}</th>')
+        elif isinstance(cell, str):
+            cells.append(f"<td{f' colspan={chr(34)}{rest}{chr(34)}' if rest > 1 else ''}>{escape(cell)}</td>")
+        else:
+            cells.append(_cell(cell))
+    return "".join(cells)
 
 
 def figure(shown: Figure) -> str:
@@ -281,26 +218,25 @@ def figure(shown: Figure) -> str:
     return f"<figure{kind}>{image}<figcaption>{caption}</figcaption></figure>"
 
 
-def _mistakes(mistakes: Sequence[Mistake]) -> str:
+def _mistakes(worst: Worst, mistakes: Sequence[Mistake]) -> str:
     if not mistakes:
-        return "<p>None: every test row was answered right.</p>"
+        return f"<p>{escape(worst.none)}</p>"
     cards = []
     for mistake in mistakes:
-        if isinstance(mistake.input, bytes):
-            kind, shown = (
-                "picture",
-                f'<img src="{_data_uri(mistake.input)}" alt="test row {escape(mistake.id)}">',
-            )
-        else:
-            kind, shown = "words", f'<blockquote dir="auto">{escape(mistake.input)}</blockquote>'
+        kind = "picture" if all(isinstance(shown, bytes) for shown in mistake.inputs) else "words"
+        shown = "".join(_input(mistake.id, each) for each in mistake.inputs)
+        wrong = mistake.wrong
         cards.append(
-            f'<li class="{kind}">{shown}<p><b><bdi>{escape(mistake.predicted)}</bdi></b> {mistake.probability:.1%}<br>'
-            f"in truth <b><bdi>{escape(mistake.true)}</bdi></b><br><small>{escape(mistake.id)}</small></p></li>"
+            f'<li class="{kind}">{shown}<p><b><bdi>{escape(wrong.said)}</bdi></b> {escape(wrong.detail)}<br>'
+            f"in truth <b><bdi>{escape(wrong.truth)}</bdi></b><br><small>{escape(mistake.id)}</small></p></li>"
         )
-    return (
-        '<p class="note">The wrong test rows the model was surest of: look here first for wrong labels.</p>'
-        f'<ol class="mistakes">{"".join(cards)}</ol>'
-    )
+    return f'<p class="note">{escape(worst.note)}</p><ol class="mistakes">{"".join(cards)}</ol>'
+
+
+def _input(name: str, shown: str | bytes) -> str:
+    if isinstance(shown, bytes):
+        return f'<img src="{_data_uri(shown)}" alt="test row {escape(name)}">'
+    return f'<blockquote dir="auto">{escape(shown)}</blockquote>'
 
 
 def _cell(entry: Mapping[str, float | None], kind: str = "", unit: str = SHARE) -> str:

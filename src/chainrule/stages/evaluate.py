@@ -6,24 +6,15 @@ from typing import Any
 from chainrule.data.losses import Losses, losses
 from chainrule.recipes.evaluate import Evaluate
 from chainrule.stages.job import Job, main
+from chainrule.system.errors import ChainruleError
 from chainrule.system.files import read_json, read_rows, write_json
 
 BATCH_SIZE = 256
 WORST = 12
-CONFUSED = 10
-CURVES = ("train_loss", "validation_loss", "validation_accuracy")
-FIGURES = {
-    "scores": "The model's scores beside the floors, with 95% intervals",
-    "confusion_matrix": "Confusion matrix of the test rows",
-    "roc": "ROC curves of the test rows",
-    "reliability": "Reliability of the probabilities on the test rows",
-    "learning_curves": "Learning curves of pretraining and fine-tuning",
-}
 
 
 def evaluate(job: Job) -> None:
     """Score the model and the floors on the test rows; of all stages this one alone reads them."""
-    from chainrule.evaluation.calibration import softmax
     from chainrule.evaluation.headline import headline, summary
     from chainrule.evaluation.intervals import scores
     from chainrule.system import plugins
@@ -34,19 +25,19 @@ def evaluate(job: Job) -> None:
     folder = job.dep("models/finetuned/{recipe}")
     test = read_rows(job.dep("data/split/{recipe}/test.parquet"))
     model, card, facts = models.load_model(folder)
-    inputs = rows.to_inputs(test, card, facts, card["target_facts"])
+    known = card["target_facts"]
     job.run.dataset(job.recipe, len(test), "test", f"data/split/{job.recipe}/test.parquet")
-    labels = inputs.target.numpy()
-    probabilities = softmax(prediction.predict(model, inputs, BATCH_SIZE)["logits"], temperature=1.0)
-
     measure = plugins.load(f"tasks.{card['task']}", "metrics")
+    outputs = prediction.predict(model, rows.to_inputs(test, card, facts, known), BATCH_SIZE)
+    target = rows.encoded_target(test, card, known)
+    _refuse_not_finite(outputs)
 
-    def score(predicted: Any) -> dict[str, Any]:
+    def score(said: Any) -> dict[str, Any]:
         return scores(
             measure,
-            {"probabilities": predicted},
-            labels,
-            card["target_facts"],
+            said,
+            target,
+            known,
             groups=test["group"].to_numpy(),
             resamples=settings.resamples,
             seed=job.seed,
@@ -55,21 +46,24 @@ def evaluate(job: Job) -> None:
 
     job.say(f"scores the model and its floors on {len(test):,} test rows")
     floors = _floors(job, card, test)
-    report = {"test": score(probabilities), "floor": {name: score(predicted) for name, predicted in floors.items()}}
+    report = {"test": score(outputs), "floor": {name: score(said) for name, said in floors.items()}}
     write_json(job.out("reports/{recipe}/metrics.json"), _compact(report))
     write_json(job.out("reports/{recipe}/headline.json"), summary(report, measure))
-    plots = job.out("reports/{recipe}/plots")
-    plots.mkdir()
     history = read_json(folder / "history.json")
-    _write_curves(job.out("reports/{recipe}/curves"), history)
-    _draw(job, plots, labels, probabilities, card["target_facts"]["classes"], history, report)
-    _page(job, card, measure, test, labels, probabilities, report, plots)
+    _write_curves(job.out("reports/{recipe}/curves"), history, measure.PRIMARY.name)
+    _show(job, card, measure, test, outputs, target, history, report)
     job.run.headline(headline(report))
-    for picture in sorted(plots.iterdir()):
-        job.run.artifact(picture, "figures")
     _say(job, report, measure.PRIMARY)
-    for warning in _warnings(job, report):
+    for warning in _warnings(job, card, report):
         job.warn(warning)
+
+
+def _refuse_not_finite(outputs: Any) -> None:
+    import numpy as np
+
+    for name, array in outputs.items():
+        if not np.isfinite(array).all():
+            raise ChainruleError(f"{name} of a test row is no number: lower `finetune.learning_rate` and train again")
 
 
 def _say(job: Job, report: dict[str, Any], decisive: Any) -> None:
@@ -86,13 +80,13 @@ def _say(job: Job, report: dict[str, Any], decisive: Any) -> None:
         job.say(f"{name}: {primary.words(decisive.name)} {said}{primary.of_unit(decisive.unit)}")
 
 
-def _warnings(job: Job, report: dict[str, Any]) -> list[str]:
-    """Return what a reader of the scores must know of the rows: that many were lost, that classes were not tested."""
+def _warnings(job: Job, card: dict[str, Any], report: dict[str, Any]) -> list[str]:
+    """Return what a reader of the scores must know of the rows: that many were lost, and what the task says."""
+    from chainrule.system import plugins
+
     lost = _lost(job)
-    absent = [name for name, scores in report["test"]["per_class"].items() if not scores["support"]]
-    more = f" and {len(absent) - CONFUSED:,} more" if len(absent) > CONFUSED else ""
-    untested = f"no test row is of class {', '.join(absent[:CONFUSED])}{more}: the scores say nothing of it"
-    return [*([str(lost)] if lost.loud else []), *([untested] if absent else [])]
+    of_task = plugins.load(f"tasks.{card['task']}", "figures").warnings(report["test"])
+    return [*([str(lost)] if lost.loud else []), *of_task]
 
 
 def _lost(job: Job) -> Losses:
@@ -100,17 +94,17 @@ def _lost(job: Job) -> Losses:
 
 
 def _floors(job: Job, card: dict[str, Any], test: Any) -> dict[str, Any]:
-    """Return the probabilities of simple models trained on the same training rows, on the same test rows."""
+    """Return by name what simple models, trained on the same training rows, say of the test rows."""
     from chainrule.system import plugins
+    from chainrule.training import rows
 
     train = read_rows(job.dep("data/split/{recipe}/train.parquet"))
-    numbers = {name: number for number, name in enumerate(card["target_facts"]["classes"])}
-    decode = plugins.load("fields", card["modality"]).decode
-    found: dict[str, Any] = plugins.load("evaluation.floors", card["modality"]).floors(
-        decode(train[card["modality"]].tolist()),
-        train["label"].map(numbers).to_numpy(dtype="int64"),
-        decode(test[card["modality"]].tolist()),
-        len(card["target_facts"]["classes"]),
+    found: dict[str, Any] = plugins.load(f"tasks.{card['task']}", "floors").floors(
+        plugins.load("evaluation.floors", card["modality"]),
+        rows.decoded(train, card),
+        rows.encoded_target(train, card, card["target_facts"]),
+        rows.decoded(test, card),
+        card["target_facts"],
         job.seed,
         groups=train["group"].to_numpy(),
         progress=job.track,
@@ -118,32 +112,14 @@ def _floors(job: Job, card: dict[str, Any], test: Any) -> dict[str, Any]:
     return found
 
 
-def _draw(
-    job: Job, folder: Path, labels: Any, probabilities: Any, classes: list[str], history: Any, report: dict[str, Any]
-) -> None:
-    from chainrule.evaluation import figures
-    from chainrule.evaluation import fonts as class_labels
-
-    if missing := class_labels.undrawable(classes):
-        job.say(
-            f"no font of this machine has the letters of {len(missing)} of {len(classes)} class names, such as "
-            f"{missing[0]}: figures show their numbers in report.html; a font that has them, once installed, is used"
-        )
-    figures.confusion_matrix(labels, probabilities.argmax(axis=1), classes, folder / "confusion_matrix.png")
-    figures.roc_curves(labels, probabilities, classes, folder / "roc.png")
-    figures.reliability_diagram(labels, probabilities, folder / "reliability.png")
-    figures.learning_curves(history, folder / "learning_curves.png")
-    figures.scores_beside_floors(report["test"], report["floor"], folder / "scores.png")
-
-
-def _write_curves(folder: Path, history: list[dict[str, Any]]) -> None:
+def _write_curves(folder: Path, history: list[dict[str, Any]], metric: str) -> None:
     """Write each curve of the trainings as a CSV of its own: `dvc plots` lays those of experiments over one another."""
     import pandas as pd
 
     folder.mkdir()
     for phase in ("pretrain", "finetune"):
         epochs = pd.DataFrame([epoch for epoch in history if epoch["phase"] == phase])
-        for curve in CURVES:
+        for curve in ("train_loss", "validation_loss", f"validation_{metric}"):
             if curve in epochs:
                 points = epochs[["epoch", curve]].dropna()
                 points.to_csv(folder / f"{phase}_{curve}.csv", index=False, float_format="%.6f")
@@ -158,48 +134,95 @@ def _compact(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _page(
+def _show(
     job: Job,
     card: dict[str, Any],
     measure: Any,
     test: Any,
-    labels: Any,
-    probabilities: Any,
+    outputs: Any,
+    target: Any,
+    history: list[dict[str, Any]],
     report: dict[str, Any],
-    plots: Path,
 ) -> None:
-    """Write the recipe's report as one page that needs nothing else."""
+    """Draw the pictures, and write the recipe's report as one page that needs nothing else."""
     from chainrule.evaluation import report as page
+    from chainrule.system import plugins
+    from chainrule.training import rows
 
+    task, known, scores = plugins.load(f"tasks.{card['task']}", "figures"), card["target_facts"], report["test"]
+    _say_undrawable(job, known.get("classes", []))
+    plots = job.out("reports/{recipe}/plots")
+    plots.mkdir()
+    figures = []
+    for picture in _pictures(measure, task, task.pictures(outputs, target, known), history, report):
+        path = plots / f"{picture.name}.png"
+        picture.draw(path)
+        figures.append(page.Figure(path, picture.caption, picture.wide))
+        job.run.artifact(path, "figures")
+    worst = task.worst(outputs, target, known, WORST)
+    shown = [test[name] for name in rows.named(card, "input")]
     mistakes = [
-        page.Mistake(
-            test["id"].iloc[row],
-            test[card["modality"]].iloc[row],
-            card["target_facts"]["classes"][labels[row]],
-            card["target_facts"]["classes"][probabilities[row].argmax()],
-            float(probabilities[row].max()),
-        )
-        for row in page.worst_mistakes(labels, probabilities, most=WORST)
+        page.Mistake(test["id"].iloc[wrong.row], [column.iloc[wrong.row] for column in shown], wrong)
+        for wrong in worst.rows
     ]
+    html = page.to_html(
+        job.recipe,
+        measure,
+        scores,
+        report["floor"],
+        _facts(job, card),
+        figures,
+        task.tables(outputs, target, known, scores),
+        worst,
+        mistakes,
+        task.notes(scores),
+        _warnings(job, card, report),
+    )
+    path = job.out("reports/{recipe}/report.html")
+    path.write_text(html, encoding="utf-8")
+    job.run.artifact(path)
+
+
+def _say_undrawable(job: Job, classes: list[str]) -> None:
+    from chainrule.evaluation import fonts
+
+    if missing := fonts.undrawable(classes):
+        job.say(
+            f"no font of this machine has the letters of {len(missing)} of {len(classes)} class names, such as "
+            f"{missing[0]}: figures show their numbers in report.html; a font that has them, once installed, is used"
+        )
+
+
+def _pictures(measure: Any, task: Any, of_task: list[Any], history: Any, report: dict[str, Any]) -> list[Any]:
+    """Return the pictures in their order on the page: the task's own between those that every task has."""
+    from chainrule.evaluation.figures import beside, curves
+    from chainrule.evaluation.shown import Picture
+
+    known = {score.name: score for score in measure.SCORES}
+    first = Picture(
+        "scores",
+        "The model's scores beside the floors, with 95% intervals",
+        lambda path: beside.scores_beside_floors(
+            [known[name] for name in task.BESIDE], report["test"], report["floor"], path
+        ),
+    )
+    last = Picture(
+        "learning_curves",
+        "Learning curves of pretraining and fine-tuning",
+        lambda path: curves.learning_curves(history, measure.PRIMARY, path),
+    )
+    return [first, *of_task, last]
+
+
+def _facts(job: Job, card: dict[str, Any]) -> dict[str, str]:
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
-    facts = {
+    return {
         "task": card["task"],
         "net": card["net"]["name"],
         "data": source["name"],
         **({"about": source["description"]} if "description" in source else {}),
         "rows": str(_lost(job)),
     }
-    figures = [
-        page.Figure(plots / f"{name}.png", caption, wide=name not in ("roc", "reliability"))
-        for name, caption in FIGURES.items()
-    ]
-    confused = page.most_confused(labels, probabilities.argmax(axis=1), card["target_facts"]["classes"], CONFUSED)
-    html = page.to_html(
-        job.recipe, measure, report["test"], report["floor"], facts, figures, mistakes, confused, _warnings(job, report)
-    )
-    path = job.out("reports/{recipe}/report.html")
-    path.write_text(html, encoding="utf-8")
-    job.run.artifact(path)
 
 
 if __name__ == "__main__":

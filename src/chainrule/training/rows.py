@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from chainrule.system import plugins
@@ -17,7 +18,7 @@ def fit_facts(rows: "pd.DataFrame", recipe: Mapping[str, Any], tokenizer: dict[s
     recipe: with task and modality.
     """
     kind = plugins.load("training.inputs", recipe["modality"])
-    facts: dict[str, Any] = kind.fit_facts(_input_fields(rows, recipe), tokenizer)
+    facts: dict[str, Any] = kind.fit_facts(decoded(rows, recipe), tokenizer)
     return facts
 
 
@@ -41,22 +42,29 @@ def to_inputs(
     kind = plugins.load("training.inputs", recipe["modality"])
     encoded = None
     if target is not None:
-        encoded = torch.from_numpy(plugins.load("fields", recipe["target"]).encode(_target(rows, recipe), target))
-    return kind.of_fields(_input_fields(rows, recipe), encoded, facts, **distort)
+        encoded = torch.from_numpy(encoded_target(rows, recipe, target))
+    return kind.of_fields(decoded(rows, recipe), encoded, facts, **distort)
 
 
-def _input_fields(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:
+def decoded(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:
+    """Return the values of each input field, as the kind of the inputs decodes them; recipe: with task and modality."""
     decode = plugins.load("fields", recipe["modality"]).decode
-    return [decode(rows[name].tolist()) for name in _named(recipe, "input")]
+    return [decode(rows[name].tolist()) for name in named(recipe, "input")]
 
 
 def _target(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:
-    (name,) = _named(recipe, "target")
+    (name,) = named(recipe, "target")
     values: list[Any] = rows[name].tolist()
     return values
 
 
-def _named(recipe: Mapping[str, Any], role: str) -> list[str]:
+def encoded_target(rows: "pd.DataFrame", recipe: Mapping[str, Any], target: Mapping[str, Any]) -> np.ndarray:
+    """Return the rows' targets, encoded by the facts of the target; recipe: with task, modality and target."""
+    found: np.ndarray = plugins.load("fields", recipe["target"]).encode(_target(rows, recipe), target)
+    return found
+
+
+def named(recipe: Mapping[str, Any], role: str) -> list[str]:
     """Return the names of the task's fields in a role."""
     fields = plugins.load(f"tasks.{recipe['task']}", "fields").fields(recipe["modality"])
     return [field.name for field in fields if field.role == role]

@@ -1,7 +1,18 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
-from chainrule.evaluation.floors.image import floors
+from chainrule.evaluation.floors import image, label
+
+
+def floors(
+    train: Any, labels: np.ndarray, test: Any, classes: int, seed: int, groups: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """The probabilities of each floor of one label."""
+    facts = {"classes": [str(number) for number in range(classes)]}
+    found = label.floors(image, [train], labels, [test], facts, seed, groups)
+    return {name: outputs["probabilities"] for name, outputs in found.items()}
 
 
 def bars(rows: int, seed: int, side: int = 8, colour: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -9,8 +20,8 @@ def bars(rows: int, seed: int, side: int = 8, colour: bool = False) -> tuple[np.
     random = np.random.default_rng(seed)
     labels = random.integers(0, 3, rows)
     images = random.integers(0, 120, (rows, side, side, 3 if colour else 1)).astype(np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        image[label * side // 3 : (label + 1) * side // 3] += 90
+    for shown, third in zip(images, labels, strict=True):
+        shown[third * side // 3 : (third + 1) * side // 3] += 90
     return images, labels
 
 

@@ -1,12 +1,22 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from chainrule.evaluation.floors.text import floors
+from chainrule.evaluation.floors import label, text
 
 NAMES = {"majority_class", "naive_bayes", "tfidf_logistic_regression"}
+
+
+def floors(
+    train: Any, labels: np.ndarray, test: Any, classes: int, seed: int, groups: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """The probabilities of each floor of one label."""
+    facts = {"classes": [str(number) for number in range(classes)]}
+    found = label.floors(text, [train], labels, [test], facts, seed, groups)
+    return {name: outputs["probabilities"] for name, outputs in found.items()}
 
 
 def reviews(rows: int, seed: int) -> tuple[list[str], np.ndarray]:

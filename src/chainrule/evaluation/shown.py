@@ -1,0 +1,55 @@
+"""What a task shows of a model on its page, as plain data: pictures, tables, and the rows to look at first."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Picture(NamedTuple):
+    """A PNG file `<name>.png` to be drawn; the caption also stands in for it where it cannot be seen."""
+
+    name: str
+    caption: str
+    draw: Callable[[Path], None]
+    wide: bool = True
+    """Whether it takes the full width of the page."""
+
+
+class Word(str):
+    """A word of the data in a table, shown in the direction in which it is written."""
+
+
+Cell = Word | str | Mapping[str, Any]
+"""A word of the data, a number as it is printed, or a score {"value", "low", "high"}."""
+
+
+class Table(NamedTuple):
+    """A section of the page."""
+
+    title: str
+    heads: Sequence[Word | str]
+    rows: Sequence[Sequence[Cell]]
+    """The last cell of a row that is shorter than the heads spans the rest."""
+    notes: Sequence[str] = ()
+    tall: bool = False
+    """Whether it is so long that it scrolls in a box of its own."""
+
+
+class Wrong(NamedTuple):
+    """A test row that was answered wrong or far off."""
+
+    row: int
+    said: str
+    detail: str
+    """How sure the model was, or how far off."""
+    truth: str
+
+
+class Worst(NamedTuple):
+    """The rows to look at first."""
+
+    title: str
+    note: str
+    none: str
+    """What is said where there is no such row."""
+    rows: Sequence[Wrong]
