@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.evaluation.figures.label import most_confused, notes, tables, worst_mistakes
+from chainrule.evaluation.figures.label import most_confused, notes, tables, worst, worst_mistakes
 from chainrule.evaluation.report import Figure, Mistake, to_html
 from chainrule.evaluation.scores import label
 from chainrule.evaluation.shown import Wrong
@@ -51,7 +51,7 @@ def page(tmp_path: Path, mistakes: list[Mistake]) -> str:
     (tmp_path / "roc.png").write_bytes(PNG)
     floors = {"majority_class": guess, "naive_bayes": scores}
     shown = worst({"probabilities": model}, labels, {"classes": names}, 3)
-    facts = {"task": "text & more"}
+    facts, figures = {"task": "text & more"}, [Figure(tmp_path / "roc.png", "ROC")]
     return to_html("reviews", label, scores, floors, facts, figures, [], shown, mistakes)
 
 
