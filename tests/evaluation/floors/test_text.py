@@ -90,3 +90,14 @@ def test_sst2_floors_reach_the_published_linear_accuracy() -> None:
     accuracy = {name: (found[name].argmax(axis=1) == parts["test"][1]).mean() for name in NAMES}
     assert accuracy["naive_bayes"] > 0.815
     assert accuracy["tfidf_logistic_regression"] > 0.81
+
+
+def test_of_pairs_the_words_of_each_count_and_those_in_both() -> None:
+    random = np.random.default_rng(0)
+    first = [f"a {word}" for word in random.choice(["cat", "dog", "cow", "hen", "owl"], 300)]
+    second = [f"one {word}" for word in random.choice(["cat", "dog", "cow", "hen", "owl"], 300)]
+    same = np.array([one.split()[1] == other.split()[1] for one, other in zip(first, second, strict=True)]).astype(int)
+    train, test = [first[:200], second[:200]], [first[200:], second[200:]]
+    found = label.floors(text, train, same[:200], test, {"classes": ["other", "same"]}, 0)
+    linear = found["tfidf_logistic_regression"]["probabilities"].argmax(axis=1)
+    assert (linear == same[200:]).mean() == 1
