@@ -26,6 +26,8 @@ def test_an_image_is_the_file_that_its_cell_names_from_the_folder_of_the_table(t
     assert frame["age"].tolist()[::2] == ["3", "4"]
     assert frame["problem"].isna().all()
     assert frame.attrs["images"] == {"img/a.png": 2, "b.png": 1}
+    assert frame.attrs["unnamed_images"] == 0
+    assert read(tmp_path, "file,age\nb.png,1\n").attrs["unnamed_images"] == 1
 
 
 def test_what_is_not_there_or_elsewhere_is_a_problem_of_its_row(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """CSV and TSV files that name images beside them: one column has their paths, others say what they show."""
 
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from chainrule.data.formats import cells
+from chainrule.data.formats import image as folders
 from chainrule.system.errors import DataError
 from chainrule.tasks.field import Field
 
@@ -36,7 +38,8 @@ def read(
     """Raw rows of the tables in the directory `path`, in the order of `files` and of their lines.
 
     The column of an input holds the path of an image, from the folder of its table; the input is the bytes of that
-    file. All else is as in the source `delimited`. attrs["images"] counts rows by image, as a path from `path`.
+    file. All else is as in the source `delimited`. attrs["images"] counts rows by image, as a path from `path`, and
+    attrs["unnamed_images"] says of a source how many images in `path` no row names.
 
     `problem` is also "missing_file", and "outside_folder" for a path that leaves the folder. Raises DataError as
     `delimited` does, and for an image that is not to be read.
@@ -78,4 +81,14 @@ def read(
         section=section,
     )
     rows.attrs["images"] = dict(images)
+    if section == "source":
+        rows.attrs["unnamed_images"] = sum(name not in images for name in _images(path))
     return rows
+
+
+def _images(path: Path) -> Iterator[str]:
+    """Yield the images below a folder that are not hidden, as paths from there."""
+    for here, below, names in os.walk(path):
+        below[:] = [name for name in below if not folders.hidden(name)]
+        shown = (Path(here) / name for name in names if not folders.hidden(name))
+        yield from (file.relative_to(path).as_posix() for file in shown if file.suffix.lower() in folders.ENDINGS)
