@@ -26,6 +26,7 @@ import torch
 from onnx import helper, numpy_helper
 
 from chainrule.exporting import gate, graph, parity, variants
+from chainrule.serving import offline
 from chainrule.system import plugins
 from chainrule.system.files import read_rows
 from chainrule.training import models, rows
@@ -59,11 +60,11 @@ def measured(project: Path, recipe: str, seconds: float) -> dict[str, Any]:
         return rows.to_inputs(drawn, card, facts, card["target_facts"])
 
     training, validation = inputs("train", 256), inputs("validation")
-    feeds = [gate.feed(training, index, model.inputs) for index in training.order(32, None)]
+    feeds = [parity.feed(training, index, model.inputs) for index in training.order(32, None)]
     content = {"fp32": exported.SerializeToString(deterministic=True)}
     content |= {form: made for form in FORMS if (made := make(form, exported, feeds)) is not None}
     labels = validation.target.numpy()
-    sessions = {form: parity.session(each, 1) for form, each in content.items()}
+    sessions = {form: offline.session(each, form, 1) for form, each in content.items()}
     outputs = {form: gate.outputs(session, validation, 256) for form, session in sessions.items()}
     predicted = {form: found["logits"].argmax(axis=1) for form, found in outputs.items()}
     speeds = faster(sessions, validation, seconds)
@@ -100,7 +101,7 @@ def faster(sessions: dict[str, Any], inputs: Any, seconds: float) -> dict[str, d
     found: dict[str, dict[str, Any]] = {form: {} for form in sessions}
     for size in BATCHES:
         starts = range(gate.LONE_ROWS if size == 1 else 1)
-        feeds = [gate.feed(inputs, torch.arange(start, start + size), names) for start in starts]
+        feeds = [parity.feed(inputs, torch.arange(start, start + size), names) for start in starts]
         taken: dict[str, list[float]] = {form: [] for form in sessions}
         for session in sessions.values():
             _pass(session, feeds)

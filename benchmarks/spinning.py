@@ -216,11 +216,12 @@ def answering(model: Any, inputs: dict[str, Any]) -> Callable[[], None]:
 
 def onnx(threads: int) -> Callable[[], None]:
     """Return one batch of answers of the transformer in ONNX Runtime."""
-    from chainrule.exporting import graph, parity
+    from chainrule.exporting import graph
+    from chainrule.serving import offline
 
     model, inputs = transformer(threads)
     axes = {name: {0: "batch", 1: "sequence"} for name in inputs}
-    session = parity.session(graph.to_onnx(model, inputs, axes).SerializeToString(), threads)
+    session = offline.session(graph.to_onnx(model, inputs, axes).SerializeToString(), "graph", threads)
     feed = {name: tensor.numpy() for name, tensor in inputs.items()}
     return lambda: session.run(None, feed)
 

@@ -8,6 +8,7 @@ import torch
 from chainrule.evaluation.scores import label, number
 from chainrule.exporting import gate, independence, variants
 from chainrule.recipes.export import Variants
+from chainrule.serving import offline
 from chainrule.system.errors import ChainruleError
 from exporting_cases import (
     dynamically_quantised,
@@ -103,7 +104,7 @@ def test_fewer_rows_than_a_batch_are_repeated() -> None:
 
 def choose(graphs: dict[str, bytes], rows: Any, padding: dict[str, int], settings: Variants) -> Any:
     """The decision about graphs of a classifier."""
-    (logits,) = gate.outputs(gate.parity.session(graphs["fp32"], 1), rows, 16).values()
+    (logits,) = gate.outputs(offline.session(graphs["fp32"], "graph", 1), rows, 16).values()
     facts = {"classes": [f"c{place}" for place in range(logits.shape[1])]}
     target = rows.target.numpy() % logits.shape[1]
     return gate.choose(graphs, rows, target, label, facts, 16, padding, settings)

@@ -7,6 +7,7 @@ import torch
 
 from chainrule.exporting import graph, parity
 from chainrule.nets import cnn, encoder
+from chainrule.serving import offline
 from chainrule.system.errors import ChainruleError
 from chainrule.tasks.image_classification import model as image_task
 from chainrule.tasks.text_classification import model as text_task
@@ -23,7 +24,7 @@ class Case:
         self.task, self.model, self.facts = task, model.eval(), facts
         self.graph = self.export()
         self.content = self.graph.SerializeToString(deterministic=True)
-        self.session = parity.session(self.content, 1)
+        self.session = offline.session(self.content, "graph", 1)
 
     def export(self) -> onnx.ModelProto:
         example = self.task.example(self.facts, 2, torch.Generator().manual_seed(0))

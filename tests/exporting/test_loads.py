@@ -16,7 +16,8 @@ import numpy as np
 import onnx
 import pytest
 
-from chainrule.exporting import bundle, gate, parity, variants
+from chainrule.exporting import bundle, parity, variants
+from chainrule.serving import offline
 from exporting_cases import image_feeds, image_graph, image_rows, text_feeds, text_graph, text_rows
 from waiting import free_port
 
@@ -55,7 +56,7 @@ REFUSED = {
 def feed_of(which: str) -> dict[str, np.ndarray]:
     rows: Any = image_rows() if which == "images" else text_rows()
     names = ["image"] if which == "images" else ["input_ids", "attention_mask"]
-    return gate.feed(rows, next(iter(rows.order(5, None))), names)
+    return parity.feed(rows, next(iter(rows.order(5, None))), names)
 
 
 def write(folder: Path, which: str) -> Path:
@@ -90,7 +91,7 @@ def test_every_graph_loads_in_onnx_runtime_alone(written: tuple[str, Path], tmp_
     found = dict(json.loads(line) for line in done.stdout.splitlines())
     assert set(found) == {"fp32", "int8", "fp16"}
     for name, logits in found.items():
-        (expected,) = parity.session((folder / bundle.FILES[name]).read_bytes(), 1).run(None, feed)
+        (expected,) = offline.session((folder / bundle.FILES[name]).read_bytes(), "graph", 1).run(None, feed)
         assert np.array(logits) == pytest.approx(expected, abs=1e-4), name
 
 
@@ -153,7 +154,7 @@ def test_mlflow_models_serve_answers_with_the_graphs_logits(logged: tuple[str, P
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
-    (expected,) = parity.session((folder / bundle.GRAPH).read_bytes(), 1).run(None, feed)
+    (expected,) = offline.session((folder / bundle.GRAPH).read_bytes(), "graph", 1).run(None, feed)
     assert np.array(answer["predictions"]["logits"]) == pytest.approx(expected, abs=1e-4)
 
 

@@ -9,6 +9,7 @@ from onnx import numpy_helper
 
 from chainrule.exporting import graph, parity
 from chainrule.nets import cnn
+from chainrule.serving import offline
 from chainrule.tasks.image_classification import metrics
 from chainrule.tasks.image_classification import model as task
 from chainrule.training.inputs.image import Inputs
@@ -46,11 +47,11 @@ def biased(exported: onnx.ModelProto, bias: list[float]) -> Any:
     (initializer,) = [tensor for tensor in changed.graph.initializer if tensor.name.endswith("head.bias")]
     added = numpy_helper.to_array(initializer) + np.array(bias, np.float32)
     initializer.CopyFrom(numpy_helper.from_array(added, initializer.name))
-    return parity.session(changed.SerializeToString(), 1)
+    return offline.session(changed.SerializeToString(), "graph", 1)
 
 
 def test_a_faithful_graph_agrees_everywhere(model: torch.nn.Module, exported: onnx.ModelProto, rows: Inputs) -> None:
-    runtime = parity.session(exported.SerializeToString(), 1)
+    runtime = offline.session(exported.SerializeToString(), "graph", 1)
     shapes = parity.at_shapes(model, runtime, task, FACTS)
     assert [shape["batch"] for shape in shapes] == [1, 3, 8]
     assert max(shape["max_difference"] for shape in shapes) < 1e-5

@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 import exporting_cases
-from chainrule.exporting import gate, parity, variants
+from chainrule.exporting import parity, variants
+from chainrule.serving import offline
 from exporting_cases import image_feeds, image_rows, text_feeds, text_rows
 
 
@@ -103,10 +104,10 @@ def test_every_variant_takes_what_fp32_takes_and_answers_nearly_alike(
     before = graph.SerializeToString(deterministic=True)
     rows: Any = image_rows() if which == "image_graph" else text_rows()
     names = [value.name for value in graph.graph.input]
-    feeds = [gate.feed(rows, index, names) for index in rows.order(8, None)]
+    feeds = [parity.feed(rows, index, names) for index in rows.order(8, None)]
     made = {"fp32": before, "int8": variants.int8(graph, feeds), "fp16": variants.fp16(graph)}
     assert graph.SerializeToString(deterministic=True) == before  # the graph given stays as it is
-    sessions = {name: parity.session(content, 1) for name, content in made.items()}
+    sessions = {name: offline.session(content, "graph", 1) for name, content in made.items()}
     logits = {name: np.concatenate([s.run(None, feed)[0] for feed in feeds]) for name, s in sessions.items()}
     spread = logits["fp32"].std()
     assert np.abs(logits["int8"] - logits["fp32"]).max() < 0.5 * spread

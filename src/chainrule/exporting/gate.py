@@ -49,7 +49,7 @@ def choose(
     targets; padding: what fills a varying axis of an input. Raises ChainruleError if fp32 itself answers a row by what
     shares its batch.
     """
-    sessions = {name: parity.session(content, 1) for name, content in graphs.items()}
+    sessions = {name: offline.session(content, name, 1) for name, content in graphs.items()}
     found = {name: outputs(session, validation, batch_size) for name, session in sessions.items()}
     differences = {
         name: beside_others(session, validation, padding, measure, facts) for name, session in sessions.items()
@@ -111,7 +111,7 @@ def beside_others(
     in_order = torch.cat(inputs.order(len(inputs), None))
     chosen = in_order[torch.linspace(0, len(inputs) - 1, min(PROBES, len(inputs))).long()]
     names = [value.name for value in session.get_inputs()]
-    rows = [feed(inputs, row, names) for row in torch.split(chosen, 1)]
+    rows = [parity.feed(inputs, row, names) for row in torch.split(chosen, 1)]
     run = offline.runner(session, "the graph")
     return independence.largest_difference(lambda batch: measure.comparable(run(batch), facts), rows, padding)
 
@@ -119,14 +119,7 @@ def beside_others(
 def outputs(session: "onnxruntime.InferenceSession", inputs: "Inputs", batch_size: int) -> dict[str, np.ndarray]:
     """Return the graph's outputs [N, ...] by name, in row order."""
     names = [value.name for value in session.get_inputs()]
-    batches = ((index.numpy(), feed(inputs, index, names)) for index in inputs.order(batch_size, None))
-    return offline.in_batches(offline.runner(session, "the graph"), batches)
-
-
-def feed(inputs: "Inputs", index: torch.Tensor, names: Sequence[str]) -> Feed:
-    """Return the rows at `index` as a session takes them."""
-    batch = inputs.take(index, None)
-    return {name: np.ascontiguousarray(batch[name].numpy()) for name in names}
+    return offline.in_batches(offline.runner(session, "the graph"), parity.batches(inputs, names, batch_size))
 
 
 def speeds(graphs: Mapping[str, bytes], inputs: "Inputs") -> dict[str, dict[str, Any]]:
@@ -136,7 +129,7 @@ def speeds(graphs: Mapping[str, bytes], inputs: "Inputs") -> dict[str, dict[str,
     """
     # A session of one thread computes in the thread that calls it. That thread's own time is the latency on a free
     # core, whatever else the machine is doing meanwhile.
-    on_cpu = {name: parity.session(content, 1) for name, content in graphs.items() if name != "fp16"}
+    on_cpu = {name: offline.session(content, name, 1) for name, content in graphs.items() if name != "fp16"}
     found = latencies(on_cpu, inputs, "CPU, 1 thread", time.thread_time)
     on_gpu = gpu_sessions({name: graphs[name] for name in graphs if name != "int8"}) if "fp16" in graphs else {}
     if on_gpu:
@@ -155,7 +148,7 @@ def times(
     found: dict[str, dict[int, np.ndarray]] = {name: {} for name in sessions}
     for size in BATCHES:
         starts = range(LONE_ROWS if size == 1 else 1)
-        feeds = [feed(inputs, torch.arange(start, start + size) % len(inputs), names) for start in starts]
+        feeds = [parity.feed(inputs, torch.arange(start, start + size) % len(inputs), names) for start in starts]
         taken: dict[str, list[float]] = {name: [] for name in sessions}
         once = sum(_pass(session, feeds, clock) for session in sessions.values())  # also warms up
         for turn in range(int(np.clip(seconds / once, FEWEST, MOST))):
@@ -209,7 +202,7 @@ def gpu_sessions(contents: Mapping[str, bytes]) -> "Sessions":
     import onnxruntime
 
     onnxruntime.preload_dlls()
-    sessions = {name: parity.session(content, 1, "CUDAExecutionProvider") for name, content in contents.items()}
+    sessions = {name: offline.session(content, name, 1, "CUDAExecutionProvider") for name, content in contents.items()}
     # Asked for CUDA and not getting it, ONNX Runtime takes the CPU in silence (its issue 23372).
     on_gpu = all(session.get_providers()[0] == "CUDAExecutionProvider" for session in sessions.values())
     return sessions if on_gpu else {}

@@ -1,31 +1,21 @@
 """Whether the exported graph answers as the model it came from: in numbers, at several shapes and on real rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from chainrule.serving import offline
+from chainrule.serving.offline import Arrays
+
 if TYPE_CHECKING:
     import onnxruntime
 
     from chainrule.training.prediction import Inputs
 
-Arrays = dict[str, np.ndarray]
 
-
-def session(graph: bytes, threads: int, provider: str = "CPUExecutionProvider") -> "onnxruntime.InferenceSession":
-    """Return an ONNX Runtime session, on the CPU if not said otherwise."""
-    import onnxruntime
-
-    onnxruntime.set_default_logger_severity(3)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(graph, options, providers=[provider])
-
-
-@torch.no_grad()
 def at_shapes(
     model: nn.Module, runtime: "onnxruntime.InferenceSession", task: Any, facts: dict[str, Any]
 ) -> list[dict[str, Any]]:
@@ -33,12 +23,13 @@ def at_shapes(
     generator = torch.Generator().manual_seed(0)
     results = []
     for shape in task.parity_shapes(facts):
-        expected, found = _both(model, runtime, task.example(facts, generator=generator, **shape))
+        inputs = {name: tensor.numpy() for name, tensor in task.example(facts, generator=generator, **shape).items()}
+        expected = _runner(model)(inputs)
+        found = _of_graph(runtime, expected)(inputs)
         results.append({**shape, "max_difference": float(_differences(expected, found).max())})
     return results
 
 
-@torch.no_grad()
 def on_rows(
     model: nn.Module,
     runtime: "onnxruntime.InferenceSession",
@@ -52,23 +43,38 @@ def on_rows(
     is then a NaN too.
     """
     names: tuple[str, ...] = model.inputs  # type: ignore[assignment]
-    same, largest = 0, 0.0
-    for index in inputs.order(batch_size, None):
-        batch = inputs.take(index, None)
-        expected, found = _both(model, runtime, {name: batch[name] for name in names})
-        differences = _differences(expected, found)
-        same += int((agree(expected, found) & ~np.isnan(differences)).sum())
-        largest = float(np.maximum(largest, differences.max()))  # max() would pass over a NaN
-    return {"rows": len(inputs), "agreement": same / len(inputs), "max_difference": largest}
+    expected = offline.in_batches(_runner(model), batches(inputs, names, batch_size))
+    found = offline.in_batches(_of_graph(runtime, expected), batches(inputs, names, batch_size))
+    differences = _differences(expected, found)
+    same = int((agree(expected, found) & ~np.isnan(differences)).sum())
+    return {"rows": len(inputs), "agreement": same / len(inputs), "max_difference": float(differences.max())}
 
 
-def _both(
-    model: nn.Module, runtime: "onnxruntime.InferenceSession", inputs: dict[str, torch.Tensor]
-) -> tuple[Arrays, Arrays]:
-    """Return the outputs by name of the model and of the graph, for the same inputs."""
-    expected = {name: tensor.numpy() for name, tensor in model(**inputs).items()}
-    found = runtime.run(list(expected), {name: tensor.numpy() for name, tensor in inputs.items()})
-    return expected, dict(zip(expected, found, strict=True))
+def batches(inputs: "Inputs", names: Sequence[str], size: int) -> Iterator[tuple[np.ndarray, Arrays]]:
+    """Yield the places of the rows of each batch, and these inputs of them as a session takes them."""
+    for index in inputs.order(size, None):
+        yield index.numpy(), feed(inputs, index, names)
+
+
+def feed(inputs: "Inputs", index: torch.Tensor, names: Sequence[str]) -> Arrays:
+    """Return the rows at `index` as a session takes them."""
+    batch = inputs.take(index, None)
+    return {name: np.ascontiguousarray(batch[name].numpy()) for name in names}
+
+
+def _runner(model: nn.Module) -> offline.Run:
+    """Return what runs the model as `offline.runner` runs a graph."""
+
+    @torch.no_grad()
+    def run(inputs: Arrays) -> Arrays:
+        outputs = model(**{name: torch.from_numpy(array) for name, array in inputs.items()})
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+    return run
+
+
+def _of_graph(runtime: "onnxruntime.InferenceSession", expected: Arrays) -> offline.Run:
+    return offline.runner(runtime, "the graph", list(expected))
 
 
 def _differences(expected: Arrays, found: Arrays) -> np.ndarray:

@@ -33,7 +33,7 @@ def session(graph: bytes, name: object, threads: int = 0, provider: str = _CPU) 
     try:
         return onnxruntime.InferenceSession(graph, options, providers=[provider])
     except Exception as error:  # ONNX Runtime's errors have no base of their own
-        raise ChainruleError(f"{name}: ONNX Runtime does not load it ({_line(error)}); export it again") from None
+        raise ChainruleError(f"{name}: ONNX Runtime does not load it ({_line(error)}); export it again") from error
 
 
 def runner(opened: "onnxruntime.InferenceSession", name: object, outputs: Sequence[str] | None = None) -> Run:

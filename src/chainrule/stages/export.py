@@ -25,6 +25,7 @@ def export(job: Job) -> None:
 
     from chainrule.evaluation import headline, primary
     from chainrule.exporting import bundle, gate, graph, parity
+    from chainrule.serving import offline
     from chainrule.system import plugins
     from chainrule.training import device, models, rows
 
@@ -38,7 +39,7 @@ def export(job: Job) -> None:
     job.say("traces the model")
     onnx_model = graph.to_onnx(model, example, task.dynamic_shapes(facts))
     content = onnx_model.SerializeToString(deterministic=True)
-    runtime = parity.session(content, job.cores)
+    runtime = offline.session(content, bundle.GRAPH, job.cores)
     measure = plugins.load(f"tasks.{card['task']}", "metrics")
 
     def agree(ours: Any, theirs: Any) -> Any:
@@ -112,7 +113,8 @@ def _make_variants(
     job: Job, onnx_model: Any, card: dict[str, Any], facts: dict[str, Any], settings: Variants
 ) -> dict[str, bytes]:
     """Return int8 and fp16 as far as they are wanted; ChainruleError when a net has an operator that will not do."""
-    from chainrule.exporting import parity, variants
+    from chainrule.exporting import variants
+    from chainrule.serving import offline
 
     makers: dict[str, Callable[[], bytes]] = {
         "int8": lambda: variants.int8(onnx_model, _calibration(job, onnx_model, card, facts, settings.calibration)),
@@ -123,9 +125,9 @@ def _make_variants(
         if getattr(settings, name) != "never":
             try:
                 made[name] = make()
-                parity.session(made[name], 1)
+                offline.session(made[name], name, 1)
             except Exception as error:  # whatever a converter or ONNX Runtime finds wrong with an unforeseen graph
-                cause = " ".join(str(error).split())[:300]
+                cause = " ".join(str(error.__cause__ or error).split())[:300]
                 raise ChainruleError(
                     f"no {name} can be made of this net ({cause}); `export.variants.{name}: never` exports without"
                 ) from error
@@ -134,15 +136,15 @@ def _make_variants(
 
 def _calibration(job: Job, onnx_model: Any, card: dict[str, Any], facts: dict[str, Any], count: int) -> Any:
     """Yield batches of training rows, drawn by the recipe's seed."""
-    from chainrule.exporting import gate
+    from chainrule.exporting import parity
     from chainrule.training import rows
 
     training = read_rows(job.dep("data/split/{recipe}/train.parquet"))
     training = training.sample(min(count, len(training)), random_state=job.seed)
     drawn = rows.to_inputs(training, card, facts, None)
     names = [value.name for value in onnx_model.graph.input]
-    for index in drawn.order(CALIBRATION_BATCH, None):
-        yield gate.feed(drawn, index, names)
+    for _, inputs in parity.batches(drawn, names, CALIBRATION_BATCH):
+        yield inputs
 
 
 def _keep_measured(job: Job, table: dict[str, dict[str, Any]], decisive: Any) -> None:
