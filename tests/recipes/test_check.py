@@ -93,6 +93,8 @@ def test_all_mistakes_of_all_recipes_are_reported_at_once(params: dict[str, Any]
         (("incoming", "path"), "data/new", "incoming.path"),
         (("retrain", "drift"), 0.0001, "retrain.drift"),
         (("retrain", "margin"), -0.01, "retrain.margin"),
+        (("retrain", "margin"), 3, "retrain.margin"),
+        (("export", "variants"), {"loses": 0.5}, "export.variants.loses"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_together_is_refused(

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, Field
 
 from chainrule.data.sources.catalogue import ALSO_CALLED, INCOMING, SOURCES, BatchOptions
+from chainrule.evaluation.primary import SHARE, words
 from chainrule.fields.catalogue import MODALITIES
 from chainrule.nets.catalogue import NETS
 from chainrule.recipes.asked import not_given, unknown_kinds
@@ -77,6 +78,10 @@ SECTIONS: dict[str, type[Section]] = {
     "export": Export,
     "retrain": Retrain,
 }
+
+
+MOST_LOST: dict[tuple[str, ...], float] = {("retrain", "margin"): 1, ("export", "variants", "loses"): 0.1}
+"""Of a metric that is a share, the most that a challenger or a variant may be allowed to lose."""
 
 
 class PlugIns(NamedTuple):
@@ -147,6 +152,8 @@ def _recipe(block: Any, path: str) -> Iterator[Mistake]:
     if whole and block["modality"] in task_fields(block["task"]).MODALITIES:
         fields = task_fields(block["task"]).fields(block["modality"])
         yield from unknown_kinds(block["task"], fields, path) or not_given(values, block["task"], fields, path)
+    if block.get("task") in TASKS:
+        yield from _losses(values, block["task"], path)
     if block.get("modality") in MODALITIES:
         yield from _modality(values, block["modality"], path)
         yield from _fitting(values, block["modality"], path)
@@ -176,6 +183,17 @@ def _kinds(block: dict[str, Any], path: str) -> Iterator[Mistake]:
         if isinstance(found, str) and found not in kinds:
             said = f"task {task} takes {' or '.join(kinds)}" if known else f"one of {', '.join(kinds)} is needed"
             yield Mistake(f"{path}.{key}", repr(found), said, nearest(found, kinds))
+
+
+def _losses(block: dict[str, Any], task: str, path: str) -> Iterator[Mistake]:
+    """Check what may be lost of the metric that decides where that is a share: 3 may be meant for 3 points."""
+    for place, most in MOST_LOST.items():
+        lost = _number(block, *place)
+        if lost is not None and lost > most:
+            decisive = importlib.import_module(f"chainrule.tasks.{task}.metrics").PRIMARY
+            if decisive.unit == SHARE:
+                said = f"at most {most:g} of {words(decisive.name)}, a share, is allowed; 0.01 is one point"
+                yield Mistake(".".join((path, *place)), f"{lost:g}", said)
 
 
 def _plug_in(block: dict[str, Any], plug_ins: PlugIns, path: str) -> Iterator[Mistake]:

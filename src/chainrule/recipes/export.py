@@ -20,15 +20,18 @@ class Variants(Section):
     smaller: float = Field(
         default=1.5, ge=1, le=10, description="how many times smaller than the fp32 graph a variant must be"
     )
-    loses: float = Field(default=0.005, ge=0, le=0.1, description="most accuracy lost on validation rows, as a share")
+    loses: float = Field(
+        default=0.005,
+        ge=0,
+        description="the most that may be lost on validation rows of the metric that decides, in its unit: of accuracy "
+        "or F1 a share of at most 0.1, of an error in the target's own",
+    )
     calibration: int = Field(default=256, ge=1, le=10_000, description="training rows that calibrate int8")
 
 
 class Export(Section):
     """How close the ONNX graph must be to the model it came from, and which variants of it ship."""
 
-    tolerance: float = Field(default=0.0005, gt=0, le=0.1, description="largest absolute difference of a logit")
-    agreement: float = Field(
-        default=1.0, gt=0, le=1, description="least share of validation rows with the same prediction"
-    )
+    tolerance: float = Field(default=0.0005, gt=0, le=0.1, description="largest absolute difference of an output")
+    agreement: float = Field(default=1.0, gt=0, le=1, description="least share of validation rows with the same answer")
     variants: Variants = Variants()

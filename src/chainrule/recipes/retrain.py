@@ -21,6 +21,6 @@ class Retrain(Section):
     margin: float = Field(
         default=0.02,
         ge=0,
-        lt=1,
-        description="accuracy that a challenger may lose to the champion at most, as a share of the test rows",
+        description="how much worse than the champion a challenger may be on the test rows, by the metric that decides "
+        "and in its unit: of accuracy or F1 a share, of an error in the target's own",
     )

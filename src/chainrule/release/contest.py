@@ -45,7 +45,7 @@ def compare(
     kind = plugins.load("fields", field["kind"])
     values = rows[field["name"]].tolist()
     told = [found.signature["target"] for found in (ours, theirs)]
-    facts = measure.joined(told, [name for names in kind.names(values) for name in names])
+    facts = measure.joined(told, [name for names in kind.classes(values) for name in names])
     found = paired_comparison(
         measure,
         measure.aligned(ours.outputs, told[0], facts),
