@@ -12,12 +12,16 @@ class HeadedModel(nn.Module):
     `training.bodies` say how named inputs become features.
     """
 
-    def __init__(self, net: nn.Module, kind: Any, target: Mapping[str, Any]) -> None:
-        """Put the head on a net with `out_features`; kind: a module of `training.targets`, target: its facts."""
+    def __init__(self, net: nn.Module, kind: Any, target: Mapping[str, Any], **constants: Tensor) -> None:
+        """Put the head on a net with `out_features`; kind: a module of `training.targets`, target: its facts.
+
+        constants: what features need beside the weights. The order of constants is that of a graph's tensors: first
+        these, then the target's.
+        """
         super().__init__()
         self.net = net
         self.head = nn.Linear(int(net.out_features), kind.width(target))  # type: ignore[arg-type]
-        for name, value in kind.constants(target).items():
+        for name, value in {**constants, **kind.constants(target)}.items():
             self.register_buffer(name, value)
         self._answer = kind.answer
 

@@ -18,9 +18,8 @@ class Model(HeadedModel):
 
     def __init__(self, net: nn.Module, kind: Any, facts: Mapping[str, Any], target: Mapping[str, Any]) -> None:
         """Take mean and std per channel, of pixels in 0..1, from the facts of the inputs."""
-        super().__init__(net, kind, target)
-        self.register_buffer("mean", torch.tensor(facts["mean"]).view(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor(facts["std"]).view(1, -1, 1, 1))
+        constants = {name: torch.tensor(facts[name]).view(1, -1, 1, 1) for name in ("mean", "std")}
+        super().__init__(net, kind, target, **constants)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return the outputs by name of images uint8 [B, C, H, W]."""
