@@ -55,6 +55,14 @@ def test_a_regression_learns_whatever_the_unit(net: torch.nn.Module) -> None:
     assert abs((found[1] - found[0]).item() - 50 * 255) < 0.1 * 50 * 255
 
 
+def test_a_regression_in_bf16_knows_large_numbers_as_well(net: torch.nn.Module) -> None:
+    model = regression.build(net, FACTS, {"mean": 50_000.0, "std": 10.0}).eval()
+    exact = model(images([0, 255]))["value"]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model(images([0, 255]))["value"]
+    assert (found - exact).abs().max() < 0.5  # bf16 has no number between 50,176 and 49,920
+
+
 def test_the_loss_of_a_regression_is_hubers_in_standard_deviations(net: torch.nn.Module) -> None:
     facts = {"mean": 0.0, "std": 10.0}
     model = regression.build(net, FACTS, facts)

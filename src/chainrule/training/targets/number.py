@@ -22,7 +22,8 @@ def constants(target: Facts) -> dict[str, Tensor]:
 
 def answer(scores: Tensor, constants: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return value [B], in the unit of the data, of the head's scores [B, 1]."""
-    return {"value": scores[:, 0] * constants["target_std"] + constants["target_mean"]}
+    # In bf16 a number such as 50,000 is known to hundreds.
+    return {"value": scores[:, 0].float() * constants["target_std"] + constants["target_mean"]}
 
 
 def loss(std: float) -> Callable[[Mapping[str, Tensor], Tensor, float], Tensor]:
