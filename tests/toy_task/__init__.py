@@ -1,0 +1,1 @@
+"""A task that the project does not have: how many stars a text gives. What tests/test_new_task.py adds."""
