@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from chainrule.evaluation.shown import Picture, Table, Worst, Wrong
 
 from chainrule.evaluation.primary import Facts, Outputs
+from chainrule.evaluation.shown import Picture, Table, Worst, Wrong
 
 BESIDE = ("hit_rate", "mean_absolute_error")
 
