@@ -97,7 +97,7 @@ def export(it: job.Job) -> None:
         if tensor.name in given:
             tensor.CopyFrom(numpy_helper.from_array(given[tensor.name].astype(np.float32), tensor.name))
     out = it.out("models/onnx/{recipe}")
-    preprocessing = {"mode": "L", "height": 8, "width": 8, "max_pixels": 10_000}
+    preprocessing = {"image": {"mode": "L", "height": 8, "width": 8, "max_pixels": 10_000}}
     tiny_bundles.image_bundle(out, labels=labels, recipe=it.recipe, preprocessing=preprocessing)
     tiny_bundles.with_graph(out, onnx.load_from_string(graph.SerializeToString(deterministic=True)))
     write_json(it.out("reports/{recipe}/metrics.json"), {"test": {}, "floor": {}})
