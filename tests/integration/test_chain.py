@@ -72,7 +72,7 @@ def test_report_card_and_signature_say_where_the_model_stands(built: Path) -> No
         metrics, bundle = read(built / "reports" / recipe / "metrics.json"), built / "models" / "onnx" / recipe
         own, best = metrics["test"]["accuracy"], max(floor["accuracy"]["value"] for floor in metrics["floor"].values())
         quality = read(bundle / "signature.json")["quality"]
-        assert quality["primary"] == {"name": "accuracy", **own}
+        assert quality["primary"] == {"name": "accuracy", "unit": "share", "more_is_better": True, **own}
         assert quality["floor"]["value"] == best
         page = (built / "reports" / recipe / "report.html").read_text(encoding="utf-8")
         card = (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
