@@ -44,9 +44,11 @@ export async function showLatency() {
   showVariants(model);
 }
 
-// The metrics among scores, [name, score] each, as the signature has them.
+// The metrics among scores, [name, score] each: the one that decides first, those of which less is better last.
 function metrics(scores) {
-  return Object.entries(scores ?? {}).filter(([, score]) => score?.title && Number.isFinite(score.value));
+  const rank = ([name, score]) => (name === shown.primary?.name ? 0 : score.more_is_better ? 1 : 2);
+  const known = Object.entries(scores ?? {}).filter(([, score]) => score?.title && Number.isFinite(score.value));
+  return known.sort((one, other) => rank(one) - rank(other));
 }
 
 // Whether a score is a share of one where more is better: those stand on one axis.
