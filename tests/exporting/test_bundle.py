@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chainrule.data.losses import Losses
-from chainrule.evaluation.scores import label
+from chainrule.evaluation.scores import label, number
 from chainrule.exporting import bundle
 
 SIGNATURE: dict[str, Any] = {
@@ -161,3 +161,19 @@ def test_the_card_says_how_many_rows_are_in_no_split_and_loudly_where_they_are_m
     many = Losses(6, 100, {"empty_text": 6}, 0)
     card = bundle.model_card("pets", SIGNATURE, {}, REPORT, label, lost=many)
     assert "\n> **WARNING: 6 of 100 rows (6.0%) left out: empty text 6.** The scores" in card.partition("## Data")[0]
+
+
+def test_the_model_card_of_a_regression_says_its_error_with_the_unit_and_which_way_is_better() -> None:
+    names = (number.PRIMARY.name, *number.HEADLINE)
+    report = {
+        "test": {"rows": 40, "groups": 40, **{name: score(2.5) for name in names}},
+        "floor": {"mean": {name: score(14.0) for name in names}},
+    }
+    signature = {**SIGNATURE, "task": "image_regression", "target": {"kind": "number", "mean": 1.0, "std": 2.0}}
+    card = bundle.model_card("ages", signature, {}, report, number)
+    assert table(card)["model"] == ["mean absolute error", "root mean squared error", "R²"]
+    assert (
+        "Better than its floor: mean absolute error 2.5 in the target's unit, 11.5 below the best floor, mean" in card
+    )
+    assert "What decides is the mean absolute error in the target's unit; less is better." in card
+    assert "temperature" not in card

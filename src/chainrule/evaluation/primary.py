@@ -67,6 +67,10 @@ class Measure(Protocol):
     def HEADLINE(self) -> tuple[str, ...]:  # noqa: N802
         """The names of those that are shown beside PRIMARY where there is little room."""
 
+    @property
+    def CALIBRATED(self) -> str:  # noqa: N802
+        """What validation rows told of the answers, as a sentence of the model card."""
+
     def statistics(self, outputs: Outputs, target: np.ndarray, facts: Facts) -> Any:
         """Return what each row adds to the sums, float64 [N, S], an array or a sparse array of SciPy."""
 

@@ -63,7 +63,7 @@ def model_card(
         " | ".join([f"| {name}", *(primary.interval(score.unit, scores[score.name]) for score in shown)]) + " |"
         for name, scores in named.items()
     )
-    heads = " | ".join(f"{score.title[0].lower()}{score.title[1:]}" for score in shown)
+    heads = " | ".join(f"{_mid_sentence(score.title)}" for score in shown)
     classes = signature["target"].get("classes")
     answers = f"Labels: {', '.join(classes)}" if classes else f"Answers with: {signature['target']['kind']}"
     about = "".join(f"- {key}: {' '.join(str(value).split())}\n" for key, value in source.items())
@@ -89,8 +89,7 @@ The floors are simple models trained on the same training rows: what a model has
 {_variants_section(variants or {}, measure.PRIMARY)}{_settings_section(settings or {})}
 ## Limits
 
-The scores hold for rows like those of the test split. Probabilities are calibrated on the validation split by one
-temperature. Nothing is known of inputs of another kind.
+The scores hold for rows like those of the test split. {measure.CALIBRATED} Nothing is known of inputs of another kind.
 """
 
 
@@ -130,6 +129,10 @@ def _loss(lost: Losses | None) -> str:
     return f"\n> **WARNING: {lost}.** The scores hold for rows like the others.\n" if lost and lost.loud else ""
 
 
+def _mid_sentence(title: str) -> str:
+    return f"{title[0].lower()}{title[1:]}" if title[1].islower() else title
+
+
 def _decides(measure: Measure) -> str:
     decisive = measure.PRIMARY
     better = "more" if decisive.more_is_better else "less"
@@ -149,7 +152,8 @@ def _variants_section(variants: Mapping[str, Mapping[str, Any]], decisive: Prima
 ## Variants
 
 {name[0].upper()}{name[1:]}, and the share of rows with the answer of fp32, on the validation rows. A variant in the
-bundle answers a row by that row alone, to 1e-4 in probability, whatever shares its batch.
+bundle answers a row by that row alone, to 1e-4 in probability (of numbers: in their standard deviation), whatever
+shares its batch.
 
 | variant | bytes | {name} | agreement | in the bundle |
 |---|---|---|---|---|

@@ -46,6 +46,7 @@ SCORES = (
 )
 HEADLINE = ("macro_f1", "log_loss")
 """Scores shown beside PRIMARY where there is little room."""
+CALIBRATED = "Probabilities are calibrated on the validation split by one temperature."
 CALIBRATION_BINS = 15
 _SMALLEST = float(np.finfo(np.float64).eps)
 

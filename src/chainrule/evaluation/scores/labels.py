@@ -39,6 +39,7 @@ SCORES = (
 )
 HEADLINE = ("micro_f1", "mean_average_precision")
 """Scores shown beside PRIMARY where there is little room."""
+CALIBRATED = "From which probability on a label is given, the validation split has told."
 _SMALLEST = float(np.finfo(np.float64).eps)
 
 

@@ -25,6 +25,7 @@ SCORES = (
 )
 HEADLINE = ("root_mean_squared_error", "r2")
 """Scores shown beside PRIMARY where there is little room."""
+CALIBRATED = "Answers are as the model gives them."
 SAME = 0.01
 """Answers agree that differ by at most this share of the standard deviation of the training targets."""
 

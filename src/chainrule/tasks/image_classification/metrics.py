@@ -1,6 +1,7 @@
 """How answers of image classification are scored: as one label is."""
 
 from chainrule.evaluation.scores.label import (
+    CALIBRATED,
     HEADLINE,
     PRIMARY,
     SCORES,
@@ -16,6 +17,7 @@ from chainrule.evaluation.scores.label import (
 )
 
 __all__ = [
+    "CALIBRATED",
     "HEADLINE",
     "PRIMARY",
     "SCORES",

@@ -1,6 +1,7 @@
 """How answers of image regression are scored: as numbers are."""
 
 from chainrule.evaluation.scores.number import (
+    CALIBRATED,
     HEADLINE,
     PRIMARY,
     SCORES,
@@ -13,6 +14,7 @@ from chainrule.evaluation.scores.number import (
 )
 
 __all__ = [
+    "CALIBRATED",
     "HEADLINE",
     "PRIMARY",
     "SCORES",

@@ -1,6 +1,7 @@
 """How answers of multi-label classification are scored: as sets of labels are."""
 
 from chainrule.evaluation.scores.labels import (
+    CALIBRATED,
     HEADLINE,
     PRIMARY,
     SCORES,
@@ -16,6 +17,7 @@ from chainrule.evaluation.scores.labels import (
 )
 
 __all__ = [
+    "CALIBRATED",
     "HEADLINE",
     "PRIMARY",
     "SCORES",
