@@ -183,7 +183,7 @@ def versions(tools: Path | None) -> dict[str, str]:
     """Return the versions of what was compared."""
     found = {name: importlib.metadata.version(name) for name in ("fastapi", "httptools", "uvicorn", "uvloop")}
     places = importlib.metadata.distributions(path=[str(tools)]) if tools else ()
-    return found | {each.name: each.version for each in places if each.name in COMMANDS}
+    return found | {each.name.lower(): each.version for each in places if each.name.lower() in COMMANDS}
 
 
 if __name__ == "__main__":
