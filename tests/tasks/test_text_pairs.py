@@ -5,11 +5,12 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
+from chainrule.evaluation.floors import text as text_floors
 from chainrule.exporting import graph, parity
 from chainrule.nets import encoder
 from chainrule.serving.limits import Limits
+from chainrule.tasks.text_pair_classification import floors, service
 from chainrule.tasks.text_pair_classification import model as task
-from chainrule.tasks.text_pair_classification import service
 from chainrule.training.inputs import text as inputs
 
 FIRST = ["a man walks", "no dog runs", "a man walks"]
@@ -86,3 +87,20 @@ def test_a_server_gives_the_graph_what_training_saw(facts) -> None:
         length = int(seen["attention_mask"].sum())
         assert prepared["input_ids"].tolist() == seen["input_ids"][:, :length].tolist()
         assert prepared["attention_mask"].tolist() == [[1] * length]
+
+
+def test_one_floor_knows_how_much_the_texts_share() -> None:
+    random = np.random.default_rng(0)
+    alphabet = [f"{one}{two}" for one in "bdfgk" for two in "aeiou"]
+    first = [list(random.permutation(alphabet)[:5]) for _ in range(160)]
+    target = np.arange(160) % 2
+    second = [
+        words[:4] if same else list(random.permutation(alphabet)[:4]) for words, same in zip(first, target, strict=True)
+    ]
+    texts = [[" ".join(words) for words in side] for side in (first, second)]
+    train, test = [side[:120] for side in texts], [side[120:] for side in texts]
+    found = floors.floors(text_floors, train, target[:120], test, {"classes": ["no", "yes"]}, seed=0)
+    right = {name: (said["probabilities"].argmax(axis=1) == target[120:]).mean() for name, said in found.items()}
+    assert list(right) == ["majority_class", "naive_bayes", "tfidf_logistic_regression", "overlap_logistic_regression"]
+    assert right["overlap_logistic_regression"] > 0.9
+    assert max(right, key=lambda name: right[name]) == "overlap_logistic_regression"
