@@ -316,6 +316,26 @@ def test_an_answer_waits_until_those_before_are_taken(leaves: bool) -> None:
     go(test)
 
 
+def test_a_body_that_is_not_taken_holds_no_request_behind_it_up() -> None:
+    async def main() -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await scope["state"][EXCHANGE].answer(413, b"", b"")
+
+        connection, wire = Connection(Shared(app, Limits())), Wire()
+        connection.connection_made(wire)
+        whole = request(200_000)
+        connection.data_received(whole[:100_000])
+        assert wire.paused
+        await turns()
+        assert not wire.paused
+        connection.data_received(whole[100_000:] + request(1))
+        await turns()
+        assert not wire.paused and wire.written.count(b"HTTP/1.1 413") == 2
+        connection.connection_lost(None)
+
+    asyncio.run(main())
+
+
 def test_a_header_of_two_lines_is_not_sent() -> None:
     async def answer(exchange: Any, send: Any) -> None:
         headers = [(b"x-a", b"1\r\nx-b: 2")]

@@ -223,9 +223,10 @@ class Connection(asyncio.Protocol):
         self.shared.answered += 1
         if not keep_alive:
             self.transport.close()
-        elif self.pipeline and not self.transport.is_closing():
-            self._start(*self.pipeline.popleft())
-            self.pace(0)
+        elif not self.transport.is_closing():
+            if self.pipeline:
+                self._start(*self.pipeline.popleft())
+            self.pace(0)  # also where an answer came before the body was taken
 
     # ---- the server's calls
 
