@@ -9,6 +9,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "pretrain": {},
     "finetune": {},
     "evaluate": {},
-    "export": {},
-    "retrain": {},
+    # Both are in the unit of the data: nothing may be lost unless the recipe says how much.
+    "export": {"variants": {"loses": 0.0}},
+    "retrain": {"margin": 0.0},
 }
