@@ -42,14 +42,14 @@ def main() -> None:
     data = data_folder(options.data, blocks)
     path = options.results / "quality.json"
     with common.temporary_folder(options.keep) as folder:
-        root = common.clone(folder / "clone")
+        commit, root = common.commit(), common.clone(folder / "clone")
         for name, block in blocks.items():
             print(name, flush=True)
             placed = block | {"source": block["source"] | {"path": str(data / block["source"]["path"])}}
             common.write_recipes(root, {name: placed})
             refuse_mistakes(root)
             common.repro(root)
-            found = record(root, name, block)
+            found = record(root, name, block, commit)
             keep(path, [found])  # at once: a long run that is cut short keeps what it has
             print(json.dumps(found, ensure_ascii=False), flush=True)
 
@@ -98,7 +98,7 @@ def refuse_mistakes(root: Path) -> None:
         common.stop(checked.stderr.strip() or checked.stdout.strip())
 
 
-def record(root: Path, name: str, block: Block) -> Record:
+def record(root: Path, name: str, block: Block, commit: str) -> Record:
     """Return what a chain that was built below `root` says of a recipe."""
     quality = common.read_json(root / "models" / "onnx" / name / "signature.json")["quality"]
     split = common.read_json(root / "reports" / name / "split.json")
@@ -114,7 +114,7 @@ def record(root: Path, name: str, block: Block) -> Record:
         "floor": {key: rounded(quality["floor"][key]) for key in ("name", "value")},
         "training_seconds": round(sum(each for each in seconds if each is not None), 1),
         "machine": machine(),
-        "commit": common.commit(),
+        "commit": commit,
     }
 
 
