@@ -477,7 +477,7 @@ def test_a_hostile_card_stays_text(server: Server, open_page: Callable[..., Page
     hostile = (
         "# t\n\n<img src=x onerror=alert(1)> <script>alert(1)</script>\n\n- [go](javascript:alert(1)) `<b>`\n\n"
         "| a | **b** |\n|---|---|\n| [ok](https://example.org/x) | <i>c</i> |\n\n## <u>h</u>\n\n```\n<p>\n```\n"
-        "see https://example.org/y.\n"
+        "see https://example.org/y.\n\n> **WARNING: <s>low</s>.** Read\n> on\n"
     )
     page.route("**/card", lambda route: route.fulfill(body=hostile, content_type="text/markdown"))
     page.reload()
@@ -488,6 +488,7 @@ def test_a_hostile_card_stays_text(server: Server, open_page: Callable[..., Page
     links = page.locator("#card a").evaluate_all("links => links.map(link => link.href)")
     assert links == ["https://example.org/x", "https://example.org/y"]
     expect(page.locator("#card td").nth(1)).to_have_text("<i>c</i>")
+    expect(page.locator("#card blockquote")).to_have_text("WARNING: <s>low</s>. Read on")
 
 
 def described(server: Server, model: str, **changes: Any) -> str:

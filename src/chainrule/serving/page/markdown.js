@@ -36,8 +36,9 @@ function block(lines, lower) {
   if (lines[0].includes("|") && /^\s*\|?\s*:?-+:?\s*(\|\s*:?-*:?\s*)*$/.test(lines[1] ?? "")) return table(lines);
   if (/^\s*[-*+]\s+/.test(lines[0])) return list(lines, "ul", /^\s*[-*+]\s+/);
   if (/^\s*\d+[.)]\s+/.test(lines[0])) return list(lines, "ol", /^\s*\d+[.)]\s+/);
+  if (/^>/.test(lines[0])) return quote(lines, lower);
   const paragraph = [lines.shift()];
-  while (lines.length && lines[0].trim() && !/^(#{1,6}\s|```|~~~|\s*[-*+]\s)/.test(lines[0])) paragraph.push(lines.shift());
+  while (lines.length && lines[0].trim() && !/^(#{1,6}\s|```|~~~|>|\s*[-*+]\s)/.test(lines[0])) paragraph.push(lines.shift());
   return element("p", {}, inline(paragraph.join(" ")));
 }
 
@@ -47,6 +48,12 @@ function fenced(lines) {
   while (lines.length && !lines[0].startsWith(fence)) code.push(lines.shift());
   lines.shift();
   return element("pre", { tabindex: "0" }, code.join("\n"));
+}
+
+function quote(lines, lower) {
+  const inside = [];
+  while (lines.length && /^>/.test(lines[0])) inside.push(lines.shift().replace(/^> ?/, ""));
+  return element("blockquote", {}, markdown(inside.join("\n"), lower));
 }
 
 function list(lines, name, mark) {

@@ -235,7 +235,8 @@ function update(found) {
   if (model && !same) status("bad", `${model.name} is not served now`);
   else {
     const under = found.filter((each) => standing(each) === "under").length;
-    status(under ? "bad" : "good", `${plural(found.length, "model")} ready${under ? `, ${under} under its floor` : ""}`);
+    const said = under ? `, ${under} under ${under === 1 ? "its floor" : "their floors"}` : "";
+    status(under ? "bad" : "good", `${plural(found.length, "model")} ready${said}`);
   }
   const before = JSON.stringify(models);
   models = found;

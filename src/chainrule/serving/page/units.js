@@ -19,7 +19,7 @@ export function measured(value, unit) {
 
 // Returns the name of a metric, a floor or a field as words.
 export function words(name) {
-  return String(name).replaceAll("_", " ");
+  return String(name).replaceAll("_", " ").replace(" f1", " F1");
 }
 
 // Returns the same as it begins a line.
