@@ -34,6 +34,7 @@ def project(root: Path, int8: Callable[..., bytes]) -> Path:
     tiny_bundles.text_bundle(folder, labels=list(LABELS), variants={name: {} for name in ("fp32", "int8")})
     signature = json.loads((folder / "signature.json").read_text())
     signature["outputs"][0]["shape"] = ["batch", len(LABELS)]
+    signature["target"]["classes"] = list(LABELS)
     signature["preprocessing"]["text"]["max_length"] = 24
     (folder / "signature.json").write_text(json.dumps(signature))
     (folder / bundles.FILES["int8"]).write_bytes(int8(text_graph()))

@@ -625,6 +625,7 @@ def test_a_server_that_goes_away_and_comes_back(root: Path, open_page: Callable[
     try:
         page = open_page(f"{server.url}/#reviews", meant="ERR_CONNECTION|status of (404|503)")
         expect(page.locator("#status-text")).to_have_text("3 models ready")
+        expect(page.get_by_label("Text")).to_be_visible()
         server.stop()
         page.get_by_label("Text").fill("a good film")
         expect(page.locator("#problem")).to_contain_text("The server does not answer")

@@ -6,8 +6,9 @@ import torch
 from tokenizers import Tokenizer
 
 from chainrule.evaluation.floors import text as text_floors
-from chainrule.exporting import graph, parity
+from chainrule.exporting import graph
 from chainrule.nets import encoder
+from chainrule.serving import offline
 from chainrule.serving.limits import Limits
 from chainrule.tasks.text_pair_classification import floors, service
 from chainrule.tasks.text_pair_classification import model as task
@@ -69,7 +70,7 @@ def test_an_answer_does_not_depend_on_padding_and_the_graph_gives_it_too(model, 
         single = torch.cat([model(**batch(facts, [row]))["logits"] for row in range(3)])
     assert torch.allclose(together, single, atol=1e-5)
     traced = graph.to_onnx(model, task.example(facts, 2, torch.Generator().manual_seed(0)), task.dynamic_shapes(facts))
-    session = parity.session(traced.SerializeToString(), 1)
+    session = offline.session(traced.SerializeToString(), "the graph", 1)
     given = {name: tensor.numpy() for name, tensor in batch(facts, [0, 1, 2]).items()}
     assert np.allclose(session.run(None, given)[0], together.numpy(), atol=1e-5)
 

@@ -12,6 +12,7 @@ SCORES = (
     Score("mean_absolute_error", "Mean absolute error", more_is_better=False, unit="in stars"),
 )
 HEADLINE = ("mean_absolute_error",)
+CALIBRATED = "Answers are as the model gives them."
 
 
 def statistics(outputs: Outputs, target: np.ndarray, facts: Facts) -> np.ndarray:

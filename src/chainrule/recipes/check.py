@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, Field
 
 from chainrule.data.sources.catalogue import ALSO_CALLED, INCOMING, SOURCES, BatchOptions
-from chainrule.evaluation.primary import SHARE, words
 from chainrule.fields.catalogue import MODALITIES
 from chainrule.nets.catalogue import NETS
 from chainrule.recipes.asked import not_given, unknown_kinds
@@ -190,6 +189,8 @@ def _losses(block: dict[str, Any], task: str, path: str) -> Iterator[Mistake]:
     for place, most in MOST_LOST.items():
         lost = _number(block, *place)
         if lost is not None and lost > most:
+            from chainrule.evaluation.primary import SHARE, words  # with NumPy, which no other check needs
+
             decisive = importlib.import_module(f"chainrule.tasks.{task}.metrics").PRIMARY
             if decisive.unit == SHARE:
                 said = f"at most {most:g} of {words(decisive.name)}, a share, is allowed; 0.01 is one point"
