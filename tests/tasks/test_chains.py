@@ -29,7 +29,13 @@ def block(task: str, modality: str, target: str, **settings: Any) -> dict[str, A
         net = {"name": "encoder", "layers": 1, "width": 32, "heads": 2, "feed_forward": 64, "max_length": 32}
     kind = "image_table" if modality == "image" else "delimited"
     table = {"kind": kind, "files": {"all": "rows.csv"}, "separator": ";"}
-    training = {"epochs": 8, "batch_size": 16, "learning_rate": 0.01, "patience": None, "precision": "fp32"}
+    training = {
+        "epochs": 30 if modality == "text" else 12,
+        "batch_size": 16,
+        "learning_rate": 0.01,
+        "patience": None,
+        "precision": "fp32",
+    }
     tokenizer = {"pretrain": {"tokenizer": {"vocabulary": 200}}} if modality == "text" else {"pretrain": {}}
     return {
         "task": task,

@@ -70,7 +70,7 @@ def test_the_loss_of_a_regression_is_hubers_in_standard_deviations(net: torch.nn
     torch.nn.init.zeros_(model.head.bias)
     batch = {"image": images([0, 0]), "target": torch.tensor([5.0, 30.0])}
     # Half a deviation off: 0.5**2 / 2. Three off: 3 - 1/2.
-    assert float(regression.objective(model, 0.0)(batch)["loss"]) == pytest.approx((0.125 + 2.5) / 2)
+    assert regression.objective(model, 0.0)(batch)["loss"].item() == pytest.approx((0.125 + 2.5) / 2)
 
 
 def test_a_set_of_labels_learns_each_label_by_itself(net: torch.nn.Module) -> None:
@@ -98,8 +98,8 @@ def test_smoothing_moves_every_label_towards_one_half(net: torch.nn.Module) -> N
     objective = multi_label.objective(model, 0.2)
     # -(0.9 log s(2) + 0.1 log s(-2)), the same for both labels; no smoothing when it is measured.
     right, wrong = -np.log(1 / (1 + np.exp(-2))), -np.log(1 / (1 + np.exp(2)))
-    assert float(objective.train()(batch)["loss"]) == pytest.approx(0.9 * right + 0.1 * wrong)
-    assert float(objective.eval()(batch)["loss"]) == pytest.approx(right)
+    assert objective.train()(batch)["loss"].item() == pytest.approx(0.9 * right + 0.1 * wrong)
+    assert objective.eval()(batch)["loss"].item() == pytest.approx(right)
 
 
 def test_a_text_may_have_a_set_of_labels(net: torch.nn.Module) -> None:
