@@ -199,25 +199,21 @@ class DelimitedBatch(_Delimited):
     )
 
 
+def _own_files(files: dict[Part, str]) -> dict[Part, str]:
+    if len(set(files.values())) < len(files):
+        raise ValueError("names one file for two parts; rows of both would be tested and trained on")
+    return files
+
+
+OwnFiles = Annotated[dict[Part, Name], Field(min_length=1), AfterValidator(_own_files)]
+
+
 class DelimitedOptions(_Delimited, SourceOptions):
     """CSV and TSV files."""
 
     tested = True
 
-    files: dict[Part, Name] | None = Field(
-        min_length=1, description="part of the split, or all: file name; left out where path is one file"
-    )
-
-    @field_validator("files")
-    @classmethod
-    def _each_its_own(cls, files: dict[Part, str] | None) -> dict[Part, str] | None:
-        return None if files is None else _own_files(files)
-
-
-def _own_files(files: dict[Part, str]) -> dict[Part, str]:
-    if len(set(files.values())) < len(files):
-        raise ValueError("names one file for two parts; rows of both would be tested and trained on")
-    return files
+    files: OwnFiles | None = Field(description="part of the split, or all: file name; left out where path is one file")
 
 
 class _ImageTable(_Table):
@@ -238,12 +234,7 @@ class ImageTableOptions(_ImageTable, SourceOptions):
 
     tested = True
 
-    files: dict[Part, Name] = Field(min_length=1, description="part of the split, or all: name of the table in path")
-
-    @field_validator("files")
-    @classmethod
-    def _each_its_own(cls, files: dict[Part, str]) -> dict[Part, str]:
-        return _own_files(files)
+    files: OwnFiles = Field(description="part of the split, or all: name of the table in path")
 
 
 class ReviewsOptions(SourceOptions):
