@@ -20,7 +20,7 @@ TASK = "star_rating"
 RECIPE = "stars"
 FOLDER = f"src/chainrule/tasks/{TASK}"
 CATALOGUE = "src/chainrule/tasks/catalogue.py"
-DATA = ("accept", "ingest", "clean", "split", "augment", "pretrain")
+DATA = ("accept", "ingest", "clean", "split", "augment", "fetch", "pretrain")
 MODEL = ("finetune", "evaluate", "export")
 TRAINS = ("pretrain", "finetune", "evaluate", "export")
 BLOCK: dict[str, Any] = {
@@ -33,6 +33,7 @@ BLOCK: dict[str, Any] = {
     "clean": {"near_duplicates": 1.0},
     "split": {"test": 0.3, "tolerance": 1.0},
     "augment": {},
+    "base": {"from": "nothing"},
     "net": {
         "name": "encoder",
         "layers": 1,
@@ -56,7 +57,7 @@ def make(project: Path, folder: Path, store: Path) -> Path:
     """Write and commit the project with the recipe and its rows, without the task; `store` is MLflow's."""
     folder.mkdir(parents=True)
     shutil.copytree(project / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".gitignore", ".dvc/config", ".dvc/.gitignore", "data/sources"):
+    for name in ("dvc.yaml", ".gitignore", ".dvc/config", ".dvc/.gitignore", "data/sources", "models/nothing"):
         (folder / name).parent.mkdir(exist_ok=True)
         (shutil.copytree if (project / name).is_dir() else shutil.copyfile)(project / name, folder / name)
     shutil.copyfile(store, folder / "mlflow.db")

@@ -22,7 +22,10 @@ def check(net: dict[str, Any], side: int = 32, batch_size: int = 64) -> Any:
             {"vocabulary": 50, "pad_id": 0, "unknown_id": 1, "max_length": 8},
         )
     else:
-        block, facts = {"modality": "image", "net": net}, {"channels": 3, "height": side, "width": side}
+        block, facts = (
+            {"modality": "image", "net": net},
+            {"channels": 3, "mean": [0.5] * 3, "height": side, "width": side},
+        )
     built = build_net(block, facts, seed=0)
     fitting.check(built, block, facts, batch_size)
     return built
@@ -65,7 +68,7 @@ def test_an_encoder_that_builds_and_does_not_run_is_one_line(arch: str, width: i
 
 
 def test_a_net_that_fits_is_left_as_it_was_and_no_randomness_is_used() -> None:
-    block, facts = {"modality": "image", "net": CNN}, {"channels": 3, "height": 8, "width": 8}
+    block, facts = {"modality": "image", "net": CNN}, {"channels": 3, "mean": [0.5] * 3, "height": 8, "width": 8}
     untouched = build_net(block, facts, seed=0)
     drawn = torch.rand(3)
     checked = check(CNN, side=8)

@@ -19,6 +19,7 @@ BLOCK: dict[str, Any] = {
     "task": "image_classification",
     "modality": "image",
     "target": "label",
+    "base": {"from": "nothing"},
     "net": {"name": "cnn", "width": 4, "depth": 2, "dropout": 0.1},
     "seed": 5,
     "finetune": {"learning_rate": 1},

@@ -56,6 +56,24 @@ class TorchvisionOptions(_Options):
     arch: str = Field(description="torchvision's name for it, such as resnet18", min_length=1)
 
 
+class TimmOptions(_Options):
+    """A net of timm."""
+
+    arch: str | None = Field(description="timm's name for it, such as resnet18; null: the base's", min_length=1)
+    size: int | None = Field(
+        description="side in pixels to which the net scales the images; null: as the rows are", ge=8, le=2048
+    )
+
+
+class TransformersOptions(_Options):
+    """What a base of the hub is."""
+
+    dropout: float | None = Field(
+        description="probability of dropping a feature or an attention weight; null: the base's", ge=0, lt=1
+    )
+    config: dict[str, Any] | None = Field(description="content of a config.json; null: the base's")
+
+
 class EncoderOptions(_Options):
     """A transformer encoder of transformers."""
 
@@ -92,7 +110,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "dropout": 0.1,
     },
     "resnet9": {"width": 64, "dropout": 0.1},
+    "timm": {"arch": None, "size": None},
     "torchvision": {"arch": "resnet18"},
+    "transformers": {"dropout": None, "config": None},
 }
 """What each starts with; a literal, of which dvc.yaml lists the recipe's net."""
 
@@ -110,5 +130,7 @@ NETS: dict[str, Net] = {
     "dsdnet": Net(DSDNetOptions, "image", True),
     "encoder": Net(EncoderOptions, "text", False),
     "resnet9": Net(ResNet9Options, "image", True),
+    "timm": Net(TimmOptions, "image", False),
     "torchvision": Net(TorchvisionOptions, "image", False),
+    "transformers": Net(TransformersOptions, "text", False),
 }

@@ -31,6 +31,7 @@ from chainrule.recipes.split import Split
 from chainrule.recipes.training import Finetune, Pretrain
 from chainrule.system.errors import ChainruleError, ParamsError
 from chainrule.tasks.catalogue import TASKS
+from chainrule.training.bases.catalogue import BASES, OF_RECIPES, kind
 from chainrule.training.inputs.catalogue import INPUTS
 from chainrule.training.objectives.catalogue import OBJECTIVES
 from chainrule.training.strategies.catalogue import STRATEGIES
@@ -57,6 +58,7 @@ class Recipe(Section):
     clean: dict[str, Any] = Field(description=ALL_DEFAULT)
     split: dict[str, Any] = Field(description=ALL_DEFAULT)
     augment: dict[str, Any] = Field(description=ALL_DEFAULT)
+    base: dict[str, Any] = Field(description="where training starts: `{from: nothing}` is random numbers")
     net: dict[str, Any] = Field(description="the architecture")
     pretrain: dict[str, Any] = Field(description="at least objective: {name: none}")
     finetune: dict[str, Any] = Field(description="at least strategy: {name: full}")
@@ -94,6 +96,7 @@ class PlugIns(NamedTuple):
 PLUG_INS = (
     PlugIns(("source",), "kind", SOURCES),
     PlugIns(("incoming",), "kind", INCOMING),
+    PlugIns(("base",), "from", {name: entry.options for name, entry in BASES.items()}),
     PlugIns(("net",), "name", {name: net.options for name, net in NETS.items()}),
     PlugIns(("pretrain", "objective"), "name", {name: entry.options for name, entry in OBJECTIVES.items()}),
     PlugIns(("finetune", "strategy"), "name", {name: entry.options for name, entry in STRATEGIES.items()}),
@@ -131,6 +134,7 @@ def find_mistakes(params: Mapping[str, Any]) -> list[Mistake]:
             mistakes.append(Mistake(path, repr(name), "a recipe's name is lower-case letters, digits, - and _"))
         else:
             mistakes += _recipe(block, path)
+            mistakes += _base(block, params["recipes"], path)
     return mistakes
 
 
@@ -202,7 +206,7 @@ def _plug_in(block: dict[str, Any], plug_ins: PlugIns, path: str) -> Iterator[Mi
     if not isinstance(chosen, dict):
         return  # reported with the section it belongs to
     path = ".".join((path, *plug_ins.path))
-    name: Any = chosen.get(plug_ins.key)
+    name: Any = kind(chosen.get(plug_ins.key))
     if plug_ins.key not in chosen:
         yield Mistake(f"{path}.{plug_ins.key}", "nothing", f"one of {', '.join(plug_ins.options)} is needed")
     elif name not in plug_ins.options:
@@ -283,6 +287,28 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
         yield Mistake(
             f"{path}.clean.normalise.min_characters", f"{shortest:g}", f"at most max_characters ({longest:g})"
         )
+
+
+def _base(block: Any, recipes: Mapping[Any, Any], path: str) -> Iterator[Mistake]:
+    """Check what training starts from: a recipe that there is, of the modality, and a net its weights are of."""
+    place, net = at(block, ("base", "from")), at(block, ("net", "name"))
+    name, _, recipe = place.partition("/") if isinstance(place, str) else ("", "", "")
+    if name not in BASES:
+        return  # reported as an unknown name
+    entry = BASES[name]
+    others = [str(other) for other in recipes if recipes[other] is not block]
+    if name in OF_RECIPES and recipe not in others:
+        needed = f"{name}/ and the name of another recipe is needed: {', '.join(others) or 'there is none'}"
+        yield Mistake(f"{path}.base.from", repr(place), needed, nearest(recipe, others))
+    if name not in OF_RECIPES and recipe:
+        yield Mistake(f"{path}.base.from", repr(place), f"{name} stands alone; what it is goes under `name`")
+    if entry.modality not in (None, at(block, ("modality",))):
+        yield Mistake(f"{path}.base.from", repr(place), f"its weights are of modality {entry.modality}")
+    elif entry.nets is not None and net in NETS and net not in entry.nets:
+        needed = f"a net that a base from {name} is of is needed: {' or '.join(entry.nets)}"
+        yield Mistake(f"{path}.net.name", repr(net), needed)
+    if name == "nothing" and net == "transformers":
+        yield Mistake(f"{path}.net.name", repr(net), "it is what a base says it is; set base, or take net encoder")
 
 
 def _number(block: Any, *place: str) -> float | None:

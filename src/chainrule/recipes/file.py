@@ -29,6 +29,7 @@ WITH_DEFAULTS = ("clean", "split", "augment", "pretrain", "finetune", "evaluate"
 PLUG_IN_DEFAULTS = {
     ("source",): ("kind", "chainrule.data.sources.catalogue", "DEFAULTS"),
     ("incoming",): ("kind", "chainrule.data.sources.catalogue", "BATCH_DEFAULTS"),
+    ("base",): ("from", "chainrule.training.bases.catalogue", "DEFAULTS"),
     ("net",): ("name", "chainrule.nets.catalogue", "DEFAULTS"),
     ("pretrain", "objective"): ("name", "chainrule.training.objectives.catalogue", "DEFAULTS"),
     ("finetune", "strategy"): ("name", "chainrule.training.strategies.catalogue", "DEFAULTS"),
@@ -105,7 +106,7 @@ def complete(block: dict[str, Any]) -> dict[str, Any]:
     for place, (key, module, defaults) in PLUG_IN_DEFAULTS.items():
         chosen = at(values, place)
         if isinstance(chosen, dict) and key in chosen:
-            options = _defaults(module, defaults).get(str(chosen[key]), {})
+            options = _defaults(module, defaults).get(str(chosen[key]).partition("/")[0], {})
             at(values, place[:-1])[place[-1]] = {key: chosen[key], **options, **chosen}
     if at(block, ("pretrain", "training")) is None and at(block, ("pretrain", "objective", "name")) == "none":
         values["pretrain"]["training"] = None

@@ -19,6 +19,7 @@ together. This page is made from the models that check the file, by
 TITLES = {
     "source": "Sources",
     "incoming": "New files",
+    "base": "Where training starts",
     "net": "Nets",
     "objective": "Objectives of pretraining",
     "strategy": "Strategies of fine-tuning",

@@ -1,7 +1,7 @@
 """params.yaml as a JSON Schema, for editors: a name decides which options may stand beside it."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -93,7 +93,7 @@ def _named(plug_ins: PlugIns) -> Schema:
     return {
         "type": "object",
         "required": [key],
-        "properties": {key: {"enum": list(plug_ins.options)}},
+        "properties": {key: _one_of(key, plug_ins.options)},
         "allOf": [_if(key, name, _choice(key, name, starting(plug_ins, name))) for name in plug_ins.options],
     }
 
@@ -105,13 +105,22 @@ def starting(plug_ins: PlugIns, name: str) -> Schema:
 
 
 def _choice(key: str, name: str, schema: Schema) -> Schema:
-    schema["properties"] = {key: {"const": name}, **schema.get("properties", {})}
+    schema["properties"] = {key: _is(key, name), **schema.get("properties", {})}
     schema["required"] = [key, *schema.get("required", [])]
     return schema
 
 
 def _if(key: str, value: str, then: Schema) -> Schema:
-    return {"if": {"properties": {key: {"const": value}}, "required": [key]}, "then": then}
+    return {"if": {"properties": {key: _is(key, value)}, "required": [key]}, "then": then}
+
+
+def _is(key: str, name: str) -> Schema:
+    """Return the schema of a key that names one thing; what stands under `from` may go on with a recipe's name."""
+    return {"pattern": f"^{name}(/|$)"} if key == "from" else {"const": name}
+
+
+def _one_of(key: str, names: Iterable[str]) -> Schema:
+    return {"pattern": f"^({'|'.join(names)})(/|$)"} if key == "from" else {"enum": list(names)}
 
 
 def _by_modality(name: str) -> Schema:

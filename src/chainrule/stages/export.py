@@ -102,6 +102,7 @@ def _settings(job: Job) -> dict[str, Any]:
         "clean": job.section("clean", Clean).model_dump(),
         "split": job.section("split", Split).model_dump(),
         "augment": job.section("augment", Augment).model_dump(),
+        "base": job.block["base"],
         "net": job.block["net"],
         "pretrain": job.section("pretrain", Pretrain).model_dump(),
         "finetune": job.section("finetune", Finetune).model_dump(),
@@ -203,7 +204,10 @@ def _signature(
     return {
         "version": signature.VERSION,
         "recipe": job.recipe,
-        **{key: card[key] for key in ("task", "modality", "net")},
+        **{key: card[key] for key in ("task", "modality")},
+        # What a base's own configuration says of its net is long, and of no use to a server.
+        "net": {name: value for name, value in card["net"].items() if not isinstance(value, dict)},
+        "base": card["base"],
         "fields": signature.fields(fields),
         "inputs": signature.tensors(model.graph.input),
         "outputs": signature.tensors(model.graph.output),

@@ -22,8 +22,9 @@ def finetune(job: Job) -> None:
     validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
     target_facts = rows.fit_target(training_rows, job.block)
     facts = plugins.load("training.inputs", job.block["modality"]).load_facts(pretrained)
-    net = weights.build_net(job.block, facts, job.seed)
-    fitting.check(net, job.block, facts, settings.batch_size)
+    block = {**job.block, **weights.load_net(pretrained)}
+    net = weights.build_net(block, facts, job.seed)
+    fitting.check(net, block, facts, settings.batch_size)
     if (pretrained / weights.WEIGHTS).is_file():
         weights.load_weights(net, pretrained / weights.WEIGHTS)
     task = plugins.load(f"tasks.{job.block['task']}", "model")
@@ -58,7 +59,7 @@ def finetune(job: Job) -> None:
     target_facts, found = task.calibrate(model, outputs, validation.target.numpy(), target_facts)
     out = job.out("models/finetuned/{recipe}")
     out.mkdir()
-    models.save_model(out, model, job.block, facts, target_facts)
+    models.save_model(out, model, block, facts, target_facts)
     write_json(out / "history.json", _curves(read_json(pretrained / "history.json"), history))
     report = {**_report(history, model, measure.PRIMARY.name, training), **found}
     write_json(job.out("reports/{recipe}/finetune.json"), report)

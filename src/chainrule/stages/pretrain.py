@@ -14,7 +14,7 @@ def pretrain(job: Job) -> None:
     import pandas as pd
 
     from chainrule.system import plugins
-    from chainrule.training import device, fitting, rows, weights
+    from chainrule.training import device, fitting, rows, start, weights
 
     settings = job.section("pretrain", Pretrain)
     machine = device.prepare(job.cores)
@@ -22,19 +22,23 @@ def pretrain(job: Job) -> None:
     unlabelled = read_rows(job.dep("data/split/{recipe}/unlabelled.parquet"))
     training_rows = pd.concat([labelled, unlabelled])
     inputs = plugins.load("training.inputs", job.block["modality"])
+    base = start.read(job.dep("models/base/{recipe}"))
+    block = {**job.block, "net": start.resolved(job.block["net"], base)}
     training = settings.training
     # A tokenizer learns and works outside of Python's lock; beside it, what the net needs is imported, for seconds.
     with ThreadPoolExecutor(1) as beside:
-        learning = beside.submit(rows.fit_facts, training_rows, job.block, settings.tokenizer)
-        plugins.load("nets", job.block["net"]["name"])
+        learning = beside.submit(rows.fit_facts, training_rows, block, settings.tokenizer, base.inputs)
+        plugins.load("nets", block["net"]["name"])
         facts = learning.result()
         distort = training.distort if training else {}
-        encoding = beside.submit(rows.to_inputs, training_rows, job.block, facts, None, **distort)
-        net = weights.build_net(job.block, facts, job.seed)
-    fitting.check(net, job.block, facts, training.batch_size if training else 2)
+        encoding = beside.submit(rows.to_inputs, training_rows, block, facts, None, **distort)
+        net = weights.build_net(block, facts, job.seed)
+    fitting.check(net, block, facts, training.batch_size if training else 2)
+    base.load(net)
     out = job.out("models/pretrained/{recipe}")
     out.mkdir()
     inputs.save_facts(facts, out)
+    weights.save_net(out, block["net"], base.card)
     name, options = plug_in(settings.objective, "name")
     objective = plugins.load("training.objectives", name).build(net, facts, **options)
     report: dict[str, Any] = {"objective": name, "rows": len(training_rows), "parameters": _parameters(net)}
@@ -44,13 +48,14 @@ def pretrain(job: Job) -> None:
         job.run.dataset(job.recipe, len(labelled), "pretraining", f"data/split/{job.recipe}/train.parquet")
         job.run.dataset(job.recipe, len(unlabelled), "pretraining", f"data/split/{job.recipe}/unlabelled.parquet")
         history = _fit(job, training, objective, net, facts, encoding.result())
-        weights.save_weights(net, out / weights.WEIGHTS)
         best = next(record for record in reversed(history) if record["best"])
         report |= {
             "epochs": len(history),
             "best_epoch": best["epoch"],
             "validation_loss": round(best["validation_loss"], 6),
         }
+    if history or base.net is not None:
+        weights.save_weights(net, out / weights.WEIGHTS)
     write_json(out / "history.json", history)
     write_json(job.out("reports/{recipe}/pretrain.json"), report)
     job.run.headline({f"pretrain.{key}": value for key, value in report.items() if key == "validation_loss"})

@@ -55,7 +55,7 @@ def _remedy(net: nn.Module, facts: dict[str, Any], failure: str) -> str:
     net.to("meta")  # shapes alone, in no time
 
     def takes(side: int) -> bool:
-        return _failure(net, (torch.empty(2, facts["channels"], side, side, device="meta"),)) is None
+        return _failure(net, (torch.empty(2, len(facts["mean"]), side, side, device="meta"),)) is None
 
     if not takes(USUAL_SIDE):
         return f"take another net ({failure})"

@@ -8,10 +8,9 @@ from torch import nn
 
 from chainrule.system import plugins
 from chainrule.system.files import read_json, write_json
-from chainrule.training.weights import WEIGHTS, build_net, load_weights, save_weights
+from chainrule.training.weights import MODEL_CARD, WEIGHTS, build_net, load_weights, save_weights
 
-CARD = "model.json"
-BUILT_FROM = ("task", "modality", "target", "net")
+BUILT_FROM = ("task", "modality", "target", "net", "base")
 
 
 def save_model(
@@ -20,15 +19,15 @@ def save_model(
     """Write a fine-tuned model so that `load_model` can build it again without params.yaml."""
     save_weights(model, folder / WEIGHTS)
     plugins.load("training.inputs", block["modality"]).save_facts(facts, folder)
-    write_json(folder / CARD, {**{key: block[key] for key in BUILT_FROM}, "target_facts": target_facts})
+    write_json(folder / MODEL_CARD, {**{key: block[key] for key in BUILT_FROM}, "target_facts": target_facts})
 
 
 def load_model(folder: Path) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """Return a fine-tuned model in evaluation mode, its card and the facts of its inputs.
 
-    The card: task, modality, target (their names), net (its settings) and target_facts.
+    The card: task, modality, target (their names), net (its settings), base (what it started from) and target_facts.
     """
-    card = read_json(folder / CARD)
+    card = read_json(folder / MODEL_CARD)
     facts = plugins.load("training.inputs", card["modality"]).load_facts(folder)
     net = build_net(card, facts, seed=0)
     model: nn.Module = plugins.load(f"tasks.{card['task']}", "model").build(net, facts, card["target_facts"])

@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def fit_facts(rows: "pd.DataFrame", recipe: Mapping[str, Any], tokenizer: dict[str, Any] | None) -> dict[str, Any]:
+def fit_facts(
+    rows: "pd.DataFrame",
+    recipe: Mapping[str, Any],
+    tokenizer: dict[str, Any] | None,
+    base: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Return what the rows' inputs tell about their kind: normalisation, or a tokenizer (see `training.inputs`).
 
-    recipe: with task and modality.
+    recipe: with task and modality. base: what the base's net takes, which wins; None without one.
     """
     kind = plugins.load("training.inputs", recipe["modality"])
-    facts: dict[str, Any] = kind.fit_facts(decoded(rows, recipe), tokenizer)
+    facts: dict[str, Any] = kind.fit_facts(decoded(rows, recipe), tokenizer, base)
     return facts
 
 

@@ -1,5 +1,6 @@
 """Weights: drawn from a seed, written to and read from safetensors; no pickle."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from torch import nn
 from chainrule.recipes.file import plug_in
 from chainrule.system import plugins
 from chainrule.system.errors import DataError
+from chainrule.system.files import read_json, write_json
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, NET, MODEL_CARD = "model.safetensors", "net.json", "model.json"
+# What a model card tells of a base.
+SAID = ("from", "name", "revision", "source", "licence", "files")
 
 
 def build_net(block: dict[str, Any], facts: dict[str, Any], seed: int) -> Any:
@@ -24,6 +28,17 @@ def build_net(block: dict[str, Any], facts: dict[str, Any], seed: int) -> Any:
     if getattr(net, "channels_last", False):
         net.to(memory_format=torch.channels_last)
     return net
+
+
+def save_net(folder: Path, net: dict[str, Any], base: Mapping[str, Any]) -> None:
+    """Write what builds a net, and what it started from: of the card of a base, what a reader wants to know."""
+    write_json(folder / NET, {"net": net, "base": {name: base[name] for name in SAID}})
+
+
+def load_net(folder: Path) -> dict[str, Any]:
+    """Return net and base as `save_net` wrote them."""
+    found: dict[str, Any] = read_json(folder / NET)
+    return found
 
 
 def save_weights(module: nn.Module, path: Path) -> None:

@@ -91,8 +91,13 @@ def of_fields(fields: list[np.ndarray], target: Tensor | None, facts: dict[str, 
     return Inputs(torch.from_numpy(images), target, facts, **distort)
 
 
-def fit_facts(fields: list[np.ndarray], tokenizer: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what training images uint8 [N, H, W, C] tell: channels, side lengths, mean and std per channel (0..1)."""
+def fit_facts(
+    fields: list[np.ndarray], tokenizer: dict[str, Any] | None, base: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what training images uint8 [N, H, W, C] tell: channels, side lengths, mean and std per channel (0..1).
+
+    base: what the base's net takes; its mean and std win.
+    """
     (images,) = fields
     pixels = images.reshape(-1, images.shape[-1])
     counts = [torch.bincount(torch.from_numpy(channel.copy()), minlength=256).double() for channel in pixels.T]
@@ -106,19 +111,19 @@ def fit_facts(fields: list[np.ndarray], tokenizer: dict[str, Any] | None) -> dic
         "channels": images.shape[-1],
         "height": images.shape[1],
         "width": images.shape[2],
-        "mean": [round(mean, 6) for mean in means],
-        "std": [round(max(spread, 1e-3), 6) for spread in spreads],
+        "mean": base["mean"] if base else [round(mean, 6) for mean in means],
+        "std": base["std"] if base else [round(max(spread, 1e-3), 6) for spread in spreads],
     }
 
 
 def net_arguments(facts: dict[str, Any]) -> dict[str, int]:
     """Return the arguments of an image net that the rows decide."""
-    return {"channels": facts["channels"]}
+    return {"channels": len(facts["mean"])}  # one grey channel, normalised by three, becomes three
 
 
 def net_inputs(facts: dict[str, Any], rows: int) -> tuple[Tensor, ...]:
     """Return what a net is called with for so many rows of these facts: normalised images [rows, C, H, W]."""
-    return (torch.zeros(rows, facts["channels"], facts["height"], facts["width"]),)
+    return (torch.zeros(rows, len(facts["mean"]), facts["height"], facts["width"]),)
 
 
 def save_facts(facts: dict[str, Any], folder: Path) -> None:

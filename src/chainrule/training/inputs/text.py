@@ -113,12 +113,19 @@ def encode(fields: list[list[str]], facts: dict[str, Any]) -> tuple[list[list[in
     return [encoding.ids for encoding in found], sum(bool(encoding.overflowing) for encoding in found)
 
 
-def fit_facts(fields: list[list[str]], tokenizer: dict[str, Any] | None) -> dict[str, Any]:
+def fit_facts(
+    fields: list[list[str]], tokenizer: dict[str, Any] | None, base: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Return what training texts tell: a tokenizer trained on those of all input fields, and its numbers.
 
-    tokenizer: vocabulary (largest number of tokens) and max_length (tokens of a text that are kept).
+    tokenizer: vocabulary (largest number of tokens) and max_length (tokens of a text that are kept). base: what the
+    base's net takes; its tokenizer wins, and no text may be longer than that net takes.
     """
     assert tokenizer is not None  # the full check of params.yaml refuses a text recipe without it
+    if base is not None:
+        own, longest = Tokenizer.from_str(base["tokenizer"]), min(tokenizer["max_length"], base["max_length"])
+        own.enable_truncation(longest)
+        return {**base, "max_length": longest, "tokenizer": own.to_str()}
     trained = train_tokenizer(chain(*fields), tokenizer["vocabulary"])
     trained.enable_truncation(tokenizer["max_length"])
     return {

@@ -1,0 +1,1 @@
+"""What nets of one kind share."""

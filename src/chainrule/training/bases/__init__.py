@@ -1,0 +1,1 @@
+"""Where a training starts, one file per place that weights come from: the stage `fetch` brings them, once."""
