@@ -64,12 +64,12 @@ def test_a_loaded_model_gives_the_same_logits_to_the_last_bit(tmp_path: Path) ->
     assert equal(loaded, model)
     assert not loaded.training
     assert facts == FACTS
-    assert card == {**{key: BLOCK[key] for key in ("task", "modality", "target", "net")}, "target_facts": TARGET}
+    assert card == {**{key: BLOCK[key] for key in ("task", "modality", "target", "net", "base")}, "target_facts": TARGET}
 
 
 def test_the_files_of_a_model_are_json_and_safetensors_without_pickle(tmp_path: Path) -> None:
     saved(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {WEIGHTS, models.CARD, "images.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {WEIGHTS, models.MODEL_CARD, "images.json"}
     for path in tmp_path.iterdir():
         assert not zipfile.is_zipfile(path)
         if path.suffix == ".json":
