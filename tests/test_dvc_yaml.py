@@ -215,12 +215,22 @@ def test_a_stage_that_reads_a_section_depends_on_its_defaults_and_no_others(stag
     by_modality = set.intersection(*(set(literal(modality.replace("${item.modality}", name))) for name in MODALITIES))
     wanted = {(task, f"DEFAULTS.{name}") for name in sections & set(WITH_DEFAULTS)}
     wanted |= {(modality, f"DEFAULTS.{name}") for name in sections & by_modality}
+    wanted |= {(modality, f"WITH_BASE.{name}") for name in sections & with_base(modality)}
+    assert not sections & with_base(modality) or sections & {"base", "base.from"}, "whether there is one decides"
     for place, (key, module, name) in PLUG_IN_DEFAULTS.items():
-        if place[0] in sections:
+        if place[0] in sections:  # of `base.from` alone no options are read
             file = module_path(SOURCE, module).relative_to(ROOT).as_posix()
             whole = place == ("base",)  # of `finetuned/films` DVC could not ask for the half
             wanted.add((file, name if whole else f"{name}.${{item.{'.'.join((*place, key))}}}"))
     assert default_params(stage) == wanted
+
+
+def with_base(modality: str) -> set[str]:
+    """Return the sections of which some modality says more where there is a base."""
+    files = [modality.replace("${item.modality}", name) for name in MODALITIES]
+    said = [set(literal(file, "WITH_BASE")) for file in files]
+    assert all(names == said[0] for names in said), "DVC asks each for all"
+    return said[0]
 
 
 def literal(file: str, name: str = "DEFAULTS") -> dict[str, Any]:

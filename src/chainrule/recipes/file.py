@@ -4,8 +4,8 @@ A stage imports this module and the sections it reads, nothing else of the packa
 change without making the others stale. `chainrule.recipes.check` looks at the whole file before any stage works.
 
 What a key is by default stands in one of three places. What is the same for every recipe: in the model of its section.
-What goes by the kind of the inputs or by the task: in `recipes/defaults/<modality>.py` and `tasks/<task>/defaults.py`,
-of which the second wins. What goes by a plug-in: in the catalogue of its kind. The last two are literals that dvc.yaml
+What goes by the kind of the inputs or by the task: in `recipes/defaults/<modality>.py` (with more for a training that
+starts from a base) and `tasks/<task>/defaults.py`, of which the second wins. What goes by a plug-in: in the catalogue of its kind. The last two are literals that dvc.yaml
 lists as parameters of exactly the stages that use them; they are read here by name.
 """
 
@@ -100,9 +100,9 @@ def complete(block: dict[str, Any]) -> dict[str, Any]:
     nothing: the check says so.
     """
     values = dict(block)
-    for module in (f"tasks.{block.get('task')}.defaults", f"recipes.defaults.{block.get('modality')}"):
+    for found in _by_kind(block):
         for name in WITH_DEFAULTS:
-            values[name] = merged(_defaults(f"chainrule.{module}").get(name, {}), values.get(name, {}))
+            values[name] = merged(found.get(name, {}), values.get(name, {}))
     for place, (key, module, defaults) in PLUG_IN_DEFAULTS.items():
         chosen = at(values, place)
         if isinstance(chosen, dict) and key in chosen:
@@ -114,6 +114,17 @@ def complete(block: dict[str, Any]) -> dict[str, Any]:
     if isinstance(tokenizer, dict) and longest and not at(block, ("pretrain", "tokenizer", "max_length")):
         values["pretrain"]["tokenizer"] = {**tokenizer, "max_length": longest}
     return values
+
+
+def _by_kind(block: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a recipe starts with by its task, by what its training starts from, and by its modality."""
+    modality = f"chainrule.recipes.defaults.{block.get('modality')}"
+    based = at(block, ("base", "from")) not in (None, "nothing")
+    return [
+        _defaults(f"chainrule.tasks.{block.get('task')}.defaults"),
+        *([_defaults(modality, "WITH_BASE")] if based else []),
+        _defaults(modality),
+    ]
 
 
 def merged(below: Any, above: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a recipe on images starts with: small photographs, a convolutional net from random weights."""
+"""What a recipe on images starts with: small photographs."""
 
 from typing import Any
 
@@ -35,3 +35,16 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "distort": {"shift": 2, "flip": False, "erase": 0},
     },
 }
+"""From random weights."""
+
+WITH_BASE: dict[str, dict[str, Any]] = {
+    "augment": {
+        "copies": 0,
+    },
+    "finetune": {
+        "epochs": 10,
+        "batch_size": 32,
+        "learning_rate": 0.001,
+    },
+}
+"""What of these is another where a base gives the weights."""

@@ -1,4 +1,4 @@
-"""What a recipe on texts starts with: sentences of any language as they are, an encoder from random weights."""
+"""What a recipe on texts starts with: sentences of any language as they are."""
 
 from typing import Any
 
@@ -44,3 +44,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "distort": {"drop": 0.0},
     },
 }
+"""From random weights."""
+
+WITH_BASE: dict[str, dict[str, Any]] = {
+    "augment": {},
+    "finetune": {
+        "epochs": 3,
+        "learning_rate": 0.0001,
+        "patience": None,
+    },
+}
+"""What of these is another where a base gives the weights: few passes, at a low rate (BERT, section A.3)."""
