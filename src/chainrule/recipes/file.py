@@ -5,8 +5,9 @@ change without making the others stale. `chainrule.recipes.check` looks at the w
 
 What a key is by default stands in one of three places. What is the same for every recipe: in the model of its section.
 What goes by the kind of the inputs or by the task: in `recipes/defaults/<modality>.py` (with more for a training that
-starts from a base) and `tasks/<task>/defaults.py`, of which the second wins. What goes by a plug-in: in the catalogue of its kind. The last two are literals that dvc.yaml
-lists as parameters of exactly the stages that use them; they are read here by name.
+starts from a base) and `tasks/<task>/defaults.py`, of which the second wins. What goes by a plug-in: in the catalogue
+of its kind. The last two are literals that dvc.yaml lists as parameters of exactly the stages that use them; they are
+read here by name.
 """
 
 import copy
