@@ -21,7 +21,7 @@ from code_closure import WATCHERS
 from tiny_clone import environment
 
 Dvc = Callable[..., subprocess.CompletedProcess[str]]
-STAGES = ("accept", "ingest", "clean", "split", "augment", "pretrain", "finetune", "evaluate", "export")
+STAGES = ("accept", "ingest", "clean", "split", "augment", "fetch", "pretrain", "finetune", "evaluate", "export")
 RECIPES = ("digits", "reviews", "mine")
 
 

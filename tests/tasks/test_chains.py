@@ -18,7 +18,7 @@ from chainrule.recipes.check import check
 from chainrule.recipes.file import recipe_block
 from chainrule.stages.job import Job, carry_out
 
-STAGES = ("accept", "ingest", "clean", "split", "augment", "pretrain", "finetune", "evaluate", "export")
+STAGES = ("accept", "ingest", "clean", "split", "augment", "fetch", "pretrain", "finetune", "evaluate", "export")
 NOUNS = ("boat", "tree", "house", "river", "stone", "lamp", "chair", "road", "bird", "cloud", "door", "field")
 
 
@@ -47,6 +47,7 @@ def block(task: str, modality: str, target: str, **settings: Any) -> dict[str, A
         "clean": {"near_duplicates": 0.0 if modality == "image" else 1.0, **settings.pop("clean", {})},
         "split": {"tolerance": 1.0},
         "augment": {"copies": 0},
+        "base": {"from": "nothing"},
         "net": net,
         "pretrain": {"objective": {"name": "none"}, **tokenizer["pretrain"]},
         "finetune": {"strategy": {"name": "full"}, **training},

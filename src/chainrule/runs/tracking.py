@@ -39,7 +39,7 @@ FLUSH_SECONDS = 10.0
 DEAD_SECONDS = 1.5
 """The same once the server is known not to answer."""
 # In the order in which data flows: what a stage's predecessors wrote is settled in dvc.lock when it starts.
-CHAIN = ("accept", "ingest", "clean", "split", "augment", "pretrain", "finetune", "evaluate", "export")
+CHAIN = ("accept", "ingest", "clean", "split", "augment", "fetch", "pretrain", "finetune", "evaluate", "export")
 # What decides a result besides data: a change here that is not committed makes the commit a half-truth.
 SOURCES = ("src", "pipelines", "params.yaml", "dvc.yaml", "pyproject.toml", "uv.lock")
 
