@@ -257,6 +257,7 @@ def run_chainrule(folder: Path, batch_size: int, warm_up: int, threads: int) -> 
     """(b) The project's loop."""
     from chainrule.training import device, loop
     from chainrule.training import precision as precisions
+    from chainrule.training.course import Course
 
     device.prepare(threads)
     objective, inputs, validation = ours(folder)
@@ -276,7 +277,7 @@ def run_chainrule(folder: Path, batch_size: int, warm_up: int, threads: int) -> 
         return order(size, generator)
 
     inputs.take, validation.order = noting_take, noting_order
-    history = loop.fit(objective, inputs, validation, **course(batch_size), precision=precision, seed=SEED)
+    history = loop.fit(objective, inputs, validation, Course(**course(batch_size), precision=precision, seed=SEED))
     samples = sum(rows for _, rows, _ in taken[warm_up:])
     tokens = sum(tokens for _, _, tokens in taken)
     seconds = ends[0] - taken[warm_up][0]
@@ -290,8 +291,10 @@ def run_bare(folder: Path, batch_size: int, warm_up: int, threads: int) -> dict[
     """(c) A loop that does nothing but train."""
     import torch
 
-    from chainrule.training import loop, schedules
     from chainrule.training import precision as precisions
+    from chainrule.training import schedules
+    from chainrule.training.optimizers import make_optimizer
+    from chainrule.training.seeds import mix, seeded
 
     torch.set_num_threads(threads)
     objective, inputs, _ = ours(folder)
@@ -300,17 +303,17 @@ def run_bare(folder: Path, batch_size: int, warm_up: int, threads: int) -> dict[
     objective.to(device).train()
     settings = course(batch_size)
     batches = [
-        {name: tensor.to(device) for name, tensor in inputs.take(index, loop.seeded(SEED, step)).items()}
-        for step, index in enumerate(inputs.order(batch_size, loop.seeded(SEED, 0)))
+        {name: tensor.to(device) for name, tensor in inputs.take(index, seeded(SEED, step)).items()}
+        for step, index in enumerate(inputs.order(batch_size, seeded(SEED, 0)))
     ]
     parameters = list(objective.parameters())
-    optimizer = loop.make_optimizer(objective, settings["optimizer"], LEARNING_RATE, settings["weight_decay"])
+    optimizer = make_optimizer(objective, settings["optimizer"], LEARNING_RATE, settings["weight_decay"])
     start = samples = 0.0
     losses = []
     for step, batch in enumerate(batches):
         if step == warm_up:
             start = time.perf_counter()
-        torch.default_generator.manual_seed(loop.mix(SEED, step, 0))  # dropout as in (b): equal losses, equal work
+        torch.default_generator.manual_seed(mix(SEED, step, 0))  # dropout as in (b): equal losses, equal work
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             loss = objective(batch)["loss"]
         loss.backward()

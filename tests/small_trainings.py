@@ -1,6 +1,7 @@
 """Trainings that take a moment, and their sudden ends."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from chainrule.nets import cnn
 from chainrule.tasks.image_classification import model as task
 from chainrule.training import loop
+from chainrule.training.course import Course, Record, Watchers
 from chainrule.training.inputs.image import Inputs
 
 FACTS: dict[str, Any] = {"channels": 1, "height": 6, "width": 6, "mean": [0.5], "std": [0.3]}
@@ -54,8 +56,13 @@ def small_objective(seed: int = 0) -> nn.Module:
     return task.objective(task.build(net, FACTS, {"classes": ["a", "b"]}), 0.1)
 
 
-def fit(objective: nn.Module, rows: Inputs, validation: Inputs, **changes: Any) -> list[loop.Record]:
-    return loop.fit(objective, rows, validation, **(SETTINGS | changes))
+def fit(objective: nn.Module, rows: Inputs, validation: Inputs, **changes: Any) -> list[Record]:
+    """Train with SETTINGS but for the changes; what is neither a setting nor a watcher goes to the loop as it is."""
+    given = SETTINGS | changes
+    course, watchers = (
+        {f.name: given.pop(f.name) for f in fields(kind) if f.name in given} for kind in (Course, Watchers)
+    )
+    return loop.fit(objective, rows, validation, Course(**course), watchers=Watchers(**watchers), **given)
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from chainrule.stages.job import STATE, Job
 from chainrule.system.errors import ChainruleError
 from chainrule.system.files import write_json, write_rows
 from chainrule.training import checkpoints
-from chainrule.training.loop import make_optimizer
+from chainrule.training.optimizers import make_optimizer
 from chainrule.training.weights import save_weights
 from small_disk import small_disk
 

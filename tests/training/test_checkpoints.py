@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.training import checkpoints
-from chainrule.training.loop import make_optimizer
+from chainrule.training.optimizers import make_optimizer
 
 
 @pytest.fixture(autouse=True)

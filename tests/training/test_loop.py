@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -7,8 +8,11 @@ from torch import Tensor, nn
 
 from chainrule.nets import cnn
 from chainrule.system.errors import ChainruleError
-from chainrule.training import loop, schedules
+from chainrule.training import schedules
+from chainrule.training.course import Record
 from chainrule.training.objectives import masked_image
+from chainrule.training.optimizers import make_optimizer
+from chainrule.training.validation import evaluate
 from small_trainings import FACTS, SETTINGS, accuracy, fit, images, same, small_objective, weights
 
 
@@ -92,7 +96,7 @@ def test_leaves_the_weights_of_the_best_epoch_not_of_the_last() -> None:
     assert losses[-1] > losses[0]
     assert [record["best"] for record in history] == [True, False, False, False]
     assert same(weights(longer), weights(once))
-    left = loop.evaluate(longer, contrary, 6, torch.device("cpu"), seed=SETTINGS["seed"])
+    left = evaluate(longer, contrary, 6, torch.device("cpu"), seed=SETTINGS["seed"])
     assert left["validation_loss"] == losses[0]
     assert not longer.training
 
@@ -124,7 +128,7 @@ def test_small_batches_accumulated_equal_one_large_batch() -> None:
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "warmup_linear", "warmup_cosine", "constant"])
 def test_the_learning_rate_follows_the_schedule(schedule: str) -> None:
-    points: list[loop.Record] = []
+    points: list[Record] = []
     history = fit(Linear(), images(30), images(8), epochs=3, accumulation=2, schedule=schedule, on_update=points.append)
     updates = 3 * 3  # five batches make two updates of two and one of the one that is left
     expected = [0.01 * schedules.factor(schedule, update, updates, 0.3) for update in range(updates)]
@@ -162,8 +166,29 @@ def test_a_gradient_is_clipped_only_where_a_limit_is_given() -> None:
     assert lengths[1] > 10 * lengths[0]
 
 
+def test_around_an_update_the_whole_gradient_is_there_unclipped_and_then_the_weights_have_moved() -> None:
+    objective = Linear()
+    seen: list[tuple[int, float, bool]] = []
+
+    @contextmanager
+    def around(update: int) -> Iterator[None]:
+        gradient, before = objective.layer.weight.grad, weights(objective)
+        assert gradient is not None
+        norm = float(gradient.norm())
+        yield
+        seen.append((update, norm, same(weights(objective), before)))
+
+    settings: dict[str, Any] = {"gradient_clip": 1e-3, "learning_rate": 1.0, "optimizer": "sgd"}
+    fit(objective, images(24), images(8), epochs=1, accumulation=4, around_update=around, **settings)
+    whole = Linear()
+    whole({**images(24).take(torch.arange(24), None)})["loss"].backward()
+    assert whole.layer.weight.grad is not None
+    assert [(update, still) for update, _, still in seen] == [(0, False)]
+    assert seen[0][1] == pytest.approx(float(whole.layer.weight.grad.norm()), rel=1e-4)
+
+
 def test_norms_and_biases_do_not_decay() -> None:
-    optimizer = loop.make_optimizer(small_objective(), "adamw", 0.1, 0.5)
+    optimizer = make_optimizer(small_objective(), "adamw", 0.1, 0.5)
     decays = {
         parameter.ndim: group["weight_decay"] for group in optimizer.param_groups for parameter in group["params"]
     }
@@ -189,8 +214,8 @@ def test_validation_loss_is_the_mean_over_rows_whatever_the_batches() -> None:
     objective = small_objective()
     rows = images(20)
     device = torch.device("cpu")
-    at_once = loop.evaluate(objective, rows, 20, device, 0, accuracy)
-    in_parts = loop.evaluate(objective, rows, 7, device, 0, accuracy)
+    at_once = evaluate(objective, rows, 20, device, 0, accuracy)
+    in_parts = evaluate(objective, rows, 7, device, 0, accuracy)
     assert in_parts["validation_loss"] == pytest.approx(at_once["validation_loss"], rel=1e-5)
     assert in_parts["validation_accuracy"] == at_once["validation_accuracy"]
 
@@ -204,7 +229,7 @@ def test_a_validation_hides_the_same_places_every_time() -> None:
     found = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        found.append(loop.evaluate(objective, rows, 8, torch.device("cpu"), seed=3)["validation_loss"])
+        found.append(evaluate(objective, rows, 8, torch.device("cpu"), seed=3)["validation_loss"])
     assert found[0] == found[1]
 
 

@@ -11,7 +11,8 @@ from torch import nn
 
 from chainrule.nets import cnn
 from chainrule.tasks.image_classification import model as task
-from chainrule.training import loop, strategy
+from chainrule.training import strategy
+from chainrule.training.course import Record
 from chainrule.training.inputs.image import Inputs
 from chainrule.training.strategies import full, gradual
 from small_trainings import FACTS, KilledError, dying, fit, images, same, small_objective, weights
@@ -41,7 +42,7 @@ def test_killed_at_any_batch_and_called_again_ends_the_same_to_the_last_bit(
 ) -> None:
     changes: dict[str, Any] = {"optimizer": optimizer, "accumulation": accumulation}
 
-    def train(objective: nn.Module, *rows: Inputs, **more: Any) -> list[loop.Record]:
+    def train(objective: nn.Module, *rows: Inputs, **more: Any) -> list[Record]:
         return fit(objective, *rows, **changes, **with_strategy(name, objective), **more)
 
     def data(mortal: Callable[[Inputs], Inputs]) -> tuple[Inputs, Inputs]:
@@ -64,7 +65,7 @@ def test_killed_at_any_batch_and_called_again_ends_the_same_to_the_last_bit(
 
 
 def test_killed_at_the_end_of_an_epoch_it_ends_the_same(tmp_path: Path) -> None:
-    def die(record: loop.Record) -> None:
+    def die(record: Record) -> None:
         if record["epoch"] == 1:
             raise KilledError
 
@@ -78,7 +79,7 @@ def test_killed_at_the_end_of_an_epoch_it_ends_the_same(tmp_path: Path) -> None:
 
 
 def test_killed_after_every_update_it_ends_the_same(tmp_path: Path) -> None:
-    def die_at_the_second(record: loop.Record) -> None:
+    def die_at_the_second(record: Record) -> None:
         points.append(record["update"])
         if len(points) == 2:
             raise KilledError

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from chainrule.nets import cnn, dsdnet, encoder, resnet9
 from chainrule.tasks.image_classification import model as task
-from chainrule.training import loop, strategy
+from chainrule.training import strategy
+from chainrule.training.optimizers import make_optimizer
 from chainrule.training.strategies import discriminative, full, gradual, head_only
-from small_trainings import SETTINGS, images
+from chainrule.training.validation import evaluate
+from small_trainings import fit, images
 
 FACTS: dict[str, Any] = {"mean": [0.5], "std": [0.3]}
 TARGET = {"classes": ["a", "b"]}
@@ -35,9 +37,9 @@ def trained(module: Any, epochs: int = 2, **options: Any) -> tuple[Any, list[dic
     chosen = strategy.of(module, options, model)
     objective = task.objective(model, 0.0)
     states = [state(model)]
-    loop.fit(
+    fit(
         strategy.WithExtraLoss(objective, chosen), images(16), images(8, seed=1), strategy=chosen,
-        on_epoch=lambda record: states.append(state(model)), **(SETTINGS | STILL | {"epochs": epochs}),
+        on_epoch=lambda record: states.append(state(model)), **(STILL | {"epochs": epochs}),
     )  # fmt: skip
     chosen.merge(model)
     return model, states
@@ -91,7 +93,7 @@ def test_lower_layers_learn_more_slowly() -> None:
     for depth, layer in enumerate(reversed(strategy.layers(model.net)), start=1):
         expected |= dict.fromkeys(names(model, layer), 0.5**depth)
     rates = strategy.of(discriminative, {"decay": 0.5}, model).rates(model)
-    optimizer = loop.make_optimizer(model, "adamw", 1.0, 0.1, rates)
+    optimizer = make_optimizer(model, "adamw", 1.0, 0.1, rates)
     found = {id(weight): group["multiplier"] for group in optimizer.param_groups for weight in group["params"]}
     assert {name: found[id(weight)] for name, weight in model.named_parameters()} == {
         name: expected[name] for name, _ in model.named_parameters()
@@ -106,8 +108,8 @@ def test_the_rate_of_each_group_is_its_share_of_the_schedules() -> None:
         quarter = SimpleNamespace(rates=lambda model, to=multiplier: {model.head.weight: to})
         chosen = strategy.of(quarter, {}, model)
         before = state(model)
-        loop.fit(
-            task.objective(model, 0.0), images(16), images(8), strategy=chosen, **(SETTINGS | STILL | settings)
+        fit(
+            task.objective(model, 0.0), images(16), images(8), strategy=chosen, **(STILL | settings)
         )  # fmt: skip
         moves.append({name: tensor - before[name] for name, tensor in state(model).items()})
     torch.testing.assert_close(moves[1]["head.weight"], moves[0]["head.weight"] / 4)
@@ -130,7 +132,7 @@ def test_an_extra_loss_is_learnt_from_and_not_validated_by() -> None:
     objective = task.objective(model, 0.0)
     more = strategy.WithExtraLoss(objective, strategy.of(towards_nothing, {"strength": 5.0}, model))
     here = torch.device("cpu")
-    assert loop.evaluate(more, images(8), 8, here, 0) == loop.evaluate(objective, images(8), 8, here, 0)
+    assert evaluate(more, images(8), 8, here, 0) == evaluate(objective, images(8), 8, here, 0)
 
 
 class Adapted(nn.Module):
@@ -169,7 +171,7 @@ def test_what_was_prepared_is_merged_into_a_model_as_the_task_builds_it() -> Non
     chosen = strategy.of(Adapter, {}, model)
     before = state(model)
     chosen.prepare(model)
-    loop.fit(task.objective(model, 0.0), images(16), images(8), strategy=chosen, **(SETTINGS | STILL))
+    fit(task.objective(model, 0.0), images(16), images(8), strategy=chosen, **STILL)
     batch = images(8).take(torch.arange(8), None)["image"]
     with torch.no_grad():
         adapted = model.eval()(image=batch)["logits"]

@@ -48,7 +48,6 @@ def finetune(job: Job) -> None:
         training,
         validation,
         gains_from_bf16=net.gains_from_bf16,
-        patience=settings.patience,
         score=lambda outputs, target: {
             measure.PRIMARY.name: primary.value(measure, outputs, target, target_facts),
         },

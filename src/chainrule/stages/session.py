@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from chainrule.recipes.training import Training
 from chainrule.stages import declared
 from chainrule.stages.job import STATE, Job
 from chainrule.training import checkpoints, loop, precision
+from chainrule.training.course import Course, Record, Watchers
 from chainrule.training.prediction import Inputs
 
 # How often a checkpoint is written; it changes nothing but how much a killed training has to do again.
@@ -26,7 +28,7 @@ def fit(
     *,
     gains_from_bf16: bool,
     **more: Any,
-) -> list[loop.Record]:
+) -> list[Record]:
     """Train with the section's settings and return the history, its losses rounded to six decimals.
 
     The checkpoint goes when the stage has published its outputs.
@@ -38,24 +40,14 @@ def fit(
         objective,
         inputs,
         validation,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        accumulation=settings.accumulation,
-        optimizer=settings.optimizer,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        schedule=settings.schedule,
-        warm_up=settings.warm_up,
-        gradient_clip=settings.gradient_clip,
-        precision=resolved,
-        seed=job.seed,
+        _course(settings, resolved, job.seed),
         checkpoint=checkpoint,
         save_seconds=float(os.environ.get(SAVE_SECONDS, loop.SAVE_SECONDS)),
-        on_epoch=lambda record: _log_epoch(job, record),
-        on_update=lambda record: job.run.metrics(
-            {name: value for name, value in record.items() if name != "update"}, step=record["update"]
+        watchers=Watchers(
+            on_epoch=lambda record: _log_epoch(job, record),
+            on_update=lambda record: _log_update(job, record),
+            on_batch=job.counter("batches"),
         ),
-        on_batch=job.counter("batches"),
         label=job.name,
         **more,
     )
@@ -67,6 +59,12 @@ def fit(
         }
         for record in history
     ]
+
+
+def _course(settings: Training, precision: str, seed: int) -> Course:
+    """Return the section's settings that are a course's, with what the machine and the recipe add."""
+    values = settings.model_dump() | {"precision": precision, "seed": seed}
+    return Course(**{field.name: values[field.name] for field in fields(Course) if field.name in values})
 
 
 def _checkpoint(job: Job, resolved: str) -> Path | None:
@@ -91,7 +89,11 @@ def say_cut(job: Job, inputs: Inputs, facts: dict[str, Any]) -> None:
         job.say(f"{inputs.cut:,} of {len(inputs):,} rows have more than {facts['max_length']} tokens: cut there")
 
 
-def _log_epoch(job: Job, record: loop.Record) -> None:
+def _log_update(job: Job, record: Record) -> None:
+    job.run.metrics({name: value for name, value in record.items() if name != "update"}, step=record["update"])
+
+
+def _log_epoch(job: Job, record: Record) -> None:
     # The learning rate is recorded by update, as its curve of the course within an epoch.
     numbers = {name: float(value) for name, value in record.items() if name not in ("epoch", "best", "learning_rate")}
     job.run.metrics(numbers, step=record["epoch"])

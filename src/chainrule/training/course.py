@@ -1,0 +1,82 @@
+"""A training as plain data: how it goes, who watches it, and where it is."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a training goes, whatever it trains: the settings of `recipes.training`, resolved.
+
+    precision: the format of products, "fp32" or "bf16". seed: of everything random.
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    warm_up: float
+    precision: str
+    seed: int
+    accumulation: int = 1
+    gradient_clip: float | None = None
+    patience: int | None = None
+
+
+def _nothing(*arguments: Any) -> None:
+    """Do nothing: what happens where no other function is given."""
+
+
+def _no_context(update: int) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@dataclass(frozen=True)
+class Watchers:
+    """Who is told how a training goes; none of them may change it.
+
+    on_epoch gets each epoch's record, on_update about 200 points over the whole training, on_batch (batches done,
+    batches in all, a function that returns words about the last losses that were read) before the first batch and
+    after each. around_update(update, from 0) returns a context: it is entered when the gradients of all that makes an
+    update are there, before they are clipped, and left when the weights have moved, the gradients still there.
+    """
+
+    on_epoch: Callable[[Record], None] = _nothing
+    on_update: Callable[[Record], None] = _nothing
+    on_batch: Callable[[int, int, Callable[[], str]], None] = _nothing
+    around_update: Callable[[int], AbstractContextManager[Any]] = _no_context
+
+
+@dataclass
+class State:
+    """Where a training is: epochs, batches of the present epoch and updates done, and what was measured."""
+
+    epoch: int = 0
+    batch: int = 0
+    update: int = 0
+    loss_sum: float = 0.0  # of the present epoch, over `count` rows or tokens
+    count: float = 0.0
+    history: list[Record] = field(default_factory=list)
+
+    @property
+    def train_loss(self) -> float:
+        """Return the mean of the losses of the present epoch that were read."""
+        return self.loss_sum / max(self.count, 1)
+
+    def add(self, losses: list[tuple[float, float]]) -> None:
+        """Add losses, each a mean over a count."""
+        for loss, count in losses:
+            self.loss_sum += loss * count
+            self.count += count
+
+    def close(self, record: Record) -> None:
+        """End the present epoch with its record."""
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.loss_sum = self.count = 0.0
+        self.history.append(record)

@@ -1,0 +1,53 @@
+"""What an objective makes of rows that it does not learn from."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from chainrule.training.batches import read, views
+from chainrule.training.course import Record, State
+from chainrule.training.prediction import Inputs
+from chainrule.training.seeds import mix, seed_default, seeded
+
+VALIDATION_SEED = 0x5EED
+# Outputs [N, …] by name and targets [N, …] of all validation rows, to metrics by name.
+Score = Callable[[dict[str, np.ndarray], np.ndarray], dict[str, float]]
+
+
+@torch.no_grad()
+def evaluate(
+    objective: nn.Module,
+    inputs: Inputs,
+    batch_size: int,
+    device: torch.device,
+    seed: int,
+    score: Score | None = None,
+) -> Record:
+    """Return validation_loss (mean over examples or tokens), and validation_ and the name of each metric of `score`.
+
+    Rows are seen as they are; where an objective compares several views of them, distorted as `inputs` distorts.
+    """
+    objective.eval()
+    losses: list[tuple[Tensor, Tensor]] = []
+    said: list[dict[str, Tensor]] = []
+    for position, index in enumerate(inputs.order(batch_size, None)):
+        part = mix(seed, VALIDATION_SEED, position)
+        seed_default(part, device)  # the same masks after every epoch
+        distorted = seeded(part) if getattr(objective, "views", 1) > 1 else None
+        batches = views(objective, inputs, index, distorted, device)
+        result = objective(*batches)
+        losses.append((result["loss"], result["count"]))
+        if score is not None:
+            said.append(
+                {name: tensor.cpu() for name, tensor in {**result["outputs"], "": batches[0]["target"]}.items()}
+            )
+    sums = State()
+    sums.add(read(losses))
+    record: Record = {"validation_loss": sums.train_loss}
+    if score is None:
+        return record
+    outputs = {name: torch.cat([batch[name] for batch in said]).numpy() for name in said[0]}
+    target = outputs.pop("")
+    return record | {f"validation_{name}": value for name, value in score(outputs, target).items()}
