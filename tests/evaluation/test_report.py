@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from chainrule.evaluation.figures.label import most_confused, notes, tables, worst, worst_mistakes
-from chainrule.evaluation.report import Figure, Mistake, to_html
+from chainrule.evaluation.page import Figure
+from chainrule.evaluation.report import Mistake, to_html
 from chainrule.evaluation.scores import label
 from chainrule.evaluation.shown import Wrong
 from label_scores import classification_scores

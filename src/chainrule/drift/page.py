@@ -8,7 +8,7 @@ from typing import Any
 
 from chainrule.drift.testing import Report, Test
 from chainrule.evaluation import fonts, style
-from chainrule.evaluation import report as house
+from chainrule.evaluation import page as house
 from chainrule.system.files import write_json
 
 SHOWN_CLASSES = 20
@@ -163,7 +163,6 @@ def page(report: Report, recipe: str, reference: str, current: str, picture: Pat
         "compared": f"{report.used[0]:,} and {report.used[1]:,} rows",
         "seed": str(report.seed),
     }
-    lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     sections = [_verdict_section(report)]
     if picture is not None and report.tests:
         sections.append(house.section("Figure", house.figure(house.Figure(picture, summary(report), wide=True))))
@@ -173,14 +172,7 @@ def page(report: Report, recipe: str, reference: str, current: str, picture: Pat
     if report.words is not None and not report.undecided:
         sections.append(house.section("Words", _words(report)))
     sections.append(house.section("How to read this", _reading(report)))
-    # The style is the report's own, taken whole: a module that a stage depends on is not opened up for a page.
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(recipe)} drift · Chainrule</title><style>{house.STYLE}{_STYLE}</style></head>\n<body><main>"
-        f'<header><p class="over">Chainrule drift</p><h1>{escape(recipe)}</h1>'
-        f'<dl class="facts">{lines}</dl></header>\n' + "\n".join(sections) + "\n</main></body></html>\n"
-    )
+    return house.document(recipe, f"{recipe} drift · Chainrule", "Chainrule drift", facts, sections, style=_STYLE)
 
 
 def _verdict_section(report: Report) -> str:

@@ -145,7 +145,8 @@ def _show(
     report: dict[str, Any],
 ) -> None:
     """Draw the pictures, and write the recipe's report as one page that needs nothing else."""
-    from chainrule.evaluation import report as page
+    from chainrule.evaluation import page
+    from chainrule.evaluation import report as report_page
     from chainrule.system import plugins
     from chainrule.training import rows
 
@@ -162,10 +163,10 @@ def _show(
     worst = task.worst(outputs, target, known, WORST)
     shown = [test[name] for name in rows.named(card, "input")]
     mistakes = [
-        page.Mistake(test["id"].iloc[wrong.row], [column.iloc[wrong.row] for column in shown], wrong)
+        report_page.Mistake(test["id"].iloc[wrong.row], [column.iloc[wrong.row] for column in shown], wrong)
         for wrong in worst.rows
     ]
-    html = page.to_html(
+    html = report_page.to_html(
         job.recipe,
         measure,
         scores,
