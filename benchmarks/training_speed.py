@@ -153,6 +153,8 @@ def ours(folder: Path) -> tuple[Any, Any, Any]:
     from chainrule.tasks.text_classification import model as task
     from chainrule.training import weights
     from chainrule.training.inputs import text
+    from chainrule.training.objectives.supervised import Supervised
+    from chainrule.training.targets.label import Loss
 
     facts = text.load_facts(folder)
     rows = common.read_json(folder / "rows.json")
@@ -161,7 +163,7 @@ def ours(folder: Path) -> tuple[Any, Any, Any]:
     few = 16
     labels = torch.tensor(rows["labels"])
     inputs = text.Inputs(rows["ids"], labels, facts)
-    return task.objective(model, 0.0), inputs, text.Inputs(rows["ids"][:few], labels[:few], facts)
+    return Supervised(model, Loss()), inputs, text.Inputs(rows["ids"][:few], labels[:few], facts)
 
 
 def measured(samples: int, seconds: float, precision: str, **more: Any) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from chainrule.tasks.image_classification import model as task
 from chainrule.training import loop
 from chainrule.training.course import Course, Record, Watchers
 from chainrule.training.inputs.image import Inputs
+from chainrule.training.objectives.supervised import Supervised
+from chainrule.training.targets.label import Loss
 
 FACTS: dict[str, Any] = {"channels": 1, "height": 6, "width": 6, "mean": [0.5], "std": [0.3]}
 SETTINGS: dict[str, Any] = {
@@ -53,7 +55,7 @@ def small_objective(seed: int = 0) -> nn.Module:
     """Build what a real recipe trains: channels last in memory, running averages, dropout, label smoothing."""
     torch.manual_seed(seed)
     net = cnn.build(1, width=3, depth=2, dropout=0.2).to(memory_format=torch.channels_last)
-    return task.objective(task.build(net, FACTS, {"classes": ["a", "b"]}), 0.1)
+    return Supervised(task.build(net, FACTS, {"classes": ["a", "b"]}), Loss(smoothing=0.1))
 
 
 def fit(objective: nn.Module, rows: Inputs, validation: Inputs, **changes: Any) -> list[Record]:

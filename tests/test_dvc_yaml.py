@@ -22,6 +22,7 @@ from chainrule.tasks.catalogue import TASKS
 from chainrule.training.bases.catalogue import BASES
 from chainrule.training.objectives.catalogue import OBJECTIVES
 from chainrule.training.strategies.catalogue import STRATEGIES
+from chainrule.training.targets.catalogue import LOSSES
 from code_closure import NO_INPUT, WATCHERS, closure, docstring_only, imports, module_path
 
 ROOT = Path(__file__).parents[1]
@@ -220,7 +221,8 @@ def test_a_stage_that_reads_a_section_depends_on_its_defaults_and_no_others(stag
     for place, (key, module, name) in PLUG_IN_DEFAULTS.items():
         if place[0] in sections:  # of `base.from` alone no options are read
             file = module_path(SOURCE, module).relative_to(ROOT).as_posix()
-            whole = place == ("base",)  # of `finetuned/films` DVC could not ask for the half
+            # Of `finetuned/films` DVC could not ask for the half, nor for what no recipe need name.
+            whole = place in (("base",), ("finetune", "loss"))
             wanted.add((file, name if whole else f"{name}.${{item.{'.'.join((*place, key))}}}"))
     assert default_params(stage) == wanted
 
@@ -253,6 +255,7 @@ def test_defaults_are_literals_that_dvc_reads_for_whatever_a_recipe_names() -> N
         "incoming": INCOMING,
         "objective": OBJECTIVES,
         "strategy": STRATEGIES,
+        "loss": LOSSES,
     }
     for place, (_, module, name) in PLUG_IN_DEFAULTS.items():
         read = literal(module_path(SOURCE, module).relative_to(ROOT).as_posix(), name)

@@ -7,7 +7,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "split": {},
     "augment": {},
     "pretrain": {},
-    "finetune": {"batch_size": 16},
+    "finetune": {"batch_size": 16, "loss": {"name": "mae"}},
     "evaluate": {},
     "export": {},
     "retrain": {},

@@ -19,11 +19,13 @@ def build(net: nn.Module, facts: dict[str, Any], target: dict[str, Any]) -> text
     return text.Model(net, number, facts, target)
 
 
-def objective(model: nn.Module, label_smoothing: float) -> Supervised:
+def objective(
+    model: nn.Module, target: dict[str, Any], encoded: Tensor, *, label_smoothing: float, loss: dict[str, Any]
+) -> Supervised:
     """Return what the model is fine-tuned for."""
     return Supervised(model, absolute_error)
 
 
-def absolute_error(outputs: Mapping[str, Tensor], target: Tensor, smoothing: float) -> Tensor:
+def absolute_error(outputs: Mapping[str, Tensor], target: Tensor) -> Tensor:
     """Return the mean absolute error of value [B], in stars."""
     return nn.functional.l1_loss(outputs["value"], target)

@@ -220,7 +220,7 @@ def test_the_decoder_shares_the_embeddings() -> None:
 def test_the_loss_of_an_evaluation_is_the_plain_log_loss(smoothing: float) -> None:
     logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 2, 0, 1, 2])
-    objective = Supervised(Table(logits), label.loss, smoothing).eval()
+    objective = Supervised(Table(logits), label.Loss(smoothing=smoothing)).eval()
     result = objective({"rows": torch.arange(6), "target": labels})
     probabilities = logits.double().softmax(dim=1)
     assert result["loss"].item() == pytest.approx(float(-probabilities[torch.arange(6), labels].log().mean()), rel=1e-6)
@@ -232,7 +232,7 @@ def test_smoothing_acts_in_training_mode_only() -> None:
     logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 2, 0, 1, 2])
     batch = {"rows": torch.arange(6), "target": labels}
-    objective = Supervised(Table(logits), label.loss, 0.3)
+    objective = Supervised(Table(logits), label.Loss(smoothing=0.3))
     target = 0.7 * nn.functional.one_hot(labels, 3) + 0.1
     smoothed = float(-(target * logits.log_softmax(dim=1)).sum(dim=1).mean())
     assert objective.train()(batch)["loss"].item() == pytest.approx(smoothed, rel=1e-6)
@@ -246,7 +246,7 @@ def test_the_model_gets_its_inputs_by_name_and_nothing_else() -> None:
         def forward(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
             return {"logits": torch.stack([b - a, a - b], dim=1)}
 
-    objective = Supervised(Difference(), label.loss).eval()
+    objective = Supervised(Difference(), label.Loss()).eval()
     batch = {"a": torch.tensor([1.0]), "b": torch.tensor([3.0]), "c": torch.ones(1), "target": torch.tensor([0])}
     assert objective(batch)["outputs"]["logits"].tolist() == [[2.0, -2.0]]
 

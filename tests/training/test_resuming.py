@@ -14,7 +14,9 @@ from chainrule.tasks.image_classification import model as task
 from chainrule.training import strategy
 from chainrule.training.course import Record
 from chainrule.training.inputs.image import Inputs
+from chainrule.training.objectives.supervised import Supervised
 from chainrule.training.strategies import full, gradual
+from chainrule.training.targets.label import Loss
 from small_trainings import FACTS, KilledError, dying, fit, images, same, small_objective, weights
 
 
@@ -143,7 +145,7 @@ def put_a_folder(path: Path) -> None:
 
 def put_another_nets(path: Path) -> None:
     torch.manual_seed(0)
-    other = task.objective(task.build(cnn.build(1, width=4, depth=2, dropout=0.2), FACTS, {"classes": ["a", "b"]}), 0.1)
+    other = Supervised(task.build(cnn.build(1, width=4, depth=2, dropout=0.2), FACTS, {"classes": ["a", "b"]}), Loss())
     path.unlink()
     with pytest.raises(KilledError):
         fit(other, dying(5)(images(24)), images(4), checkpoint=path, save_seconds=0)

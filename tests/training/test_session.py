@@ -13,6 +13,8 @@ from chainrule.stages import session
 from chainrule.stages.job import Job
 from chainrule.tasks.image_classification import model as task
 from chainrule.training.inputs.image import Inputs
+from chainrule.training.objectives.supervised import Supervised
+from chainrule.training.targets.label import Loss
 from small_trainings import accuracy
 
 FACTS = {"channels": 1, "height": 6, "width": 6, "mean": [0.5], "std": [0.3]}
@@ -25,7 +27,7 @@ def fit(job: Job) -> None:
     inputs = Inputs(images, labels, FACTS)
     model = task.build(cnn.build(1, width=2, depth=1, dropout=0.0), FACTS, {"classes": ["a", "b"]})
     settings = Training.model_validate(SETTINGS)
-    objective = task.objective(model, 0.0)
+    objective = Supervised(model, Loss())
     session.fit(job, settings, objective, inputs, inputs, gains_from_bf16=False, score=accuracy)
 
 

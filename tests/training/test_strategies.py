@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from chainrule.nets import cnn, dsdnet, encoder, resnet9
 from chainrule.tasks.image_classification import model as task
 from chainrule.training import strategy
+from chainrule.training.objectives.supervised import Supervised
 from chainrule.training.optimizers import make_optimizer
 from chainrule.training.strategies import discriminative, full, gradual, head_only
+from chainrule.training.targets.label import Loss
 from chainrule.training.validation import evaluate
 from small_trainings import fit, images
 
@@ -35,7 +37,7 @@ def trained(module: Any, epochs: int = 2, **options: Any) -> tuple[Any, list[dic
     """Train a small model; return it and its state before and after every epoch."""
     model = small_model()
     chosen = strategy.of(module, options, model)
-    objective = task.objective(model, 0.0)
+    objective = Supervised(model, Loss())
     states = [state(model)]
     fit(
         strategy.WithExtraLoss(objective, chosen), images(16), images(8, seed=1), strategy=chosen,
@@ -109,7 +111,7 @@ def test_the_rate_of_each_group_is_its_share_of_the_schedules() -> None:
         chosen = strategy.of(quarter, {}, model)
         before = state(model)
         fit(
-            task.objective(model, 0.0), images(16), images(8), strategy=chosen, **(STILL | settings)
+            Supervised(model, Loss()), images(16), images(8), strategy=chosen, **(STILL | settings)
         )  # fmt: skip
         moves.append({name: tensor - before[name] for name, tensor in state(model).items()})
     torch.testing.assert_close(moves[1]["head.weight"], moves[0]["head.weight"] / 4)
@@ -129,7 +131,7 @@ def test_an_extra_loss_is_learnt_from_and_not_validated_by() -> None:
     assert pulled[-1]["head.weight"].norm() < 0.5 * without[-1]["head.weight"].norm()
     assert seen == {(6, (6, 2)), (4, (4, 2))}
     model = small_model()
-    objective = task.objective(model, 0.0)
+    objective = Supervised(model, Loss())
     more = strategy.WithExtraLoss(objective, strategy.of(towards_nothing, {"strength": 5.0}, model))
     here = torch.device("cpu")
     assert evaluate(more, images(8), 8, here, 0) == evaluate(objective, images(8), 8, here, 0)
@@ -171,7 +173,7 @@ def test_what_was_prepared_is_merged_into_a_model_as_the_task_builds_it() -> Non
     chosen = strategy.of(Adapter, {}, model)
     before = state(model)
     chosen.prepare(model)
-    fit(task.objective(model, 0.0), images(16), images(8), strategy=chosen, **STILL)
+    fit(Supervised(model, Loss()), images(16), images(8), strategy=chosen, **STILL)
     batch = images(8).take(torch.arange(8), None)["image"]
     with torch.no_grad():
         adapted = model.eval()(image=batch)["logits"]

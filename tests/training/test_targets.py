@@ -10,7 +10,11 @@ from chainrule.fields import number as numbers
 from chainrule.nets import cnn
 from chainrule.tasks.image_regression import model as regression
 from chainrule.tasks.multi_label import model as multi_label
+from chainrule.training.objectives.supervised import Supervised
+from chainrule.training.targets import labels
 
+HUBER = {"name": "huber", "delta": 1.0}
+CROSS_ENTROPY = {"name": "cross_entropy", "class_weights": "none"}
 FACTS = {"channels": 1, "height": 8, "width": 8, "mean": [0.5], "std": [0.25]}
 
 
@@ -49,7 +53,7 @@ def test_a_regression_learns_whatever_the_unit(net: torch.nn.Module) -> None:
     facts = numbers.fit(values)
     model = regression.build(net, FACTS, facts)
     encoded = torch.from_numpy(numbers.encode(values, facts))
-    objective = regression.objective(model, 0.0)
+    objective = regression.objective(model, facts, encoded, label_smoothing=0.0, loss=HUBER)
     train(objective, {"image": images([0, 60, 120, 200, 255]), "target": encoded}, 300)
     found = model.eval()(images([0, 255]))["value"]
     assert abs((found[1] - found[0]).item() - 50 * 255) < 0.1 * 50 * 255
@@ -63,14 +67,25 @@ def test_a_regression_in_bf16_knows_large_numbers_as_well(net: torch.nn.Module) 
     assert (found - exact).abs().max() < 0.5  # bf16 has no number between 50,176 and 49,920
 
 
-def test_the_loss_of_a_regression_is_hubers_in_standard_deviations(net: torch.nn.Module) -> None:
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("huber", {"delta": 1.0}, (0.125 + 2.5) / 2),  # half a deviation off: 0.5**2 / 2; three off: 3 - 1/2
+        ("huber", {"delta": 0.1}, (0.1 * 0.45 + 0.1 * 2.95) / 2),
+        ("mse", {}, (0.25 + 9) / 2),
+        ("mae", {}, (0.5 + 3) / 2),
+    ],
+)
+def test_the_loss_of_a_regression_is_in_standard_deviations(
+    name: str, options: dict[str, float], expected: float, net: torch.nn.Module
+) -> None:
     facts = {"mean": 0.0, "std": 10.0}
     model = regression.build(net, FACTS, facts)
     torch.nn.init.zeros_(model.head.weight)
     torch.nn.init.zeros_(model.head.bias)
     batch = {"image": images([0, 0]), "target": torch.tensor([5.0, 30.0])}
-    # Half a deviation off: 0.5**2 / 2. Three off: 3 - 1/2.
-    assert regression.objective(model, 0.0)(batch)["loss"].item() == pytest.approx((0.125 + 2.5) / 2)
+    objective = regression.objective(model, facts, batch["target"], label_smoothing=0.0, loss={"name": name, **options})
+    assert objective(batch)["loss"].item() == pytest.approx(expected)
 
 
 def test_a_set_of_labels_learns_each_label_by_itself(net: torch.nn.Module) -> None:
@@ -80,7 +95,11 @@ def test_a_set_of_labels_learns_each_label_by_itself(net: torch.nn.Module) -> No
     model = multi_label.build(net, FACTS, facts)
     encoded = torch.from_numpy(label_sets.encode(rows, facts))
     inputs = images([0, 80, 255, 160])
-    train(multi_label.objective(model, 0.0), {"image": inputs, "target": encoded}, 400)
+    train(
+        multi_label.objective(model, facts, encoded, label_smoothing=0.0, loss=CROSS_ENTROPY),
+        {"image": inputs, "target": encoded},
+        400,
+    )
     with torch.no_grad():
         outputs = {name: tensor.numpy() for name, tensor in model.eval()(inputs).items()}
     facts, found = multi_label.calibrate(model, outputs, encoded.numpy(), facts)
@@ -95,7 +114,7 @@ def test_smoothing_moves_every_label_towards_one_half(net: torch.nn.Module) -> N
     torch.nn.init.zeros_(model.head.weight)
     model.head.bias.data = torch.tensor([2.0, -2.0])
     batch = {"image": images([0]), "target": torch.tensor([[1.0, 0.0]])}
-    objective = multi_label.objective(model, 0.2)
+    objective = Supervised(model, labels.Loss(smoothing=0.2))
     # -(0.9 log s(2) + 0.1 log s(-2)), the same for both labels; no smoothing when it is measured.
     right, wrong = -np.log(1 / (1 + np.exp(-2))), -np.log(1 / (1 + np.exp(2)))
     assert objective.train()(batch)["loss"].item() == pytest.approx(0.9 * right + 0.1 * wrong)

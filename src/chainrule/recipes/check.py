@@ -35,6 +35,7 @@ from chainrule.training.bases.catalogue import BASES, OF_RECIPES, kind
 from chainrule.training.inputs.catalogue import INPUTS
 from chainrule.training.objectives.catalogue import OBJECTIVES
 from chainrule.training.strategies.catalogue import STRATEGIES
+from chainrule.training.targets.catalogue import LOSSES
 
 ALL_DEFAULT = "{} takes every default"
 RECIPE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -100,6 +101,7 @@ PLUG_INS = (
     PlugIns(("net",), "name", {name: net.options for name, net in NETS.items()}),
     PlugIns(("pretrain", "objective"), "name", {name: entry.options for name, entry in OBJECTIVES.items()}),
     PlugIns(("finetune", "strategy"), "name", {name: entry.options for name, entry in STRATEGIES.items()}),
+    PlugIns(("finetune", "loss"), "name", {name: entry.options for name, entry in LOSSES.items()}),
 )
 
 
@@ -157,6 +159,7 @@ def _recipe(block: Any, path: str) -> Iterator[Mistake]:
         yield from unknown_kinds(block["task"], fields, path) or not_given(values, block["task"], fields, path)
     if block.get("task") in TASKS:
         yield from _losses(values, block["task"], path)
+        yield from _objective(values, task_fields(block["task"]).TARGET, path)
     if block.get("modality") in MODALITIES:
         yield from _modality(values, block["modality"], path)
         yield from _fitting(values, block["modality"], path)
@@ -199,6 +202,14 @@ def _losses(block: dict[str, Any], task: str, path: str) -> Iterator[Mistake]:
             if decisive.unit == SHARE:
                 said = f"at most {most:g} of {words(decisive.name)}, a share, is allowed; 0.01 is one point"
                 yield Mistake(".".join((path, *place)), f"{lost:g}", said)
+
+
+def _objective(block: dict[str, Any], target: str, path: str) -> Iterator[Mistake]:
+    """Check that what fine-tuning minimises is a loss of the task's target."""
+    loss = at(block, ("finetune", "loss", "name"))
+    if loss in LOSSES and target not in LOSSES[loss].targets:
+        fitting = ", ".join(name for name, entry in LOSSES.items() if target in entry.targets)
+        yield Mistake(f"{path}.finetune.loss.name", repr(loss), f"the target is a {target}: {fitting} is needed")
 
 
 def _plug_in(block: dict[str, Any], plug_ins: PlugIns, path: str) -> Iterator[Mistake]:

@@ -34,6 +34,7 @@ PLUG_IN_DEFAULTS = {
     ("net",): ("name", "chainrule.nets.catalogue", "DEFAULTS"),
     ("pretrain", "objective"): ("name", "chainrule.training.objectives.catalogue", "DEFAULTS"),
     ("finetune", "strategy"): ("name", "chainrule.training.strategies.catalogue", "DEFAULTS"),
+    ("finetune", "loss"): ("name", "chainrule.training.targets.catalogue", "DEFAULTS"),
 }
 """Where a recipe names a plug-in: the key of the name, and where the options that it starts with stand."""
 

@@ -23,9 +23,10 @@ TITLES = {
     "net": "Nets",
     "objective": "Objectives of pretraining",
     "strategy": "Strategies of fine-tuning",
+    "loss": "Losses of fine-tuning",
 }
 # Blocks whose keys have tables of their own: plug-ins, and what depends on the modality.
-BELOW = ("objective", "strategy", "tokenizer", "training", "normalise", "options", "distort")
+BELOW = ("objective", "strategy", "loss", "tokenizer", "training", "normalise", "options", "distort")
 TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text", "null": "null"}
 
 

@@ -18,6 +18,7 @@ Schema = dict[str, Any]
 def json_schema() -> Schema:
     """Return a JSON Schema (draft 2020-12) of params.yaml: each section, each plug-in's options by its name."""
     properties = {name: _optional(closed(model)) for name, model in SECTIONS.items()}
+    given = {key for name in TASKS for key in by_task(name)["finetune"]}  # what a recipe need not say, as its task does
     recipe_properties = Recipe.model_json_schema()["properties"]
     for name, known in (("task", TASKS), ("modality", MODALITIES), ("target", targets())):
         properties[name] = {"enum": list(known), "description": recipe_properties[name]["description"]}
@@ -25,7 +26,7 @@ def json_schema() -> Schema:
     for plug_ins in PLUG_INS:
         parent = properties if len(plug_ins.path) == 1 else properties[plug_ins.path[0]]["properties"]
         parent[plug_ins.path[-1]] = _named(plug_ins)
-        if len(plug_ins.path) > 1:
+        if len(plug_ins.path) > 1 and plug_ins.path[1] not in given:
             properties[plug_ins.path[0]]["required"] = [plug_ins.path[1]]
     recipe = {
         "type": "object",

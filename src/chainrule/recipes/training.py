@@ -39,6 +39,7 @@ class Finetune(Training):
     """Learning from labels."""
 
     strategy: dict[str, Any] = Field(description="which weights learn, by name, with its options")
+    loss: dict[str, Any] = Field(description="what a mistake costs, by name, with its options")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of the target spread over all classes")
     patience: int | None = Field(
         default=None, ge=1, description="epochs without a better validation loss until it stops; null: never"

@@ -33,13 +33,15 @@ def finetune(job: Job) -> None:
     name, options = plug_in(settings.strategy, "name")
     chosen = strategy.of(plugins.load("training.strategies", name), options, model)
     chosen.prepare(model)
-    objective = task.objective(model, settings.label_smoothing)
+    training = rows.to_inputs(training_rows, job.block, facts, target_facts, **settings.distort)
+    objective = task.objective(
+        model, target_facts, training.target, label_smoothing=settings.label_smoothing, loss=settings.loss
+    )
     validation = rows.to_inputs(validation_rows, job.block, facts, target_facts)
     classes = f", {len(target_facts['classes'])} classes" if "classes" in target_facts else ""
     job.say(f"{name} on {len(training_rows):,} rows{classes} ({machine})")
     job.run.dataset(job.recipe, len(training_rows), "training", f"data/augmented/{job.recipe}/train.parquet")
     job.run.dataset(job.recipe, len(validation_rows), "validation", f"data/split/{job.recipe}/validation.parquet")
-    training = rows.to_inputs(training_rows, job.block, facts, target_facts, **settings.distort)
     session.say_cut(job, training, facts)
     history = session.fit(
         job,

@@ -7,7 +7,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "split": {},
     "augment": {},
     "pretrain": {},
-    "finetune": {"label_smoothing": 0.1},
+    "finetune": {"label_smoothing": 0.1, "loss": {"name": "cross_entropy"}},
     "evaluate": {},
     "export": {},
     "retrain": {},

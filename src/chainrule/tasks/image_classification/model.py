@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from chainrule.training.bodies import image
 from chainrule.training.bodies.image import dynamic_shapes, example, padding, parity_shapes
@@ -18,6 +18,8 @@ def build(net: nn.Module, facts: dict[str, Any], target: dict[str, Any]) -> imag
     return image.Model(net, label, facts, target)
 
 
-def objective(model: nn.Module, label_smoothing: float) -> Supervised:
-    """Return what the model is fine-tuned for."""
-    return Supervised(model, label.loss, label_smoothing)
+def objective(
+    model: nn.Module, target: dict[str, Any], encoded: Tensor, *, label_smoothing: float, loss: dict[str, Any]
+) -> Supervised:
+    """Return what the model is fine-tuned for: the loss of the recipe, for the facts and the targets of its rows."""
+    return Supervised(model, label.loss(target, encoded, smoothing=label_smoothing, **loss))

@@ -7,7 +7,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "split": {},
     "augment": {},
     "pretrain": {},
-    "finetune": {},
+    "finetune": {"loss": {"name": "huber"}},
     "evaluate": {},
     # Both are in the unit of the data: nothing may be lost unless the recipe says how much.
     "export": {"variants": {"loses": 0.0}},

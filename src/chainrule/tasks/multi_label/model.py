@@ -20,9 +20,11 @@ def build(net: nn.Module, facts: dict[str, Any], target: dict[str, Any]) -> Head
     return model
 
 
-def objective(model: nn.Module, label_smoothing: float) -> Supervised:
-    """Return what the model is fine-tuned for."""
-    return Supervised(model, labels.loss, label_smoothing)
+def objective(
+    model: nn.Module, target: dict[str, Any], encoded: Tensor, *, label_smoothing: float, loss: dict[str, Any]
+) -> Supervised:
+    """Return what the model is fine-tuned for: the loss of the recipe, for the facts and the targets of its rows."""
+    return Supervised(model, labels.loss(target, encoded, smoothing=label_smoothing, **loss))
 
 
 def example(facts: dict[str, Any], batch: int, generator: torch.Generator, **shape: int) -> dict[str, Tensor]:

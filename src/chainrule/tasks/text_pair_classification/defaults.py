@@ -7,7 +7,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "split": {},
     "augment": {},
     "pretrain": {},
-    "finetune": {},
+    "finetune": {"loss": {"name": "cross_entropy"}},
     "evaluate": {},
     "export": {},
     "retrain": {},

@@ -82,6 +82,8 @@ def example(facts: dict[str, Any], batch: int, generator: torch.Generator, lengt
     return inputs
 
 
-def objective(model: nn.Module, label_smoothing: float) -> Supervised:
-    """Return what the model is fine-tuned for."""
-    return Supervised(model, label.loss, label_smoothing)
+def objective(
+    model: nn.Module, target: dict[str, Any], encoded: Tensor, *, label_smoothing: float, loss: dict[str, Any]
+) -> Supervised:
+    """Return what the model is fine-tuned for: the loss of the recipe, for the facts and the targets of its rows."""
+    return Supervised(model, label.loss(target, encoded, smoothing=label_smoothing, **loss))

@@ -1,4 +1,4 @@
-"""One label per row: calibrated logits, cross-entropy, a temperature from validation rows."""
+"""One label per row: calibrated logits, cross-entropy or focal loss, a temperature from validation rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,12 +27,61 @@ def answer(scores: Tensor, constants: Mapping[str, Tensor]) -> dict[str, Tensor]
     return {"logits": scores / constants["temperature"]}
 
 
-def loss(outputs: Mapping[str, Tensor], target: Tensor, smoothing: float) -> Tensor:
-    """Return the mean cross-entropy of logits [B, C] and classes int64 [B].
+class Loss(nn.Module):
+    """The mean over rows of the cross-entropy of logits [B, C] and classes int64 [B], or of what it becomes.
 
-    smoothing: share of the target that is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567, section 7).
+    In evaluation mode smoothing and gamma, which only shape the gradient, are left out; weights, which say what a
+    mistake costs, stay.
     """
-    return nn.functional.cross_entropy(outputs["logits"], target, label_smoothing=smoothing)
+
+    weights: Tensor | None
+
+    def __init__(self, *, smoothing: float = 0.0, gamma: float = 0.0, weights: Tensor | None = None) -> None:
+        """Keep what shapes the loss.
+
+        smoothing: share of the target that is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567, section
+        7). gamma: a class told with probability p counts (1 - p) ** gamma times (Lin et al. 2017, arXiv:1708.02002,
+        equation 4). weights [C]: what a row counts, by its class; None: 1.
+        """
+        super().__init__()
+        self.smoothing, self.gamma = smoothing, gamma
+        self.register_buffer("weights", weights, persistent=False)
+
+    def forward(self, outputs: Mapping[str, Tensor], target: Tensor) -> Tensor:
+        """Return the loss []."""
+        logits = outputs["logits"]
+        smoothing, gamma = (self.smoothing, self.gamma) if self.training else (0.0, 0.0)
+        if gamma:
+            losses = _focal(logits, target, smoothing, gamma)
+        elif self.weights is None:
+            return nn.functional.cross_entropy(logits, target, label_smoothing=smoothing)
+        else:
+            losses = nn.functional.cross_entropy(logits, target, label_smoothing=smoothing, reduction="none")
+        # Not a weighted mean of the batch: it would make a mistake cheap because a batch has many of its class.
+        return (losses if self.weights is None else losses * self.weights[target]).mean()
+
+
+def _focal(logits: Tensor, target: Tensor, smoothing: float, gamma: float) -> Tensor:
+    """Return the focal loss [B] of the smoothed target."""
+    logs = logits.log_softmax(dim=1)
+    share = nn.functional.one_hot(target, logits.shape[1]) * (1 - smoothing) + smoothing / logits.shape[1]
+    # A power below 1 has no gradient at 0.
+    hardness = (-torch.expm1(logs)).clamp(min=1e-6) ** gamma
+    return -(share * hardness * logs).sum(dim=1)
+
+
+def loss(
+    target: Facts, encoded: Tensor, *, smoothing: float, name: str, class_weights: str, gamma: float = 0.0
+) -> Loss:
+    """Return the loss for the target's facts and the training rows' targets [N], of `training.targets.catalogue`."""
+    weights = balanced(encoded, width(target)) if class_weights == "balanced" else None
+    return Loss(smoothing=smoothing, gamma=gamma, weights=weights)
+
+
+def balanced(encoded: Tensor, classes: int) -> Tensor:
+    """Return the weights [C] with which each class of targets int64 [N] weighs the same; their mean over rows is 1."""
+    counts = torch.bincount(encoded, minlength=classes).clamp(min=1)
+    return len(encoded) / (classes * counts)
 
 
 def calibrate(

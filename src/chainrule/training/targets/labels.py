@@ -1,9 +1,10 @@
-"""A set of labels per row: a logit for each class, cross-entropy of each, thresholds from validation rows."""
+"""A set of labels per row: a logit for each class, cross-entropy or focal loss, thresholds from validation rows."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from chainrule.evaluation import thresholds
@@ -27,13 +28,56 @@ def answer(scores: Tensor, constants: Mapping[str, Tensor]) -> dict[str, Tensor]
     return {"logits": scores}
 
 
-def loss(outputs: Mapping[str, Tensor], target: Tensor, smoothing: float) -> Tensor:
-    """Return the mean binary cross-entropy over rows and classes of logits [B, C] and target float [B, C] of 0 and 1.
+class Loss(nn.Module):
+    """The mean over rows and classes of the binary cross-entropy of logits [B, C] and target float [B, C] of 0 and 1.
 
-    smoothing: share by which every target is moved towards one half.
+    In evaluation mode smoothing and gamma, which only shape the gradient, are left out; weights, which say what a
+    mistake costs, stay.
     """
-    smooth = target * (1 - smoothing) + smoothing / 2
-    return nn.functional.binary_cross_entropy_with_logits(outputs["logits"], smooth)
+
+    weights: Tensor | None
+
+    def __init__(self, *, smoothing: float = 0.0, gamma: float = 0.0, weights: Tensor | None = None) -> None:
+        """Keep what shapes the loss.
+
+        smoothing: share by which every target is moved towards one half. gamma: an answer told with probability p
+        counts (1 - p) ** gamma times (Lin et al. 2017, arXiv:1708.02002, equation 4). weights [2, C]: what a row
+        counts that lacks a class, and one that has it; None: 1.
+        """
+        super().__init__()
+        self.smoothing, self.gamma = smoothing, gamma
+        self.register_buffer("weights", weights, persistent=False)
+
+    def forward(self, outputs: Mapping[str, Tensor], target: Tensor) -> Tensor:
+        """Return the loss []."""
+        logits = outputs["logits"]
+        smoothing, gamma = (self.smoothing, self.gamma) if self.training else (0.0, 0.0)
+        smooth = target * (1 - smoothing) + smoothing / 2
+        weights = None if self.weights is None else torch.where(target > 0, self.weights[1], self.weights[0])
+        if not gamma:
+            return nn.functional.binary_cross_entropy_with_logits(logits, smooth, weights)
+        logsigmoid = nn.functional.logsigmoid
+        # A power below 1 has no gradient at 0.
+        yes, no = (torch.sigmoid(each).clamp(min=1e-6) ** gamma for each in (logits, -logits))
+        losses = -(smooth * no * logsigmoid(logits) + (1 - smooth) * yes * logsigmoid(-logits))
+        return (losses if weights is None else losses * weights).mean()
+
+
+def loss(
+    target: Facts, encoded: Tensor, *, smoothing: float, name: str, class_weights: str, gamma: float = 0.0
+) -> Loss:
+    """Return the loss for the training rows' targets [N, C], of `training.targets.catalogue`."""
+    weights = balanced(encoded) if class_weights == "balanced" else None
+    return Loss(smoothing=smoothing, gamma=gamma, weights=weights)
+
+
+def balanced(encoded: Tensor) -> Tensor:
+    """Return the weights [2, C] with which rows that lack a class and rows that have it weigh the same in all.
+
+    encoded: [N, C] of 0 and 1. The mean over rows is 1 for each class.
+    """
+    have = encoded.sum(dim=0)
+    return len(encoded) / (2 * torch.stack([len(encoded) - have, have]).clamp(min=1))
 
 
 def calibrate(

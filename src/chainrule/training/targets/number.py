@@ -1,6 +1,7 @@
 """A number per row: the model answers in the unit of the data, and learns in standard deviations."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,22 @@ def answer(scores: Tensor, constants: Mapping[str, Tensor]) -> dict[str, Tensor]
     return {"value": scores[:, 0].float() * constants["target_std"] + constants["target_mean"]}
 
 
-def loss(std: float) -> Callable[[Mapping[str, Tensor], Tensor, float], Tensor]:
-    """Return the mean Huber loss (1964, doi:10.1214/aoms/1177703732) of the error in standard deviations, delta 1.
+def loss(
+    target: Facts, encoded: Tensor, *, smoothing: float, name: str, delta: float = 1.0
+) -> Callable[[Mapping[str, Tensor], Tensor], Tensor]:
+    """Return the mean of the error in standard deviations of the training rows: its square, its size, or Huber's loss.
 
-    So a row that is far off pulls no harder than one that is off by a standard deviation, `std`.
+    name: mse, mae, or huber (1964, doi:10.1214/aoms/1177703732), under which a row that is far off pulls no harder
+    than one that is off by `delta`. A number has no classes to smooth over.
     """
-
-    def huber(outputs: Mapping[str, Tensor], true: Tensor, smoothing: float) -> Tensor:
-        return nn.functional.huber_loss(outputs["value"] / std, true / std)
-
-    return huber
+    # As wide as the buffer of the model that holds it.
+    std = float(torch.tensor(target["std"]).float())
+    losses: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        "mse": nn.functional.mse_loss,
+        "mae": nn.functional.l1_loss,
+        "huber": partial(nn.functional.huber_loss, delta=delta),
+    }
+    return lambda outputs, true: losses[name](outputs["value"] / std, true / std)
 
 
 def calibrate(

@@ -1,0 +1,62 @@
+"""The losses of fine-tuning by name: what each takes in params.yaml under `finetune.loss`."""
+
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from chainrule.recipes.file import Section
+
+
+class CrossEntropyOptions(Section):
+    """The log loss: of the classes, or of each label of a set by itself."""
+
+    class_weights: Literal["none", "balanced"] = Field(
+        description="balanced: all classes weigh the same, however many training rows each has"
+    )
+
+
+class FocalOptions(CrossEntropyOptions):
+    """The log loss of what is hard: rows that are told well hardly count (Lin et al. 2017)."""
+
+    gamma: float = Field(ge=0, le=10, description="how much less a row counts that is told well; 0: cross_entropy")
+
+
+class HuberOptions(Section):
+    """Squared near the number, absolute far from it."""
+
+    delta: float = Field(gt=0, le=100, description="where it becomes absolute, in standard deviations of the numbers")
+
+
+class MseOptions(Section):
+    """The squared error, in standard deviations."""
+
+
+class MaeOptions(Section):
+    """The absolute error, in standard deviations."""
+
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "cross_entropy": {"class_weights": "none"},
+    "focal": {"gamma": 2.0, "class_weights": "none"},
+    "huber": {"delta": 1.0},
+    "mse": {},
+    "mae": {},
+}
+"""What each starts with; a literal, which dvc.yaml lists."""
+
+
+class LossEntry(NamedTuple):
+    """What the check of params.yaml knows of a loss."""
+
+    options: type[Section]
+    targets: tuple[str, ...]
+    """The kinds of targets that it is a loss of."""
+
+
+LOSSES: dict[str, LossEntry] = {
+    "cross_entropy": LossEntry(CrossEntropyOptions, ("label", "labels")),
+    "focal": LossEntry(FocalOptions, ("label", "labels")),
+    "huber": LossEntry(HuberOptions, ("number",)),
+    "mse": LossEntry(MseOptions, ("number",)),
+    "mae": LossEntry(MaeOptions, ("number",)),
+}
