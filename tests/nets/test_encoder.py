@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from chainrule.nets import encoder
+from chainrule.nets.shared.encoder import Dropout
 from chainrule.system.errors import ParamsError
 
 SMALL: dict[str, Any] = {
@@ -50,7 +51,7 @@ def test_padding_does_not_change_real_tokens(arch: str, pad_id: int) -> None:
 
 
 def test_dropout_drops_its_share_keeps_the_mean_and_follows_the_seed() -> None:
-    dropout = encoder.Dropout(0.1)
+    dropout = Dropout(0.1)
     ones = torch.ones(301, 333, requires_grad=True)
     torch.manual_seed(3)
     dropped = dropout(ones)

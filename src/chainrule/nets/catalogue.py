@@ -74,6 +74,34 @@ class TransformersOptions(_Options):
     config: dict[str, Any] | None = Field(description="content of a config.json; null: the base's")
 
 
+class BiLSTMOptions(_Options):
+    """A two-way LSTM over embeddings of tokens."""
+
+    embedding: int = Field(description="features of a token", ge=1, le=8192)
+    width: int = Field(description="features that each way gives; a state has twice as many", ge=1, le=8192)
+    layers: int = Field(description="layers, each over what the one before gives", ge=1, le=100)
+    dropout: float = Field(description="probability of dropping a feature of a token or of a state", ge=0, lt=1)
+
+
+class TextCNNOptions(_Options):
+    """Filters over windows of tokens, of each its largest answer."""
+
+    embedding: int = Field(description="features of a token", ge=1, le=8192)
+    filters: int = Field(description="filters of each width", ge=1, le=8192)
+    widths: list[Annotated[int, Field(ge=1, le=64)]] = Field(description="tokens that a filter sees", min_length=1)
+    dropout: float = Field(description="probability of dropping a feature of a text", ge=0, lt=1)
+
+
+class GPTOptions(_Options):
+    """GPT-2's decoder."""
+
+    layers: int = Field(description="decoder layers", ge=1, le=100)
+    width: int = Field(description="features of a token, a multiple of heads", ge=1, le=8192)
+    heads: int = Field(description="attention heads", ge=1, le=128)
+    max_length: int = Field(description="most tokens in a row", ge=2, le=8192)
+    dropout: float = Field(description="probability of dropping a feature or an attention weight", ge=0, lt=1)
+
+
 class EncoderOptions(_Options):
     """A transformer encoder of transformers."""
 
@@ -89,6 +117,7 @@ class EncoderOptions(_Options):
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "bilstm": {"embedding": 128, "width": 128, "layers": 1, "dropout": 0.3},
     "cnn": {"width": 32, "depth": 3, "dropout": 0.1},
     "dsdnet": {
         "width": 32,
@@ -109,7 +138,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "max_length": 128,
         "dropout": 0.1,
     },
+    "gpt": {"layers": 4, "width": 128, "heads": 4, "max_length": 128, "dropout": 0.1},
     "resnet9": {"width": 64, "dropout": 0.1},
+    "text_cnn": {"embedding": 128, "filters": 100, "widths": [3, 4, 5], "dropout": 0.5},
     "timm": {"arch": None, "size": None},
     "torchvision": {"arch": "resnet18"},
     "transformers": {"dropout": None, "config": None},
@@ -126,10 +157,13 @@ class Net(NamedTuple):
 
 
 NETS: dict[str, Net] = {
+    "bilstm": Net(BiLSTMOptions, "text", False),
     "cnn": Net(CNNOptions, "image", True),
     "dsdnet": Net(DSDNetOptions, "image", True),
     "encoder": Net(EncoderOptions, "text", False),
+    "gpt": Net(GPTOptions, "text", False),
     "resnet9": Net(ResNet9Options, "image", True),
+    "text_cnn": Net(TextCNNOptions, "text", False),
     "timm": Net(TimmOptions, "image", False),
     "torchvision": Net(TorchvisionOptions, "image", False),
     "transformers": Net(TransformersOptions, "text", False),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import AutoConfig, AutoModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES, MODEL_MAPPING
 
-from chainrule.nets.shared.encoder import Encoder, attention, quicken_dropout
+from chainrule.nets.shared.encoder import UNFIT, Encoder, attention, quicken_dropout
 from chainrule.system.errors import ParamsError
 
 if TYPE_CHECKING:
@@ -29,16 +29,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "dropout": ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout",
                 "embedding_dropout", "mlp_dropout"),
 }  # fmt: skip
-
-# What builds and would not work.
-_PADDING = "lets padded positions change the real ones, so that a text's answer depends on what is batched with it"
-_UNFIT = {
-    "convbert": _PADDING,
-    "esm": _PADDING,
-    "nystromformer": _PADDING,
-    "xmod": "needs a language for every row",
-    "yoso": _PADDING,
-}
 
 
 def build(
@@ -60,8 +50,8 @@ def build(
     `max_length` the most tokens in a row, `dropout` the probability used wherever the architecture drops anything.
     Raises ParamsError for an arch that is no encoder or cannot be set up so.
     """
-    if arch in _UNFIT:
-        raise ParamsError(f"net encoder: arch {arch!r} {_UNFIT[arch]}; take another such as bert or roberta")
+    if arch in UNFIT:
+        raise ParamsError(f"net encoder: arch {arch!r} {UNFIT[arch]}; take another such as bert or roberta")
     if arch not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         near = difflib.get_close_matches(arch, MODEL_FOR_MASKED_LM_MAPPING_NAMES, 3, 0.4) or [
             "bert",

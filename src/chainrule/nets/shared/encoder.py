@@ -5,6 +5,16 @@ from typing import Any
 import torch
 from torch import nn
 
+_PADDING = "lets padded positions change the real ones, so that a text's answer depends on what is batched with it"
+UNFIT = {
+    "convbert": _PADDING,
+    "esm": _PADDING,
+    "nystromformer": _PADDING,
+    "xmod": "needs a language for every row",
+    "yoso": _PADDING,
+}
+"""Families that build and would not work, and why."""
+
 
 class Encoder(nn.Module):
     """Token ids to one vector per token.
@@ -14,11 +24,13 @@ class Encoder(nn.Module):
 
     gains_from_bf16 = True
 
-    def __init__(self, encoder: nn.Module, width: int, max_length: int) -> None:
+    def __init__(self, encoder: nn.Module, width: int, max_length: int, end_id: int | None = None) -> None:
+        """Wrap a model; end_id: the token that ends each text, where the second text's tokens are of another type."""
         super().__init__()
         self.encoder = encoder
         self.out_features = width
         self.max_length = max_length
+        self.end_id = end_id
 
     @property
     def embeddings(self) -> nn.Parameter:
@@ -31,8 +43,32 @@ class Encoder(nn.Module):
 
         T is at most max_length; what stands at padded positions of the result means nothing.
         """
-        states: torch.Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask)[0]
+        more = {} if self.end_id is None else {"token_type_ids": _types(input_ids, attention_mask, self.end_id)}
+        states: torch.Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **more)[0]
         return states
+
+
+def _types(input_ids: torch.Tensor, attention_mask: torch.Tensor, end_id: int) -> torch.Tensor:
+    """Return 1 at the tokens of a second text and its end, else 0, int64 [B, T], as BERT counts them."""
+    ends = (input_ids == end_id).long()
+    return ((ends.cumsum(dim=1) - ends) > 0).long() * attention_mask
+
+
+class Decoder(Encoder):
+    """An encoder whose tokens know those before them alone."""
+
+    causal = True
+
+    def pool(self, states: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Features [B, D] of a row: the state of its last token, the only one that has seen all of it."""
+        return last_token(states, attention_mask)
+
+
+def last_token(states: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return the last real one of states [B, T, D], [B, D]; `attention_mask` int64 [B, T] is 1 at real tokens."""
+    places = torch.arange(attention_mask.shape[1], device=attention_mask.device)
+    last = (places * attention_mask).amax(dim=1)
+    return states.gather(1, last.view(-1, 1, 1).expand(-1, 1, states.shape[-1])).squeeze(1)
 
 
 class Dropout(nn.Dropout):

@@ -1,4 +1,4 @@
-"""Token ids in: the mean over an encoder's states."""
+"""Token ids in: the mean over a net's states, or what the net says its features of a text are."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,10 @@ from chainrule.training.heads import HeadedModel
 
 
 class Model(HeadedModel):
-    """An encoder that maps ids and mask [B, T] to states [B, T, out_features], with its pooling and its head."""
+    """A net that maps ids and mask [B, T] to states [B, T, out_features], with its pooling and its head.
+
+    A net whose states are not to be averaged has `pool(states, attention_mask)` → features [B, out_features].
+    """
 
     inputs = ("input_ids", "attention_mask")
 
@@ -23,12 +26,18 @@ class Model(HeadedModel):
     ) -> None:
         """Take nothing from the facts of the inputs."""
         super().__init__(net, kind, target)
+        self._pool = getattr(net, "pool", mean)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         """Return the outputs by name of input_ids and attention_mask, int64 [B, T]."""
         states: Tensor = self.net(input_ids, attention_mask)
-        weights = attention_mask.unsqueeze(-1).to(states.dtype)
-        return self.answer((states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1))
+        return self.answer(self._pool(states, attention_mask))
+
+
+def mean(states: Tensor, attention_mask: Tensor) -> Tensor:
+    """Return the mean [B, D] of states [B, T, D] over the real tokens, at which the mask, int64 [B, T], is 1."""
+    weights = attention_mask.unsqueeze(-1).to(states.dtype)
+    return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
 def example(facts: dict[str, Any], batch: int, generator: torch.Generator, length: int = 16) -> dict[str, Tensor]:
