@@ -52,7 +52,7 @@ class BiLSTM(nn.Module):
         self.out_features = 2 * width
 
     @property
-    def embeddings(self) -> nn.Parameter:
+    def embeddings(self) -> torch.Tensor:
         """The input embedding [vocabulary, embedding], to decode masked tokens with the same weights."""
         return self.tokens.weight
 

@@ -86,7 +86,7 @@ class GPT(nn.Module):
                 nn.init.normal_(matrix.weight, std=SPREAD / math.sqrt(2 * layers))  # type: ignore[union-attr, arg-type]
 
     @property
-    def embeddings(self) -> nn.Parameter:
+    def embeddings(self) -> torch.Tensor:
         """The input embedding [vocabulary, D], to predict the next token with the same weights."""
         return self.tokens.weight
 

@@ -27,7 +27,7 @@ class TextCNN(nn.Module):
         self.out_features = filters * len(widths)
 
     @property
-    def embeddings(self) -> nn.Parameter:
+    def embeddings(self) -> torch.Tensor:
         """The input embedding [vocabulary, embedding]."""
         return self.tokens.weight
 

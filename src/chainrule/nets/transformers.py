@@ -92,4 +92,4 @@ def _longest(model: nn.Module, config: "PreTrainedConfig") -> int:
         raise ParamsError(f"net transformers: {config.model_type} does not say how many tokens it takes; take another")
     tables = [module for name, module in model.named_modules() if name.endswith("position_embeddings")]
     offsets = [table.padding_idx + 1 for table in tables if getattr(table, "padding_idx", None) is not None]
-    return int(positions) - max(offsets, default=0)  # type: ignore[call-overload, no-any-return]
+    return int(positions) - max(offsets, default=0)
