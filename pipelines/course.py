@@ -198,30 +198,36 @@ def _decide(course: Course) -> None:
     number = _step("registered", lambda: evidence.registered(root, recipe, sha256, prefer))
     course.note(challenger=number)
     standing = quality.of_signature(exported.signature)
-    if standing is not None and quality.is_under(standing):
+    if quality.is_under(standing):
         course.warn(f"version {number} is {quality.in_words(standing)}; {quality.REMEDY}")
     if champion is not None and champion.sha256 == sha256:
         course.decide(decisions.NOTHING, f"the model is the same as version {champion.number}, the champion")
-    elif champion is not None and not course.force and (when := _refused(course, number, champion.number)):
+    elif not course.force and (when := _refused(course, number)):
         course.decide(decisions.NOTHING, f"version {number} was refused on {when}; nothing changed since")
     else:
         with (
             _chain_name(course.chain),
             tracking.stage_run(root, recipe, "retrain", *in_force.logged(root, recipe)) as run,
         ):
-            _contest(course, run, number)
+            _contest(course, run, number, under=quality.is_under(standing))
             _record(course, run)
     if course.commit:
         _step("commit", lambda: _commit(course))
 
 
-def _refused(course: Course, challenger: int, champion: int) -> str | None:
+def _refused(course: Course, challenger: int) -> str | None:
+    if course.champion is None and course.settings.below_floor:
+        return None  # a first model can only have been refused for its floor
+    champion = course.champion.number if course.champion else None
     return evidence.refused_before(course.root, course.recipe, challenger, champion)
 
 
-def _contest(course: Course, run: tracking.Run, number: int) -> None:
-    root, recipe, champion = course.root, course.recipe, course.champion
-    if champion is None:
+def _contest(course: Course, run: tracking.Run, number: int, under: bool) -> None:
+    root, recipe, champion, below_floor = course.root, course.recipe, course.champion, course.settings.below_floor
+    if under and not below_floor:
+        reason = f"version {number} is under its floor, which retrain.below_floor: true would allow"
+        fit = False
+    elif champion is None:
         reason = "the first model: there is no champion to compare it with"
         fit = True
     else:
@@ -230,10 +236,16 @@ def _contest(course: Course, run: tracking.Run, number: int) -> None:
         reason, fit = evidence.verdict(found, champion.number), found["not_worse"]
         course.note(difference=found["difference"] | {"primary": found["primary"]})
     if fit:
-        _step("promote", lambda: promotion.promote(root, recipe, number, reason=reason, say=course.say))
+        _step("promote", lambda: _promoted(course, number, reason))
         course.decide(decisions.PROMOTED, reason)
     else:
-        course.decide(decisions.REFUSED, f"{reason}; version {champion and champion.number} stays")
+        stays = f"version {champion.number} stays" if champion else "there is no champion"
+        course.decide(decisions.REFUSED, f"{reason}; {stays}")
+
+
+def _promoted(course: Course, number: int, reason: str) -> object:
+    allowed = course.settings.below_floor
+    return promotion.promote(course.root, course.recipe, number, reason=reason, below_floor=allowed, say=course.say)
 
 
 def _record(course: Course, run: tracking.Run) -> None:

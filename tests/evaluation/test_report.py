@@ -109,11 +109,12 @@ def scored(right: float) -> dict[str, Any]:
     ],
 )
 def test_where_the_model_stands_is_the_first_line_of_the_page(right: float, first: str) -> None:
-    html = to_html("r", label, scored(right), {"majority_class": scored(0.5), "naive_bayes": scored(0.8)}, {}, [])
+    floors = {"majority_class": scored(0.5), "naive_bayes": scored(0.8)}
+    html = to_html("r", label, scored(right), floors, {}, [], to_try=["more <rows>", "a simpler net"])
     body = " ".join(" ".join(Page(html.partition("<body>")[2].removesuffix("</body></html>\n")).words).split())
     assert body.lower().startswith(first.lower())
     assert ('class="verdict under" role="alert"' in html) == (right == 0.6)
-    assert ("Try more labelled rows" in body) == (right == 0.6)
+    assert ("What to try: more <rows>; a simpler net." in body) == (right == 0.6)
     assert "best of the simple models trained on the same rows" in body, "a floor is explained where it is named"
 
 

@@ -148,6 +148,28 @@ def test_a_worse_model_is_refused_with_the_reason(first: Path, retrain: Retrain)
     assert f"the model is the same as version {before}, the champion" in state.message
 
 
+def test_a_model_under_its_floor_is_refused_unless_the_recipe_allows_it(first: Path, retrain: Retrain) -> None:
+    before, params = promotion.served_version(first, "mine"), first / "params.yaml"
+    kept = params.read_text()
+    own = {"name": "accuracy", "value": 0.9, "low": 0.85, "high": 0.95}
+    (first / "floor.json").write_text(json.dumps({"primary": own, "floor": {"name": "logistic", "value": 0.96}}))
+    try:
+        offer(first, seed=4, count=20)
+        assert retrain().is_completed()
+        decided = last(first)
+        assert decided["action"] == "refused" and promotion.served_version(first, "mine") == before
+        said = f"version {decided['challenger']} is under its floor, which retrain.below_floor: true would allow"
+        assert decided["reason"].startswith(said) and "UNDER ITS FLOOR" in decided["reason"]
+        changed = yaml.safe_load(kept)
+        changed["recipes"]["mine"]["retrain"]["below_floor"] = True
+        params.write_text(yaml.safe_dump(changed))
+        assert retrain(force=True).is_completed()
+        assert (last(first)["action"], last(first)["challenger"]) == ("promoted", decided["challenger"])
+    finally:
+        params.write_text(kept)
+        (first / "floor.json").unlink()
+
+
 def test_rows_that_the_champion_was_trained_on_are_not_compared_on(first: Path, retrain: Retrain) -> None:
     place = first / "data" / "split" / "mine"
     tested = (place / "test.parquet").read_bytes()

@@ -466,7 +466,7 @@ QUALITY = {
 }
 
 
-def test_a_model_under_its_floor_is_promoted_with_a_warning(
+def test_a_model_under_its_floor_is_refused_unless_told_otherwise(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = "UNDER ITS FLOOR: accuracy 0.9000, 6.0 points below the best floor, naive bayes (0.9600)"
@@ -474,8 +474,13 @@ def test_a_model_under_its_floor_is_promoted_with_a_warning(
     for name, value in (("majority_class", 0.5), ("naive_bayes", 0.96)):
         project.client.log_metric(version.run_id, f"floor.{name}.accuracy", value)
     root = ["--root", project.root]
-    for _ in range(2):  # as often as it is asked for
+    before = project.state()
+    with pytest.raises(ChainruleError, match=r"version 3 is not promoted.*--below-floor promotes it all the same"):
         call(promote_command, "digits", *root)
+    assert f"digits: WARNING: version 3 is {said}" in capsys.readouterr().out.splitlines()
+    assert project.state() == before
+    for told in (["--below-floor"], []):  # what is champion already was let through
+        call(promote_command, "digits", *root, *told)
         lines = capsys.readouterr().out.splitlines()
         assert f"digits: WARNING: version 3 is {said}" in lines
         assert "version 3 is champion" in lines[-1]
@@ -486,6 +491,8 @@ def test_a_model_under_its_floor_is_promoted_with_a_warning(
     assert "  0.9600 naive_bayes !  " in lines[2]
     assert "!" not in lines[3]
     assert any(line.startswith("floor: the best of the simple models") for line in lines)
+    project.promote(2)
+    assert project.rollback().after == 3, "so was what is rolled back to"
 
 
 def test_a_bundle_whose_quality_cannot_be_read_is_promoted_without(

@@ -15,7 +15,7 @@ from chainrule.evaluation import primary
 from chainrule.evaluation.primary import SHARE, Primary
 
 EXPLAINED = "floor: the best of the simple models trained on the same rows; a model has to beat it to be worth serving"
-REMEDY = "try more labelled rows, more epochs or a simpler net"
+REMEDY = "its report says what to try"
 
 Quality = Mapping[str, Mapping[str, Any]]
 

@@ -34,13 +34,15 @@ def to_html(
     mistakes: Sequence[Mistake] = (),
     notes: Sequence[str] = (),
     warnings: Sequence[str] = (),
+    to_try: Sequence[str] = (),
 ) -> str:
     """The page as one string: styles inline, pictures as data URIs, nothing fetched, light or dark as the
     reader's system.
 
     `scores` and each of `floors` (by name) are what `intervals.scores` gives; `facts` are lines to show under the
     title ("task": "image classification"), `warnings` sentences above it, `notes` below the scores; `mistakes` are the
-    rows of `worst` with their inputs. Raises OSError when a figure cannot be read.
+    rows of `worst` with their inputs; `to_try` is what would help a model under its floor. Raises OSError when a figure
+    cannot be read.
     """
     ranked = quality.ranked(floors, measure.PRIMARY)
     standing = quality.quality({"test": scores, "floor": floors}, measure.PRIMARY)
@@ -51,18 +53,19 @@ def to_html(
         page.figures(figures),
         page.section(worst.title, _mistakes(worst, mistakes)) if worst else "",
     ]
-    above = _verdict(standing) + "".join(map(_warning, warnings))
+    above = _verdict(standing, to_try) + "".join(map(_warning, warnings))
     return page.document(recipe, f"{recipe} · Chainrule", "Chainrule report", facts, sections, above)
 
 
-def _verdict(found: quality.Quality | None) -> str:
-    """The page's first line: where the model stands, with a sign and words beside the colour."""
+def _verdict(found: quality.Quality | None, to_try: Sequence[str]) -> str:
+    """The page's first line: where the model stands, with a sign and words beside the colour; below it what to try."""
     if found is None:
         return ""
     standing = quality.standing(found)
     sign = {"under": "✕", "level": "≈", "above": "✓"}[standing]
     role = ' role="alert"' if standing == "under" else ""
-    advice = f"<br><small>{_sentence(quality.REMEDY)}</small>" if standing == "under" else ""
+    tried = "; ".join(to_try)
+    advice = f"<br><small>{escape(_sentence(f'What to try: {tried}'))}</small>" if standing == "under" and tried else ""
     said = escape(_sentence(quality.in_words(found)))
     return f'<p class="verdict {standing}"{role}><b aria-hidden="true">{sign}</b><span>{said}{advice}</span></p>'
 

@@ -24,3 +24,6 @@ class Retrain(Section):
         description="how much worse than the champion a challenger may be on the test rows, by the metric that decides "
         "and in its unit: of accuracy or F1 a share, of an error in the target's own",
     )
+    below_floor: bool = Field(
+        default=False, description="promote a challenger that is under its floor, too: of no use but to a first trial"
+    )

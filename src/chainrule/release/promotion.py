@@ -39,10 +39,13 @@ if TYPE_CHECKING:
 Say = Callable[[str], object]
 
 
-def promote(root: Path, recipe: str, number: int | None = None, *, reason: str, say: Say = print) -> Move | None:
+def promote(
+    root: Path, recipe: str, number: int | None = None, *, reason: str, below_floor: bool = False, say: Say = print
+) -> Move | None:
     """Make a version of the recipe's model champion, by default the newest, and serve it from `models/served`.
 
     Returns the move; None if it was the champion already (its bundle is then checked and published if it is not).
+    below_floor: also a version that is under its floor, which is refused otherwise.
     Raises ChainruleError with the reason, and leaves alias and store as they were, if the version does not pass its
     trial or the registry is not there. A second promotion of the recipe waits for the first.
     """
@@ -53,7 +56,7 @@ def promote(root: Path, recipe: str, number: int | None = None, *, reason: str, 
         champion = registry.aliases(client, recipe).get(CHAMPION)
         if version.number != champion:
             move = registry.new_move(CHAMPION, "promote", champion, version.number, reason)
-            _promote(client, root, recipe, version, move, say)
+            _promote(client, root, recipe, version, move, say, below_floor)
             return move
         served = published(root, recipe, version)
         if served is not None:
@@ -193,8 +196,19 @@ def _version(found: list[Version], recipe: str, number: int) -> Version:
 # ---- the steps
 
 
-def _promote(client: "MlflowClient", root: Path, recipe: str, version: Version, move: Move | None, say: Say) -> None:
-    """Try the version, move the alias (unless `move` is None: it points there already), publish."""
+def _promote(
+    client: "MlflowClient",
+    root: Path,
+    recipe: str,
+    version: Version,
+    move: Move | None,
+    say: Say,
+    below_floor: bool = True,
+) -> None:
+    """Try the version, move the alias (unless `move` is None: it points there already), publish.
+
+    What was champion once, or is, was let through then: under its floor or not, it may be so again.
+    """
     place = root / SERVED / recipe
     project = place / ".promotion"
     number = str(version.number)
@@ -202,6 +216,11 @@ def _promote(client: "MlflowClient", root: Path, recipe: str, version: Version, 
         content = fetch(client, recipe, version, project / SERVED / recipe / number)
         say(f"{recipe}: version {number} is here, its hashes are right")
         _warn(content, say)
+        if not below_floor and quality.is_under(quality.of_signature(content.signature)):
+            raise ChainruleError(
+                f"{recipe}: version {number} is not promoted: a model under its floor is worth less than the simple "
+                "one; --below-floor promotes it all the same"
+            )
         champion = {
             "version": number,
             "digest": content.digest,
@@ -229,7 +248,7 @@ def _promote(client: "MlflowClient", root: Path, recipe: str, version: Version, 
 
 
 def _warn(content: bundle.Bundle, say: Say) -> None:
-    """Say of a version that is no better than its floor that it is not; whether to serve it is its user's affair."""
+    """Say of a version that is no better than its floor that it is not."""
     found = quality.of_signature(content.signature)
     if found is not None and quality.standing(found) != "above":
         loud = "WARNING: " if quality.is_under(found) else ""

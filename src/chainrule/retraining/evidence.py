@@ -297,8 +297,8 @@ def verdict(found: Mapping[str, Any], champion: int) -> str:
     return "; ".join([said, *notes])
 
 
-def refused_before(root: Path, recipe: str, challenger: int, champion: int) -> str | None:
-    """Return when this challenger was refused against this champion; None if it was not."""
+def refused_before(root: Path, recipe: str, challenger: int, champion: int | None) -> str | None:
+    """Return when this challenger was refused against this champion, or as the first; None if it was not."""
     for decision in reversed(decisions.read(root, recipe)):
         same = (decision["challenger"], decision["champion"]) == (challenger, champion)
         if same and decision["action"] == decisions.REFUSED:

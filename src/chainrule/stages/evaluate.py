@@ -15,6 +15,7 @@ WORST = 12
 
 def evaluate(job: Job) -> None:
     """Score the model and the floors on the test rows; of all stages this one alone reads them."""
+    from chainrule.evaluation.advice import advice
     from chainrule.evaluation.headline import headline, summary
     from chainrule.evaluation.intervals import scores
     from chainrule.system import plugins
@@ -45,15 +46,18 @@ def evaluate(job: Job) -> None:
         )
 
     job.say(f"scores the model and its floors on {len(test):,} test rows")
-    floors = _floors(job, card, test)
+    train = read_rows(job.dep("data/split/{recipe}/train.parquet"))
+    floors = _floors(job, card, train, test)
     report = {"test": score(outputs), "floor": {name: score(said) for name, said in floors.items()}}
     write_json(job.out("reports/{recipe}/metrics.json"), _compact(report))
     write_json(job.out("reports/{recipe}/headline.json"), summary(report, measure))
     history = read_json(folder / "history.json")
     _write_curves(job.out("reports/{recipe}/curves"), history, measure.PRIMARY.name)
-    _show(job, card, measure, test, outputs, target, history, report)
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    to_try = advice(job.recipe, card["modality"], card["base"]["from"], len(train), weights, history)
+    _show(job, card, measure, test, outputs, target, history, report, to_try)
     job.run.headline(headline(report))
-    _say(job, report, measure.PRIMARY)
+    _say(job, report, measure.PRIMARY, to_try)
     for warning in _warnings(job, card, report):
         job.warn(warning)
 
@@ -66,13 +70,15 @@ def _refuse_not_finite(outputs: Any) -> None:
             raise ChainruleError(f"{name} of a test row is no number: lower `finetune.learning_rate` and train again")
 
 
-def _say(job: Job, report: dict[str, Any], decisive: Any) -> None:
-    """Say where the model stands, then the scores behind it."""
+def _say(job: Job, report: dict[str, Any], decisive: Any, to_try: list[str]) -> None:
+    """Say where the model stands, with what to try if that is under its floor, then the scores behind it."""
     from chainrule.evaluation import primary, quality
 
     found = quality.quality(report, decisive)
     if quality.is_under(found):
-        job.warn(f"{quality.in_words(found)}; {quality.REMEDY}")
+        job.warn(f"{quality.in_words(found)}; what to try:")
+        for sentence in to_try:
+            job.say(f"- {sentence}")
     elif found is not None:
         job.say(quality.in_words(found))
     for name, scores in (("model", report["test"]), *report["floor"].items()):
@@ -93,12 +99,11 @@ def _lost(job: Job) -> Losses:
     return losses(read_json(job.dep("reports/{recipe}/clean.json")), read_json(job.dep("reports/{recipe}/split.json")))
 
 
-def _floors(job: Job, card: dict[str, Any], test: Any) -> dict[str, Any]:
+def _floors(job: Job, card: dict[str, Any], train: Any, test: Any) -> dict[str, Any]:
     """Return by name what simple models, trained on the same training rows, say of the test rows."""
     from chainrule.system import plugins
     from chainrule.training import rows
 
-    train = read_rows(job.dep("data/split/{recipe}/train.parquet"))
     found: dict[str, Any] = plugins.load(f"tasks.{card['task']}", "floors").floors(
         plugins.load("evaluation.floors", card["modality"]),
         rows.decoded(train, card),
@@ -143,6 +148,7 @@ def _show(
     target: Any,
     history: list[dict[str, Any]],
     report: dict[str, Any],
+    to_try: list[str],
 ) -> None:
     """Draw the pictures, and write the recipe's report as one page that needs nothing else."""
     from chainrule.evaluation import page
@@ -178,6 +184,7 @@ def _show(
         mistakes,
         task.notes(scores),
         _warnings(job, card, report),
+        to_try,
     )
     path = job.out("reports/{recipe}/report.html")
     path.write_text(html, encoding="utf-8")

@@ -1,0 +1,63 @@
+"""What to try with a model under its floor, by what is known of its training: sentences, the likeliest help first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+BASES = {
+    "image": "`base: {from: timm, name: tf_efficientnet_lite0.in1k}` with `net: {name: timm}`",
+    "text": "`base: {from: huggingface, name: sentence-transformers/all-MiniLM-L6-v2}` with "
+    "`net: {name: transformers}`",
+}
+"""A base of each modality that there is one for, as a recipe names it."""
+FEW_ROWS = 1000
+LARGE = 100
+"""More weights for a training row than this, drawn at random, are more than the rows can set."""
+MOVED = 0.02
+"""The share of its first training loss that a loss must have lost to have moved."""
+ROSE = 0.05
+"""The share of its least by which a validation loss must have risen afterwards to have risen."""
+
+
+def advice(
+    recipe: str, modality: str, base: str, rows: int, parameters: int, history: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Return what to try, at least one sentence.
+
+    base: what training started from (`from` of its card); rows: of training; parameters: of the model; history: records
+    of the training's epochs (phase, epoch, train_loss, validation_loss, best).
+    """
+    epochs = [record for record in history if record["phase"] == "finetune"]
+    from_nothing = base == "nothing"
+    found = list(_of_course(recipe, epochs, from_nothing))
+    if from_nothing and modality in BASES:
+        found.append(f"start from pretrained weights: {BASES[modality]}")
+    if from_nothing and parameters > LARGE * rows:
+        found.append(f"a simpler net: this one has {parameters:,} weights to learn from {rows:,} rows")
+    if rows < FEW_ROWS:
+        found.append(f"more labelled rows: it learned from {rows:,}")
+    return found or ["more labelled rows, or a base whose rows were more like these"]
+
+
+def _of_course(recipe: str, epochs: Sequence[Mapping[str, Any]], from_nothing: bool) -> Any:
+    """Yield what the course of the losses says."""
+    if len(epochs) < 2:
+        if epochs:
+            yield "more `finetune.epochs`: it had 1"
+        return
+    first, last = epochs[0], epochs[-1]
+    best = next(record for record in reversed(epochs) if record["best"])
+    if first["train_loss"] - last["train_loss"] < MOVED * abs(first["train_loss"]):
+        yield (
+            f"another `finetune.learning_rate`: the training loss hardly moved, {first['train_loss']:.3g} to "
+            f"{last['train_loss']:.3g}; `chainrule lr {recipe}` tries them"
+        )
+    elif best["epoch"] == last["epoch"]:
+        yield f"more `finetune.epochs`: the last of {len(epochs)} was the best"
+    elif last["validation_loss"] - best["validation_loss"] > ROSE * abs(best["validation_loss"]):
+        fewer = "more `finetune.weight_decay` or dropout in the net"
+        if not from_nothing:
+            fewer = "`finetune.strategy: {name: head_only}`, or more `finetune.weight_decay`"
+        yield (
+            f"fewer `finetune.epochs`, {fewer}: it learned its rows by heart, the validation loss rose after epoch "
+            f"{best['epoch']} of {len(epochs)}"
+        )
