@@ -7,6 +7,12 @@ from pydantic import Field
 from chainrule.recipes.file import Section
 
 
+class Audit(Section):
+    """A look at the gradients while they come (`training.audit`)."""
+
+    every: int = Field(default=10, ge=1, le=100_000, description="updates from one look at the gradients to the next")
+
+
 class Training(Section):
     """One training: its plug-ins' options are checked against the tables beside the plug-ins."""
 
@@ -25,6 +31,7 @@ class Training(Section):
         default="auto", description="auto: bf16 where the net declares that it gains and the hardware has it"
     )
     distort: dict[str, Any] = Field(description="alterations of each training batch, by modality")
+    audit: Audit | None = Field(default=Audit(), description="what the gradients do in each layer; null: not looked at")
 
 
 class Pretrain(Section):

@@ -43,7 +43,7 @@ def finetune(job: Job) -> None:
     job.run.dataset(job.recipe, len(training_rows), "training", f"data/augmented/{job.recipe}/train.parquet")
     job.run.dataset(job.recipe, len(validation_rows), "validation", f"data/split/{job.recipe}/validation.parquet")
     session.say_cut(job, training, facts)
-    history = session.fit(
+    history, gradients = session.fit(
         job,
         settings,
         strategy.WithExtraLoss(objective, chosen) if chosen.extra_loss else objective,
@@ -62,6 +62,8 @@ def finetune(job: Job) -> None:
     out.mkdir()
     models.save_model(out, model, block, facts, target_facts)
     write_json(out / "history.json", _curves(read_json(pretrained / "history.json"), history))
+    both = {"pretrain": read_json(pretrained / "gradients.json"), "finetune": gradients}
+    write_json(out / "gradients.json", {phase: found for phase, found in both.items() if found})
     report = {**_report(history, model, measure.PRIMARY.name, training), **found}
     write_json(job.out("reports/{recipe}/finetune.json"), report)
     job.run.headline({f"validation.{name}": report[name] for name in (measure.PRIMARY.name, "loss")})

@@ -43,11 +43,12 @@ def pretrain(job: Job) -> None:
     objective = plugins.load("training.objectives", name).build(net, facts, **options)
     report: dict[str, Any] = {"objective": name, "rows": len(training_rows), "parameters": _parameters(net)}
     history: list[dict[str, Any]] = []
+    gradients: dict[str, Any] = {}
     if objective is not None and training is not None:
         job.say(f"{name} on {len(training_rows):,} rows ({machine})")
         job.run.dataset(job.recipe, len(labelled), "pretraining", f"data/split/{job.recipe}/train.parquet")
         job.run.dataset(job.recipe, len(unlabelled), "pretraining", f"data/split/{job.recipe}/unlabelled.parquet")
-        history = _fit(job, training, objective, net, facts, encoding.result())
+        history, gradients = _fit(job, training, objective, net, facts, encoding.result())
         best = next(record for record in reversed(history) if record["best"])
         report |= {
             "epochs": len(history),
@@ -57,11 +58,14 @@ def pretrain(job: Job) -> None:
     if history or base.net is not None:
         weights.save_weights(net, out / weights.WEIGHTS)
     write_json(out / "history.json", history)
+    write_json(out / "gradients.json", gradients)
     write_json(job.out("reports/{recipe}/pretrain.json"), report)
     job.run.headline({f"pretrain.{key}": value for key, value in report.items() if key == "validation_loss"})
 
 
-def _fit(job: Job, settings: Training, objective: Any, net: Any, facts: Any, inputs: Any) -> list[dict[str, Any]]:
+def _fit(
+    job: Job, settings: Training, objective: Any, net: Any, facts: Any, inputs: Any
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     from chainrule.stages import session
     from chainrule.training import rows
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from chainrule.recipes.training import Training
 from chainrule.stages import declared
+from chainrule.stages.audited import Audit
 from chainrule.stages.job import STATE, Job
 from chainrule.training import checkpoints, loop, precision
 from chainrule.training.course import Course, Record, Watchers
@@ -28,13 +29,15 @@ def fit(
     *,
     gains_from_bf16: bool,
     **more: Any,
-) -> list[Record]:
-    """Train with the section's settings and return the history, its losses rounded to six decimals.
+) -> tuple[list[Record], dict[str, Any]]:
+    """Train with the section's settings; return the history, its losses rounded to six decimals, and the gradients'.
 
+    The second is what `training.audit` recorded, with what is to be said of it; empty where the section has no audit.
     The checkpoint goes when the stage has published its outputs.
     """
     resolved = precision.resolve(settings.precision, gains_from_bf16)
     checkpoint = _checkpoint(job, resolved)
+    audit = Audit(job, settings, objective, inputs) if settings.audit else None
     started = time.monotonic()
     history = loop.fit(
         objective,
@@ -44,21 +47,23 @@ def fit(
         checkpoint=checkpoint,
         save_seconds=float(os.environ.get(SAVE_SECONDS, loop.SAVE_SECONDS)),
         watchers=Watchers(
-            on_epoch=lambda record: _log_epoch(job, record),
+            on_epoch=lambda record: _log_epoch(job, record, audit),
             on_update=lambda record: _log_update(job, record),
             on_batch=job.counter("batches"),
+            **(audit.watchers() if audit else {}),
         ),
         label=job.name,
         **more,
     )
     job.run.metrics({"training_seconds": time.monotonic() - started})
-    return [
+    rounded = [
         {
             name: round(value, 6) if isinstance(value, float) and "loss" in name else value
             for name, value in record.items()
         }
         for record in history
     ]
+    return rounded, audit.found() if audit else {}
 
 
 def _course(settings: Training, precision: str, seed: int) -> Course:
@@ -93,7 +98,7 @@ def _log_update(job: Job, record: Record) -> None:
     job.run.metrics({name: value for name, value in record.items() if name != "update"}, step=record["update"])
 
 
-def _log_epoch(job: Job, record: Record) -> None:
+def _log_epoch(job: Job, record: Record, audit: Audit | None) -> None:
     # The learning rate is recorded by update, as its curve of the course within an epoch.
     numbers = {name: float(value) for name, value in record.items() if name not in ("epoch", "best", "learning_rate")}
     job.run.metrics(numbers, step=record["epoch"])
@@ -102,3 +107,5 @@ def _log_epoch(job: Job, record: Record) -> None:
     best = " (best)" if record["best"] else ""
     losses = f"loss {record['train_loss']:.4f}, validation {record['validation_loss']:.4f}"
     job.say(f"epoch {record['epoch']}: {losses}{said}{best}")
+    if audit:
+        audit.warn()

@@ -44,13 +44,15 @@ class Watchers:
     on_epoch gets each epoch's record, on_update about 200 points over the whole training, on_batch (batches done,
     batches in all, a function that returns words about the last losses that were read) before the first batch and
     after each. around_update(update, from 0) returns a context: it is entered when the gradients of all that makes an
-    update are there, before they are clipped, and left when the weights have moved, the gradients still there.
+    update are there, before they are clipped, and left when the weights have moved, the gradients still there. kept:
+    what watchers remember, as JSON; a checkpoint holds it, and a training that goes on from one puts it back here.
     """
 
     on_epoch: Callable[[Record], None] = _nothing
     on_update: Callable[[Record], None] = _nothing
     on_batch: Callable[[int, int, Callable[[], str]], None] = _nothing
     around_update: Callable[[int], AbstractContextManager[Any]] = _no_context
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

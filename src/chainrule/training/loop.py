@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from chainrule.system.errors import ChainruleError, DataError
 from chainrule.system.files import remove
 from chainrule.training import checkpoints, schedules
+from chainrule.training.audit.finite import first_not_finite
 from chainrule.training.batches import read, share, views
 from chainrule.training.course import Course, Record, State, Watchers
 from chainrule.training.optimizers import make_optimizer
@@ -135,6 +136,7 @@ def _resume(run: _Run, checkpoint: Path, label: str) -> None:
         remove(checkpoint)
         print(f"{label}: {error}: dropped, training starts anew", flush=True)
         return
+    run.watchers.kept.update(kept.pop("watchers"))
     run.state = State(**kept)
     where = f"epoch {run.state.epoch + 1} of {run.course.epochs}, batch {run.state.batch + 1}"
     print(f"{label}: resumes in {where}", flush=True)
@@ -154,13 +156,13 @@ def _learn(run: _Run, keeper: "_Keeper") -> None:
         _update(run, together, rate)
         state.batch += len(together)
         if state.update % max(1, run.updates // CURVE_POINTS) == 0:
-            losses = read(run.unread)
+            losses = _read(run)
             state.add(losses)
             run.watchers.on_update({"update": state.update, "train_loss_step": losses[-1][0], "learning_rate": rate})
         state.update += 1
         run.tell_batches()
         keeper.save(run)
-    state.add(read(run.unread))
+    state.add(_read(run))
 
 
 def _update(run: _Run, together: list[Tensor], rate: float) -> None:
@@ -175,6 +177,8 @@ def _update(run: _Run, together: list[Tensor], rate: float) -> None:
         run.unread.append((result["loss"].detach(), result["count"]))
         if not last:
             run.tell_batches(more=position + 1)
+    if run.accelerator.device.type == "cpu":  # nothing has to be waited for, and the weights are as they were
+        _refuse_not_finite(run, [float(loss) for loss, _ in run.unread[-len(together) :]], run.state.batch)
     with run.watchers.around_update(run.state.update):
         if run.course.gradient_clip is not None:
             run.accelerator.clip_grad_norm_(run.wrapped.parameters(), run.course.gradient_clip)
@@ -182,6 +186,34 @@ def _update(run: _Run, together: list[Tensor], rate: float) -> None:
             group["lr"] = rate * group["multiplier"]
         run.optimizer.step()
     run.optimizer.zero_grad()
+
+
+def _read(run: _Run) -> list[tuple[float, float]]:
+    """Return the losses that were not read yet, and their counts; ChainruleError where one is not finite."""
+    losses = read(run.unread)
+    _refuse_not_finite(run, [loss for loss, _ in losses], run.state.batch - len(losses))
+    return losses
+
+
+def _refuse_not_finite(run: _Run, losses: list[float], first: int) -> None:
+    """Raise ChainruleError for the first loss that is not finite, and say where in the model its batch went wrong.
+
+    first: the place of the first loss's batch in the present epoch.
+    """
+    place = next((place for place, loss in enumerate(losses) if not math.isfinite(loss)), None)
+    if place is None:
+        return
+    order = run.inputs.order(run.course.batch_size, seeded(run.course.seed, run.state.epoch))
+    found = first_not_finite(run.objective, _batches(run, first + place, order[first + place]))
+    raise ChainruleError(
+        f"epoch {run.state.epoch + 1}, batch {first + place + 1}: the loss is {losses[place]}: {found}; {_calmer(run)}"
+    )
+
+
+def _calmer(run: _Run) -> str:
+    """Return what to change where a training diverged."""
+    clip = run.course.gradient_clip
+    return f"lower learning_rate (now {run.course.learning_rate:g}) or gradient_clip (now {clip or 'null, no limit'})"
 
 
 def _batches(run: _Run, position: int, index: Tensor) -> list[dict[str, Tensor]]:
@@ -206,8 +238,7 @@ def _measured(run: _Run, validation: Inputs, score: Score | None) -> Record:
     loss = record["validation_loss"]
     if not math.isfinite(loss):
         raise ChainruleError(
-            f"the validation loss is {loss} after epoch {record['epoch']}: training diverged; "
-            f"lower learning_rate (now {course.learning_rate:g}) or set gradient_clip"
+            f"the validation loss is {loss} after epoch {record['epoch']}: training diverged; {_calmer(run)}"
         )
     return record | {"best": loss <= min((earlier["validation_loss"] for earlier in state.history), default=math.inf)}
 
@@ -229,7 +260,8 @@ class _Keeper:
         """Write the checkpoint if a share of the seconds has passed; what it holds is between two updates."""
         if self.path is None or time.monotonic() - self.saved < share * self.seconds:
             return
-        run.state.add(read(run.unread))
+        run.state.add(_read(run))
         if run.accelerator.is_main_process:
-            checkpoints.save(self.path, asdict(run.state), run.objective, run.optimizer.optimizer, run.best)
+            state = {**asdict(run.state), "watchers": run.watchers.kept}
+            checkpoints.save(self.path, state, run.objective, run.optimizer.optimizer, run.best)
         self.saved = time.monotonic()

@@ -1,4 +1,4 @@
-"""Where a number stopped being one: the first module whose output is not finite, found by going through a batch again."""
+"""Where a number stopped being one: the first module whose output is not finite, when its batch is seen again."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

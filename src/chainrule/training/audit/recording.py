@@ -81,9 +81,7 @@ def rows(batch_size: int) -> int:
 
 def _chain(objective: nn.Module, found: list[Layer], batches: list[dict[str, Tensor]], update: int) -> Record:
     links = depth.factors(objective, found, batches)
-    said = [
-        {**link._asdict(), "factor": _short(link.factor), "reached": _short(link.reached)} for link in links
-    ]
+    said = [{**link._asdict(), "factor": _short(link.factor), "reached": _short(link.reached)} for link in links]
     return {"update": update, "links": said}
 
 

@@ -6,7 +6,7 @@ hundredfold of 1 from the loss to the input.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ SHRINKS, GROWS = 0.1, 10.0
 DEAD = 0.5
 """Share of a layer's units without any gradient, in the median of the second half of the audited updates."""
 FAST, SLOW = 0.1, 1e-6
-"""Norm of a step over the norm of its weights, in the median of the audited updates."""
+"""Norm of a step over the norm of its weights: fast in the median of the audited updates, slow in all of them."""
 HEALTHY = 1e-3
 SPIKE = 100.0
 """A gradient's norm over its median."""
@@ -113,7 +113,7 @@ def _spike(record: Mapping[str, Any], clipped: bool) -> Verdict | None:
 
 
 def _dead(record: Mapping[str, Any]) -> Verdict | None:
-    shares = _medians(record["layers"], record["dead"][len(record["dead"]) // 2 :])
+    shares = _over_updates(record["layers"], record["dead"][len(record["dead"]) // 2 :], median)
     dead = {name: share for name, share in shares.items() if share >= DEAD}
     if not dead or len(record["updates"]) < FEWEST:
         return None
@@ -125,9 +125,9 @@ def _dead(record: Mapping[str, Any]) -> Verdict | None:
 def _pace(record: Mapping[str, Any]) -> list[Verdict | None]:
     if len(record["updates"]) < FEWEST:
         return []
-    paces = _medians(record["layers"], ratios(record))
+    paces = _over_updates(record["layers"], ratios(record), median)
     fast = {name: pace for name, pace in paces.items() if pace > FAST}
-    slow = {name: pace for name, pace in paces.items() if pace < SLOW}
+    slow = {name: pace for name, pace in _over_updates(record["layers"], ratios(record), max).items() if pace < SLOW}
     found: list[Verdict | None] = []
     for kind, named, worst in (("fast", fast, max), ("slow", slow, min)):
         if named:
@@ -146,11 +146,15 @@ def ratios(record: Mapping[str, Any]) -> list[list[float | None]]:
     ]
 
 
-def _medians(layers: Sequence[Mapping[str, Any]], lines: Sequence[Sequence[float | None]]) -> dict[str, float]:
-    """Return by layer the median over the updates in which it has a number."""
+def _over_updates(
+    layers: Sequence[Mapping[str, Any]],
+    lines: Sequence[Sequence[float | None]],
+    summary: Callable[[list[float]], float],
+) -> dict[str, float]:
+    """Return by layer the summary of its numbers over the updates in which it has one."""
     found = {}
     for layer, column in zip(layers, zip(*lines, strict=True), strict=False):
         known = [value for value in column if value is not None]
         if known:
-            found[layer["name"]] = median(known)
+            found[layer["name"]] = summary(known)
     return found
