@@ -36,7 +36,8 @@ def layers(objective: nn.Module) -> list[Layer]:
         own = list(dict.fromkeys(own))
         seen.update(own)
         inside = [each for module in modules for each in module.modules()]
-        rows = [each.weight for each in inside if isinstance(each, WITH_UNITS) and each.weight in set(own)]
+        weights = [each.weight for each in inside if isinstance(each, WITH_UNITS)]
+        rows = [weight for weight in weights if isinstance(weight, nn.Parameter) and weight in set(own)]
         kind = " + ".join(type(module).__name__ for module in modules)
         found.append(Layer(_short(names[modules[0]]), kind, modules, own, list(dict.fromkeys(rows))))
     if beside := {name: weight for name, weight in objective.named_parameters() if weight not in seen}:
