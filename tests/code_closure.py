@@ -17,7 +17,7 @@ WATCHERS = {
     f"src/chainrule/{name}.py"
     for name in (
         *("stages/runner", "recipes/check", "recipes/in_force", "recipes/mistakes"),
-        *("runs/tracking", "runs/journal", "runs/places"),
+        *("runs/tracking", "runs/journal"),
         *("system/progress", "system/locks", "system/processes", "system/dvc_lock"),
     )
 }

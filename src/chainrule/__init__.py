@@ -12,7 +12,7 @@ QUIET = {
     "DVC_NO_ANALYTICS": "true",
     "GX_ANALYTICS_ENABLED": "false",
     "HF_HUB_DISABLE_TELEMETRY": "true",
-    "HF_HUB_OFFLINE": "true",
+    "HF_HUB_OFFLINE": "yes",  # by this very word the stage `fetch` knows that no user said it, and asks the hub
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "ORT_DISABLE_TELEMETRY": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -20,7 +20,9 @@ from tiny_clone import photographs
 # What has no sensible default.
 NEEDED: dict[str, dict[str, Any]] = {
     "huggingface": {"name": "mine"},
+    "mlflow": {"name": "models:/mine/1"},
     "timm": {"name": "mine"},
+    "torchvision": {"name": "mine"},
     "idx": {"classes": ["a", "b"]},
     "image_table": {"files": {"all": "labels.csv"}},
     "class_files": {"files": {"good": "good*.txt", "bad": "bad*.txt"}},
@@ -79,8 +81,8 @@ def test_whatever_a_recipe_names_has_a_default_for_every_other_key() -> None:
             for key in above:
                 inside = inside[key]
             for name in plug_ins.options:
-                inside[last] = {plug_ins.key: name, **({"path": "data/x"} if last == "source" else {})}
-                inside[last] |= NEEDED.get(name, {})
+                path = {"path": "data/x"} if last == "source" else {}
+                inside[last] = {**NEEDED.get(name, {}), plug_ins.key: name, **path}
                 found = [str(mistake) for mistake in find_mistakes({"recipes": {"mine": block}})]
                 # A plug-in of another modality is refused as such, and for nothing that is missing.
                 assert not [line for line in found if "found nothing" in line], (name, found)

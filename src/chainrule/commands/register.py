@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     told = in_force.logged(root, recipe)
     _refuse_other_than_recorded(root, recipe)
     folder, reports = root / "models" / "onnx" / recipe, root / "reports" / recipe
+    trained = root / "models" / "finetuned" / recipe
     sha256 = bundle.read(folder, recipe, "new").sums[bundle.GRAPH]
     path = places.sqlite_path(places.tracking_uri(root))
     if path is not None and not path.exists():
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         with tracking.stage_run(root, recipe, "export", *told, patience=PATIENCE) as run:
             run.headline(headline.headline(read_json(reports / "metrics.json")))
             run.headline(headline.exported(read_json(reports / "export.json")))
-            run.model(folder, bundle.GRAPH)
+            run.model(folder, bundle.GRAPH, trained if trained.is_dir() else None)
         number = _known(registry.versions(client, recipe), sha256)
     if number is None:
         raise ChainruleError(f"{recipe}: not registered yet; `python -m chainrule.runs.tracking` sends what waits")

@@ -75,7 +75,7 @@ Task: {signature["task"]}. Net: {signature["net"]["name"]}. {answers}.
 
 ## Data
 
-{about}
+{about}{_base_section(signature["base"])}
 ## Scores
 
 On {test["rows"]:,} test rows in {test["groups"]:,} groups, with 95% intervals from a bootstrap over groups.
@@ -90,6 +90,28 @@ The floors are simple models trained on the same training rows: what a model has
 ## Limits
 
 The scores hold for rows like those of the test split. {measure.CALIBRATED} Nothing is known of inputs of another kind.
+"""
+
+
+def _base_section(base: Mapping[str, Any]) -> str:
+    """Say what the training started from."""
+    if base["from"] == "nothing":
+        return ""
+    said = {
+        "from": base["from"],
+        "name": base["name"],
+        "source": base["source"],
+        "revision": base["revision"],
+        "licence": base["licence"] or "not stated",
+        **{f"sha256 of {name}": digest for name, digest in base["files"].items()},
+    }
+    lines = "\n".join(f"- {name}: {value}" for name, value in said.items() if value is not None)
+    return f"""
+## Base
+
+Training started from weights that were there before, and whose terms hold for this model as well.
+
+{lines}
 """
 
 

@@ -4,6 +4,8 @@ Wightman, "PyTorch Image Models", https://github.com/huggingface/pytorch-image-m
 """
 
 import difflib
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,9 +36,29 @@ class TimmNet(nn.Module):
         embeddings: torch.Tensor = self.net(images)
         return embeddings
 
+    def adapted(self, weights: Mapping[str, torch.Tensor]) -> tuple[Mapping[str, torch.Tensor], list[str]]:
+        """Return weights of this net at another image size as this one's, and what to say of it.
+
+        Position embeddings [1, P, D] are interpolated (ViT, arXiv:2010.11929, section 3.2); all else is left.
+        """
+        name, own = "net.pos_embed", getattr(self.net, "pos_embed", None)
+        found, patches = weights.get(name), getattr(self.net, "patch_embed", None)
+        if own is None or found is None or patches is None or found.shape == own.shape or found.ndim != 3:
+            return weights, []
+        from timm.layers.pos_embed import resample_abs_pos_embed
+
+        grid = list(patches.grid_size)
+        before = own.shape[1] - grid[0] * grid[1]  # class and register tokens that have a position
+        fitted = resample_abs_pos_embed(found, new_size=grid, num_prefix_tokens=before)
+        told = f"position embeddings of {found.shape[1]} are interpolated to {own.shape[1]} (net.size)"
+        return {**weights, name: fitted}, [told]
+
 
 def build(channels: int, *, arch: str | None, size: int | None) -> TimmNet:
-    """Build the net that timm calls `arch`, for images of 1 or 3 `channels`; ParamsError for others."""
+    """Build the net that timm calls `arch`, for images of 1 or 3 `channels`; ParamsError for others.
+
+    size: to which the net scales images; None: a net of one fixed size takes its own, another takes images as they are.
+    """
     import timm  # 4 s
 
     if arch is None:
@@ -46,4 +68,13 @@ def build(channels: int, *, arch: str | None, size: int | None) -> TimmNet:
         raise ParamsError(f"net timm: timm has no net {arch!r}; did you mean {' or '.join(near)}?")
     if channels not in (1, 3):
         raise ParamsError(f"net timm: images of {channels} channels; it takes 1 or 3")
-    return TimmNet(timm.create_model(arch, pretrained=False, num_classes=0), size)
+    taken = timm.get_pretrained_cfg(arch)
+    if taken is None or not taken.fixed_input_size:
+        return TimmNet(timm.create_model(arch, pretrained=False, num_classes=0), size)
+    own = int(taken.input_size[-1])
+    other: dict[str, Any] = {} if size in (None, own) else {"img_size": size}
+    try:
+        return TimmNet(timm.create_model(arch, pretrained=False, num_classes=0, **other), size or own)
+    except (AssertionError, TypeError, ValueError) as error:
+        why = " ".join(str(error).split())[:120]
+        raise ParamsError(f"net timm: {arch} cannot be built for size {size}; null is {own} ({why})") from None

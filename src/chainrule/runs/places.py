@@ -6,6 +6,8 @@ from urllib.parse import quote, unquote
 
 OWN_STORE = "sqlite:///mlflow.db"
 """The address of a project's own database, wherever the project lies."""
+TRAINED, TRAINED_TAG = "finetuned", "finetuned_sha256"
+"""Where a chain's run keeps the fine-tuned model of a version, and the version's tag: the sha256 of its weights."""
 _EXPERIMENTS = (".dvc", "tmp", "exps")
 _FILE, _QUERY = "sqlite+pysqlite:///file:", "?uri=true"
 

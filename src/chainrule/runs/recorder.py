@@ -21,6 +21,7 @@ from chainrule.evaluation import primary
 from chainrule.release import registry
 from chainrule.runs.journal import Event, Status, read_events, read_start, write_status
 from chainrule.runs.mlflow_store import experiment_id
+from chainrule.runs.places import TRAINED, TRAINED_TAG
 from chainrule.system.machine import processor
 from chainrule.tasks import measures
 
@@ -134,6 +135,10 @@ def log_model(client: "MlflowClient", start: Event, name: str, parent: str, fold
 
     bundle = folder / "files" / event["bundle"]
     client.log_artifacts(parent, str(bundle), "bundle")
+    kept: dict[str, str] = {}
+    if "trained" in event:  # a journal of before says nothing of it
+        client.log_artifacts(parent, str(folder / "files" / event["trained"]), TRAINED)
+        kept = {TRAINED_TAG: event["trained_sha256"]}
     experiment = client.get_run(parent).info.experiment_id
     mine = [m for m in client.search_logged_models([experiment]) if m.tags.get("chainrule.run") == name]
     ready = [model.model_id for model in mine if model.status == LoggedModelStatus.READY]
@@ -141,7 +146,7 @@ def log_model(client: "MlflowClient", start: Event, name: str, parent: str, fold
         if half_made.model_id not in ready:
             client.delete_logged_model(half_made.model_id)
     model_id = ready[0] if ready else log_onnx(client, experiment, parent, name, bundle / event["model"])
-    tags = {"sha256": event["sha256"], "bundle": f"runs:/{parent}/bundle", "chainrule.run": name}
+    tags = {"sha256": event["sha256"], "bundle": f"runs:/{parent}/bundle", "chainrule.run": name, **kept}
     registry.register(client, start["recipe"], model_id, parent, tags | git_tags(start))
 
 

@@ -38,6 +38,8 @@ FLUSH_SECONDS = 10.0
 """The most that the end of a stage waits for its run to arrive."""
 DEAD_SECONDS = 1.5
 """The same once the server is known not to answer."""
+TRAINED_WEIGHTS = "model.safetensors"
+"""The file of a fine-tuned model by which a version knows it again."""
 # In the order in which data flows: what a stage's predecessors wrote is settled in dvc.lock when it starts.
 CHAIN = ("accept", "ingest", "clean", "split", "augment", "fetch", "pretrain", "finetune", "evaluate", "export")
 # What decides a result besides data: a change here that is not committed makes the commit a half-truth.
@@ -79,14 +81,18 @@ class Run:
             digest = digest or _digest(self._root / source)
             self._write("dataset", name=name, rows=int(rows), digest=digest, context=context, source=source)
 
-    def model(self, bundle: Path, model: str = "model.onnx") -> None:
+    def model(self, bundle: Path, model: str = "model.onnx", trained: Path | None = None) -> None:
         """A bundle directory, kept with the parent row and registered as a new version of the recipe's model.
 
-        `model` names the ONNX file in it; its inputs and outputs become the version's signature.
+        `model` names the ONNX file in it; its inputs and outputs become the version's signature. `trained`: the
+        directory of the fine-tuned model that it was made from, kept beside it for trainings that start from it.
         """
         if self._folder is None:
             return
-        self._write("model", bundle=self._copy(Path(bundle)), model=model, sha256=_digest(Path(bundle) / model))
+        kept: dict[str, str] = {}
+        if trained is not None:
+            kept = {"trained": self._copy(Path(trained)), "trained_sha256": _digest(Path(trained) / TRAINED_WEIGHTS)}
+        self._write("model", bundle=self._copy(Path(bundle)), model=model, sha256=_digest(Path(bundle) / model), **kept)
 
     def _copy(self, path: Path) -> str:
         assert self._folder is not None

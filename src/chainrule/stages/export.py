@@ -89,7 +89,7 @@ def export(job: Job) -> None:
     # Where only the export was stale, no evaluation of this chain has said the scores of this version.
     job.run.headline(headline.headline(metrics))
     job.run.headline(headline.exported({**report, "variants": measured}))
-    job.run.model(out, bundle.GRAPH)
+    job.run.model(out, bundle.GRAPH, job.dep("models/finetuned/{recipe}"))
     largest = max(shape["max_difference"] for shape in report["shapes"])
     agreement = report["validation"]["agreement"]
     job.say(f"{len(content):,} bytes; logits differ by at most {largest:.1e}, validation agreement {agreement:.4f}")

@@ -17,9 +17,16 @@ def fetch(job: Job) -> None:
     out.mkdir()
     # What it reads, as dvc.yaml has it: models/<from>.
     card = plugins.load("training.bases", kind).bring(out, job.root, place, job.block["modality"], **options)
-    said: dict[str, Any] = {"from": place, "name": options.get("name"), "revision": None, "licence": None, "files": {}}
-    start.write(out, {**said, **card})
-    job.say(f"starts from {card['source']}")
+    told: dict[str, Any] = {"from": place, "name": options.get("name"), "revision": None, "licence": None, "files": {}}
+    card = {**told, **card}
+    start.write(out, card)
+    job.say(f"starts from {card['source']}{_about(card)}")
+    job.run.artifact(out / start.CARD, "base")
+
+
+def _about(card: dict[str, Any]) -> str:
+    said = {"revision": card["revision"], "licence": card["licence"]}
+    return "".join(f", {name} {value}" for name, value in said.items() if value is not None)
 
 
 if __name__ == "__main__":

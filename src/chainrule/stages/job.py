@@ -39,8 +39,8 @@ class Run(Protocol):
     def dataset(self, name: str, rows: int, context: str, source: str, digest: str | None = None) -> None:
         """A dataset that the stage read."""
 
-    def model(self, bundle: Path, model: str = "model.onnx") -> None:
-        """A bundle to register."""
+    def model(self, bundle: Path, model: str = "model.onnx", trained: Path | None = None) -> None:
+        """A bundle to register, and the fine-tuned model that it was made from."""
 
 
 class Untracked(Run):

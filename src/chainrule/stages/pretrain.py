@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chainrule.recipes.file import plug_in
+from chainrule.recipes.file import given_block, plug_in
 from chainrule.recipes.training import Pretrain, Training
 from chainrule.stages.job import Job, main
 from chainrule.system.files import read_rows, write_json
@@ -23,7 +23,9 @@ def pretrain(job: Job) -> None:
     training_rows = pd.concat([labelled, unlabelled])
     inputs = plugins.load("training.inputs", job.block["modality"])
     base = start.read(job.dep("models/base/{recipe}"))
-    block = {**job.block, "net": start.resolved(job.block["net"], base)}
+    given = given_block(job.root, job.recipe)
+    resolved, said = start.resolved(job.block["net"], base, given["net"])
+    block = {**job.block, "net": resolved}
     training = settings.training
     # A tokenizer learns and works outside of Python's lock; beside it, what the net needs is imported, for seconds.
     with ThreadPoolExecutor(1) as beside:
@@ -33,8 +35,11 @@ def pretrain(job: Job) -> None:
         distort = training.distort if training else {}
         encoding = beside.submit(rows.to_inputs, training_rows, block, facts, None, **distort)
         net = weights.build_net(block, facts, job.seed)
+    if base.inputs is not None:
+        said += inputs.beside_base(facts, base.inputs, {**given, "net": resolved})
     fitting.check(net, block, facts, training.batch_size if training else 2)
-    base.load(net)
+    for line in [*said, *base.load(net)]:
+        job.say(line)
     out = job.out("models/pretrained/{recipe}")
     out.mkdir()
     inputs.save_facts(facts, out)

@@ -43,8 +43,13 @@ def load_net(folder: Path) -> dict[str, Any]:
 
 def save_weights(module: nn.Module, path: Path) -> None:
     """Write a module's weights; weights that two names share are written under both."""
+    save_state(module.state_dict(), path)
+
+
+def save_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write weights by name; those that share their memory are written under every name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}, path)
+    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, path)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

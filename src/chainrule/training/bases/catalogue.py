@@ -5,11 +5,15 @@ output, such as `finetuned/films`; for the others a folder of that name, where f
 network.
 """
 
-from typing import Any, NamedTuple
+import re
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from chainrule.recipes.file import Section
+
+MODEL_URI = re.compile(r"models:/([^/@]+)(?:@([^/@]+)|/([1-9][0-9]*))")
+"""A registered model's version, by alias or number, as MLflow writes it."""
 
 
 class NoOptions(Section):
@@ -24,10 +28,32 @@ class HubOptions(Section):
 
 
 class TimmOptions(Section):
-    """A model of timm, or a folder of its form."""
+    """A net of timm, a folder of its form, or one file of weights."""
 
-    name: str = Field(min_length=1, description="timm's name for it, or a folder with config.json and weights")
+    name: str = Field(min_length=1, description="timm's name for it, a folder with config.json and weights, or a file")
     revision: str | None = Field(description="a commit, tag or branch of the hub; null: the newest")
+    arch: str | None = Field(
+        min_length=1, description="timm's name for the net of a file; null: the name or folder says"
+    )
+
+
+class TorchvisionOptions(Section):
+    """Weights of torchvision by name, or one file of weights."""
+
+    name: str = Field(min_length=1, description="such as ResNet18_Weights.DEFAULT, or a file")
+    arch: str | None = Field(min_length=1, description="torchvision's name for the net of a file; null: the name says")
+
+
+def _of_model(value: str) -> str:
+    if not MODEL_URI.fullmatch(value):
+        raise ValueError("models:/NAME@ALIAS or models:/NAME/VERSION is needed, such as models:/digits@champion")
+    return value
+
+
+class MlflowOptions(Section):
+    """A version of a model in the registry, with the trained weights that its export kept beside it."""
+
+    name: Annotated[str, AfterValidator(_of_model)] = Field(description="models:/NAME@ALIAS or models:/NAME/VERSION")
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -35,7 +61,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "finetuned": {},
     "pretrained": {},
     "huggingface": {"revision": None},
-    "timm": {"revision": None},
+    "mlflow": {},
+    "timm": {"revision": None, "arch": None},
+    "torchvision": {"arch": None},
 }
 """What each starts with; a literal, of which dvc.yaml lists them all: fetching again costs little."""
 
@@ -53,7 +81,9 @@ BASES: dict[str, BaseEntry] = {
     "finetuned": BaseEntry(NoOptions, None, None),
     "pretrained": BaseEntry(NoOptions, None, None),
     "huggingface": BaseEntry(HubOptions, "text", ("transformers",)),
+    "mlflow": BaseEntry(MlflowOptions, None, None),
     "timm": BaseEntry(TimmOptions, "image", ("timm",)),
+    "torchvision": BaseEntry(TorchvisionOptions, "image", ("torchvision",)),
 }
 
 

@@ -1,70 +1,107 @@
-"""A text encoder of the Hugging Face hub, by name or from a folder of the hub's form; safetensors alone."""
+"""A model of transformers for texts, of the Hugging Face hub by name or from a folder of the hub's form."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from chainrule.nets.transformers import build
 from chainrule.system.errors import DataError
-from chainrule.system.files import sha256
-from chainrule.training.start import TOKENIZER, WEIGHTS
-from chainrule.training.weights import save_weights
-
-CONFIG = "config.json"
-LICENCES = ("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0")
+from chainrule.training.bases.shared import folders, hub, tensors, tokenizer
+from chainrule.training.start import TOKENIZER, WEIGHTS, refuse_differences
+from chainrule.training.weights import save_state
 
 
 def bring(out: Path, root: Path, place: str, modality: str, *, name: str, revision: str | None) -> dict[str, Any]:
-    """Write the encoder's weights and its tokenizer; DataError for what is not there or is no such model."""
-    folder = _folder(root, name, revision)
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    net = {"name": "transformers", "config": config}
-    model = build(config["vocab_size"], config.get("pad_token_id") or 0, config=config, dropout=None)
-    load(model.encoder, folder)
-    save_weights(model, out / WEIGHTS)
+    """Write the model's weights in the type that they are stored in, and its tokenizer.
+
+    Raises DataError for what is not there, is no such model, or would be loaded in part.
+    """
+    found = folders.beside(root, place, name) or hub.bring(name, revision, place)
+    config = _config(found.path)
+    own, roles, longest = tokenizer.of_folder(found.path, config)
+    stored = tensors.of_folder(found.path)
+    net = build(config["vocab_size"], roles["pad"] or 0, config=config, dropout=None)
+    _load(net.encoder, stored, found.path)
+    kind = tensors.stored_as(stored)
+    save_state(
+        {key: value.to(kind) if value.is_floating_point() else value for key, value in net.state_dict().items()},
+        out / WEIGHTS,
+    )
+    own.save(str(out / TOKENIZER))
+    positions = _positions(net.encoder, net.max_length)
     return {
-        "source": name,
-        "files": {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file()},
-        "net": net,
-        "inputs": _tokenizer(folder, out, config),
+        "source": name if found.revision is None else f"https://huggingface.co/{name}",
+        "revision": found.revision,
+        "licence": folders.licence(found.path),
+        "files": folders.sums(found.path),
+        "net": {"name": "transformers", "config": config},
+        "inputs": {
+            "vocabulary": config["vocab_size"],
+            "max_length": min(positions, longest or positions),
+            **{f"{role}_id": number for role, number in roles.items()},
+            "pad_id": roles["pad"] or 0,
+            "unknown_id": roles["unknown"] or 0,
+            "special_ids": tokenizer.special_ids(own, roles),
+        },
     }
 
 
-def _folder(root: Path, name: str, revision: str | None) -> Path:
-    for place in (Path(name), root / name, root / "models" / "huggingface" / name):
-        if (place / CONFIG).is_file():
-            return place
-    raise DataError(
-        f"base.name: {name}: not there; `hf download {name} --local-dir models/huggingface/{name}` brings its files"
+def _config(folder: Path) -> dict[str, Any]:
+    """Return the model's configuration; DataError for a model that is no encoder or decoder of texts."""
+    from transformers import CONFIG_MAPPING
+
+    config = folders.config(folder)
+    kind = config.get("model_type")
+    if kind not in CONFIG_MAPPING:
+        raise DataError(f"{folder / folders.CONFIG}: model_type {kind!r}: transformers has no such model")
+    if config.get("is_encoder_decoder"):
+        raise DataError(
+            f"{folder / folders.CONFIG}: {kind} has an encoder and a decoder; a model with one of them is needed"
+        )
+    for key in ("vocab_size",):
+        if not isinstance(config.get(key), int):
+            raise DataError(f"{folder / folders.CONFIG}: no {key}; a model of texts is needed")
+    return config
+
+
+def _load(encoder: nn.Module, stored: dict[str, Any], folder: Path) -> None:
+    """Put stored weights into an encoder, under the names that transformers knows them by; all of it or DataError."""
+    import torch
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # what it reports is refused here, in a line
+    logging.disable_progress_bar()
+    kind: Any = type(encoder)
+    found, info = kind.from_pretrained(
+        None,
+        config=encoder.config,
+        state_dict=dict(stored),
+        dtype=torch.float32,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
     )
-
-
-def load(encoder: Any, folder: Path) -> None:
-    """Put the folder's weights into an encoder, whatever prefix they have there; DataError if any is missing."""
-    from transformers import AutoModel
-
-    found, info = AutoModel.from_pretrained(folder, dtype="float32", output_loading_info=True, use_safetensors=True)
     state, wanted = found.state_dict(), encoder.state_dict()
-    missing = sorted({*info["missing_keys"], *wanted.keys() - state.keys()} & wanted.keys())
-    if missing:
-        raise DataError(f"{folder}: weights of another net: {', '.join(missing[:3])} missing")
+    refuse_differences(
+        f"base.name: {folder}",
+        [
+            *(
+                f"{key} is missing"
+                for key in sorted({*info["missing_keys"], *wanted.keys() - state.keys()} & wanted.keys())
+            ),
+            *(
+                f"{key} is {list(theirs)}, the net's {list(ours)}"
+                for key, theirs, ours in sorted(info["mismatched_keys"])
+            ),
+        ],
+        f"; its weights are called like {next(iter(stored))}",
+    )
     encoder.load_state_dict({key: state[key] for key in wanted})
 
 
-def _tokenizer(folder: Path, out: Path, config: dict[str, Any]) -> dict[str, Any]:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    special = {token.content: number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
-    (out / TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
-    pad = config.get("pad_token_id") or 0
-    return {
-        "vocabulary": config["vocab_size"],
-        "max_length": config["max_position_embeddings"],
-        "pad_id": pad,
-        "unknown_id": special.get("[UNK]", pad),
-        "mask_id": special.get("[MASK]", pad),
-        "special_ids": sorted(special.values()),
-    }
+def _positions(encoder: nn.Module, positions: int) -> int:
+    """Return how many tokens have a position: models after RoBERTa count them from behind the padding's number."""
+    for name, module in encoder.named_modules():
+        if isinstance(module, nn.Embedding) and name.endswith("position_embeddings") and module.padding_idx is not None:
+            return positions - module.padding_idx - 1
+    return positions

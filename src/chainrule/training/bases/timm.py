@@ -1,46 +1,112 @@
-"""An image net of timm, by name or from a folder of timm's form (`local-dir`); safetensors alone."""
+"""An image net of timm: by timm's name or the hub's, from a folder of timm's form, or one file of weights."""
 
-import json
+import difflib
 from pathlib import Path
 from typing import Any
 
 from chainrule.system.errors import DataError
 from chainrule.system.files import sha256
-from chainrule.training.start import WEIGHTS
+from chainrule.training.bases.shared import folders, hub, tensors
+from chainrule.training.start import WEIGHTS, differences, refuse_differences
+from chainrule.training.weights import save_state
 
-CONFIG = "config.json"
+ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
 
 
-def bring(out: Path, root: Path, place: str, modality: str, *, name: str, revision: str | None) -> dict[str, Any]:
-    """Write the net's weights without its classifier; DataError for what is not there or is no such model."""
-    import timm
+def bring(
+    out: Path, root: Path, place: str, modality: str, *, name: str, revision: str | None, arch: str | None
+) -> dict[str, Any]:
+    """Write the net's weights without its classifier, in the type that they are stored in.
 
-    from chainrule.nets.timm import build
-    from chainrule.training.weights import save_weights
-
-    folder = _folder(root, name)
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    arch, taken = config["architecture"], config["pretrained_cfg"]
-    net = build(3, arch=arch, size=None)
-    net.net.load_state_dict(timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0).state_dict())
-    save_weights(net, out / WEIGHTS)
+    Raises DataError for what is not there, is no such net, or would be loaded in part.
+    """
+    card = _of_file(root, place, name, arch) if name.endswith(ENDINGS) else _of_folder(root, place, name, revision)
+    stored, taken = card.pop("stored"), card.pop("taken")
+    arch = card["net"]["arch"]
+    save_state({f"net.{key}": value for key, value in _loaded(arch, taken, stored, name).items()}, out / WEIGHTS)
     return {
-        "source": name,
-        "licence": taken.get("license"),
-        "files": {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file()},
-        "net": {"name": "timm", "arch": arch},
+        **card,
         "inputs": {
             "mean": list(taken["mean"]),
             "std": list(taken["std"]),
-            "size": taken["input_size"][1:],
+            "size": list(taken["input_size"][1:]),
             "interpolation": taken["interpolation"],
             "crop": taken["crop_pct"],
         },
     }
 
 
-def _folder(root: Path, name: str) -> Path:
-    for place in (Path(name), root / name, root / "models" / "timm" / name):
-        if (place / CONFIG).is_file():
-            return place
-    raise DataError(f"base.name: {name}: not there; `hf download timm/{name} --local-dir models/timm/{name}` brings it")
+def _of_folder(root: Path, place: str, name: str, revision: str | None) -> dict[str, Any]:
+    found = folders.beside(root, place, name) or hub.bring(_hub_name(name), revision, place)
+    config = folders.config(found.path)
+    arch, taken = config.get("architecture"), config.get("pretrained_cfg")
+    if not isinstance(arch, str) or not isinstance(taken, dict):
+        raise DataError(f"{found.path / folders.CONFIG}: no architecture and pretrained_cfg: no folder of timm's form")
+    return {
+        "source": name if found.revision is None else f"https://huggingface.co/{_hub_name(name)}",
+        "revision": found.revision,
+        "licence": taken.get("license") or folders.licence(found.path),
+        "files": folders.sums(found.path),
+        "net": {"name": "timm", "arch": arch},
+        "stored": tensors.of_folder(found.path),
+        "taken": {**_known(arch), **taken},
+    }
+
+
+def _of_file(root: Path, place: str, name: str, arch: str | None) -> dict[str, Any]:
+    path = next((path for path in (root / name, root / "models" / place / name) if path.is_file()), None)
+    if path is None:
+        raise DataError(f"base.name: {name}: no such file, from the project or from models/{place}")
+    if arch is None:
+        raise DataError(f"base.arch: {name}: a file of weights does not say of which net; timm's name for it is needed")
+    return {
+        "source": name,
+        "files": {path.name: sha256(path)},
+        "net": {"name": "timm", "arch": arch},
+        "stored": tensors.of_file(path),
+        "taken": _known(arch),
+    }
+
+
+def _hub_name(name: str) -> str:
+    """Return what the hub calls a net of timm, which timm may name without its weights: `resnet50`."""
+    if "/" in name:
+        return name
+    taken = _known(name)
+    if not taken.get("hf_hub_id"):
+        raise DataError(f"base.name: {name}: timm knows no weights of it; take another net")
+    return str(taken["hf_hub_id"])
+
+
+def _known(arch: str) -> dict[str, Any]:
+    """Return what timm knows of a net and its weights; DataError, with names like it, for a net that there is not."""
+    import timm
+
+    found = timm.get_pretrained_cfg(arch) if timm.is_model(arch) else None
+    if found is None:
+        near = difflib.get_close_matches(arch, timm.list_pretrained(), 3, 0.4) or ["resnet18", "vit_small_patch16_224"]
+        raise DataError(f"base.name: timm has no net {arch!r}; did you mean {' or '.join(near)}?")
+    known: dict[str, Any] = found.to_dict()  # type: ignore[no-untyped-call]
+    return known
+
+
+def _loaded(arch: str, taken: dict[str, Any], stored: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the weights by the names of timm's net without its classifier, in the type that they are stored in."""
+    import timm
+
+    # The number of classes only says that the file has a classifier of its own, which is left out.
+    known = {key: value for key, value in taken.items() if key in _known(arch)}
+    try:
+        net = timm.create_model(
+            arch,
+            pretrained=True,
+            num_classes=0,
+            pretrained_cfg={**known, "state_dict": dict(stored), "num_classes": -1},
+        )
+    except (RuntimeError, KeyError):
+        refuse_differences(
+            f"base.name: {name}", differences(timm.create_model(arch, num_classes=0).state_dict(), stored)
+        )
+        raise
+    kind = tensors.stored_as(stored)
+    return {key: value.to(kind) if value.is_floating_point() else value for key, value in net.state_dict().items()}

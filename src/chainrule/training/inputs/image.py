@@ -116,6 +116,28 @@ def fit_facts(
     }
 
 
+def beside_base(facts: dict[str, Any], base: dict[str, Any], block: dict[str, Any]) -> list[str]:
+    """Return in words how these rows differ from the images that a base learnt from; block: the recipe's.
+
+    Raises ParamsError for coloured rows and a base that learnt from grey ones: there is no telling which grey.
+    """
+    channels, taken = facts["channels"], len(base["mean"])
+    said = []
+    if channels > taken:
+        raise ParamsError(f"clean.normalise.mode: rows of {channels} channels, the base takes {taken}; take mode L")
+    if channels < taken:
+        said.append(
+            f"the rows are grey, the base is shown them {taken} times over; clean.normalise.mode RGB keeps colour"
+        )
+    sides = (facts["height"], facts["width"])
+    learnt = tuple(base.get("size") or (base.get("height"), base.get("width")))
+    scaled = block["net"].get("size")
+    if (scaled or sides[0], scaled or sides[1]) != learnt:
+        found = f"{sides[1]}×{sides[0]}{f', which net.size scales to {scaled}×{scaled}' if scaled else ''}"
+        said.append(f"the base learnt from images of {learnt[1]}×{learnt[0]}; the rows are {found}")
+    return said
+
+
 def net_arguments(facts: dict[str, Any]) -> dict[str, int]:
     """Return the arguments of an image net that the rows decide."""
     return {"channels": len(facts["mean"])}  # one grey channel, normalised by three, becomes three

@@ -139,6 +139,19 @@ def fit_facts(
     }
 
 
+def beside_base(facts: dict[str, Any], base: dict[str, Any], block: dict[str, Any]) -> list[str]:
+    """Return in words what a base's tokenizer does not give of what a recipe asks for; block: as it is written."""
+    asked = block.get("pretrain", {}).get("tokenizer") or {}
+    said = []
+    if asked.get("vocabulary", base["vocabulary"]) != base["vocabulary"]:
+        counted = f"{base['vocabulary']:,} tokens, not {asked['vocabulary']:,}"
+        said.append(f"pretrain.tokenizer.vocabulary: the base's tokenizer wins, {counted}")
+    if asked.get("max_length", 0) > facts["max_length"]:
+        kept = f"{facts['max_length']:,} tokens, not {asked['max_length']:,}"
+        said.append(f"pretrain.tokenizer.max_length: a text is cut at {kept}: the base has no more positions")
+    return said
+
+
 def net_arguments(facts: dict[str, Any]) -> dict[str, int]:
     """Return the arguments of a text encoder that the rows decide."""
     return {"vocabulary": facts["vocabulary"], "pad_id": facts["pad_id"]}
