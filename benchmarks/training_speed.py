@@ -353,7 +353,7 @@ def course(batch_size: int) -> dict[str, Any]:
         "optimizer": "adamw",
         "learning_rate": LEARNING_RATE,
         "weight_decay": 0.0,
-        "schedule": "warmup_linear",
+        "schedule": "linear",
         "warm_up": 0.0,
         "gradient_clip": CLIP,
     }

@@ -56,7 +56,7 @@ def checkpoint(job: Job) -> None:
     model = nn.Linear(300, 300)
     folder = job.root / STATE / "checkpoints" / job.name
     path = checkpoints.checkpoint_path(folder, {}, job.root, [])
-    checkpoints.save(path, {"epoch": 1}, model, make_optimizer(model, "sgd", 0.1, 0.0), {})
+    checkpoints.save(path, {"epoch": 1}, model, make_optimizer(model, "nesterov", 0.1, 0.0), {}, {})
 
 
 def after_another(job: Job) -> None:

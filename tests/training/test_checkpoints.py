@@ -51,24 +51,26 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "adam", "adamw", "adafactor", "muon"])
 def test_a_loaded_checkpoint_goes_on_as_if_nothing_had_happened(optimizer: str, tmp_path: Path) -> None:
     model, optim = trained(optimizer, 3)
     state: dict[str, Any] = {"epoch": 1, "loss_sum": 0.1 + 0.2, "history": [{"best": True, "loss": 1 / 3}]}
     best = state_of(trained(optimizer, 1)[0])
-    checkpoints.save(tmp_path / "it.safetensors", state, model, optim, best)
+    average = state_of(trained(optimizer, 2)[0])
+    checkpoints.save(tmp_path / "it.safetensors", state, model, optim, best, average)
     learn(model, optim, 2)
     other, other_optim = trained(optimizer, 0, seed=9)
-    loaded_state, loaded_best = checkpoints.load(tmp_path / "it.safetensors", other, other_optim)
+    loaded_state, loaded_best, loaded_average = checkpoints.load(tmp_path / "it.safetensors", other, other_optim)
     assert loaded_state == state
     assert same(loaded_best, best)
+    assert same(loaded_average, average)
     learn(other, other_optim, 2)
     assert same(state_of(other), state_of(model))
 
 
 def test_moments_of_channels_last_weights_come_back_channels_last(tmp_path: Path) -> None:
     model, optim = trained("adamw", 2)
-    checkpoints.save(tmp_path / "it.safetensors", {}, model, optim, {})
+    checkpoints.save(tmp_path / "it.safetensors", {}, model, optim, {}, {})
     other, other_optim = trained("adamw", 0)
     checkpoints.load(tmp_path / "it.safetensors", other, other_optim)
     for parameter in other.parameters():
@@ -78,7 +80,7 @@ def test_moments_of_channels_last_weights_come_back_channels_last(tmp_path: Path
 def test_a_checkpoint_is_safetensors_with_json_and_no_pickle(tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
     model, optim = trained("adamw", 1)
-    checkpoints.save(path, {"epoch": 2}, model, optim, state_of(model))
+    checkpoints.save(path, {"epoch": 2}, model, optim, state_of(model), {})
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
@@ -95,8 +97,8 @@ def test_a_write_that_fails_half_way_leaves_the_checkpoint_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "it.safetensors"
-    model, optim = trained("sgd", 1)
-    checkpoints.save(path, {"epoch": 1}, model, optim, {})
+    model, optim = trained("nesterov", 1)
+    checkpoints.save(path, {"epoch": 1}, model, optim, {}, {})
     good = path.read_bytes()
     write = checkpoints.save_file
 
@@ -107,11 +109,11 @@ def test_a_write_that_fails_half_way_leaves_the_checkpoint_before(
 
     monkeypatch.setattr(checkpoints, "save_file", dies_half_way)
     with pytest.raises(OSError, match="no space"):
-        checkpoints.save(path, {"epoch": 2}, model, optim, {})
+        checkpoints.save(path, {"epoch": 2}, model, optim, {}, {})
     assert path.read_bytes() == good
     monkeypatch.undo()
     assert checkpoints.load(path, model, optim)[0] == {"epoch": 1}
-    checkpoints.save(path, {"epoch": 3}, model, optim, {})
+    checkpoints.save(path, {"epoch": 3}, model, optim, {}, {})
     assert checkpoints.load(path, model, optim)[0] == {"epoch": 3}
 
 

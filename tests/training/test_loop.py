@@ -7,13 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.nets import cnn
-from chainrule.system.errors import ChainruleError
 from chainrule.training import schedules
 from chainrule.training.course import Record
 from chainrule.training.objectives import masked_image
 from chainrule.training.optimizers import make_optimizer
 from chainrule.training.validation import evaluate
-from small_trainings import FACTS, SETTINGS, accuracy, fit, images, same, small_objective, weights
+from small_trainings import FACTS, SETTINGS, Linear, accuracy, fit, images, same, small_objective, weights
 
 
 @pytest.fixture(autouse=True)
@@ -22,20 +21,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-class Linear(nn.Module):
-    """An objective whose gradient of a batch is the mean over its rows, as no normalisation couples them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.layer = nn.Linear(36, 2)
-
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        logits = self.layer(batch["image"].float().flatten(1) / 255)
-        loss = nn.functional.cross_entropy(logits, batch["target"])
-        return {"loss": loss, "outputs": {"logits": logits}, "count": torch.tensor(len(logits))}
 
 
 def test_a_seed_gives_the_same_weights_and_another_seed_others() -> None:
@@ -117,7 +102,7 @@ def test_patience_starts_again_at_every_better_epoch() -> None:
 
 
 def test_small_batches_accumulated_equal_one_large_batch() -> None:
-    settings: dict[str, Any] = {"optimizer": "sgd", "gradient_clip": None, "learning_rate": 0.1}
+    settings: dict[str, Any] = {"optimizer": "nesterov", "gradient_clip": None, "learning_rate": 0.1}
     small, large = Linear(), Linear()
     in_parts = fit(small, images(44), images(8), batch_size=4, accumulation=3, **settings)
     at_once = fit(large, images(44), images(8), batch_size=12, accumulation=1, **settings)
@@ -126,7 +111,7 @@ def test_small_batches_accumulated_equal_one_large_batch() -> None:
     assert not torch.allclose(small.layer.weight, Linear().layer.weight, atol=1e-3)
 
 
-@pytest.mark.parametrize("schedule", ["one_cycle", "warmup_linear", "warmup_cosine", "constant"])
+@pytest.mark.parametrize("schedule", ["one_cycle", "linear", "cosine", "constant"])
 def test_the_learning_rate_follows_the_schedule(schedule: str) -> None:
     points: list[Record] = []
     history = fit(Linear(), images(30), images(8), epochs=3, accumulation=2, schedule=schedule, on_update=points.append)
@@ -139,7 +124,7 @@ def test_the_learning_rate_follows_the_schedule(schedule: str) -> None:
 
 def test_the_weights_move_by_the_scheduled_learning_rate() -> None:
     settings: dict[str, Any] = {
-        "optimizer": "sgd", "gradient_clip": None, "weight_decay": 0.0,
+        "optimizer": "nesterov", "gradient_clip": None, "weight_decay": 0.0,
         "epochs": 1, "batch_size": 24, "learning_rate": 1.0,
     }  # fmt: skip
     start, level, rising = Linear(), Linear(), Linear()
@@ -152,7 +137,7 @@ def test_the_weights_move_by_the_scheduled_learning_rate() -> None:
 
 def test_a_gradient_is_clipped_only_where_a_limit_is_given() -> None:
     settings: dict[str, Any] = {
-        "optimizer": "sgd", "schedule": "constant", "warm_up": 0.0,
+        "optimizer": "nesterov", "schedule": "constant", "warm_up": 0.0,
         "weight_decay": 0.0, "epochs": 1, "batch_size": 24, "learning_rate": 1.0,
     }  # fmt: skip
     start = weights(Linear())
@@ -178,7 +163,7 @@ def test_around_an_update_the_whole_gradient_is_there_unclipped_and_then_the_wei
         yield
         seen.append((update, norm, same(weights(objective), before)))
 
-    settings: dict[str, Any] = {"gradient_clip": 1e-3, "learning_rate": 1.0, "optimizer": "sgd"}
+    settings: dict[str, Any] = {"gradient_clip": 1e-3, "learning_rate": 1.0, "optimizer": "nesterov"}
     fit(objective, images(24), images(8), epochs=1, accumulation=4, around_update=around, **settings)
     whole = Linear()
     whole({**images(24).take(torch.arange(24), None)})["loss"].backward()
@@ -247,8 +232,3 @@ def test_without_a_score_there_are_losses_alone() -> None:
     rows.target = None
     history = fit(Brightness(), rows, rows, learning_rate=0.1)
     assert set(history[0]) == {"epoch", "train_loss", "learning_rate", "validation_loss", "best"}
-
-
-def test_a_training_that_diverges_says_what_to_lower() -> None:
-    with pytest.raises(ChainruleError, match="lower learning_rate"):
-        fit(Linear(), images(24), images(8), optimizer="sgd", learning_rate=1e38, gradient_clip=None)

@@ -1,5 +1,6 @@
 import pytest
 
+from chainrule.system.errors import ParamsError
 from chainrule.training import precision
 
 
@@ -20,6 +21,24 @@ def test_auto_needs_both_the_nets_gain_and_the_hardware(
 ) -> None:
     monkeypatch.setattr(precision, "multiplies_bf16", lambda: hardware)
     assert precision.resolve("auto", gains) == expected
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((6, 1), "fp32"), ((7, 0), "fp16"), ((7, 5), "fp16"), ((8, 0), "bf16")]
+)
+def test_auto_takes_what_a_gpu_of_an_age_multiplies(
+    capability: tuple[int, int], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(precision.torch.cuda, "get_device_capability", lambda: capability)
+    assert precision.resolve("auto", True) == expected
+    assert precision.resolve("auto", False) == "fp32"
+
+
+def test_fp16_without_a_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision.torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ParamsError, match="precision: fp16 needs a GPU"):
+        precision.resolve("fp16", True)
 
 
 @pytest.mark.parametrize(("capability", "expected"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])

@@ -38,7 +38,7 @@ def with_strategy(name: str, objective: nn.Module) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 @pytest.mark.parametrize("accumulation", [1, 3])
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", ["nesterov", "adamw"])
 def test_killed_at_any_batch_and_called_again_ends_the_same_to_the_last_bit(
     optimizer: str, accumulation: int, name: str, tmp_path: Path
 ) -> None:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from chainrule.training.schedules import factor
 
-SCHEDULES = ["one_cycle", "warmup_linear", "warmup_cosine", "constant"]
+SCHEDULES = ["one_cycle", "linear", "cosine", "constant", "plateau"]
+LEVEL = ("constant", "plateau")  # as long as every epoch is the best
 schedules = st.sampled_from(SCHEDULES)
 lengths = st.integers(1, 400)
 warm_ups = st.floats(0, 0.99)
@@ -27,7 +28,7 @@ def test_rises_during_warm_up_and_never_after(schedule: str, updates: int, warm_
     rising = [share for update, share in enumerate(shares) if update < warm_up * updates]
     falling = shares[len(rising) :]
     assert all(before < after for before, after in itertools.pairwise(rising))
-    if schedule == "constant":
+    if schedule in LEVEL:
         assert set(falling) <= {1.0}
     else:
         assert all(before > after for before, after in itertools.pairwise(falling))
@@ -41,13 +42,13 @@ def test_reaches_the_peak(schedule: str, updates: int, warm_up: float) -> None:
 
 
 @given(schedules, st.integers(10, 400), st.floats(0, 0.8))
-def test_ends_near_nothing_unless_constant(schedule: str, updates: int, warm_up: float) -> None:
+def test_ends_near_nothing_unless_level(schedule: str, updates: int, warm_up: float) -> None:
     last = course(schedule, updates, warm_up)[-1]
-    if schedule == "constant":
+    if schedule in LEVEL:
         assert last == 1
     else:
         falling = updates - warm_up * updates
-        assert 0 < last <= (2 / falling if schedule == "warmup_linear" else (4 / falling) ** 2 + 1e-5)
+        assert 0 < last <= (2 / falling if schedule == "linear" else (4 / falling) ** 2 + 1e-5)
 
 
 @given(st.integers(2, 400), st.floats(0.01, 0.99))
@@ -64,10 +65,28 @@ def test_without_warm_up_starts_at_the_peak(schedule: str, updates: int) -> None
     ("schedule", "expected"),
     [
         ("one_cycle", [0.04, 0.52, 1.0, 0.853554, 0.500002, 0.146450]),
-        ("warmup_linear", [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]),
-        ("warmup_cosine", [0.5, 1.0, 1.0, 0.853553, 0.5, 0.146447]),
+        ("linear", [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]),
+        ("cosine", [0.5, 1.0, 1.0, 0.853553, 0.5, 0.146447]),
         ("constant", [0.5, 1.0, 1.0, 1.0, 1.0, 1.0]),
+        ("plateau", [0.5, 1.0, 1.0, 1.0, 1.0, 1.0]),
     ],
 )
 def test_known_courses(schedule: str, expected: list[float]) -> None:
     assert course(schedule, 6, 1 / 3) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([], 1.0),
+        ([3.0, 2.0, 1.0, 0.5], 1.0),
+        ([1.0, 2.0], 1.0),  # one epoch may be bad luck
+        ([1.0, 1.0, 1.0], 0.2),  # no better is no gain
+        ([1.0, 2.0, 0.5, 0.6, 0.4], 1.0),
+        ([1.0, 2.0, 2.0, 2.0], 0.2),  # two more are waited for
+        ([1.0, 2.0, 2.0, 2.0, 2.0], 0.04),
+    ],
+)
+def test_a_plateau_lowers_the_rate_after_two_epochs_without_a_gain(losses: list[float], expected: float) -> None:
+    assert factor("plateau", 60, 100, 0.1, losses) == pytest.approx(expected)
+    assert factor("plateau", 0, 100, 0.1, losses) == 0.1

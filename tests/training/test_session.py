@@ -18,7 +18,7 @@ from chainrule.training.targets.label import Loss
 from small_trainings import accuracy
 
 FACTS = {"channels": 1, "height": 6, "width": 6, "mean": [0.5], "std": [0.3]}
-SETTINGS = {"epochs": 3, "batch_size": 4, "optimizer": "sgd", "learning_rate": 0.01, "weight_decay": 0.0}
+SETTINGS = {"epochs": 3, "batch_size": 4, "optimizer": "nesterov", "learning_rate": 0.01, "weight_decay": 0.0}
 SETTINGS |= {"schedule": "one_cycle", "warm_up": 0.3, "precision": "fp32", "distort": {}}
 
 

@@ -21,7 +21,7 @@ FACTS: dict[str, Any] = {"mean": [0.5], "std": [0.3]}
 TARGET = {"classes": ["a", "b"]}
 CONSTANTS = {"mean", "std", "temperature"}
 HEAD = {"head.weight", "head.bias"}
-STILL = {"optimizer": "sgd", "schedule": "constant", "warm_up": 0.0, "weight_decay": 0.1, "gradient_clip": None}
+STILL = {"optimizer": "nesterov", "schedule": "constant", "warm_up": 0.0, "weight_decay": 0.1, "gradient_clip": None}
 
 
 def small_model() -> Any:

@@ -19,16 +19,25 @@ class Training(Section):
     epochs: int = Field(ge=1, le=10_000, description="passes over the training rows")
     batch_size: int = Field(ge=1, le=65_536, description="rows per step on each process")
     accumulation: int = Field(default=1, ge=1, le=1_024, description="batches whose gradients make one update")
-    optimizer: Literal["adamw", "sgd"] = Field(description="AdamW, or SGD with Nesterov momentum 0.9")
+    optimizer: Literal["sgd", "momentum", "nesterov", "adam", "adamw", "adafactor", "muon"] = Field(
+        description="sgd: plain gradient descent; momentum, nesterov: with 0.9 of it"
+    )
     learning_rate: float = Field(gt=0, le=10, description="peak learning rate")
     weight_decay: float = Field(ge=0, le=1, description="on weights of two and more dimensions only")
-    schedule: Literal["one_cycle", "warmup_linear", "warmup_cosine", "constant"] = Field(
-        description="course of the learning rate over the updates"
+    schedule: Literal["constant", "linear", "cosine", "one_cycle", "plateau"] = Field(
+        description="course of the learning rate after the warm-up; plateau: a fifth after two epochs without a gain"
     )
     warm_up: float = Field(ge=0, lt=1, description="share of the updates until the peak learning rate")
+    l1: float = Field(default=0.0, ge=0, le=1, description="of the magnitudes of weights of two and more dimensions")
     gradient_clip: float | None = Field(default=None, gt=0, description="largest gradient norm; null: no limit")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        default="auto", description="auto: bf16 where the net declares that it gains and the hardware has it"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        default="auto", description="auto: bf16, or fp16 on older GPUs, where the net gains and the hardware has it"
+    )
+    ema: float | None = Field(
+        default=None, gt=0, lt=1, description="decay of a moving average of the weights, which is kept; null: none"
+    )
+    patience: int | None = Field(
+        default=None, ge=1, description="epochs without a better validation loss until it stops; null: never"
     )
     distort: dict[str, Any] = Field(description="alterations of each training batch, by modality")
     audit: Audit | None = Field(default=Audit(), description="what the gradients do in each layer; null: not looked at")
@@ -48,6 +57,3 @@ class Finetune(Training):
     strategy: dict[str, Any] = Field(description="which weights learn, by name, with its options")
     loss: dict[str, Any] = Field(description="what a mistake costs, by name, with its options")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of the target spread over all classes")
-    patience: int | None = Field(
-        default=None, ge=1, description="epochs without a better validation loss until it stops; null: never"
-    )

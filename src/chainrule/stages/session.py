@@ -43,7 +43,7 @@ def fit(
         objective,
         inputs,
         validation,
-        _course(settings, resolved, job.seed),
+        _course(job, settings, resolved),
         checkpoint=checkpoint,
         save_seconds=float(os.environ.get(SAVE_SECONDS, loop.SAVE_SECONDS)),
         watchers=Watchers(
@@ -66,9 +66,10 @@ def fit(
     return rounded, audit.found() if audit else {}
 
 
-def _course(settings: Training, precision: str, seed: int) -> Course:
+def _course(job: Job, settings: Training, resolved: str) -> Course:
     """Return the section's settings that are a course's, with what the machine and the recipe add."""
-    values = settings.model_dump() | {"precision": precision, "seed": seed}
+    section = "pretrain.training" if job.stage == "pretrain" else job.stage
+    values = settings.model_dump() | {"precision": resolved, "seed": job.seed, "section": section}
     return Course(**{field.name: values[field.name] for field in fields(Course) if field.name in values})
 
 

@@ -13,6 +13,35 @@ def views(
     return [to_device(inputs.take(index, generator), device) for _ in range(getattr(objective, "views", 1))]
 
 
+def parts(batches: list[dict[str, Tensor]], number: int) -> list[tuple[float, list[dict[str, Tensor]]]]:
+    """Return the views of some rows in so many parts of about as many rows (at least one), each with its share of them.
+
+    What has no first axis of rows goes with every part.
+    """
+    rows = max(len(tensor) for tensor in batches[0].values())
+    if number == 1:
+        return [(1, batches)]
+    return [
+        (
+            len(part) / rows,
+            [
+                {
+                    name: tensor[part] if tensor.ndim and len(tensor) == rows else tensor
+                    for name, tensor in batch.items()
+                }
+                for batch in batches
+            ],
+        )
+        for part in torch.arange(rows).chunk(number)
+    ]
+
+
+def mean(found: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Return the loss over all counts, and their sum, of the parts of a batch."""
+    losses, counts = (torch.stack(each) for each in zip(*found, strict=True))
+    return (losses * counts).sum() / counts.sum().clamp(min=1), counts.sum()
+
+
 def share(index: Tensor, process: int, processes: int) -> Tensor:
     """Return this process's rows of a batch; the batch is filled up from its start so that all shares are equal."""
     missing = -len(index) % processes

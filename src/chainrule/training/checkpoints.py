@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from chainrule.system.errors import DataError
 from chainrule.system.files import remove, sha256
 
-# model, best, optimizer: tensors by name.
+# model, best, average, optimizer: tensors by name.
 Groups = dict[str, dict[str, Tensor]]
 
 
@@ -48,11 +48,20 @@ def checkpoint_path(folder: Path, settings: Any, root: Path, inputs: Iterable[st
 
 
 def save(
-    path: Path, state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor]
+    path: Path,
+    state: dict[str, Any],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    best: dict[str, Tensor],
+    average: dict[str, Tensor],
 ) -> None:
-    """Write a checkpoint: to a sibling first, so that the one before survives a kill in between."""
+    """Write a checkpoint: to a sibling first, so that the one before survives a kill in between.
+
+    best, average: the model's state at its best, and its moving average; empty where there is none.
+    """
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
+    tensors |= {f"average/{name}": tensor for name, tensor in average.items()}
     numbers: dict[str, Any] = {}
     for index, slots in optimizer.state_dict()["state"].items():
         for slot, value in slots.items():
@@ -71,8 +80,10 @@ def save(
     os.replace(sibling, path)
 
 
-def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Restore model and optimizer in place; return the loop's state and the best weights.
+def load(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
+    """Restore model and optimizer in place; return the loop's state, the best weights and the average.
 
     DataError, with model and optimizer as they were, for a file that is no whole checkpoint of theirs.
     """
@@ -90,7 +101,7 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tupl
                 # Fused optimizers walk weights and moments side by side in memory: both must be laid out alike.
                 values[slot] = torch.empty_like(parameters[index], dtype=value.dtype).copy_(value)
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
-    return header["state"], groups["best"]
+    return header["state"], groups["best"], groups["average"]
 
 
 def _read(path: Path) -> tuple[Groups, dict[str, Any]]:
@@ -106,7 +117,7 @@ def _read(path: Path) -> tuple[Groups, dict[str, Any]]:
     content = metadata.get("json", "")
     if metadata.get("checksum") != _checksum(tensors, content):
         raise DataError(f"{path} is no whole checkpoint (its checksum is another)")
-    groups: Groups = {"model": {}, "best": {}, "optimizer": {}}
+    groups: Groups = {"model": {}, "best": {}, "average": {}, "optimizer": {}}
     for key, tensor in tensors.items():
         group, name = key.split("/", 1)
         groups[group][name] = tensor
@@ -127,10 +138,16 @@ def _check_shapes(
 ) -> None:
     """Raise DataError for a checkpoint of another model or another optimizer's weights."""
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    for weights in (groups["model"], groups["best"]) if groups["best"] else (groups["model"],):
-        if {name: tensor.shape for name, tensor in weights.items()} != wanted:
+    for name in ("model", "best", "average"):
+        found = {name: tensor.shape for name, tensor in groups[name].items()}
+        if found != wanted and (found or name == "model"):
             raise DataError(f"{path} is the checkpoint of another model")
     for index, values in slots.items():
         shapes = [value.shape for value in values.values() if isinstance(value, Tensor) and value.ndim]
-        if index >= len(parameters) or any(shape != parameters[index].shape for shape in shapes):
+        if index >= len(parameters) or not all(_spans(shape, parameters[index].shape) for shape in shapes):
             raise DataError(f"{path} is the checkpoint of another model")
+
+
+def _spans(slot: torch.Size, weight: torch.Size) -> bool:
+    """Return whether moments of a shape are a weight's: of its sizes, or 1 where they are factored (Adafactor)."""
+    return len(slot) == len(weight) and all(one in (1, other) for one, other in zip(slot, weight, strict=True))

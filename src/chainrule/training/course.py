@@ -12,7 +12,8 @@ Record = dict[str, Any]
 class Course:
     """How a training goes, whatever it trains: the settings of `recipes.training`, resolved.
 
-    precision: the format of products, "fp32" or "bf16". seed: of everything random.
+    precision: the format of products, "fp32", "bf16" or "fp16". seed: of everything random. section: where the settings
+    stand in a recipe, for what is said of them.
     """
 
     epochs: int
@@ -26,7 +27,14 @@ class Course:
     seed: int
     accumulation: int = 1
     gradient_clip: float | None = None
+    l1: float = 0.0
+    ema: float | None = None
     patience: int | None = None
+    section: str = "finetune"
+
+    def key(self, name: str) -> str:
+        """Return where a setting stands in a recipe."""
+        return f"{self.section}.{name}"
 
 
 def _nothing(*arguments: Any) -> None:
@@ -65,6 +73,8 @@ class State:
     loss_sum: float = 0.0  # of the present epoch, over `count` rows or tokens
     count: float = 0.0
     history: list[Record] = field(default_factory=list)
+    parts: int = 1  # in which a batch is taken, because it does not fit in memory
+    scaler: dict[str, Any] = field(default_factory=dict)  # of the loss in fp16
 
     @property
     def train_loss(self) -> float:

@@ -2,16 +2,25 @@
 
 import torch
 
+from chainrule.system.errors import ParamsError
+
 
 def resolve(precision: str, gains_from_bf16: bool) -> str:
-    """Return "fp32" or "bf16" for a wish ("auto", "fp32", "bf16").
+    """Return "fp32", "bf16" or "fp16" for a wish, which may be "auto", too.
 
-    auto: bf16 where the net declares that it gains from it and the device multiplies bf16 in hardware (a GPU of
-    compute capability 8 and above; a CPU with AMX or AVX-512 BF16). The same machine always chooses the same.
+    auto: bf16 where the net declares that it gains from half precision and the device multiplies bf16 in hardware (a
+    GPU of compute capability 8 and above; a CPU with AMX or AVX-512 BF16), fp16 on a GPU that multiplies that alone
+    (7.x). The same machine always chooses the same. Raises ParamsError for fp16 without a GPU.
     """
+    if precision == "fp16" and not torch.cuda.is_available():
+        raise ParamsError("precision: fp16 needs a GPU, and there is none here; auto takes what the machine has")
     if precision != "auto":
         return precision
-    return "bf16" if gains_from_bf16 and multiplies_bf16() else "fp32"
+    if not gains_from_bf16:
+        return "fp32"
+    if multiplies_bf16():
+        return "bf16"
+    return "fp16" if torch.cuda.is_available() and torch.cuda.get_device_capability()[0] == 7 else "fp32"
 
 
 def multiplies_bf16() -> bool:

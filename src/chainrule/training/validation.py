@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chainrule.training.batches import read, views
+from chainrule.training.batches import parts, read, views
 from chainrule.training.course import Record, State
 from chainrule.training.prediction import Inputs
 from chainrule.training.seeds import mix, seed_default, seeded
@@ -24,10 +24,12 @@ def evaluate(
     device: torch.device,
     seed: int,
     score: Score | None = None,
+    number: int = 1,
 ) -> Record:
     """Return validation_loss (mean over examples or tokens), and validation_ and the name of each metric of `score`.
 
     Rows are seen as they are; where an objective compares several views of them, distorted as `inputs` distorts.
+    number: of parts in which a batch is taken, because it does not fit in memory.
     """
     objective.eval()
     losses: list[tuple[Tensor, Tensor]] = []
@@ -36,13 +38,12 @@ def evaluate(
         part = mix(seed, VALIDATION_SEED, position)
         seed_default(part, device)  # the same masks after every epoch
         distorted = seeded(part) if getattr(objective, "views", 1) > 1 else None
-        batches = views(objective, inputs, index, distorted, device)
-        result = objective(*batches)
-        losses.append((result["loss"], result["count"]))
-        if score is not None:
-            said.append(
-                {name: tensor.cpu() for name, tensor in {**result["outputs"], "": batches[0]["target"]}.items()}
-            )
+        for _, batches in parts(views(objective, inputs, index, distorted, device), number):
+            result = objective(*batches)
+            losses.append((result["loss"], result["count"]))
+            if score is not None:
+                outputs = {**result["outputs"], "": batches[0]["target"]}
+                said.append({name: tensor.cpu() for name, tensor in outputs.items()})
     sums = State()
     sums.add(read(losses))
     record: Record = {"validation_loss": sums.train_loss}

@@ -1,0 +1,200 @@
+"""One update: the mean gradient of some batches, and the weights moved along it.
+
+Where a batch does not fit in memory it is halved, as often as needed, and the gradients of its parts are added up: the
+same gradient, but for what couples the rows of a batch (batch norm's statistics, views that are compared).
+"""
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils.memory import should_reduce_batch_size
+from torch import Tensor, nn
+
+from chainrule.system.errors import ChainruleError
+from chainrule.training import averaging, schedules
+from chainrule.training.audit.finite import first_not_finite
+from chainrule.training.batches import mean, parts, read, share, views
+from chainrule.training.course import Course, State, Watchers
+from chainrule.training.prediction import Inputs
+from chainrule.training.seeds import mix, seed_default, seeded
+from chainrule.training.strategy import Strategy
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class Run:
+    """A training under way."""
+
+    label: str
+    objective: nn.Module
+    inputs: Inputs
+    course: Course
+    strategy: Strategy | None
+    watchers: Watchers
+    accelerator: Accelerator
+    wrapped: nn.Module
+    optimizer: Any
+    batches: int  # of an epoch
+    state: State = field(default_factory=State)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)  # empty without `ema`
+    unread: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # losses and counts still where they came to be
+
+    @property
+    def updates(self) -> int:
+        """Return how many updates the whole training has."""
+        return self.course.epochs * math.ceil(self.batches / self.course.accumulation)
+
+    def rate(self, update: int) -> float:
+        """Return the learning rate of an update."""
+        course = self.course
+        losses = (record["validation_loss"] for record in self.state.history)
+        return course.learning_rate * schedules.factor(course.schedule, update, self.updates, course.warm_up, losses)
+
+    def say(self, text: str) -> None:
+        """Print one line under the training's name."""
+        print(f"{self.label}: {text}", flush=True)
+
+    def tell_batches(self, more: int = 0, ended: bool = False) -> None:
+        """Tell the watchers how many batches are done: so many more than the state says."""
+        state, epochs = self.state, self.course.epochs
+        done = state.epoch * self.batches + state.batch + more
+        self.watchers.on_batch(
+            done,
+            done if ended else epochs * self.batches,
+            lambda: f"epoch {state.epoch + 1}/{epochs} loss {state.train_loss:.3f}",
+        )
+
+    def read(self) -> float:
+        """Add the losses that nobody has read yet to the state, and return the last (NaN: there is none).
+
+        Raises ChainruleError for one that is not finite.
+        """
+        losses = read(self.unread)
+        _refuse_not_finite(self, [loss for loss, _ in losses], self.state.batch - len(losses))
+        self.state.add(losses)
+        return losses[-1][0] if losses else math.nan
+
+
+def _refuse_not_finite(run: Run, losses: list[float], first: int) -> None:
+    """Raise ChainruleError for the first loss that is not finite, and say where in the model its batch went wrong.
+
+    first: the place of the first loss's batch in the present epoch.
+    """
+    place = next((place for place, loss in enumerate(losses) if not math.isfinite(loss)), None)
+    if place is None:
+        return
+    order = run.inputs.order(run.course.batch_size, seeded(run.course.seed, run.state.epoch))
+    found = first_not_finite(run.objective, _batches(run, first + place, order[first + place]))
+    where = f"epoch {run.state.epoch + 1}, batch {first + place + 1}"
+    raise ChainruleError(f"{where}: the loss is {losses[place]}: {found}; {calmer(run.course)}")
+
+
+def calmer(course: Course) -> str:
+    """Return what to change where a training diverged."""
+    clip = f"{course.key('gradient_clip')} (now {course.gradient_clip or 'null, no limit'})"
+    return f"lower {course.key('learning_rate')} (now {course.learning_rate:g}) or {clip}"
+
+
+def update(run: Run, together: list[Tensor], rate: float) -> None:
+    """Move the weights along the mean gradient of some batches of row indices, with which the state goes on."""
+    losses = halving(run, lambda: _backward(run, together))
+    if run.accelerator.device.type == "cpu":  # nothing has to be waited for, and the weights are as they were
+        _refuse_not_finite(run, [float(loss) for loss, _ in losses], run.state.batch)
+    run.unread += losses
+    run.state.batch += len(together)
+    _step(run, rate)
+
+
+def halving(run: Run, work: Callable[[], Result]) -> Result:
+    """Return what the work returns, done anew with the parts of batches halved for as long as memory does not do."""
+    while True:
+        try:
+            return work()
+        except (RuntimeError, MemoryError) as error:
+            if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
+                raise
+        # Outside of the handler, where the error no longer holds on to what filled the memory.
+        run.optimizer.zero_grad()
+        _halve(run)
+
+
+def _backward(run: Run, together: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Add up the gradients of some batches and return their losses and counts, which nothing has waited for."""
+    losses = []
+    for position, index in enumerate(together):
+        pieces = parts(_batches(run, run.state.batch + position, index), run.state.parts)
+        found = []
+        for number, (weight, batches) in enumerate(pieces, start=1):
+            # Processes exchange gradients only where an update follows. accelerate's `accumulate` always counts to the
+            # same number; for updates of fewer batches, such as the last of an epoch, its documentation has `no_sync`.
+            last = position + 1 == len(together) and number == len(pieces)
+            with nullcontext() if last else run.accelerator.no_sync(run.wrapped):
+                result = run.wrapped(*batches)
+                loss = result["loss"] if weight == 1 else result["loss"] * weight
+                run.accelerator.backward(loss / len(together))
+            found.append((result["loss"].detach(), result["count"]))
+        losses.append(found[0] if len(found) == 1 else mean(found))
+        if position + 1 < len(together):
+            run.tell_batches(more=position + 1)
+    return losses
+
+
+def _batches(run: Run, position: int, index: Tensor) -> list[dict[str, Tensor]]:
+    """Return what this process sees of a batch of the present epoch, with all that is random seeded by its place."""
+    accelerator, seed = run.accelerator, run.course.seed
+    place = (seed, run.state.epoch * run.batches + position, accelerator.process_index)
+    seed_default(mix(*place), accelerator.device)
+    mine = share(index, accelerator.process_index, accelerator.num_processes)
+    return views(run.objective, run.inputs, mine, seeded(*place), accelerator.device)
+
+
+def _halve(run: Run) -> None:
+    """Take batches in twice as many parts from now on, and say so; ChainruleError where that cannot help."""
+    course, state = run.course, run.state
+    rows = math.ceil(course.batch_size / run.accelerator.num_processes / state.parts)
+    found = f"{rows} rows do not fit in memory beside the net" if rows > 1 else "one row does not fit in memory"
+    if run.accelerator.num_processes > 1:  # the others have gone on to exchange what this one does not have
+        remedy = f"lower {course.key('batch_size')} and raise {course.key('accumulation')}"
+        raise ChainruleError(f"{found}: {remedy}")
+    if rows == 1:
+        raise ChainruleError(f"{found}: take a smaller net, or shorter texts or smaller images")
+    if run.accelerator.device.type == "cuda":
+        torch.cuda.empty_cache()
+    state.parts *= 2
+    run.say(f"{found}: each batch of {course.batch_size} is learnt in {state.parts} parts, their gradients added up")
+
+
+def _step(run: Run, rate: float) -> None:
+    """Move the weights along the gradients that are there."""
+    course, accelerator = run.course, run.accelerator
+    clip = accelerator.clip_grad_norm_
+    if accelerator.scaler is not None:  # which may be divided out but once
+        accelerator.unscale_gradients()
+        clip = torch.nn.utils.clip_grad_norm_
+    if course.l1:
+        _add_l1(run.optimizer, course.l1)
+    with run.watchers.around_update(run.state.update):
+        if course.gradient_clip is not None:
+            clip(run.wrapped.parameters(), course.gradient_clip)
+        for group in run.optimizer.param_groups:
+            group["lr"] = rate * group["multiplier"]
+        run.optimizer.step()
+    run.optimizer.zero_grad()
+    if run.average:
+        averaging.follow(run.average, run.objective, course.ema or 0.0, run.state.update)
+
+
+@torch.no_grad()
+def _add_l1(optimizer: Any, strength: float) -> None:
+    """Add the gradient of the sum of magnitudes, of the weights that decay, to their gradients."""
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            if weight.ndim > 1 and weight.grad is not None:
+                weight.grad.add_(weight.sign(), alpha=strength)
