@@ -19,7 +19,9 @@ from chainrule.system.errors import ChainruleError
 from chainrule.tasks.image_classification import model as task
 from chainrule.training import strategy
 from chainrule.training.inputs.image import Inputs
+from chainrule.training.objectives.supervised import Supervised
 from chainrule.training.strategies import gradual, head_only
+from chainrule.training.targets.label import Loss
 from small_trainings import FACTS, SETTINGS, KilledError, dying, fit, images, same, small_objective, weights
 
 COURSES: dict[str, dict[str, Any]] = {
@@ -117,7 +119,7 @@ def test_a_planted_infinity_is_named_with_its_module_and_batch(accumulation: int
     torch.manual_seed(0)
     net = cnn.build(1, width=3, depth=2, dropout=0.0)
     net.layers.insert(3, Overflowing(calls=5))  # the sixth batch: the second of the second epoch of four
-    objective = task.objective(task.build(net, FACTS, {"classes": ["a", "b"]}), 0.0)
+    objective = Supervised(task.build(net, FACTS, {"classes": ["a", "b"]}), Loss())
     with pytest.raises(ChainruleError) as failed:
         fit(objective, images(24), images(8, seed=1), accumulation=accumulation)
     said = str(failed.value)
