@@ -35,7 +35,7 @@ SHARED = {
         "chainrule.fields.names",
         "chainrule.tasks.field",
     },
-    "nets": {"chainrule.nets.shared.encoder"},
+    "nets": {"chainrule.nets.shared.encoder", "chainrule.nets.shared.images"},
     "training/strategies": {"chainrule.training.strategy"},
     "evaluation/floors": {
         *(f"chainrule.evaluation.{name}" for name in ("bootstrap", "primary", "selection", "thresholds")),

@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+import onnxruntime
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from chainrule.exporting import graph, parity
 from chainrule.nets import cnn, dsdnet, resnet9
+from chainrule.nets import timm as timm_net
 from chainrule.nets import torchvision as torchvision_net
 from chainrule.system.errors import ParamsError
+from chainrule.tasks.image_classification import model as task
 
 DSD: dict[str, Any] = {
     "width": 4,
@@ -32,12 +36,20 @@ def _dsdnet(channels: int, **changes: Any) -> nn.Module:
     return net
 
 
+def _torchvision(channels: int, arch: str = "mobilenet_v3_small", size: int | None = None) -> nn.Module:
+    return torchvision_net.build(channels, arch=arch, size=size)
+
+
+def _timm(channels: int, arch: str = "test_resnet", size: int | None = None) -> timm_net.TimmNet:
+    return timm_net.build(channels, arch=arch, size=size)
+
+
 MAPPED: dict[str, Callable[[int], nn.Module]] = {
     "cnn": lambda channels: cnn.build(channels, width=4, depth=4, dropout=0.0),
     "dsdnet": _dsdnet,
     "resnet9": lambda channels: resnet9.build(channels, width=4, dropout=0.0),
 }
-BUILDERS = MAPPED | {"torchvision": lambda channels: torchvision_net.build(channels, arch="mobilenet_v3_small")}
+BUILDERS = MAPPED | {"timm": _timm, "torchvision": _torchvision}
 
 
 @pytest.fixture(autouse=True)
@@ -163,23 +175,157 @@ def test_dropout_acts_in_training_alone(name: str) -> None:
     [("resnet18", 512, True), ("squeezenet1_1", 512, True), ("convnext_tiny", 768, False)],
 )
 def test_torchvision_loses_its_last_layer(arch: str, features: int, dense: bool) -> None:
-    net = torchvision_net.build(1, arch=arch).eval()
+    net = _torchvision(1, arch).eval()
     assert net.out_features == features
     assert net(torch.randn(1, 1, 64, 64)).shape == (1, features)
     assert net.gains_from_bf16 is dense
 
 
 def test_torchvision_shows_grey_images_three_times() -> None:
-    net = torchvision_net.build(1, arch="resnet18").eval()
+    net = _torchvision(1, "resnet18").eval()
     images = torch.randn(2, 1, 32, 32)
     torch.testing.assert_close(net(images), net.net(torch.cat([images] * 3, 1)))
 
 
 def test_torchvision_names_the_nearest_arch() -> None:
     with pytest.raises(ParamsError, match=r"'resnet81'.*resnet18"):
-        torchvision_net.build(3, arch="resnet81")
+        _torchvision(3, "resnet81")
 
 
 def test_torchvision_refuses_other_than_grey_or_colour() -> None:
     with pytest.raises(ParamsError, match="4 channels"):
-        torchvision_net.build(4, arch="resnet18")
+        _torchvision(4, "resnet18")
+
+
+@pytest.mark.parametrize("net", [_timm, _torchvision], ids=["timm", "torchvision"])
+def test_images_are_scaled_inside_the_net(net: Callable[..., nn.Module]) -> None:
+    scaling, plain = net(3, size=48).eval(), net(3).eval()
+    plain.load_state_dict(scaling.state_dict())
+    images = torch.randn(2, 3, 20, 31)
+    expected = plain(nn.functional.interpolate(images, (48, 48), mode="bilinear"))
+    torch.testing.assert_close(scaling(images), expected)
+
+
+def test_a_vision_transformer_takes_images_of_any_size_once_they_are_scaled() -> None:
+    net = _timm(1, "test_vit", 160).eval()
+    assert net(torch.randn(2, 1, 28, 28)).shape == (2, net.out_features)
+    assert net.feature_map(torch.randn(2, 1, 28, 28)).shape == (2, net.map_channels, 10, 10)
+
+
+@pytest.mark.parametrize("arch", ["test_resnet", "test_vit", "mobilenetv3_small_050", "swin_tiny_patch4_window7_224"])
+def test_timm_tells_what_comes_out(arch: str) -> None:
+    with torch.device("meta"):  # shapes alone
+        net, images = _timm(3, arch, 160 if arch == "test_vit" else 224), torch.empty(2, 3, 64, 64)
+        assert net(images).shape == (2, net.out_features)
+        found = net.feature_maps(images)
+    side = net.size or 0
+    assert [tuple(maps.shape) for maps in found] == [
+        (2, channels, side // stride, side // stride) for channels, stride in net.pyramid
+    ]
+    assert net.pyramid[-1] == (net.map_channels, net.stride)
+
+
+def test_timm_names_the_nearest_arch_and_refuses_what_it_cannot_take() -> None:
+    with pytest.raises(ParamsError, match=r"no net 'resnet81'; did you mean .*resnet"):
+        _timm(3, "resnet81")
+    with pytest.raises(ParamsError, match="arch is needed where no base says it"):
+        timm_net.build(3, arch=None, size=None)
+    with pytest.raises(ParamsError, match="4 channels"):
+        _timm(4)
+
+
+@pytest.mark.parametrize("stages", [1, 3])
+def test_dsdnet_gives_a_decoder_the_maps_of_every_stage(stages: int) -> None:
+    net = _dsdnet(3, stages=stages, stem=2).eval()
+    assert net.pyramid == [(4, 2), (8, 4), (16, 8)][:stages]
+    images = torch.randn(2, 3, 30, 45)
+    found = net.feature_maps(images)
+    assert [tuple(maps.shape) for maps in found] == [
+        (2, channels, -(-30 // stride), -(-45 // stride)) for channels, stride in net.pyramid
+    ]
+    torch.testing.assert_close(found[-1], net.feature_map(images))
+    (found[0].square().mean() + found[-1].square().mean()).backward()
+    assert [name for name, weight in net.named_parameters() if weight.grad is None] == []
+
+
+# What is published: parameters with the classifier of 1,000 classes.
+
+
+def _count(*modules: nn.Module) -> int:
+    return sum(parameter.numel() for module in modules for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("build", [_timm, _torchvision], ids=["timm", "torchvision"])
+@pytest.mark.parametrize(
+    ("arch", "published"),
+    [
+        ("resnet18", 11_689_512),
+        ("resnet50", 25_557_032),
+        ("vit_base_patch16_224", 86_567_656),
+    ],
+)
+def test_nets_by_name_have_as_many_parameters_as_published(build: Any, arch: str, published: int) -> None:
+    if build is _torchvision:
+        arch = arch.replace("vit_base_patch16_224", "vit_b_16")
+    with torch.device("meta"):
+        net = build(3, arch)
+        assert _count(net, nn.Linear(net.out_features, 1000)) == published
+
+
+def test_dsdnet_blocks_have_the_parameters_of_the_formula() -> None:
+    features, kernel, expansion = 24, 5, 3
+    block = dsdnet.Block(features, kernel, 2, expansion)
+    depthwise, pointwise = kernel**2 * features, 2 * features * features * expansion
+    # k²·C weights of places, C·C' of channels there and back; a bias where it is widest, two normalisations.
+    assert _count(block) == depthwise + pointwise + features * expansion + 2 * 2 * features
+
+
+def test_resnet9_has_the_parameters_of_its_eight_convolutions() -> None:
+    pairs = [(3, 64), (64, 128), (128, 128), (128, 128), (128, 256), (256, 512), (512, 512), (512, 512)]
+    assert _count(resnet9.build(3, width=64, dropout=0.0)) == sum(9 * i * o + 2 * o for i, o in pairs) == 6_568_000
+
+
+# Derivatives as differences in float64 tell them.
+
+BLOCKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "cnn": (lambda: cnn.build(1, width=2, depth=2, dropout=0.0), (2, 1, 4, 4)),
+    "dsdnet depthwise": (lambda: dsdnet.Depthwise(2, 3, 2), (2, 2, 5, 4)),
+    "dsdnet block": (lambda: dsdnet.Block(2, 3, 2, 2), (2, 2, 4, 4)),
+    "dsdnet": (lambda: _dsdnet(1, width=2, depth=1, stages=2), (2, 1, 4, 4)),
+    "resnet9 residual": (lambda: resnet9.Residual(2), (2, 2, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_gradients_are_those_that_differences_tell(name: str, training: bool) -> None:
+    build, shape = BLOCKS[name]
+    block = build().double().train(training)
+    for module in block.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            module.momentum = 0.0  # so that asking changes nothing
+    names = [name for name, _ in block.named_parameters()]
+
+    def call(images: Tensor, *weights: Tensor) -> Any:
+        return torch.func.functional_call(block, dict(zip(names, weights, strict=True)), (images,))
+
+    leaves = [torch.randn(shape).double(), *(weight.detach().clone() for weight in block.parameters())]
+    assert torch.autograd.gradcheck(call, [leaf.requires_grad_() for leaf in leaves])
+
+
+@pytest.mark.parametrize("name", ["dsdnet", "timm vit", "torchvision"])
+def test_exports_with_any_batch(name: str) -> None:
+    build = {
+        **BUILDERS,
+        "timm vit": lambda channels: _timm(channels, "test_vit", 160),
+        "torchvision": lambda channels: _torchvision(channels, "resnet18", 48),
+    }[name]
+    facts = {"channels": 1, "height": 14, "width": 12, "mean": [0.4], "std": [0.2]}
+    model = task.build(build(1), facts, {"classes": ["a", "b", "c"]}).eval()
+    example = task.example(facts, 2, torch.Generator().manual_seed(0))
+    exported = graph.to_onnx(model, example, task.dynamic_shapes(facts))
+    session = onnxruntime.InferenceSession(exported.SerializeToString(), providers=["CPUExecutionProvider"])
+    found = parity.at_shapes(model, session, task, facts)
+    assert len(found) == 3
+    assert all(shape["max_difference"] < 1e-4 for shape in found), found

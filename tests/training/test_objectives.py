@@ -5,9 +5,7 @@ import torch
 from torch import Tensor, nn
 
 import small_trainings
-from chainrule.nets import cnn
-from chainrule.system.errors import ParamsError
-from chainrule.training.objectives import masked_image, masked_language, none
+from chainrule.training.objectives import masked_language, none
 from chainrule.training.objectives.supervised import Supervised
 from chainrule.training.targets import label
 
@@ -42,79 +40,6 @@ class Table(nn.Module):
 
     def forward(self, rows: Tensor) -> dict[str, Tensor]:
         return {"logits": self.logits[rows]}
-
-
-# masked_image
-
-
-def image_objective(mask_ratio: float, patch: int, channels: int = 1) -> masked_image.MaskedImage:
-    torch.manual_seed(0)
-    facts: dict[str, Any] = {"height": 12, "width": 12, "mean": [0.4] * channels, "std": [0.2] * channels}
-    net = cnn.build(channels, width=4, depth=2, dropout=0.0)
-    return masked_image.build(net, facts, mask_ratio=mask_ratio, patch=patch)
-
-
-def pictures(rows: int, height: int, width: int, channels: int = 1) -> Tensor:
-    generator = torch.Generator().manual_seed(1)
-    return torch.randint(0, 256, (rows, channels, height, width), dtype=torch.uint8, generator=generator)
-
-
-@pytest.mark.parametrize(("side", "patch"), [(8, 2), (12, 4), (9, 3)])
-@pytest.mark.parametrize("mask_ratio", [0.25, 0.5, 0.6])
-def test_exactly_the_asked_share_of_patches_is_hidden_in_every_image(side: int, patch: int, mask_ratio: float) -> None:
-    mask = image_objective(mask_ratio, patch)({"image": pictures(20, side, side)})["mask"]
-    assert mask.shape == (20, 1, side, side)
-    patches = mask.view(20, side // patch, patch, side // patch, patch).permute(0, 1, 3, 2, 4).flatten(3)
-    assert torch.equal(patches.all(dim=3), patches.any(dim=3))  # whole patches only
-    assert set(patches.all(dim=3).sum(dim=(1, 2)).tolist()) == {round(mask_ratio * (side // patch) ** 2)}
-    assert len({tuple(image.flatten().tolist()) for image in mask}) > 15  # each image its own
-
-
-def test_at_least_one_patch_is_hidden() -> None:
-    mask = image_objective(0.001, 4)({"image": pictures(3, 8, 8)})["mask"]
-    assert mask.sum(dim=(1, 2, 3)).tolist() == [16, 16, 16]
-
-
-@pytest.mark.parametrize(("mask_ratio", "patch"), [(0.5, 12), (0.1, 64), (0.99, 3)])
-def test_a_mask_that_leaves_nothing_to_see_is_refused(mask_ratio: float, patch: int) -> None:
-    with pytest.raises(ParamsError, match=f"patch {patch} .* of 12×12 pixels; take a smaller patch or ratio"):
-        image_objective(mask_ratio, patch)
-
-
-def test_images_that_no_patch_divides_are_rebuilt_in_full_size() -> None:
-    result = image_objective(0.5, 4, channels=3)({"image": pictures(4, 7, 10, 3)})
-    assert result["logits"].shape == (4, 3, 7, 10)
-    assert result["mask"].shape == (4, 1, 7, 10)
-    assert result["loss"].isfinite()
-
-
-def test_the_loss_counts_masked_pixels_alone_in_standard_deviations() -> None:
-    objective = image_objective(0.5, 2, channels=3).eval()
-    images = pictures(5, 8, 8, 3)
-    torch.manual_seed(3)
-    result = objective({"image": images})
-    normalised = (images.float() / 255 - 0.4) / 0.2
-    errors = (result["logits"] - normalised).abs()[result["mask"].expand(-1, 3, -1, -1)]
-    assert result["loss"].item() == pytest.approx(errors.mean().item(), rel=1e-5)
-    assert int(result["count"]) == 5
-
-
-def test_the_net_never_sees_a_masked_pixel() -> None:
-    objective = image_objective(0.5, 2).eval()
-    images = pictures(5, 8, 8)
-    torch.manual_seed(3)
-    first = objective({"image": images})
-    torch.manual_seed(3)
-    second = objective({"image": torch.where(first["mask"], 255 - images, images)})
-    assert torch.equal(first["mask"], second["mask"])
-    torch.testing.assert_close(first["logits"], second["logits"])
-    assert float(first["loss"].detach()) != float(second["loss"].detach())
-
-
-def test_everything_in_masked_image_learns() -> None:
-    objective = image_objective(0.5, 2)
-    objective({"image": pictures(5, 8, 8)})["loss"].backward()
-    assert all(parameter.grad is not None and bool(parameter.grad.any()) for parameter in objective.parameters())
 
 
 # masked_language

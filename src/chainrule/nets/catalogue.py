@@ -15,6 +15,10 @@ def _odd(value: int) -> int:
     return value
 
 
+Size = Annotated[
+    int | None,
+    Field(description="side in pixels to which the net scales the images; null: as the rows are", ge=8, le=2048),
+]
 Dropout = Annotated[float, Field(description="probability of dropping a feature of the embedding", ge=0, lt=1)]
 
 
@@ -54,15 +58,14 @@ class TorchvisionOptions(_Options):
     """A classifier of torchvision."""
 
     arch: str = Field(description="torchvision's name for it, such as resnet18", min_length=1)
+    size: Size
 
 
 class TimmOptions(_Options):
     """A net of timm."""
 
     arch: str | None = Field(description="timm's name for it, such as resnet18; null: the base's", min_length=1)
-    size: int | None = Field(
-        description="side in pixels to which the net scales the images; null: as the rows are", ge=8, le=2048
-    )
+    size: Size
 
 
 class TransformersOptions(_Options):
@@ -142,7 +145,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "resnet9": {"width": 64, "dropout": 0.1},
     "text_cnn": {"embedding": 128, "filters": 100, "widths": [3, 4, 5], "dropout": 0.5},
     "timm": {"arch": None, "size": None},
-    "torchvision": {"arch": "resnet18"},
+    "torchvision": {"arch": "resnet18", "size": None},
     "transformers": {"dropout": None, "config": None},
 }
 """What each starts with; a literal, of which dvc.yaml lists the recipe's net."""
@@ -164,7 +167,7 @@ NETS: dict[str, Net] = {
     "gpt": Net(GPTOptions, "text", False),
     "resnet9": Net(ResNet9Options, "image", True),
     "text_cnn": Net(TextCNNOptions, "text", False),
-    "timm": Net(TimmOptions, "image", False),
+    "timm": Net(TimmOptions, "image", True),
     "torchvision": Net(TorchvisionOptions, "image", False),
     "transformers": Net(TransformersOptions, "text", False),
 }

@@ -91,16 +91,33 @@ class DSDNet(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         inputs, features, stride = channels, width, stem
-        for _ in range(stages):
+        self.pyramid: list[tuple[int, int]] = []  # channels and stride of each stage's maps, the finest first
+        self.ends: list[int] = []  # how many layers the maps of each stage have been through
+        for stage in range(stages):
             size = max(3, 2 * stride - 1)  # with this size and padding a stride rounds up
             layers += [nn.Conv2d(inputs, features, size, stride, size // 2, bias=False)]
             layers += [nn.BatchNorm2d(features), nn.ReLU(inplace=True)]
             layers += [Block(features, kernel, dilation, expansion) for dilation in islice(cycle(dilations), depth)]
             inputs, features, stride = features, 2 * features, 2
+            self.pyramid.append((inputs, stem * 2**stage))
+            self.ends.append(len(layers))
         self.layers = nn.Sequential(*layers, nn.ReLU(inplace=True))
         self.dropout = nn.Dropout(dropout)
-        self.stride = stem * 2 ** (stages - 1)
-        self.map_channels = self.out_features = inputs
+        self.map_channels, self.stride = self.pyramid[-1]
+        self.out_features = inputs
+
+    def feature_maps(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Return the maps of every stage of float32 images [B, C, H, W], the finest first: what a decoder joins again.
+
+        `pyramid` tells their channels, and the stride that H and W are divided by, rounding up. The last are those of
+        `feature_map`.
+        """
+        maps, found = images, []
+        for number, layer in enumerate(self.layers, 1):
+            maps = layer(maps)
+            if number in self.ends:
+                found.append(maps)
+        return [*found[:-1], maps]
 
     def feature_map(self, images: torch.Tensor) -> torch.Tensor:
         """[B, map_channels, H/stride, W/stride], rounded up, of float32 images [B, C, H, W]."""

@@ -10,11 +10,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from chainrule.nets.shared.images import as_taken, gains_from_bf16
 from chainrule.system.errors import ParamsError
 
 
 class TimmNet(nn.Module):
-    """A net of timm as an embedding; one grey channel is shown to it three times."""
+    """A net of timm as an embedding; one grey channel is shown to it three times.
+
+    Where timm knows what is inside the net, `pyramid` holds channels and stride of the maps that it goes through, the
+    finest first, and `map_channels` and `stride` are those of the last. Strides are of the scaled images.
+    """
 
     channels_last = True
 
@@ -22,19 +27,31 @@ class TimmNet(nn.Module):
         super().__init__()
         self.net = net
         self.size = size
-        self.out_features = int(net.num_features)  # type: ignore[arg-type]
-        convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
-        self.gains_from_bf16 = all(module.groups == 1 for module in convolutions)
+        # What comes out without a classifier may be wider than the last map, as in MobileNetV3.
+        self.out_features = int(getattr(net, "head_hidden_size", None) or net.num_features)  # type: ignore[arg-type]
+        self.gains_from_bf16 = gains_from_bf16(net)
+        if hasattr(net, "forward_intermediates") and getattr(net, "feature_info", None):
+            self.pyramid = [(int(info["num_chs"]), int(info["reduction"])) for info in net.feature_info]  # type: ignore[union-attr]
+            self.map_channels, self.stride = self.pyramid[-1]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Embeddings [B, out_features] of normalised float32 images [B, C, H, W], scaled to `size` if it is set."""
-        if images.shape[1] == 1:
-            images = images.expand(-1, 3, -1, -1)
-        if self.size is not None:
-            sides = (self.size, self.size)
-            images = nn.functional.interpolate(images, sides, mode="bilinear", align_corners=False)
-        embeddings: torch.Tensor = self.net(images)
+        embeddings: torch.Tensor = self.net(as_taken(images, self.size))
         return embeddings
+
+    def feature_maps(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Return the maps that `pyramid` tells of, each [B, channels, height, width], of images as `forward` takes."""
+        return self._maps(images, None)
+
+    def feature_map(self, images: torch.Tensor) -> torch.Tensor:
+        """[B, map_channels, height/stride, width/stride] of the scaled images; of a transformer its patches."""
+        return self._maps(images, 1)[-1]
+
+    def _maps(self, images: torch.Tensor, last: int | None) -> list[torch.Tensor]:
+        maps: list[torch.Tensor] = self.net.forward_intermediates(  # type: ignore[operator]
+            as_taken(images, self.size), indices=last, output_fmt="NCHW", intermediates_only=True
+        )
+        return maps
 
     def adapted(self, weights: Mapping[str, torch.Tensor]) -> tuple[Mapping[str, torch.Tensor], list[str]]:
         """Return weights of this net at another image size as this one's, and what to say of it.

@@ -5,6 +5,7 @@ import difflib
 import torch
 from torch import nn
 
+from chainrule.nets.shared.images import as_taken, gains_from_bf16
 from chainrule.system.errors import ParamsError
 
 _CLASSES = 1000  # every torchvision classifier ends in this many unless told otherwise
@@ -18,24 +19,24 @@ class TorchvisionNet(nn.Module):
 
     channels_last = True
 
-    def __init__(self, net: nn.Module, out_features: int, repeat: int) -> None:
+    def __init__(self, net: nn.Module, out_features: int, size: int | None) -> None:
         super().__init__()
         self.net = net
         self.out_features = out_features
-        self._repeat = repeat
-        convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
-        self.gains_from_bf16 = all(module.groups == 1 for module in convolutions)
+        self.size = size
+        self.gains_from_bf16 = gains_from_bf16(net)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Embeddings [B, out_features] of normalised float32 images [B, C, H, W]."""
-        if self._repeat > 1:
-            images = images.expand(-1, self._repeat, -1, -1)
-        embeddings: torch.Tensor = self.net(images)
+        """Embeddings [B, out_features] of normalised float32 images [B, C, H, W], scaled to `size` if it is set."""
+        embeddings: torch.Tensor = self.net(as_taken(images, self.size))
         return embeddings
 
 
-def build(channels: int, *, arch: str) -> TorchvisionNet:
-    """Build the classifier that torchvision calls `arch`, for images of 1 or 3 `channels`; ParamsError for others."""
+def build(channels: int, *, arch: str, size: int | None) -> TorchvisionNet:
+    """Build the classifier that torchvision calls `arch`, for images of 1 or 3 `channels`; ParamsError for others.
+
+    size: the side in pixels to which it scales the images; None: it takes them as they are.
+    """
     from torchvision import models  # 3 s
 
     known = models.list_models(module=models)
@@ -51,7 +52,7 @@ def build(channels: int, *, arch: str) -> TorchvisionNet:
     # These two train against extra heads, which would be part of the result.
     extra = {"aux_logits": False, "init_weights": True} if arch in ("googlenet", "inception_v3") else {}
     net = models.get_model(arch, weights=None, **extra)
-    return TorchvisionNet(net, _behead(net, arch), 3 // channels)
+    return TorchvisionNet(net, _behead(net, arch), size)
 
 
 def _behead(net: nn.Module, arch: str) -> int:

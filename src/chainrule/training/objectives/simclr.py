@@ -1,0 +1,63 @@
+"""Contrastive learning: two distorted views of an image are to be found again among those of all other images.
+
+Chen et al. 2020, SimCLR (arXiv:2002.05709): a projection head of two layers behind the net, which is thrown away, and
+the normalised temperature-scaled cross-entropy, NT-Xent. What is learnt is what the distortions leave as it was.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class SimCLR(nn.Module):
+    """An image net, a projection, and the likeness of what it makes of views."""
+
+    views = 2
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, mean: Tensor, std: Tensor, *, temperature: float, projection: int) -> None:
+        """Wrap an image net with `out_features`.
+
+        mean, std: [channels], of pixels in 0..1. temperature: what likenesses (cosines) are divided by. projection:
+        features of an image that are compared.
+        """
+        super().__init__()
+        self.net = net
+        self.temperature = temperature
+        width = int(net.out_features)  # type: ignore[arg-type]
+        self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), nn.Linear(width, projection))
+        self.register_buffer("mean", mean.view(1, -1, 1, 1))
+        self.register_buffer("std", std.view(1, -1, 1, 1))
+
+    def forward(self, one: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return loss (NT-Xent, nats), projections float32 [2, B, projection] of length 1 and count [] of images.
+
+        one["image"], other["image"]: the same images, each distorted by itself, uint8 [B, C, H, W]. Others are the
+        images of this batch on this process.
+        """
+        # Both views at once: of a batch's statistics each is to tell nothing about which view it is.
+        images = torch.cat([one["image"], other["image"]]).float() / 255
+        projected = self.projection(self.net((images - self.mean) / self.std)).float()
+        projected = nn.functional.normalize(projected, dim=1)
+        rows = len(one["image"])
+        loss = nt_xent(projected, self.temperature)
+        return {"loss": loss, "projections": projected.view(2, rows, -1), "count": torch.tensor(rows)}
+
+
+def nt_xent(projected: Tensor, temperature: float) -> Tensor:
+    """Return the mean over all views [2B, D], of length 1, of the cross-entropy of finding the other view (eq. 1).
+
+    The first B rows are views of the same images as the second B, in the same order.
+    """
+    likeness = projected @ projected.T / temperature
+    likeness = likeness.masked_fill(torch.eye(len(projected), dtype=torch.bool, device=projected.device), -torch.inf)
+    partners = torch.arange(len(projected), device=projected.device).roll(len(projected) // 2)
+    return nn.functional.cross_entropy(likeness, partners)
+
+
+def build(net: nn.Module, facts: dict[str, Any], *, temperature: float, projection: int) -> SimCLR:
+    """Return the objective for a net and the facts of its inputs (mean and std per channel, of pixels in 0..1)."""
+    mean, std = torch.tensor(facts["mean"]), torch.tensor(facts["std"])
+    return SimCLR(net, mean, std, temperature=temperature, projection=projection)
