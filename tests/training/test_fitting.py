@@ -34,15 +34,15 @@ def check(net: dict[str, Any], side: int = 32, batch_size: int = 64) -> Any:
 @pytest.mark.parametrize(
     ("arch", "side", "says"),
     [
-        ("alexnet", 32, "32×32 pixels; it takes 63×63 and larger: set clean.normalise.size to 63 or more"),
-        ("squeezenet1_1", 8, "8×8 pixels; it takes 17×17 and larger: set clean.normalise.size to 17 or more"),
-        ("vit_b_16", 32, "32×32 pixels; it takes 224×224: set clean.normalise.size to 224"),
-        ("vit_b_16", 256, "256×256 pixels; it takes 224×224: set clean.normalise.size to 224"),
+        ("alexnet", 32, "32×32 pixels; it takes 63×63 and larger: set net.size to 63 or more"),
+        ("squeezenet1_1", 8, "8×8 pixels; it takes 17×17 and larger: set net.size to 17 or more"),
+        ("vit_b_16", 32, "32×32 pixels; it takes 224×224: set net.size to 224"),
+        ("vit_b_16", 256, "256×256 pixels; it takes 224×224: set net.size to 224"),
     ],
 )
 def test_a_size_that_a_net_does_not_take_is_one_line_with_the_remedy(arch: str, side: int, says: str) -> None:
     with pytest.raises(ParamsError) as caught:
-        check({"name": "torchvision", "arch": arch}, side)
+        check({"name": "torchvision", "arch": arch, "size": None}, side)
     assert says in str(caught.value)
     assert str(caught.value).startswith(f"net torchvision {arch}: does not take images of ")
     assert "\n" not in str(caught.value)
@@ -50,7 +50,8 @@ def test_a_size_that_a_net_does_not_take_is_one_line_with_the_remedy(arch: str, 
 
 @pytest.mark.parametrize(("arch", "side"), [("alexnet", 63), ("squeezenet1_1", 17)])
 def test_the_size_that_is_named_is_taken(arch: str, side: int) -> None:
-    check({"name": "torchvision", "arch": arch}, side)
+    check({"name": "torchvision", "arch": arch, "size": None}, side)
+    check({"name": "torchvision", "arch": arch, "size": side}, 8)
 
 
 @pytest.mark.parametrize("net", [CNN, RESNET9, DSDNET], ids=lambda net: net["name"])

@@ -52,6 +52,7 @@ def _failure(net: nn.Module, inputs: tuple[Tensor, ...]) -> str | None:
 
 def _remedy(net: nn.Module, facts: dict[str, Any], failure: str) -> str:
     """Return what size of image the net takes, in words; it holds no weights afterwards."""
+    key = "net.size" if hasattr(net, "size") else "clean.normalise.size"  # the first scales without cleaning anew
     net.to("meta")  # shapes alone, in no time
 
     def takes(side: int) -> bool:
@@ -60,9 +61,9 @@ def _remedy(net: nn.Module, facts: dict[str, Any], failure: str) -> str:
     if not takes(USUAL_SIDE):
         return f"take another net ({failure})"
     if not takes(2 * USUAL_SIDE):
-        return f"it takes {USUAL_SIDE}×{USUAL_SIDE}: set clean.normalise.size to {USUAL_SIDE}, or take another net"
+        return f"it takes {USUAL_SIDE}×{USUAL_SIDE}: set {key} to {USUAL_SIDE}, or take another net"
     least, too_small = USUAL_SIDE, 0
     while least - too_small > 1:
         middle = (least + too_small) // 2
         least, too_small = (middle, too_small) if takes(middle) else (least, middle)
-    return f"it takes {least}×{least} and larger: set clean.normalise.size to {least} or more, or take another net"
+    return f"it takes {least}×{least} and larger: set {key} to {least} or more, or take another net"
