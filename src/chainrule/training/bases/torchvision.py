@@ -35,7 +35,7 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, arch: 
         path = _file(root, place, name) if by_file else _brought(root, place, Path(spare), weights)
         stored, files = tensors.of_file(path), {path.name: sha256(path)}
     with torch.device("meta"):
-        wanted = build(3, arch=arch).net.state_dict()
+        wanted = build(3, arch=arch, size=None).net.state_dict()
     kept = {key: value for key, value in stored.items() if key in wanted}
     refuse_differences(f"base.name: {name}", differences(wanted, kept))
     save_state({f"net.{key}": value for key, value in kept.items()}, out / WEIGHTS)
