@@ -10,6 +10,7 @@ import yaml
 
 import shipped
 from chainrule.recipes.check import PLUG_INS, find_mistakes, task_fields
+from chainrule.recipes.defaults import image as defaults_of_images
 from chainrule.recipes.file import recipe_block, section
 from chainrule.recipes.in_force import by_default, in_force
 from chainrule.recipes.training import Finetune
@@ -97,7 +98,7 @@ def test_a_given_value_wins_over_the_tasks_and_that_over_the_modalitys(monkeypat
     assert in_force(images)["finetune"]["epochs"] == 5
     assert in_force({**images, "finetune": {"strategy": {"name": "full"}, "epochs": 3}})["finetune"]["epochs"] == 3
     given = in_force({**images, "finetune": {"strategy": {"name": "full"}, "distort": {"flip": True}, "patience": 2}})
-    assert given["finetune"]["distort"] == {"shift": 2, "flip": True, "erase": 0}
+    assert given["finetune"]["distort"] == {**defaults_of_images.DEFAULTS["finetune"]["distort"], "flip": True}
     assert given["finetune"]["patience"] == 2
     dilated = in_force({**images, "net": {"name": "dsdnet", "dilations": [3]}})
     assert dilated["net"]["dilations"] == [3], "a list is taken whole"

@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -47,6 +48,25 @@ def test_every_curve_in_mlflow_counts_one_kind_of_steps(tmp_path: Path) -> None:
         "validation_loss": epochs,
         "validation_accuracy": epochs,
     }
+
+
+@pytest.mark.parametrize(
+    ("sizes", "loss", "said"),
+    [
+        ({"cat": 1, "dog": 10, "fox": 29}, {"class_weights": "none"}, True),  # 1 of a mean of 13.3
+        ({"cat": 2, "dog": 9, "fox": 29}, {"class_weights": "none"}, False),
+        ({"cat": 1, "dog": 10, "fox": 29}, {"class_weights": "balanced"}, False),
+        ({}, {"delta": 1.0}, False),
+    ],
+)
+def test_a_class_that_hardly_counts_is_named_with_the_key_that_makes_it_count(
+    sizes: dict[str, int], loss: dict[str, Any], said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(name,) for name, size in sizes.items() for _ in range(size)]
+    session.say_rare(Job("finetune", "mine", tmp_path, {"seed": 1}, Run(tmp_path, tmp_path)), rows or [()] * 9, loss)
+    out = capsys.readouterr().out
+    assert ("class 'cat' has 1 of the training rows, a class in the mean 13" in out) == said
+    assert ("class_weights: balanced" in out) == said
 
 
 @pytest.fixture

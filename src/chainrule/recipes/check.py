@@ -240,6 +240,10 @@ def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mista
     for place, model in tables:
         if isinstance(at(block, place), dict):
             yield from typed(model, at(block, place), ".".join((path, *place)))
+    for name in ("mixup", "cutmix"):
+        if (share := _number(block, "pretrain", "training", "distort", name)) is not None and share > 0:
+            needed = "0 is needed: it mixes targets as well, and pretraining sees none"
+            yield Mistake(f"{path}.pretrain.training.distort.{name}", f"{share:g}", needed)
     tokenizer = at(block, ("pretrain", "tokenizer"))
     if inputs.tokenizer is None and tokenizer is not None:
         yield Mistake(f"{path}.pretrain.tokenizer", repr(tokenizer), f"null is needed for modality {modality}")

@@ -43,6 +43,7 @@ def finetune(job: Job) -> None:
     job.run.dataset(job.recipe, len(training_rows), "training", f"data/augmented/{job.recipe}/train.parquet")
     job.run.dataset(job.recipe, len(validation_rows), "validation", f"data/split/{job.recipe}/validation.parquet")
     session.say_cut(job, training, facts)
+    session.say_rare(job, rows.classes(training_rows, job.block), settings.loss)
     history, gradients = session.fit(
         job,
         settings,

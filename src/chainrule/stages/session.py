@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from chainrule.training import checkpoints, loop, precision
 from chainrule.training.course import Course, Record, Watchers
 from chainrule.training.prediction import Inputs
 
+RARE = 10  # times as few rows as a class has in the mean
 # How often a checkpoint is written; it changes nothing but how much a killed training has to do again.
 SAVE_SECONDS = "CHAINRULE_CHECKPOINT_SECONDS"
 
@@ -93,6 +96,20 @@ def say_cut(job: Job, inputs: Inputs, facts: dict[str, Any]) -> None:
     """Say how many training rows are longer than the model reads."""
     if inputs.cut:
         job.say(f"{inputs.cut:,} of {len(inputs):,} rows have more than {facts['max_length']} tokens: cut there")
+
+
+def say_rare(job: Job, classes: Iterable[Sequence[str]], loss: Mapping[str, Any]) -> None:
+    """Say which class is so rare that it hardly counts, unless the loss weighs classes; classes: those of each row."""
+    counts = Counter(name for own in classes for name in own)
+    if not counts or loss.get("class_weights") != "none":
+        return
+    rarest, rows = min(counts.items(), key=lambda item: (item[1], item[0]))
+    mean = counts.total() / len(counts)
+    if rows * RARE < mean:
+        job.say(
+            f"class {rarest!r} has {rows:,} of the training rows, a class in the mean {mean:,.0f}; "
+            "with finetune.loss.class_weights: balanced all weigh the same"
+        )
 
 
 def _log_update(job: Job, record: Record) -> None:

@@ -57,6 +57,12 @@ def decoded(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:
     return [decode(rows[name].tolist()) for name in named(recipe, "input")]
 
 
+def classes(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the classes of each row, none of a number; recipe: with task, modality and target."""
+    found: list[tuple[str, ...]] = plugins.load("fields", recipe["target"]).classes(_target(rows, recipe))
+    return found
+
+
 def _target(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:
     (name,) = named(recipe, "target")
     values: list[Any] = rows[name].tolist()

@@ -21,7 +21,20 @@ DEFAULTS: dict[str, dict[str, Any]] = {
             "weight_decay": 0.05,
             "schedule": "one_cycle",
             "warm_up": 0.2,
-            "distort": {"shift": 2, "flip": False, "erase": 0},  # mirrored letters and digits are others, or none
+            "distort": {
+                "shift": 2,
+                "flip": False,  # mirrored letters and digits are others, or none
+                "crop": 1.0,
+                "degrees": 0.0,
+                "randaugment": 0,
+                "magnitude": 9,
+                "colour": 0.0,
+                "grey": 0.0,
+                "blur": 0.0,
+                "erase": 0,
+                "mixup": 0.0,
+                "cutmix": 0.0,
+            },
         },
     },
     "finetune": {
@@ -32,7 +45,20 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "weight_decay": 0.05,
         "schedule": "one_cycle",
         "warm_up": 0.25,
-        "distort": {"shift": 2, "flip": False, "erase": 0},
+        "distort": {
+            "shift": 2,
+            "flip": False,
+            "crop": 1.0,
+            "degrees": 0.0,
+            "randaugment": 0,
+            "magnitude": 9,
+            "colour": 0.0,
+            "grey": 0.0,
+            "blur": 0.0,
+            "erase": 0,
+            "mixup": 0.0,
+            "cutmix": 0.0,
+        },
     },
 }
 """From random weights."""

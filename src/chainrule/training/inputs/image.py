@@ -9,6 +9,8 @@ from torch import Tensor
 
 from chainrule.system.errors import ParamsError
 from chainrule.system.files import read_json, write_json
+from chainrule.training.distortions.chain import Distortions
+from chainrule.training.distortions.mixing import mixed
 
 FACTS = "images.json"
 
@@ -24,22 +26,20 @@ class Inputs:
         target: Tensor | None,
         facts: dict[str, Any],  # noqa: ARG002 - all modalities take the same arguments
         *,
-        shift: int = 0,
-        flip: bool = False,
-        erase: int = 0,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+        **distort: Any,
     ) -> None:
-        """Keep the images and how each training batch is distorted.
+        """Keep the images and how each training batch is distorted and mixed (`training.distortions`).
 
-        shift: largest displacement in pixels, both ways, filled with black. flip: mirror left and right half of
-        the time. erase: side in pixels of a square that is greyed out at a random place (DeVries & Taylor 2017, Cutout,
-        arXiv:1708.04552); 0 for none. Raises ParamsError where nothing of an image would be left.
+        mixup, cutmix: how evenly images and targets of a batch are mixed with one another; 0: not at all. Raises
+        ParamsError where nothing of an image would be left, or where there are no targets to mix.
         """
-        side = min(images.shape[1:3])
-        for name, pixels in (("shift", shift), ("erase", erase)):
-            if pixels >= side:
-                raise ParamsError(f"distort.{name}: found {pixels}; less than {side} leaves something of these images")
         self.images, self.target = images, target
-        self.shift, self.flip, self.erase = shift, flip, erase
+        self.distortions, self.mixup, self.cutmix = Distortions(**distort), mixup, cutmix
+        self.distortions.check(*images.shape[1:3])
+        if target is None and (mixup or cutmix):
+            raise ParamsError("distort: mixup and cutmix mix targets as well, and there are none here; set both to 0")
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -58,31 +58,18 @@ class Inputs:
         return batches[:-1] if len(batches) > 1 and len(batches[-1]) < fewest else batches
 
     def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """Return image uint8 [B, C, H, W] (channels last in memory) and target [B, …], distorted with a generator."""
-        images = self.images[index] if generator is None else self._distorted(self.images[index], generator)
-        batch = {"image": images.permute(0, 3, 1, 2)}
-        return batch if self.target is None else batch | {"target": self.target[index]}
+        """Return image uint8 [B, C, H, W] (channels last in memory) and target [B, …], distorted with a generator.
 
-    def _distorted(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        batch, height, width, _ = images.shape
-        if self.shift or self.flip:
-            padded = torch.nn.functional.pad(images, (0, 0, self.shift, self.shift, self.shift, self.shift))
-            down, right = torch.randint(0, 2 * self.shift + 1, (2, batch, 1), generator=generator)
-            columns = torch.arange(width).expand(batch, width)
-            if self.flip:
-                mirrored = torch.rand(batch, 1, generator=generator) < 0.5
-                columns = torch.where(mirrored, width - 1 - columns, columns)
-            rows = torch.arange(height) + down
-            images = padded[torch.arange(batch)[:, None, None], rows[:, :, None], (columns + right)[:, None, :]]
-        if self.erase:
-            top = torch.randint(-self.erase // 2, height - self.erase // 2, (batch, 1), generator=generator)
-            left = torch.randint(-self.erase // 2, width - self.erase // 2, (batch, 1), generator=generator)
-            inside_rows = (torch.arange(height) >= top) & (torch.arange(height) < top + self.erase)
-            inside_columns = (torch.arange(width) >= left) & (torch.arange(width) < left + self.erase)
-            hole = inside_rows[:, :, None, None] & inside_columns[:, None, :, None]
-            grey = images.float().mean(dim=(1, 2), keepdim=True).to(torch.uint8)
-            images = torch.where(hole, grey, images)
-        return images
+        Where images are mixed, partner [B, …] is the other's target, and share [B] that of the own.
+        """
+        images = self.images[index].permute(0, 3, 1, 2)
+        target = {} if self.target is None else {"target": self.target[index]}
+        if generator is not None:
+            images = self.distortions.apply(images, generator)
+        if generator is not None and (self.mixup or self.cutmix):
+            images, partner, share = mixed(images, generator, mixup=self.mixup, cutmix=self.cutmix)
+            target |= {"partner": target["target"][partner], "share": torch.full((len(index),), share)}
+        return {"image": images, **target}
 
 
 def of_fields(fields: list[np.ndarray], target: Tensor | None, facts: dict[str, Any], **distort: Any) -> Inputs:

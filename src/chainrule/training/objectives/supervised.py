@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-TARGET = "target"
+TARGET, PARTNER, SHARE = "target", "partner", "share"
 
 
 class Supervised(nn.Module):
@@ -22,9 +22,15 @@ class Supervised(nn.Module):
         self.loss = loss
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Any]:
-        """Return loss (a scalar, mean over the batch), the model's outputs (float32) and count [] of examples."""
+        """Return loss (a scalar, mean over the batch), the model's outputs (float32) and count [] of examples.
+
+        Of a batch whose rows are mixed in pairs the loss is mixed alike: of a row with its target and its partner's.
+        """
         names: tuple[str, ...] = self.model.inputs  # type: ignore[assignment]
         found = self.model(**{name: batch[name] for name in names})
         outputs = {name: tensor.float() for name, tensor in found.items()}
         loss = self.loss(outputs, batch[TARGET])
+        if PARTNER in batch:
+            share = batch[SHARE][0]  # one for the batch
+            loss = share * loss + (1 - share) * self.loss(outputs, batch[PARTNER])
         return {"loss": loss, "outputs": outputs, "count": torch.tensor(len(batch[TARGET]))}

@@ -1,0 +1,67 @@
+"""Where the pixels of a batch go: one affine map per image, and one pass over all of them."""
+
+import torch
+from torch import Tensor
+
+
+def cropped(images: Tensor, generator: torch.Generator, *, crop: float, degrees: float) -> Tensor:
+    """Return uint8 [B, C, H, W] turned by up to so many degrees either way, and cut to a part that fills the whole.
+
+    crop: the smallest share of the area that is kept; shares are drawn evenly from it to 1, the part's shape from 3:4
+    to 4:3 of the image's as far as it fits (Szegedy et al. 2015, arXiv:1409.4842, section 6).
+    """
+    batch = len(images)
+    drawn = torch.rand(5, batch, generator=generator)
+    area = crop + (1 - crop) * drawn[0]
+    least, most = area.clamp(min=3 / 4).log(), area.reciprocal().clamp(max=4 / 3).log()
+    ratio = (least + (most - least) * drawn[1]).exp()
+    wide, high = (area * ratio).sqrt(), (area / ratio).sqrt()
+    angle = torch.deg2rad(degrees * (2 * drawn[2] - 1))
+    right, down = (1 - wide) * (2 * drawn[3] - 1), (1 - high) * (2 * drawn[4] - 1)
+    return warped(images, wide, high, angle, right, down)
+
+
+def warped(images: Tensor, wide: Tensor, high: Tensor, angle: Tensor, right: Tensor, down: Tensor) -> Tensor:
+    """Return images that show the part around (right, down), so wide and high, turned: all [B], the half side is 1."""
+    height, width = images.shape[2:]
+    cos, sin, shape = angle.cos(), angle.sin(), width / height
+    across = torch.stack([wide * cos, -high * sin / shape, right], dim=1)
+    along = torch.stack([wide * sin * shape, high * cos, down], dim=1)
+    return mapped(images, torch.stack([across, along], dim=1))
+
+
+def mapped(images: Tensor, maps: Tensor) -> Tensor:
+    """Return uint8 [B, C, H, W] in which each pixel is the one that its map [B, 2, 3] sends it to, black beyond.
+
+    Maps are of coordinates from -1 to 1 in width and height, as `torch.nn.functional.affine_grid` has them.
+    """
+    grid = torch.nn.functional.affine_grid(maps, list(images.shape), align_corners=False)
+    found = torch.nn.functional.grid_sample(images.contiguous().float(), grid, align_corners=False)
+    return found.round_().to(torch.uint8)
+
+
+def moved(images: Tensor, generator: torch.Generator, *, shift: int, flip: bool) -> Tensor:
+    """Return uint8 [B, C, H, W] moved by up to `shift` pixels either way, black beyond; mirrored half of the time."""
+    batch, _, height, width = images.shape
+    last = images.permute(0, 2, 3, 1)
+    padded = torch.nn.functional.pad(last, (0, 0, shift, shift, shift, shift)) if shift else last
+    down, right = torch.randint(0, 2 * shift + 1, (2, batch), generator=generator).tolist()
+    mirrored = (torch.rand(batch, generator=generator) < 0.5).tolist() if flip else [False] * batch
+    found = torch.empty_like(last, memory_format=torch.contiguous_format)
+    for row, (top, left, mirror) in enumerate(zip(down, right, mirrored, strict=True)):
+        part = padded[row, top : top + height, left : left + width]
+        found[row] = part.flip(1) if mirror else part
+    return found.permute(0, 3, 1, 2)
+
+
+def erased(images: Tensor, generator: torch.Generator, *, side: int) -> Tensor:
+    """Return uint8 [B, C, H, W], a square of that side greyed out (DeVries & Taylor 2017, Cutout, arXiv:1708.04552)."""
+    batch, _, height, width = images.shape
+    top = torch.randint(-side // 2, height - side // 2, (batch, 1), generator=generator)
+    left = torch.randint(-side // 2, width - side // 2, (batch, 1), generator=generator)
+    inside_rows = (torch.arange(height) >= top) & (torch.arange(height) < top + side)
+    inside_columns = (torch.arange(width) >= left) & (torch.arange(width) < left + side)
+    hole = inside_rows[:, :, None, None] & inside_columns[:, None, :, None]
+    last = images.permute(0, 2, 3, 1)
+    grey = last.float().mean(dim=(1, 2), keepdim=True).to(torch.uint8)
+    return torch.where(hole, grey, last).permute(0, 3, 1, 2)
