@@ -16,7 +16,7 @@ NO_INPUT = "src/chainrule/__init__.py"
 WATCHERS = {
     f"src/chainrule/{name}.py"
     for name in (
-        *("stages/runner", "recipes/check", "recipes/in_force", "recipes/mistakes"),
+        *("stages/runner", "stages/launching", "recipes/check", "recipes/in_force", "recipes/mistakes"),
         *("runs/tracking", "runs/journal"),
         *("system/progress", "system/locks", "system/processes", "system/dvc_lock"),
     )

@@ -277,6 +277,24 @@ def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
         needed = "null goes with the objective none" if objective == "none" else f"objective {objective} needs it"
         yield Mistake(f"{path}.pretrain.training", "null" if training is None else "a block", needed)
     yield from _sizes(block, path)
+    yield from _launches(block, path)
+
+
+def _launches(block: dict[str, Any], path: str) -> Iterator[Mistake]:
+    """Check that several hosts know where to meet, and that a batch has a row for each process."""
+    for place in (("pretrain", "training"), ("finetune",)):
+        launch, key = at(block, (*place, "launch")), ".".join((path, *place))
+        if not isinstance(launch, dict):
+            continue
+        address = launch.get("address")
+        if (_number(launch, "hosts") or 1) > 1 and not re.fullmatch(r"\S+:\d{1,5}", str(address)):
+            needed = "host:port of the first host is needed, where the others find it, such as 10.0.0.5:29400"
+            yield Mistake(f"{key}.launch.address", repr(address) if address else "nothing", needed)
+        processes = (_number(launch, "processes") or 1) * (_number(launch, "hosts") or 1)
+        rows = _number(block, *place, "batch_size")
+        if rows is not None and processes > rows:
+            needed = f"at least a row for each of {processes:g} processes is needed"
+            yield Mistake(f"{key}.batch_size", f"{rows:g}", needed)
 
 
 def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:

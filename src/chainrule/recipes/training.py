@@ -13,11 +13,24 @@ class Audit(Section):
     every: int = Field(default=10, ge=1, le=100_000, description="updates from one look at the gradients to the next")
 
 
+class Launch(Section):
+    """Several processes for one training, started by torchrun."""
+
+    processes: int = Field(default=1, ge=1, le=64, description="processes on each host; on GPUs each has its own")
+    hosts: int = Field(default=1, ge=1, le=1_024, description="machines, on each of which the same is started")
+    address: str | None = Field(
+        default=None, description="host:port of the first machine, at which the others find it; needed with several"
+    )
+    shard: bool = Field(
+        default=False, description="whether weights and optimizer are cut into shares (FSDP); false: each has all (DDP)"
+    )
+
+
 class Training(Section):
     """One training: its plug-ins' options are checked against the tables beside the plug-ins."""
 
     epochs: int = Field(ge=1, le=10_000, description="passes over the training rows")
-    batch_size: int = Field(ge=1, le=65_536, description="rows per step on each process")
+    batch_size: int = Field(ge=1, le=65_536, description="rows per step, of all processes together")
     accumulation: int = Field(default=1, ge=1, le=1_024, description="batches whose gradients make one update")
     optimizer: Literal["sgd", "momentum", "nesterov", "adam", "adamw", "adafactor", "muon"] = Field(
         description="sgd: plain gradient descent; momentum, nesterov: with 0.9 of it"
@@ -39,6 +52,7 @@ class Training(Section):
     patience: int | None = Field(
         default=None, ge=1, description="epochs without a better validation loss until it stops; null: never"
     )
+    launch: Launch | None = Field(default=None, description="several processes or machines; null: one process")
     distort: dict[str, Any] = Field(description="alterations of each training batch, by modality")
     audit: Audit | None = Field(default=Audit(), description="what the gradients do in each layer; null: not looked at")
 

@@ -51,10 +51,10 @@ class Run:
 
     def __init__(self, folder: Path | None, root: Path):
         """`folder` holds the journal; None tracks nothing. `root` is where the stage reads and writes."""
-        self._folder = folder
+        self.folder = folder
         self._root = root
         self._write_lock = threading.Lock()
-        self._copies = 0
+        self._copies = len(list((folder / "files").glob("*"))) if folder else 0  # another process may have begun it
         self._events = -1
         if folder is not None:
             self._events = os.open(folder / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -69,7 +69,7 @@ class Run:
 
     def artifact(self, path: Path, folder: str = "") -> None:
         """A file or directory, copied now and shown under `folder` in the run."""
-        if self._folder is not None:
+        if self.folder is not None:
             self._write("artifact", file=self._copy(Path(path)), folder=folder)
 
     def dataset(self, name: str, rows: int, context: str, source: str, digest: str | None = None) -> None:
@@ -77,7 +77,7 @@ class Run:
 
         `digest` says which; without it, the sha256 of the file (of all files, if `source` is a directory).
         """
-        if self._folder is not None:
+        if self.folder is not None:
             digest = digest or _digest(self._root / source)
             self._write("dataset", name=name, rows=int(rows), digest=digest, context=context, source=source)
 
@@ -87,7 +87,7 @@ class Run:
         `model` names the ONNX file in it; its inputs and outputs become the version's signature. `trained`: the
         directory of the fine-tuned model that it was made from, kept beside it for trainings that start from it.
         """
-        if self._folder is None:
+        if self.folder is None:
             return
         kept: dict[str, str] = {}
         if trained is not None:
@@ -95,10 +95,10 @@ class Run:
         self._write("model", bundle=self._copy(Path(bundle)), model=model, sha256=_digest(Path(bundle) / model), **kept)
 
     def _copy(self, path: Path) -> str:
-        assert self._folder is not None
+        assert self.folder is not None
         with self._write_lock:
             self._copies += 1
-            place = self._folder / "files" / str(self._copies)
+            place = self.folder / "files" / str(self._copies)
         place.mkdir(parents=True)
         if path.is_dir():
             shutil.copytree(path, place / path.name)

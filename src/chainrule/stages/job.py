@@ -72,7 +72,8 @@ class Job:
 
     run: the stage's run in MLflow. track: yields the items it is given, showing how many are done. counter: returns
     what is called with (how many are done, of how many, a function that returns words beside them). read_lock: returns
-    what the project's dvc.lock records.
+    what the project's dvc.lock records. aside: where outputs are written that nobody publishes, by one of several
+    processes that do the same work. silent: whether nothing is said.
     """
 
     stage: str
@@ -86,6 +87,8 @@ class Job:
     track: Callable[..., Iterable[Any]] = unseen
     counter: Callable[[str], Count] = uncounted
     read_lock: Callable[[Path], dict[str, Any]] = unrecorded
+    aside: Path | None = None
+    silent: bool = False
 
     @property
     def name(self) -> str:
@@ -108,7 +111,7 @@ class Job:
     def out(self, template: str) -> Path:
         """Return where to write an output: beside its real place, which it takes when the stage ends well."""
         final = self.root / template.format(recipe=self.recipe)
-        partial = final.parent / PARTIAL / final.name
+        partial = (self.aside or final.parent / PARTIAL) / final.name
         remove(partial)  # what a killed run of this stage left
         partial.parent.mkdir(parents=True, exist_ok=True)
         self.outputs[final] = partial
@@ -116,7 +119,8 @@ class Job:
 
     def say(self, text: str) -> None:
         """Print one line under the stage's name."""
-        print(f"{self.name}: {text}", flush=True)
+        if not self.silent:
+            print(f"{self.name}: {text}", flush=True)
 
     def warn(self, text: str) -> None:
         """Print one line that a reader must not miss: what is allowed and hardly ever meant."""
@@ -134,9 +138,18 @@ def main(stage: str, work: Callable[[Job], None], trains: bool = False) -> None:
 def carry_out(job: Job, work: Callable[[Job], None], trains: bool = False) -> None:
     """Do the work and publish what it wrote, all of it or nothing."""
     if trains:
-        # Before the numeric libraries are imported; the number of threads decides the last bits of the weights.
-        os.environ |= dict.fromkeys(THREADS, str(job.cores))
+        use_cores(job.cores)
     work(job)
+    publish(job)
+
+
+def use_cores(cores: int) -> None:
+    """Let the numeric libraries use so many cores, before they are imported; it decides the last bits of weights."""
+    os.environ |= dict.fromkeys(THREADS, str(cores))
+
+
+def publish(job: Job) -> None:
+    """Let outputs take their places, and remove what is spent."""
     for final, partial in job.outputs.items():
         remove(final)
         os.replace(partial, final)

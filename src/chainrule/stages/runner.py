@@ -16,6 +16,7 @@ from typing import Any
 
 from chainrule.recipes.file import recipe_block
 from chainrule.runs import tracking
+from chainrule.stages import launching
 from chainrule.stages.job import STATE, Count, Job, carry_out
 from chainrule.system import dvc_lock, files, locks, processes, progress
 from chainrule.system.errors import ChainruleError, DataError
@@ -72,7 +73,11 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
             return progress.counter(name, unit)
 
         watchers: dict[str, Any] = {"track": track, "counter": counter, "read_lock": dvc_lock.read}
-        carry_out(Job(stage, recipe, root, block, stage_run, cores, outputs, **watchers), work, trains)
+        job = Job(stage, recipe, root, block, stage_run, cores, outputs, **watchers)
+        if launch := launching.asked(block, stage):
+            launching.carry_out(job, launch, stage_run.folder)
+        else:
+            carry_out(job, work, trains)
 
 
 @contextmanager
