@@ -40,13 +40,15 @@ def fit(
     """
     resolved = precision.resolve(settings.precision, gains_from_bf16)
     checkpoint = _checkpoint(job, resolved)
-    audit = Audit(job, settings, objective, inputs) if settings.audit else None
+    course = _course(job, settings, resolved)
+    # Of weights that are cut into shares no process has a layer's gradient.
+    audit = Audit(job, settings, objective, inputs) if settings.audit and not course.shard else None
     started = time.monotonic()
     history = loop.fit(
         objective,
         inputs,
         validation,
-        _course(job, settings, resolved),
+        course,
         checkpoint=checkpoint,
         save_seconds=float(os.environ.get(SAVE_SECONDS, loop.SAVE_SECONDS)),
         watchers=Watchers(
@@ -72,7 +74,8 @@ def fit(
 def _course(job: Job, settings: Training, resolved: str) -> Course:
     """Return the section's settings that are a course's, with what the machine and the recipe add."""
     section = "pretrain.training" if job.stage == "pretrain" else job.stage
-    values = settings.model_dump() | {"precision": resolved, "seed": job.seed, "section": section}
+    shard = settings.launch is not None and settings.launch.shard
+    values = settings.model_dump() | {"precision": resolved, "seed": job.seed, "section": section, "shard": shard}
     return Course(**{field.name: values[field.name] for field in fields(Course) if field.name in values})
 
 

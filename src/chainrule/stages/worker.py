@@ -14,7 +14,7 @@ from typing import Any
 
 from chainrule.recipes.file import recipe_block
 from chainrule.runs import tracking
-from chainrule.stages.job import THREADS, Job, Untracked
+from chainrule.stages.job import THREADS, Job
 from chainrule.stages.launching import DONE, FAILED
 from chainrule.system import dvc_lock, processes, progress
 from chainrule.system.errors import ChainruleError, ParamsError
@@ -60,7 +60,7 @@ def _job(root: Path, given: argparse.Namespace, aside: Path | None) -> Job:
     def counter(unit: str) -> Any:
         return progress.counter(name, unit)
 
-    run = tracking.Run(given.journal, root) if given.journal else Untracked()
+    run = tracking.Run(given.journal, root)
     watchers: dict[str, Any] = {"track": track, "counter": counter, "read_lock": dvc_lock.read}
     return Job(given.stage, given.recipe, root, block, run, cores, **watchers)
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from chainrule.system.errors import DataError
 from chainrule.system.files import remove, sha256
+from chainrule.training.peers import like, whole
 
 # model, best, average, optimizer: tensors by name.
 Groups = dict[str, dict[str, Tensor]]
@@ -54,10 +55,13 @@ def save(
     optimizer: torch.optim.Optimizer,
     best: dict[str, Tensor],
     average: dict[str, Tensor],
+    *,
+    writes: bool = True,
 ) -> None:
     """Write a checkpoint: to a sibling first, so that the one before survives a kill in between.
 
-    best, average: the model's state at its best, and its moving average; empty where there is none.
+    best, average: the model's state at its best, and its moving average; empty where there is none. Of several processes
+    each has to call this, for each may have a share of the weights, and one of them writes.
     """
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
@@ -69,7 +73,9 @@ def save(
                 tensors[f"optimizer/{index}/{slot}"] = value
             elif value is not None:
                 numbers[f"{index}/{slot}"] = value
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    tensors = {name: whole(tensor.detach()).cpu().contiguous().clone() for name, tensor in tensors.items()}
+    if not writes:
+        return
     content = json.dumps({"state": state, "optimizer": numbers})
     sibling = path.with_suffix(".partial")
     try:
@@ -94,14 +100,19 @@ def load(
         index, slot = key.split("/")
         slots.setdefault(int(index), {})[slot] = value
     _check_shapes(path, groups, slots, model, parameters)
-    model.load_state_dict(groups["model"])
+    present = model.state_dict()
+    model.load_state_dict({name: like(tensor, present[name]) for name, tensor in groups["model"].items()})
     for index, values in slots.items():
         for slot, value in values.items():
             if isinstance(value, Tensor) and value.shape == parameters[index].shape:
                 # Fused optimizers walk weights and moments side by side in memory: both must be laid out alike.
-                values[slot] = torch.empty_like(parameters[index], dtype=value.dtype).copy_(value)
+                laid_out = torch.empty_like(parameters[index], dtype=value.dtype)
+                values[slot] = laid_out.copy_(like(value, laid_out))
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
-    return header["state"], groups["best"], groups["average"]
+    best, average = (
+        {name: like(tensor, present[name]) for name, tensor in groups[kind].items()} for kind in ("best", "average")
+    )
+    return header["state"], best, average
 
 
 def _read(path: Path) -> tuple[Groups, dict[str, Any]]:

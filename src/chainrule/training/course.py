@@ -13,7 +13,7 @@ class Course:
     """How a training goes, whatever it trains: the settings of `recipes.training`, resolved.
 
     precision: the format of products, "fp32", "bf16" or "fp16". seed: of everything random. section: where the settings
-    stand in a recipe, for what is said of them.
+    stand in a recipe, for what is said of them. shard: whether several processes cut the weights into shares.
     """
 
     epochs: int
@@ -31,6 +31,7 @@ class Course:
     ema: float | None = None
     patience: int | None = None
     section: str = "finetune"
+    shard: bool = False
 
     def key(self, name: str) -> str:
         """Return where a setting stands in a recipe."""

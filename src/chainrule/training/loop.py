@@ -18,7 +18,7 @@ from torch import nn
 
 from chainrule.system.errors import ChainruleError, DataError
 from chainrule.system.files import remove
-from chainrule.training import averaging, checkpoints
+from chainrule.training import averaging, checkpoints, peers
 from chainrule.training.course import Course, Record, State, Watchers
 from chainrule.training.optimizers import make_optimizer
 from chainrule.training.prediction import Inputs
@@ -28,7 +28,6 @@ from chainrule.training.updates import Run, calmer, halving, update
 from chainrule.training.validation import Score, evaluate
 
 SAVE_SECONDS = 20.0
-CURVE_POINTS = 200
 
 
 def fit(
@@ -60,13 +59,13 @@ def fit(
         _learn(run, keeper)
         record = _measured(run, validation, score)
         if record["best"]:
-            run.best = copy.deepcopy(run.average or objective.state_dict())
+            run.best = copy.deepcopy(run.average or run.objective.state_dict())
         run.state.close(record)
         run.watchers.on_epoch(record)
         keeper.save(run, share=1 / 4)
     run.tell_batches(ended=True)  # it may have stopped early
     if run.best:
-        objective.load_state_dict(run.best)
+        objective.load_state_dict({name: peers.whole(tensor) for name, tensor in run.best.items()})
     objective.eval()
     return run.state.history
 
@@ -74,6 +73,9 @@ def fit(
 def _prepared(
     label: str, objective: nn.Module, inputs: Inputs, course: Course, strategy: Strategy | None, watchers: Watchers
 ) -> Run:
+    if course.shard:  # what is given stays whole, for what comes after
+        objective, strategy = copy.deepcopy((objective, strategy))
+        peers.cut(objective)
     # A weight that does not learn yet has no gradient, which processes must expect of one another.
     partly = strategy is not None and strategy.learning(strategy.model, 0) != [strategy.model]
     accelerator = Accelerator(
@@ -82,7 +84,8 @@ def _prepared(
     )
     rates = strategy.rates(strategy.model) if strategy else {}
     optimizer = make_optimizer(objective, course.optimizer, course.learning_rate, course.weight_decay, rates)
-    wrapped, optimizer = accelerator.prepare(objective, optimizer)
+    wrapped = accelerator.prepare_model(objective, evaluation_mode=course.shard)  # which wraps in no DDP
+    optimizer = accelerator.prepare_optimizer(optimizer)
     batches = len(inputs.order(course.batch_size, seeded(course.seed, 0)))
     run = Run(label, objective, inputs, course, strategy, watchers, accelerator, wrapped, optimizer, batches)
     if course.ema is not None:
@@ -119,7 +122,7 @@ def _learn(run: Run, keeper: "_Keeper") -> None:
         together = order[state.batch : state.batch + course.accumulation]
         rate = run.rate(state.update)
         update(run, together, rate)
-        if state.update % max(1, run.updates // CURVE_POINTS) == 0:
+        if state.update % run.between_points == 0:
             run.watchers.on_update({"update": state.update, "train_loss_step": run.read(), "learning_rate": rate})
         state.update += 1
         run.tell_batches()
@@ -137,6 +140,7 @@ def _measured(run: Run, validation: Inputs, score: Score | None) -> Record:
                 run.wrapped, validation, course.batch_size, run.accelerator.device, course.seed, score, state.parts
             ),
         )
+    found = peers.agreed(run.accelerator, found)
     loss = found["validation_loss"]
     if not math.isfinite(loss):
         raise ChainruleError(
@@ -167,12 +171,18 @@ class _Keeper:
 
     def save(self, run: Run, share: float = 1.0) -> None:
         """Write the checkpoint if a share of the seconds has passed; what it holds is between two updates."""
-        if self.path is None or time.monotonic() - self.saved < share * self.seconds:
+        if self.path is None or not self._due(run, share * self.seconds):
             return
         run.read()
         if run.accelerator.scaler is not None:
             run.state.scaler = run.accelerator.scaler.state_dict()
-        if run.accelerator.is_main_process:
-            state = {**asdict(run.state), "watchers": run.watchers.kept}
-            checkpoints.save(self.path, state, run.objective, run.optimizer.optimizer, run.best, run.average)
+        state = {**asdict(run.state), "watchers": run.watchers.kept}
+        writes = run.accelerator.is_main_process
+        checkpoints.save(self.path, state, run.objective, run.optimizer.optimizer, run.best, run.average, writes=writes)
         self.saved = time.monotonic()
+
+    def _due(self, run: Run, seconds: float) -> bool:
+        """Whether it is time; several processes, of which each has a clock, ask the first, and not at every update."""
+        if run.accelerator.num_processes > 1 and run.state.batch and run.state.update % run.between_points:
+            return False
+        return bool(peers.agreed(run.accelerator, time.monotonic() - self.saved >= seconds))

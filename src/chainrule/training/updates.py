@@ -16,7 +16,7 @@ from accelerate.utils.memory import should_reduce_batch_size
 from torch import Tensor, nn
 
 from chainrule.system.errors import ChainruleError
-from chainrule.training import averaging, schedules
+from chainrule.training import averaging, peers, schedules
 from chainrule.training.audit.finite import first_not_finite
 from chainrule.training.batches import mean, parts, read, share, views
 from chainrule.training.course import Course, State, Watchers
@@ -24,6 +24,7 @@ from chainrule.training.prediction import Inputs
 from chainrule.training.seeds import mix, seed_default, seeded
 from chainrule.training.strategy import Strategy
 
+CURVE_POINTS = 200
 Result = TypeVar("Result")
 
 
@@ -51,6 +52,11 @@ class Run:
         """Return how many updates the whole training has."""
         return self.course.epochs * math.ceil(self.batches / self.course.accumulation)
 
+    @property
+    def between_points(self) -> int:
+        """Return how many updates there are between two points of the curves."""
+        return max(1, self.updates // CURVE_POINTS)
+
     def rate(self, update: int) -> float:
         """Return the learning rate of an update."""
         course = self.course
@@ -58,8 +64,9 @@ class Run:
         return course.learning_rate * schedules.factor(course.schedule, update, self.updates, course.warm_up, losses)
 
     def say(self, text: str) -> None:
-        """Print one line under the training's name."""
-        print(f"{self.label}: {text}", flush=True)
+        """Print one line under the training's name; of several processes the first does."""
+        if self.accelerator.is_main_process:
+            print(f"{self.label}: {text}", flush=True)
 
     def tell_batches(self, more: int = 0, ended: bool = False) -> None:
         """Tell the watchers how many batches are done: so many more than the state says."""
@@ -140,7 +147,7 @@ def _backward(run: Run, together: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
                 loss = result["loss"] if weight == 1 else result["loss"] * weight
                 run.accelerator.backward(loss / len(together))
             found.append((result["loss"].detach(), result["count"]))
-        losses.append(found[0] if len(found) == 1 else mean(found))
+        losses.append(peers.pooled(run.accelerator, *(found[0] if len(found) == 1 else mean(found))))
         if position + 1 < len(together):
             run.tell_batches(more=position + 1)
     return losses
