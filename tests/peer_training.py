@@ -17,6 +17,8 @@ from chainrule.tasks.text_classification import model as task
 from chainrule.training import loop
 from chainrule.training.course import Course, Watchers
 from chainrule.training.inputs.text import Inputs
+from chainrule.training.objectives.supervised import Supervised
+from chainrule.training.targets.label import Loss
 
 FACTS: dict[str, Any] = {"vocabulary": 30, "pad_id": 0, "unknown_id": 1, "max_length": 16}
 COURSE: dict[str, Any] = {
@@ -61,7 +63,7 @@ class Net(nn.Module):
 
 def objective() -> Any:
     torch.manual_seed(5)
-    return task.objective(task.build(Net(), FACTS, {"classes": ["a", "b"]}), OBJECTIVE)
+    return Supervised(task.build(Net(), FACTS, {"classes": ["a", "b"]}), Loss())
 
 
 def train(folder: Path, shard: bool, killed_at: int | None) -> tuple[list[dict[str, Any]], Any]:

@@ -60,8 +60,8 @@ def save(
 ) -> None:
     """Write a checkpoint: to a sibling first, so that the one before survives a kill in between.
 
-    best, average: the model's state at its best, and its moving average; empty where there is none. Of several processes
-    each has to call this, for each may have a share of the weights, and one of them writes.
+    best, average: the model's state at its best, and its moving average; empty where there is none. Of several
+    processes each has to call this, for each may have a share of the weights, and one of them writes.
     """
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
