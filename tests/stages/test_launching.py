@@ -34,7 +34,7 @@ BLOCK: dict[str, Any] = {
     "base": {"from": "nothing"},
     "net": {"name": "cnn", "width": 4, "depth": 2, "dropout": 0.0},
     "pretrain": {"objective": {"name": "none"}},
-    "finetune": {"strategy": {"name": "full"}, "epochs": 2, "batch_size": 16, "distort": {"shift": 0}},
+    "finetune": {"strategy": {"name": "full"}, "epochs": 2, "batch_size": 16, "precision": "fp32"},
     **{name: {} for name in ("evaluate", "export", "retrain")},
 }
 
