@@ -10,12 +10,13 @@ its quality becomes the recipe's record in quality.json; records of other recipe
 
 primary is on the test rows, with its 95% interval; floor is the best of the simple models on the same rows;
 training_seconds are those of the training loops alone; base is what the training started from, null for random weights.
-A recipe's data are below --data, by its `source.path`.
+A recipe's data are below --data, by its `source.path`; a base that no recipe made is below --models, by its name.
 """
 
 import difflib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -26,6 +27,7 @@ import common
 import yaml
 
 GALLERY = common.ROOT / "examples"
+REAL_MODELS = "CHAINRULE_REAL_MODELS"
 Block = dict[str, Any]
 Record = dict[str, Any]
 
@@ -35,11 +37,13 @@ def main() -> None:
     parser = common.arguments(__doc__)
     parser.add_argument("names", nargs="*", help="recipes of the gallery (default: all)")
     parser.add_argument("--data", type=Path, help=f"folder of the data sets (default: ${common.REAL_DATA})")
+    parser.add_argument("--models", type=Path, help=f"folder of the bases (default: ${REAL_MODELS})")
     parser.add_argument("--gallery", type=Path, default=GALLERY, help="folder of recipes (default: examples)")
     parser.add_argument("--keep", action="store_true", help="keep the clone")
     options = parser.parse_args()
     blocks = chosen(gallery(options.gallery), options.names)
     data = data_folder(options.data, blocks)
+    bases = bases_folder(options.models, blocks)
     path = options.results / "quality.json"
     with common.temporary_folder(options.keep) as folder:
         commit, root = common.commit(), common.clone(folder / "clone")
@@ -47,6 +51,7 @@ def main() -> None:
             print(name, flush=True)
             placed = block | {"source": block["source"] | {"path": str(data / block["source"]["path"])}}
             common.write_recipes(root, {name: placed})
+            bring_base(root, block, bases)
             refuse_mistakes(root)
             common.repro(root)
             found = record(root, name, block, commit)
@@ -88,6 +93,27 @@ def data_folder(given: Path | None, blocks: dict[str, Block]) -> Path:
     return place
 
 
+def bases_folder(given: Path | None, blocks: dict[str, Block]) -> Path | None:
+    """Return the folder of the bases; None where no recipe has one. Ends the benchmark if a base is not there."""
+    wanted = {block["base"]["name"]: name for name, block in blocks.items() if "name" in block["base"]}
+    if not wanted:
+        return None
+    if given is None and not os.environ.get(REAL_MODELS):
+        common.stop(f"--models, or {REAL_MODELS}, must name the folder of the bases")
+    place = (given or Path(os.environ[REAL_MODELS])).resolve()
+    for base, name in wanted.items():
+        if not (place / base).is_dir():
+            common.stop(f"{place} has no {base}; examples/{name}.yaml says where to get it")
+    return place
+
+
+def bring_base(root: Path, block: Block, bases: Path | None) -> None:
+    """Put a recipe's base where `fetch` looks first."""
+    if bases is not None and "name" in block["base"]:
+        place = root / "models" / block["base"]["from"] / block["base"]["name"]
+        shutil.copytree(bases / block["base"]["name"], place, dirs_exist_ok=True)
+
+
 def refuse_mistakes(root: Path) -> None:
     """End the benchmark if the recipe is none."""
     command = [sys.executable, "-m", "chainrule.recipes.check"]
@@ -107,7 +133,7 @@ def record(root: Path, name: str, block: Block, commit: str) -> Record:
         "recipe": name,
         "data": block["source"]["path"],
         "task": block["task"],
-        "base": block.get("base"),
+        "base": None if block["base"]["from"] == "nothing" else block["base"],
         "strategy": block["finetune"]["strategy"]["name"],
         "rows": {"training": split["train"], "test": split["test"]},
         "primary": {key: rounded(quality["primary"][key]) for key in ("name", "value", "low", "high")},
