@@ -27,7 +27,9 @@ def test_an_example_is_one_short_recipe_without_a_mistake(path: Path, tmp_path: 
 
 def run(*words: str, **variables: str) -> str:
     """Return the one line that the script ends with."""
-    environment = {name: text for name, text in os.environ.items() if name != "CHAINRULE_REAL_DATA"} | variables
+    environment = {
+        name: text for name, text in os.environ.items() if not name.startswith("CHAINRULE_REAL_")
+    } | variables
     found = subprocess.run(
         [sys.executable, str(SCRIPT), *words], capture_output=True, text=True, env=environment, timeout=60, check=False
     )
@@ -39,6 +41,10 @@ def test_what_cannot_be_built_is_one_line(tmp_path: Path) -> None:
     assert "did you mean films?" in run("flims")
     assert "CHAINRULE_REAL_DATA" in run("films")
     assert "examples/films.yaml says where to get it" in run("films", CHAINRULE_REAL_DATA=str(tmp_path))
+    (tmp_path / "mr-polarity").mkdir()
+    assert "CHAINRULE_REAL_MODELS" in run("films_minilm", CHAINRULE_REAL_DATA=str(tmp_path))
+    there = {"CHAINRULE_REAL_DATA": str(tmp_path), "CHAINRULE_REAL_MODELS": str(tmp_path)}
+    assert "examples/films_minilm.yaml says where to get it" in run("films_minilm", **there)
     (tmp_path / "mine.yaml").write_text("recipes: {other: {}}")
     assert "one recipe named mine is needed" in run("--gallery", str(tmp_path))
 
