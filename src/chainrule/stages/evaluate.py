@@ -55,6 +55,7 @@ def evaluate(job: Job) -> None:
     _write_curves(job.out("reports/{recipe}/curves"), history, measure.PRIMARY.name)
     weights = sum(parameter.numel() for parameter in model.parameters())
     to_try = advice(job.recipe, card["modality"], card["base"]["from"], len(train), weights, history)
+    _show_gradients(job, read_json(folder / "gradients.json"))
     _show(job, card, measure, test, outputs, target, history, report, to_try)
     job.run.headline(headline(report))
     _say(job, report, measure.PRIMARY, to_try)
@@ -189,6 +190,23 @@ def _show(
     path = job.out("reports/{recipe}/report.html")
     path.write_text(html, encoding="utf-8")
     job.run.artifact(path)
+
+
+def _show_gradients(job: Job, records: dict[str, Any]) -> None:
+    """Write what the gradients of the trainings did: a page, pictures, and curves that `dvc plots` draws."""
+    from chainrule.evaluation.gradients import page
+
+    folder, path = job.out("reports/{recipe}/gradients"), job.out("reports/{recipe}/gradients.html")
+    folder.mkdir()
+    drawn = {phase: page.pictures(record) for phase, record in records.items()}
+    for phase, record in records.items():
+        page.write_curves(record, folder, phase)
+        for name, picture in drawn[phase].items():
+            (folder / f"{phase}_{name}.svg").write_text(picture, encoding="utf-8")
+    path.write_text(page.to_html(job.recipe, records, drawn), encoding="utf-8")
+    job.run.artifact(path)
+    for picture_path in sorted(folder.glob("*.svg")):
+        job.run.artifact(picture_path, "gradients")
 
 
 def _say_undrawable(job: Job, classes: list[str]) -> None:

@@ -1,0 +1,1 @@
+"""The page of the gradient audit: the chain rule along depth, and every layer over the training."""

@@ -1,0 +1,142 @@
+"""The page of the gradient audit: what is wrong, the chain rule along depth, and each layer over the training."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from chainrule.evaluation import page
+from chainrule.evaluation.gradients import chain, heat, vector
+from chainrule.training.audit import verdicts
+
+PHASES = {"pretrain": "Pretraining", "finetune": "Fine-tuning"}
+
+Record = Mapping[str, Any]
+
+
+def pictures(record: Record) -> dict[str, str]:
+    """Return the pictures of one training by name, as SVG; none of a training without an audited update."""
+    found = {}
+    names = [layer["name"] for layer in record["layers"]]
+    if record["chains"] and record["chains"][-1]["links"]:
+        found["chain"] = chain.picture(record["chains"])
+    if record["updates"]:
+        found["gradient_norm"] = heat.picture(
+            "Gradient", "norm by layer and update; yellow: large", names, record["updates"], record["gradient"]
+        )
+        found["update_ratio"] = heat.picture(
+            "Step",
+            f"norm of the step over the norm of the weights; about {verdicts.HEALTHY:g} is usual",
+            names,
+            record["updates"],
+            verdicts.ratios(record),
+        )
+    return found
+
+
+def write_curves(record: Record, folder: Path, phase: str) -> None:
+    """Write each curve by layer and update as a CSV for `dvc plots`: `update`, `layer` and the number, four digits."""
+    names = [layer["name"] for layer in record["layers"]]
+    curves = {"gradient_norm": record["gradient"], "update_ratio": verdicts.ratios(record)}
+    for curve, lines in curves.items():
+        with open(folder / f"{phase}_{curve}.csv", "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["update", "layer", curve])
+            for update, line in zip(record["updates"], lines, strict=True):
+                writer.writerows(
+                    [update, name, f"{value:.4g}"] for name, value in zip(names, line, strict=True) if value is not None
+                )
+
+
+def to_html(recipe: str, records: Mapping[str, Record], drawn: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the page of a recipe's trainings; records: by phase; drawn: what `pictures` returned, by phase."""
+    sections = []
+    for phase, record in records.items():
+        name = PHASES[phase]
+        figures = "".join(f'<figure class="wide scroll">{picture}</figure>' for picture in drawn[phase].values())
+        sections.append(page.section(name, _found(record) + figures))
+        sections.append(page.section(f"{name}: layers", _table(record)))
+    sections.append(page.section("How to read this", _reading()))
+    facts = {
+        PHASES[phase]: f"{len(record['updates']):,} updates looked at, every {record['every']:,}th; "
+        f"{len(record['layers'])} layers, {sum(layer['parameters'] for layer in record['layers']):,} weights"
+        for phase, record in records.items()
+    }
+    return page.document(
+        recipe, f"{recipe} gradients · Chainrule", "Chainrule gradients", facts, sections, style=_STYLE
+    )
+
+
+def _found(record: Record) -> str:
+    if not record["verdicts"]:
+        return '<p class="verdict above"><b aria-hidden="true">✓</b><span>No layer stands out.</span></p>'
+    return "".join(
+        f'<p class="verdict level"><b aria-hidden="true">!</b><span>{escape(found["said"][0].upper())}'
+        f"{escape(found['said'][1:])}.</span></p>"
+        for found in record["verdicts"]
+    )
+
+
+def _table(record: Record) -> str:
+    links = {link["name"]: link for link in record["chains"][-1]["links"]} if record["chains"] else {}
+    bad: dict[str, list[str]] = {}
+    for found in record["verdicts"]:
+        for name in found["layers"]:
+            bad.setdefault(name, []).append(found["kind"])
+    ratios = verdicts.ratios(record)
+    lines = []
+    for place, layer in enumerate(record["layers"]):
+        name = layer["name"]
+        link = links.get(name, {"factor": None, "reached": None})
+        dead = _middle(record["dead"], place)
+        cells = [
+            vector.amount(_middle(record["gradient"], place)),
+            vector.amount(_middle(ratios, place)),
+            "–" if dead is None else f"{dead:.0%}",
+            vector.amount(link["factor"]),
+            vector.amount(link["reached"]),
+            ", ".join(bad.get(name, [])),
+        ]
+        lines.append(
+            f'<tr><th class="name">{escape(name)}<small>{escape(layer["kind"])}</small></th>'
+            f"<td>{layer['parameters']:,}</td>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+        )
+    heads = ("layer", "weights", "gradient", "step / weights", "dead units", "factor", "reaches it", "")
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+        '<p class="note">Gradient, step and dead units: medians of the audited updates, – where a layer did not learn. '
+        "Factor: of the last pass along depth; reaches it: the share of the gradient's norm at the loss that is left "
+        "at the layer's input.</p>"
+    )
+
+
+def _middle(lines: Sequence[Sequence[float | None]], place: int) -> float | None:
+    known = [value for line in lines if (value := line[place]) is not None and math.isfinite(value)]
+    return median(known) if known else None
+
+
+def _reading() -> str:
+    return "<ul>" + "".join(f"<li>{escape(said)}</li>" for said in READING) + "</ul>"
+
+
+READING = (
+    "The gradient runs from the loss to the input, and each block multiplies it by its Jacobian. A block's factor is "
+    "the norm of the gradient at its input over that at its output; the line is their product so far. Healthy nets "
+    "stay within a hundredfold of 1: normalisation and residual connections keep them there.",
+    f"Vanishing, exploding: less than {verdicts.VANISHED:g} or more than {verdicts.EXPLODED:g} of the norm at the loss "
+    f"arrives at a layer that learns, or the gradient is over {verdicts.SPIKE:g} times its usual norm and nothing "
+    f"clips it. A single factor outside of {verdicts.SHRINKS:g} to {verdicts.GROWS:g} has another colour and is no "
+    "verdict.",
+    f"Dead: at least {verdicts.DEAD:.0%} of a layer's units have a gradient of exactly 0, as behind a ReLU that lets "
+    "nothing through, in the median of the second half of the audited updates.",
+    f"Fast, slow: a step over {verdicts.FAST:g} of the weights' norm in the median, or never over {verdicts.SLOW:g}; "
+    f"about {verdicts.HEALTHY:g} is usual.",
+)
+_STYLE = """
+figure.wide{margin:1rem 0 0;text-align:left}figure svg{max-width:100%;height:auto;min-width:44rem}
+ul{margin:0;padding-left:1.1rem}li+li{margin-top:.35rem}
+""".replace("\n", "")
