@@ -120,23 +120,24 @@ def _middle(lines: Sequence[Sequence[float | None]], place: int) -> float | None
 
 
 def _reading() -> str:
-    return "<ul>" + "".join(f"<li>{escape(said)}</li>" for said in READING) + "</ul>"
+    said = "".join(f"<dt>{escape(term)}</dt><dd>{escape(meaning)}</dd>" for term, meaning in READING.items())
+    return f'<dl class="terms">{said}</dl>'
 
 
-READING = (
-    "The gradient runs from the loss to the input, and each block multiplies it by its Jacobian. A block's factor is "
-    "the norm of the gradient at its input over that at its output; the line is their product so far. Healthy nets "
-    "stay within a hundredfold of 1: normalisation and residual connections keep them there.",
-    f"Vanishing, exploding: less than {verdicts.VANISHED:g} or more than {verdicts.EXPLODED:g} of the norm at the loss "
-    f"arrives at a layer that learns, or the gradient is over {verdicts.SPIKE:g} times its usual norm and nothing "
-    f"clips it. A single factor outside of {verdicts.SHRINKS:g} to {verdicts.GROWS:g} has another colour and is no "
-    "verdict.",
-    f"Dead: at least {verdicts.DEAD:.0%} of a layer's units have a gradient of exactly 0, as behind a ReLU that lets "
+READING = {
+    "factor": "The gradient runs from the loss to the input, and each block multiplies it by its Jacobian: the norm of "
+    "the gradient at its input over that at its output. The line is their product so far. Healthy nets stay within a "
+    "hundredfold of 1: normalisation and residual connections keep them there. A single factor outside of "
+    f"{verdicts.SHRINKS:g} to {verdicts.GROWS:g} has another colour and is no verdict.",
+    "vanishing, exploding": f"Less than {verdicts.VANISHED:g} or more than {verdicts.EXPLODED:g} of the norm at the "
+    f"loss arrives at a layer that learns; or a gradient has over {verdicts.SPIKE:g} times its usual norm and nothing "
+    "clips it.",
+    "dead": f"At least {verdicts.DEAD:.0%} of a layer's units have a gradient of exactly 0, as behind a ReLU that lets "
     "nothing through, in the median of the second half of the audited updates.",
-    f"Fast, slow: a step over {verdicts.FAST:g} of the weights' norm in the median, or never over {verdicts.SLOW:g}; "
+    "fast, slow": f"A step over {verdicts.FAST:g} of the weights' norm in the median, or never over {verdicts.SLOW:g}; "
     f"about {verdicts.HEALTHY:g} is usual.",
-)
+}
 _STYLE = """
 figure.wide{margin:1rem 0 0;text-align:left}figure svg{max-width:100%;height:auto;min-width:44rem}
-ul{margin:0;padding-left:1.1rem}li+li{margin-top:.35rem}
+.terms{margin:0;font-size:.95rem}.terms dt{font-weight:600}.terms dd{margin:0 0 .6rem}
 """.replace("\n", "")
