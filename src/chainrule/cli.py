@@ -11,6 +11,7 @@ from chainrule.system.errors import ChainruleError
 
 COMMANDS = {
     "export-triton": ("chainrule.exporting.triton", "write a bundle as a model repository of Triton and KServe"),
+    "gradcheck": ("chainrule.commands.gradcheck", "analytic against numeric derivatives of each block of a net"),
     "models": ("chainrule.commands.models", "what is registered, what is champion and how it came to be"),
     "promote": ("chainrule.commands.promote", "try a version of a model and make it the one that is served"),
     "register": ("chainrule.commands.register", "make a version of a bundle that is here, as after `dvc pull`"),

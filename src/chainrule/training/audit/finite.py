@@ -23,7 +23,7 @@ def first_not_finite(objective: nn.Module, batches: Sequence[dict[str, Tensor]])
 
     def leaves(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any], result: Any) -> None:
         if not found and not _finite(result):
-            most = max((float(each.abs().max()) for each in _tensors((given, named)) if each.numel()), default=0.0)
+            most = max((float(each.abs().max()) for each in tensors((given, named)) if each.numel()), default=0.0)
             found.append(
                 f"the first output that is not finite is that of {names[module]} ({type(module).__name__}), "
                 f"whose inputs are at most {most:.2g}"
@@ -42,17 +42,17 @@ def first_not_finite(objective: nn.Module, batches: Sequence[dict[str, Tensor]])
 
 
 def _finite(value: Any) -> bool:
-    return all(bool(tensor.isfinite().all()) for tensor in _tensors(value))
+    return all(bool(tensor.isfinite().all()) for tensor in tensors(value))
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def tensors(value: Any) -> Iterator[Tensor]:
     """Yield the tensors of real numbers in whatever a module takes or returns."""
     if isinstance(value, Tensor):
         if value.is_floating_point():
             yield value
     elif isinstance(value, dict):
         for part in value.values():
-            yield from _tensors(part)
+            yield from tensors(part)
     elif isinstance(value, tuple | list):
         for part in value:
-            yield from _tensors(part)
+            yield from tensors(part)
