@@ -80,6 +80,21 @@ def test_a_chain_begins_behind_what_takes_token_ids() -> None:
     assert [link.factor for link in links] == [None, pytest.approx(2), pytest.approx(2)]
 
 
+def test_what_a_loss_goes_around_at_the_end_of_a_block_is_no_part_of_it() -> None:
+    """As pretraining goes around the dropout on an embedding."""
+
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(scaling(2.0), scaling(3.0))
+            self.dropout = nn.Dropout(0.5)  # without weights: of the layer before it
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layers(x)  # type: ignore[no-any-return]
+
+    assert [link.factor for link in chain(Around())] == pytest.approx([2, 3])
+
+
 def test_nothing_passes_a_dead_block() -> None:
     dead = nn.Linear(4, 4)
     nn.init.constant_(dead.bias, -100.0)

@@ -7,7 +7,7 @@ from typing import Any
 from chainrule.evaluation.gradients import vector
 from chainrule.training.audit.verdicts import EXPLODED, VANISHED, colour
 
-LEFT, RIGHT, TOP, PLOT = 64.0, 24.0, 56.0, 250.0
+LEFT, RIGHT, TOP, PLOT = 64.0, 24.0, 66.0, 250.0
 WIDTH = 1000.0
 LEAST, MOST = 1e-12, 1e12
 """What is smaller or larger is drawn at the edge."""
@@ -16,14 +16,14 @@ TURN = 40.0
 Chain = Mapping[str, Any]
 
 
-def picture(chains: Sequence[Chain]) -> str:
-    """Return the last chain of a record as SVG, the first beside it as broken lines.
+def picture(chains: Sequence[Chain], labels: Mapping[str, str]) -> str:
+    """Return the last chain of a record as SVG, the first beside it as a broken line; labels: of blocks by name.
 
     A bar is the factor by which a block scales the gradient's norm: upwards it grows, downwards it shrinks. The line is
     the product of all factors from the loss, at the right, to that place. Both have the same logarithmic axis.
     """
     links = chains[-1]["links"]
-    place = _Axes(chains)
+    place = _Axes(chains, labels)
     parts = [*place.frame(), *_zones(place)]
     first = {link["name"]: link for link in chains[0]["links"]} if len(chains) > 1 else {}
     for at, link in enumerate(links):
@@ -46,7 +46,7 @@ def _in_words(chain: Chain) -> str:
 class _Axes:
     """Where things are: one column per link, one logarithmic axis."""
 
-    def __init__(self, chains: Sequence[Chain]) -> None:
+    def __init__(self, chains: Sequence[Chain], labels: Mapping[str, str]) -> None:
         self.names = [link["name"] for link in chains[-1]["links"]]
         self.updates = [chain["update"] for chain in (chains[0], chains[-1])]
         self.column = (WIDTH - LEFT - RIGHT) / max(len(self.names), 1)
@@ -55,7 +55,8 @@ class _Axes:
         ]
         known = [min(max(value, LEAST), MOST) for value in values if value is not None]
         self.low, self.high = min([*known, 0.1]) / 1.3, max([*known, 10.0]) * 1.3
-        longest = max(map(len, map(_name, self.names)), default=0)
+        self.labels = [labels.get(name, "between") for name in self.names]
+        longest = max(map(len, self.labels), default=0)
         self.height = TOP + PLOT + 24 + 6.4 * longest * math.sin(math.radians(TURN))
 
     def y(self, value: float) -> float:
@@ -97,17 +98,11 @@ class _Axes:
                 parts.append(vector.line([(LEFT, self.y(value)), (WIDTH - RIGHT, self.y(value))], kind))
                 parts.append(vector.text(LEFT - 8, self.y(value) + 4, vector.power(exponent), "faint", "end"))
         every = max(1, math.ceil(14 / self.column))
-        for place, name in enumerate(self.names):
+        for place, label in enumerate(self.labels):
             if place % every == 0:
                 x, y = self.x(place + 0.5) + 4, TOP + PLOT + 16
-                kind = "faint" if "→" in name else "ink"
-                parts.append(vector.text(x, y, _name(name), kind, "end", -TURN))
+                parts.append(vector.text(x, y, label, "faint" if label == "between" else "ink", "end", -TURN))
         return parts
-
-
-def _name(name: str) -> str:
-    """Return what a column is called: nothing long for what lies between two blocks."""
-    return "between" if " → " in name else name
 
 
 def _zones(place: _Axes) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from chainrule.evaluation.gradients import vector
 
-LEFT, RIGHT, TOP, ROW, WIDTH = 170.0, 90.0, 46.0, 18.0, 1000.0
+LEFT, RIGHT, TOP, ROW, WIDTH = 210.0, 90.0, 46.0, 18.0, 1000.0
 # Viridis (Smith & van der Walt 2015): even steps of lightness, and readable for the colour-blind.
 COLOURS = ("440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725")
 SPAN = 1e8
@@ -41,7 +41,7 @@ def picture(title: str, subtitle: str, layers: Sequence[str], updates: Sequence[
 
 
 def _fitting(name: str) -> str:
-    return name if len(name) <= 25 else f"…{name[-24:]}"
+    return name if len(name) <= 32 else f"…{name[-31:]}"
 
 
 def _updates(updates: Sequence[int], wide: float, tall: float) -> list[str]:
@@ -62,14 +62,17 @@ def _scale(low: float, high: float, tall: float) -> list[str]:
     lines = [[low * (high / low) ** (1 - step / (steps - 1))] for step in range(steps)]
     turned = [[line[0] for line in lines]]
     parts = [_cells(turned, low, high, left, TOP, 14, height)]
-    for exponent in vector.powers(low, high, 5):
-        share = math.log(10.0**exponent / low) / math.log(high / low)
-        if -1e-9 <= share <= 1:
-            y = TOP + height * (1 - share)
-            parts.append(
-                vector.text(left + 20, min(max(y + 4, TOP + 10), TOP + height), vector.power(exponent), "faint")
-            )
+    for mark in _marks(low, high):
+        y = TOP + height * (1 - math.log(mark / low) / math.log(high / low))
+        parts.append(vector.text(left + 20, min(max(y + 4, TOP + 10), TOP + height), f"{mark:g}", "faint"))
     return parts
+
+
+def _marks(low: float, high: float) -> list[float]:
+    """Return round numbers from low to high: powers of ten, with 2 and 5 between them where there are few."""
+    steps = (1, 2, 5) if high / low < 100 else (1,)
+    marks = [step * 10.0**exponent for exponent in vector.powers(low, high, 5) for step in steps]
+    return [mark for mark in marks if low <= mark <= high]
 
 
 def _cells(lines: Lines, low: float, high: float, x: float, y: float, wide: float, tall: float) -> str:

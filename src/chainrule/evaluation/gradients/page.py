@@ -20,9 +20,10 @@ Record = Mapping[str, Any]
 def pictures(record: Record) -> dict[str, str]:
     """Return the pictures of one training by name, as SVG; none of a training without an audited update."""
     found = {}
-    names = [layer["name"] for layer in record["layers"]]
+    names = [_label(layer) for layer in record["layers"]]
     if record["chains"] and record["chains"][-1]["links"]:
-        found["chain"] = chain.picture(record["chains"])
+        labels = {layer["name"]: label for layer, label in zip(record["layers"], names, strict=True)}
+        found["chain"] = chain.picture(record["chains"], labels)
     if record["updates"]:
         found["gradient_norm"] = heat.picture(
             "Gradient", "norm by layer and update; yellow: large", names, record["updates"], record["gradient"]
@@ -35,6 +36,12 @@ def pictures(record: Record) -> dict[str, str]:
             verdicts.ratios(record),
         )
     return found
+
+
+def _label(layer: Mapping[str, Any]) -> str:
+    """Return a layer's name, with what it is where the name is only a number in a sequence."""
+    last = layer["name"].rpartition(".")[2]
+    return f"{layer['name']} {layer['kind'].partition(' + ')[0]}" if last.isdigit() else str(layer["name"])
 
 
 def write_curves(record: Record, folder: Path, phase: str) -> None:
@@ -54,11 +61,14 @@ def write_curves(record: Record, folder: Path, phase: str) -> None:
 def to_html(recipe: str, records: Mapping[str, Record], drawn: Mapping[str, Mapping[str, str]]) -> str:
     """Return the page of a recipe's trainings; records: by phase; drawn: what `pictures` returned, by phase."""
     sections = []
+    records = {phase: records[phase] for phase in PHASES if phase in records}  # as they were trained
     for phase, record in records.items():
         name = PHASES[phase]
         figures = "".join(f'<figure class="wide scroll">{picture}</figure>' for picture in drawn[phase].values())
         sections.append(page.section(name, _found(record) + figures))
         sections.append(page.section(f"{name}: layers", _table(record)))
+    if not records:
+        sections.append(page.section("Nothing was looked at", "<p>No training of this recipe has an audit.</p>"))
     sections.append(page.section("How to read this", _reading()))
     facts = {
         PHASES[phase]: f"{len(record['updates']):,} updates looked at, every {record['every']:,}th; "

@@ -8,6 +8,7 @@ on a pass of its own over a few rows, so that the training's gradients, statisti
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -40,49 +41,59 @@ def factors(objective: nn.Module, layers: Sequence[Layer], batches: Sequence[dic
     afterwards, no weight gets a gradient, and frozen blocks are seen like the others. A block that is called several
     times (as with two views of a row) has the norm over all calls.
     """
-    seen: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
+    calls: Calls = {}
     buffers = {name: buffer.clone() for name, buffer in objective.named_buffers()}
-    handles = [handle for layer in layers if layer.modules for handle in _hooked(layer, seen)]
+    handles = [handle for layer in layers for handle in _hooked(layer, calls)]
     try:
         with torch.enable_grad(), torch.random.fork_rng(_devices(batches)):
             loss = objective(*batches)["loss"]
-            norms = _norms(loss, seen)
+            norms = _norms(loss, calls)
     finally:
         for handle in handles:
             handle.remove()
         with torch.no_grad():
             for name, buffer in objective.named_buffers():
                 buffer.copy_(buffers[name])
-    return _chain(seen, norms)
+    return _chain(calls, norms)
 
 
-def _hooked(layer: Layer, seen: dict[str, tuple[list[Tensor], list[Tensor]]]) -> list[Any]:
-    """Hook into a block's first and last module: what goes in and what comes out is collected in `seen`."""
+@dataclass
+class Call:
+    """What went into a block and what came out of its last module."""
+
+    entered: Tensor | None
+    left: Tensor | None = None
+
+
+Calls = dict[str, list[Call]]
+"""By the block's name, in the order of the first call."""
+
+
+def _hooked(layer: Layer, calls: Calls) -> list[Any]:
+    """Hook into a block: what goes into its first module and comes out of the last one that is called."""
 
     def enters(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        inputs, _ = seen.setdefault(layer.name, ([], []))
+        call = Call(None)
+        calls.setdefault(layer.name, []).append(call)
         values = [*given, *named.values()]
         place = next((place for place, value in enumerate(values) if _is_real(value)), None)
         if place is None:
             return None
         # A frozen or first block gets an input whose gradient can be asked for; a copy, so that a module that works
         # in place does not change what is asked for.
-        tensor = values[place] if values[place].requires_grad else values[place].detach().requires_grad_()
-        inputs.append(tensor)
-        values[place] = tensor.clone()
+        call.entered = values[place] if values[place].requires_grad else values[place].detach().requires_grad_()
+        values[place] = call.entered.clone()
         return tuple(values[: len(given)]), dict(zip(named, values[len(given) :], strict=True))
 
     def leaves(module: nn.Module, given: tuple[Any, ...], result: Any) -> Any:
-        _, outputs = seen.setdefault(layer.name, ([], []))
         if isinstance(result, Tensor) and result.is_floating_point() and not result.requires_grad:
             result = result.detach().requires_grad_()  # a frozen embedding is where the chain begins
-        tensor = _first_real(result)
-        if tensor is not None:
-            outputs.append(tensor)
+        if layer.name in calls:
+            calls[layer.name][-1].left = _first_real(result)
         return result
 
-    first, last = layer.modules[0], layer.modules[-1]
-    return [first.register_forward_pre_hook(enters, with_kwargs=True), last.register_forward_hook(leaves)]
+    entering = [module.register_forward_pre_hook(enters, with_kwargs=True) for module in layer.modules[:1]]
+    return entering + [module.register_forward_hook(leaves) for module in layer.modules]
 
 
 def _is_real(value: Any) -> bool:
@@ -97,10 +108,10 @@ def _first_real(value: Any) -> Tensor | None:
     return next((found for part in parts if (found := _first_real(part)) is not None), None)
 
 
-def _norms(loss: Tensor, seen: dict[str, tuple[list[Tensor], list[Tensor]]]) -> dict[int, float]:
+def _norms(loss: Tensor, calls: Calls) -> dict[int, float]:
     """Return the norm of the loss's gradient by a tensor's id, of those tensors that the loss was computed from."""
-    tensors = {id(tensor): tensor for both in seen.values() for side in both for tensor in side}
-    asked = [tensor for tensor in tensors.values() if tensor.requires_grad]
+    tensors = {id(each): each for made in calls.values() for call in made for each in (call.entered, call.left)}
+    asked = [tensor for tensor in tensors.values() if tensor is not None and tensor.requires_grad]
     if not asked or not loss.requires_grad:
         return {}
     gradients = torch.autograd.grad(loss, asked, allow_unused=True)
@@ -109,12 +120,13 @@ def _norms(loss: Tensor, seen: dict[str, tuple[list[Tensor], list[Tensor]]]) -> 
     return dict(zip(found, norms, strict=True))
 
 
-def _chain(seen: dict[str, tuple[list[Tensor], list[Tensor]]], norms: dict[int, float]) -> list[Link]:
-    def norm(tensors: Sequence[Tensor]) -> float | None:
+def _chain(calls: Calls, norms: dict[int, float]) -> list[Link]:
+    def norm(tensors: Sequence[Tensor | None]) -> float | None:
         found = [norms[id(tensor)] for tensor in tensors if id(tensor) in norms]
         return math.hypot(*found) if found else None
 
-    blocks = [(name, norm(inputs), norm(outputs), inputs, outputs) for name, (inputs, outputs) in seen.items()]
+    sides = {name: ([call.entered for call in made], [call.left for call in made]) for name, made in calls.items()}
+    blocks = [(name, norm(inputs), norm(outputs), inputs, outputs) for name, (inputs, outputs) in sides.items()]
     blocks = [block for block in blocks if block[2] is not None]
     links: list[Link] = []
     for place, (name, entered, left, inputs, _) in enumerate(blocks):

@@ -13,7 +13,7 @@ from chainrule.training.audit.layers import Layer, layers
 
 MOST_UPDATES, MOST_CHAINS = 200, 12
 """So many are kept of a training of any length: beyond that every second one is dropped, and no more are made."""
-CHAIN_EVERY = 4
+CHAIN_EVERY = 2
 """Audited updates to one pass of the chain rule along depth."""
 MOST_ROWS = 32
 """The most rows of that pass."""
@@ -75,8 +75,8 @@ def around_update(objective: nn.Module, probe: Callable[[], list[dict[str, Tenso
 
 
 def rows(batch_size: int) -> int:
-    """Return how many rows of a batch the pass along depth takes: a quarter, at least eight if there are so many."""
-    return min(batch_size, max(8, batch_size // 4), MOST_ROWS)
+    """Return how many rows of a batch the pass along depth takes: a quarter, at least four if there are so many."""
+    return min(batch_size, max(4, batch_size // 4), MOST_ROWS)
 
 
 def _chain(objective: nn.Module, found: list[Layer], batches: list[dict[str, Tensor]], update: int) -> Record:
