@@ -111,6 +111,27 @@ def test_what_does_not_fit_together_is_refused(
     assert f"recipes.digits.{path}" in mistakes_by_path(params)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "base", "path"),
+    [
+        ({"name": "distillation"}, {"from": "nothing"}, "base.from"),
+        ({"name": "incremental"}, {"from": "pretrained/reviews"}, "base.from"),
+        ({"name": "joint"}, {"from": "nothing"}, "base.from"),
+        ({"name": "last_layers", "layers": 0}, {"from": "nothing"}, "finetune.strategy.layers"),
+        ({"name": "named"}, {"from": "nothing"}, "finetune.strategy.learn"),
+        ({"name": "named", "learn": []}, {"from": "nothing"}, "finetune.strategy.learn"),
+        ({"name": "lora", "targets": []}, {"from": "nothing"}, "finetune.strategy.targets"),
+        ({"name": "distillation"}, {"from": "finetuned/reviews"}, None),
+    ],
+)
+def test_a_strategy_that_would_train_nothing_or_lacks_its_base_is_refused(
+    params: dict[str, Any], strategy: dict[str, Any], base: dict[str, Any], path: str | None
+) -> None:
+    params["recipes"]["digits"]["finetune"]["strategy"] = strategy
+    params["recipes"]["digits"]["base"] = base
+    assert set(mistakes_by_path(params)) == ({f"recipes.digits.{path}"} if path else set())
+
+
 def test_a_width_that_the_heads_do_not_divide_is_refused(params: dict[str, Any]) -> None:
     params["recipes"]["reviews"]["net"]["width"] = 130
     assert set(mistakes_by_path(params)) == {"recipes.reviews.net.width"}

@@ -24,6 +24,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "mlflow": {"name": "models:/mine/1"},
     "timm": {"name": "mine"},
     "torchvision": {"name": "mine"},
+    "named": {"learn": ["net.*"]},
     "idx": {"classes": ["a", "b"]},
     "image_table": {"files": {"all": "labels.csv"}},
     "class_files": {"files": {"good": "good*.txt", "bad": "bad*.txt"}},

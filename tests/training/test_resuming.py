@@ -9,13 +9,16 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+import training_project
 from chainrule.nets import cnn
+from chainrule.recipes.training import Finetune
+from chainrule.system.files import write_rows
 from chainrule.tasks.image_classification import model as task
-from chainrule.training import strategy
+from chainrule.training import models, start, strategy
 from chainrule.training.course import Record
 from chainrule.training.inputs.image import Inputs
 from chainrule.training.objectives.supervised import Supervised
-from chainrule.training.strategies import full, gradual
+from chainrule.training.strategies import distillation, full, gradual, joint, lora
 from chainrule.training.targets.label import Loss
 from small_trainings import FACTS, KilledError, dying, fit, images, same, small_objective, weights
 
@@ -28,40 +31,72 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-STRATEGIES: dict[str, tuple[Any, dict[str, Any]]] = {"full": (full, {}), "gradual": (gradual, {"per_epoch": 1})}
+CLASSES = {"classes": ["down", "up"]}
+STRATEGIES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "full": (full, {}),
+    "gradual": (gradual, {"per_epoch": 1}),
+    "lora": (lora, {"rank": 2, "alpha": 4, "targets": None}),
+    "distillation": (distillation, {"weight": 0.5, "temperature": 2.0, "features": 1.0}),
+    "joint": (joint, {"weight": 1.0}),
+}
+BLOCK = {"task": "image_classification", "modality": "image", "target": "label", "base": {"from": "finetuned/other"},
+         "net": {"name": "cnn", "width": 3, "depth": 2, "dropout": 0.2}}  # fmt: skip
+LEARNT = {"label_smoothing": 0.1, "loss": {"name": "cross_entropy", "class_weights": "none"}}
+FINETUNE = {"epochs": 2, "batch_size": 6, "optimizer": "adamw", "learning_rate": 0.01, "weight_decay": 0.0,
+            "schedule": "constant", "warm_up": 0.0, "strategy": {}, "loss": LEARNT["loss"],
+            "distort": {"shift": 1, "flip": True}}  # fmt: skip
 
 
-def with_strategy(name: str, objective: nn.Module) -> dict[str, Any]:
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """Return a base as a recipe's fine-tuned model and its rows make it."""
+    folder = tmp_path / "base"
+    folder.mkdir()
+    other = small_objective(seed=5).get_submodule("model")
+    models.save_model(folder, other, BLOCK, FACTS, CLASSES, LEARNT)
+    write_rows(folder / start.ROWS, training_project.images(16, side=6))
+    return folder
+
+
+def with_strategy(name: str, objective: nn.Module, base: Path) -> tuple[nn.Module, strategy.Strategy]:
+    """Return what is trained under a strategy, and the strategy."""
     module, options = STRATEGIES[name]
-    return {"strategy": strategy.of(module, options, objective.get_submodule("model"))}
+    given = strategy.Given(base, BLOCK, Finetune(**FINETUNE), FACTS, CLASSES, 3, print)
+    chosen = strategy.of(module, options, objective.get_submodule("model"), given)
+    return strategy.StrategyLoss(objective, chosen), chosen
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
-@pytest.mark.parametrize("accumulation", [1, 3])
-@pytest.mark.parametrize("optimizer", ["nesterov", "adamw"])
+@pytest.mark.parametrize(
+    ("optimizer", "accumulation", "name"),
+    [
+        *((optimizer, accumulation, name)
+          for optimizer in ("nesterov", "adamw") for accumulation in (1, 3) for name in ("full", "gradual")),
+        *(("adamw", 1, name) for name in ("lora", "distillation", "joint")),
+    ],
+)  # fmt: skip
 def test_killed_at_any_batch_and_called_again_ends_the_same_to_the_last_bit(
-    optimizer: str, accumulation: int, name: str, tmp_path: Path
+    optimizer: str, accumulation: int, name: str, tmp_path: Path, base: Path
 ) -> None:
     changes: dict[str, Any] = {"optimizer": optimizer, "accumulation": accumulation}
 
-    def train(objective: nn.Module, *rows: Inputs, **more: Any) -> list[Record]:
-        return fit(objective, *rows, **changes, **with_strategy(name, objective), **more)
+    def train(objective: nn.Module, *rows: Inputs, **more: Any) -> tuple[nn.Module, list[Record]]:
+        trained, chosen = with_strategy(name, objective, base)
+        return trained, fit(trained, *rows, **changes, strategy=chosen, **more)
 
     def data(mortal: Callable[[Inputs], Inputs]) -> tuple[Inputs, Inputs]:
         return mortal(images(24, shift=1, flip=True)), mortal(images(8, seed=1))
 
-    whole = small_objective()
-    history = train(whole, *data(lambda inputs: inputs))
+    whole, history = train(small_objective(), *data(lambda inputs: inputs))
     batches = 2 * (4 + 2)  # two epochs of four batches and two of validation
     for takes in range(batches):
         checkpoint = tmp_path / f"{takes}.safetensors"
         with pytest.raises(KilledError):
             train(small_objective(), *data(dying(takes)), checkpoint=checkpoint, save_seconds=0)
-        resumed = small_objective(seed=99)  # its weights must all come from the checkpoint, once there is one
+        objective = small_objective(seed=99)  # its weights must all come from the checkpoint, once there is one
         if not checkpoint.exists():
             assert takes <= accumulation, "nothing was saved after the first update"
-            resumed = small_objective()
-        again = train(resumed, *data(lambda inputs: inputs), checkpoint=checkpoint, save_seconds=0)
+            objective = small_objective()
+        resumed, again = train(objective, *data(lambda inputs: inputs), checkpoint=checkpoint, save_seconds=0)
         assert again == history, f"killed at batch {takes}"
         assert same(weights(resumed), weights(whole)), f"killed at batch {takes}"
 

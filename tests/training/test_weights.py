@@ -36,7 +36,7 @@ def saved(folder: Path) -> nn.Module:
     model = task.build(build_net(BLOCK, FACTS, seed=5), FACTS, TARGET)
     model.train()(image=torch.randint(0, 256, (6, 3, 8, 8), dtype=torch.uint8))
     model.get_buffer("temperature").fill_(1.7)
-    models.save_model(folder, model, BLOCK, FACTS, TARGET)
+    models.save_model(folder, model, BLOCK, FACTS, TARGET, {"loss": {"name": "focal"}})
     return model.eval()
 
 
@@ -65,7 +65,11 @@ def test_a_loaded_model_gives_the_same_logits_to_the_last_bit(tmp_path: Path) ->
     assert not loaded.training
     assert facts == FACTS
     kept = ("task", "modality", "target", "net", "base")
-    assert card == {**{key: BLOCK[key] for key in kept}, "target_facts": TARGET}
+    assert card == {
+        **{key: BLOCK[key] for key in kept},
+        "target_facts": TARGET,
+        "objective": {"loss": {"name": "focal"}},
+    }
 
 
 def test_the_files_of_a_model_are_json_and_safetensors_without_pickle(tmp_path: Path) -> None:

@@ -340,6 +340,11 @@ def _base(block: Any, recipes: Mapping[Any, Any], path: str) -> Iterator[Mistake
     elif entry.nets is not None and net in NETS and net not in entry.nets:
         needed = f"a net that a base from {name} is of is needed: {' or '.join(entry.nets)}"
         yield Mistake(f"{path}.net.name", repr(net), needed)
+    strategy = at(block, ("finetune", "strategy", "name"))
+    able = STRATEGIES[strategy].bases if strategy in STRATEGIES else None
+    if able is not None and name not in able:
+        needed = f"strategy {strategy} needs {' or '.join(each for each in able if each in BASES)}/<another recipe>"
+        yield Mistake(f"{path}.base.from", repr(place), needed)
     if name == "nothing" and net == "transformers":
         yield Mistake(f"{path}.net.name", repr(net), "it is what a base says it is; set base, or take net encoder")
 

@@ -70,4 +70,7 @@ class Finetune(Training):
 
     strategy: dict[str, Any] = Field(description="which weights learn, by name, with its options")
     loss: dict[str, Any] = Field(description="what a mistake costs, by name, with its options")
+    freeze_norms: bool = Field(
+        default=False, description="whether normalisation keeps its weights and statistics, whatever the strategy"
+    )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of the target spread over all classes")

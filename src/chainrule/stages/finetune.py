@@ -13,7 +13,7 @@ def finetune(job: Job) -> None:
     from chainrule.evaluation import primary
     from chainrule.stages import session
     from chainrule.system import plugins
-    from chainrule.training import device, fitting, models, prediction, rows, strategy, weights
+    from chainrule.training import device, fitting, models, prediction, rows, seen, strategy, weights
 
     settings = job.section("finetune", Finetune)
     machine = device.prepare(job.cores)
@@ -31,23 +31,26 @@ def finetune(job: Job) -> None:
     model = task.build(net, facts, target_facts)
     measure = plugins.load(f"tasks.{job.block['task']}", "metrics")
     name, options = plug_in(settings.strategy, "name")
-    chosen = strategy.of(plugins.load("training.strategies", name), options, model)
-    chosen.prepare(model)
-    training = rows.to_inputs(training_rows, job.block, facts, target_facts, **settings.distort)
-    objective = task.objective(
-        model, target_facts, training.target, label_smoothing=settings.label_smoothing, loss=settings.loss
+    base = job.dep("models/base/{recipe}")
+    given = strategy.Given(base, block, settings, facts, target_facts, job.seed, job.say)
+    chosen = strategy.of(
+        plugins.load("training.strategies", name), options, model, given, freeze_norms=settings.freeze_norms
     )
+    learnt_from = chosen.rows(training_rows)
+    training = rows.to_inputs(learnt_from, job.block, facts, target_facts, **settings.distort)
+    learnt_for = {"label_smoothing": settings.label_smoothing, "loss": settings.loss}
+    objective = task.objective(model, target_facts, training.target, **learnt_for)
     validation = rows.to_inputs(validation_rows, job.block, facts, target_facts)
     classes = f", {len(target_facts['classes'])} classes" if "classes" in target_facts else ""
-    job.say(f"{name} on {len(training_rows):,} rows{classes} ({machine})")
-    job.run.dataset(job.recipe, len(training_rows), "training", f"data/augmented/{job.recipe}/train.parquet")
+    job.say(f"{name} on {len(learnt_from):,} rows{classes} ({machine})")
+    job.run.dataset(job.recipe, len(learnt_from), "training", f"data/augmented/{job.recipe}/train.parquet")
     job.run.dataset(job.recipe, len(validation_rows), "validation", f"data/split/{job.recipe}/validation.parquet")
     session.say_cut(job, training, facts)
     session.say_rare(job, rows.classes(training_rows, job.block), settings.loss)
     history, gradients = session.fit(
         job,
         settings,
-        strategy.WithExtraLoss(objective, chosen) if chosen.extra_loss else objective,
+        strategy.StrategyLoss(objective, chosen) if chosen.loss else objective,
         training,
         validation,
         gains_from_bf16=net.gains_from_bf16,
@@ -56,16 +59,29 @@ def finetune(job: Job) -> None:
         },
         strategy=chosen,
     )
+    best = next(record for record in reversed(history) if record["best"])
+    learnt = chosen.count(best["epoch"])
     chosen.merge(model)
     outputs = prediction.predict(model, validation, settings.batch_size)
     target_facts, found = task.calibrate(model, outputs, validation.target.numpy(), target_facts)
     out = job.out("models/finetuned/{recipe}")
     out.mkdir()
-    models.save_model(out, model, block, facts, target_facts)
+    models.save_model(out, model, block, facts, target_facts, learnt_for)
+    seen.write(out, training_rows)
     write_json(out / "history.json", _curves(read_json(pretrained / "history.json"), history))
     both = {"pretrain": read_json(pretrained / "gradients.json"), "finetune": gradients}
     write_json(out / "gradients.json", {phase: found for phase, found in both.items() if found})
-    report = {**_report(history, model, measure.PRIMARY.name, training), **found}
+    report = {
+        measure.PRIMARY.name: round(best[f"validation_{measure.PRIMARY.name}"], 6),
+        "loss": best["validation_loss"],
+        "best_epoch": best["epoch"],
+        "epochs": len(history),
+        "rows": len(training),
+        **({"cut": training.cut} if training.cut else {}),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "learning_parameters": learnt,
+        **found,
+    }
     write_json(job.out("reports/{recipe}/finetune.json"), report)
     job.run.headline({f"validation.{name}": report[name] for name in (measure.PRIMARY.name, "loss")})
 
@@ -74,21 +90,6 @@ def _curves(pretraining: list[dict[str, Any]], finetuning: list[dict[str, Any]])
     """Return the history of both trainings in one list, the phase named in each record."""
     phases = {"pretrain": pretraining, "finetune": finetuning}
     return [{"phase": phase, **record} for phase, records in phases.items() for record in records]
-
-
-def _report(history: list[dict[str, Any]], model: Any, metric: str, training: Any) -> dict[str, Any]:
-    best = next(record for record in reversed(history) if record["best"])
-    learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    return {
-        metric: round(best[f"validation_{metric}"], 6),
-        "loss": best["validation_loss"],
-        "best_epoch": best["epoch"],
-        "epochs": len(history),
-        "rows": len(training),
-        **({"cut": training.cut} if training.cut else {}),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "learning_parameters": learning,
-    }
 
 
 if __name__ == "__main__":

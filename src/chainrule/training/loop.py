@@ -77,7 +77,7 @@ def _prepared(
         objective, strategy = copy.deepcopy((objective, strategy))
         peers.cut(objective)
     # A weight that does not learn yet has no gradient, which processes must expect of one another.
-    partly = strategy is not None and strategy.learning(strategy.model, 0) != [strategy.model]
+    partly = strategy is not None and strategy.partly
     accelerator = Accelerator(
         mixed_precision="no" if course.precision == "fp32" else course.precision,
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=partly)],

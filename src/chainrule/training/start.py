@@ -4,7 +4,9 @@ A folder with `base.json`, its card; and, unless training starts from random num
 of one of this project's nets, and for texts `tokenizer.json`. The card: from, name, revision, source, licence, files
 (sha256 by name, as they were brought), weights (the sha256 of `model.safetensors`), net (the block that builds the
 net: name and options), inputs (what the net takes, as `training.inputs` know it; the tokenizer is a file of its own),
-prefix (of the net's weights among those in the file: a fine-tuned model holds its head as well).
+prefix (of the net's weights among those in the file: a fine-tuned model holds its head as well), teacher (whether it is
+there to teach: nothing starts from it). For a strategy that learns the base's task along, `training.parquet` is what
+that was learnt from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,11 +25,12 @@ FREE = ("dropout", "size")
 """Options of nets that no weight depends on: what the recipe gives goes before the base's."""
 LONGEST = 60
 """Characters of an option that a line shows."""
+ROWS = "training.parquet"
 
 
 @dataclass(frozen=True)
 class Base:
-    """What a training starts from; net and inputs are None where that is random numbers."""
+    """What a training starts from; net and inputs are None where that is random numbers, net as well of a teacher."""
 
     folder: Path
     card: Mapping[str, Any]
@@ -67,7 +70,8 @@ class Base:
 def write(folder: Path, card: Mapping[str, Any]) -> None:
     """Write the card of a base, of which the other files are there."""
     weights = sha256(folder / WEIGHTS) if (folder / WEIGHTS).is_file() else None
-    write_json(folder / CARD, {"net": None, "inputs": None, "prefix": "", **card, "weights": weights})
+    told = {"net": None, "inputs": None, "prefix": "", "teacher": False, **card}
+    write_json(folder / CARD, {**told, "weights": weights})
 
 
 def read(folder: Path) -> Base:
@@ -76,7 +80,7 @@ def read(folder: Path) -> Base:
     inputs = card["inputs"]
     if inputs is not None and (folder / TOKENIZER).is_file():
         inputs = {**inputs, "tokenizer": (folder / TOKENIZER).read_text(encoding="utf-8")}
-    return Base(folder, card, card["net"], inputs)
+    return Base(folder, card, None if card["teacher"] else card["net"], inputs)
 
 
 def resolved(net: Mapping[str, Any], base: Base, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

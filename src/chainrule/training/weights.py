@@ -16,7 +16,7 @@ from chainrule.system.files import read_json, write_json
 
 WEIGHTS, NET, MODEL_CARD = "model.safetensors", "net.json", "model.json"
 # What a model card tells of a base.
-SAID = ("from", "name", "revision", "source", "licence", "files")
+SAID = ("from", "name", "revision", "source", "licence", "files", "teacher")
 
 
 def build_net(block: dict[str, Any], facts: dict[str, Any], seed: int) -> Any:

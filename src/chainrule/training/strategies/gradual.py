@@ -4,15 +4,17 @@ The head learns first, then with it the last layer of the net, then the one befo
 forgotten at once.
 """
 
+from collections.abc import Sequence
+
 from torch import nn
 
-from chainrule.training.strategy import layers
+from chainrule.training.strategy import above, layers
 
 
-def learning(model: nn.Module, epoch: int, *, per_epoch: int) -> list[nn.Module]:
+def learning(model: nn.Module, epoch: int, *, per_epoch: int) -> Sequence[nn.Module]:
     """Return the head and the topmost layers of the net, `per_epoch` more after every epoch; at the end the model."""
     net = layers(model.get_submodule("net"))
     thawed = epoch * per_epoch
     if thawed >= len(net):
         return [model]  # what stands beside all layers, too
-    return [model.get_submodule("head"), *(module for layer in net[len(net) - thawed :] for module in layer)]
+    return [*above(model), *(module for layer in net[len(net) - thawed :] for module in layer)]

@@ -1,0 +1,101 @@
+"""The base teaches: its answers are learnt beside the rows' own targets (Hinton et al. 2015, arXiv:1503.02531).
+
+The loss of a batch is (1 - weight) · the task's + weight · T² · KL(teacher ‖ student), both softened by the temperature
+T; with `features`, that many times the cosine distance between the teacher's features and the student's, projected by
+a matrix that is learnt along (Sanh et al. 2019, DistilBERT, arXiv:1910.01108, section 3, without its masked language).
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from chainrule.system.errors import ParamsError
+from chainrule.training import models
+from chainrule.training.strategy import Given, unlike
+
+LABELS = "labels"
+
+
+class Teacher(NamedTuple):
+    """The model that teaches, what went into both heads last, and what ends the watching of them."""
+
+    model: Any
+    kind: str
+    seen: dict[str, Tensor]
+    hooks: list[Any]
+
+
+def prepare(model: nn.Module, given: Given, *, features: float) -> Teacher:
+    """Load the teacher; ParamsError if it answers otherwise than the student, or reads otherwise."""
+    taught, card, facts = models.load_model(given.base)
+    place = given.block["base"]["from"]
+    if unread := unlike(facts, given.facts):
+        raise ParamsError(f"base.from: {place}: a teacher reads the student's rows, but its {unread}")
+    if card["target"] != given.block["target"] or "classes" not in given.target_facts:
+        raise ParamsError(f"base.from: {place}: tells {card['target']}; a teacher tells the same classes as the recipe")
+    if differing := _differing(card["target_facts"]["classes"], given.target_facts["classes"]):
+        raise ParamsError(f"base.from: {place}: its classes are others: {differing}")
+    seen: dict[str, Tensor] = {}
+    hooks: list[Any] = []
+    if features:
+        heads: dict[str, Any] = {"student": model.head, "teacher": taught.head}
+        model.projection = nn.Linear(heads["student"].in_features, heads["teacher"].in_features)
+        hooks = [head.register_forward_pre_hook(_keeper(seen, who)) for who, head in heads.items()]
+    return Teacher(taught.requires_grad_(False), card["target"], seen, hooks)
+
+
+def _differing(theirs: list[str], ours: list[str]) -> str:
+    """Return in words which classes only the teacher tells, and which only the recipe; empty where they agree."""
+    alone = [f"{name} is the teacher's alone" for name in theirs if name not in ours]
+    return ", ".join([*alone, *(f"{name} is the recipe's alone" for name in ours if name not in theirs)])
+
+
+def _keeper(seen: dict[str, Tensor], who: str) -> Any:
+    def keep(head: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen[who] = inputs[0]
+
+    return keep
+
+
+def loss(
+    model: nn.Module,
+    loss: Tensor,
+    batch: dict[str, Tensor],
+    outputs: dict[str, Tensor],
+    *,
+    weight: float,
+    temperature: float,
+    features: float,
+    beside: Teacher,
+) -> Tensor:
+    """Return the task's loss and the teacher's, weighted."""
+    names: tuple[str, ...] = model.inputs  # type: ignore[assignment]
+    with torch.no_grad():
+        taught = beside.model.to(loss.device)(**{name: batch[name] for name in names})
+    student, teacher = (
+        functional.log_softmax(_choices(logits.float(), beside.kind) / temperature, dim=1)
+        for logits in (outputs["logits"], taught["logits"])
+    )
+    divergence = functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    total = (1 - weight) * loss + weight * temperature**2 * divergence
+    if features:
+        projected = model.get_submodule("projection")(beside.seen["student"]).float()
+        total = total + features * (1 - functional.cosine_similarity(projected, beside.seen["teacher"].float())).mean()
+    return total
+
+
+def _choices(logits: Tensor, kind: str) -> Tensor:
+    """Return the logits of what is told apart, [N, choices]: each of a set of labels is a choice of its own."""
+    if kind != LABELS:
+        return logits
+    return torch.stack([logits.flatten(), torch.zeros_like(logits).flatten()], dim=1)
+
+
+def merge(model: nn.Module, *, features: float, beside: Teacher) -> None:
+    """Leave the student alone."""
+    for hook in beside.hooks:
+        hook.remove()
+    if features:
+        del model.projection
