@@ -36,6 +36,13 @@ SHARED = {
         "chainrule.tasks.field",
     },
     "nets": {"chainrule.nets.shared.encoder", "chainrule.nets.shared.images"},
+    "training/objectives": {
+        "chainrule.evaluation.shown",
+        *(
+            f"chainrule.training.objectives.shared.{name}"
+            for name in ("masking", "pairs", "pictures", "pieces", "restored")
+        ),
+    },
     "training/strategies": {
         *(f"chainrule.system.{name}" for name in ("files", "plugins")),
         *(f"chainrule.training.{name}" for name in ("models", "prediction", "rows", "seen", "start", "strategy")),

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 
 class Picture(NamedTuple):
     """A PNG file `<name>.png` to be drawn; the caption also stands in for it where it cannot be seen."""
@@ -53,3 +55,57 @@ class Worst(NamedTuple):
     none: str
     """What is said where there is no such row."""
     rows: Sequence[Wrong]
+
+
+class Piece(NamedTuple):
+    """A part of a text; `was` is what stood there where a net had to say it, and `text` what it said."""
+
+    text: str
+    was: str | None = None
+
+
+class Passage(NamedTuple):
+    """A text, and what a net makes of it."""
+
+    pieces: Sequence[Piece]
+    said: str = ""
+    right: bool | None = None
+    """Whether it is what is true; None where nothing is."""
+
+
+class Passages(NamedTuple):
+    """A section of texts."""
+
+    title: str
+    note: str
+    texts: Sequence[Passage]
+
+
+class Strip(NamedTuple):
+    """Images uint8 [H, W, C] side by side, each with words below it."""
+
+    images: Sequence[tuple[np.ndarray, str]]
+    right: bool | None = None
+
+
+class Strips(NamedTuple):
+    """A section of images."""
+
+    title: str
+    note: str
+    rows: Sequence[Strip]
+
+
+class Plane(NamedTuple):
+    """A section with words at their places (x, y) in a plane."""
+
+    title: str
+    note: str
+    words: Sequence[tuple[str, float, float]]
+
+
+class Learnt(NamedTuple):
+    """What an objective has taught a net, on validation rows: numbers as they are printed, by name, and sections."""
+
+    numbers: Mapping[str, str]
+    sections: Sequence[Passages | Strips | Plane | Table]

@@ -13,6 +13,7 @@ def pretrain(job: Job) -> None:
     """Learn from training and unlabelled rows without their targets; validation rows only measure."""
     import pandas as pd
 
+    from chainrule.stages import session
     from chainrule.system import plugins
     from chainrule.training import device, fitting, rows, start, weights
 
@@ -45,47 +46,57 @@ def pretrain(job: Job) -> None:
     inputs.save_facts(facts, out)
     weights.save_net(out, block["net"], base.card)
     name, options = plug_in(settings.objective, "name")
-    objective = plugins.load("training.objectives", name).build(net, facts, **options)
+    chosen = plugins.load("training.objectives", name)
+    objective = chosen.build(net, facts, **options)
     report: dict[str, Any] = {"objective": name, "rows": len(training_rows), "parameters": _parameters(net)}
     history: list[dict[str, Any]] = []
     gradients: dict[str, Any] = {}
+    learnt = None
     if objective is not None and training is not None:
         job.say(f"{name} on {len(training_rows):,} rows ({machine})")
         job.run.dataset(job.recipe, len(labelled), "pretraining", f"data/split/{job.recipe}/train.parquet")
         job.run.dataset(job.recipe, len(unlabelled), "pretraining", f"data/split/{job.recipe}/unlabelled.parquet")
-        history, gradients = _fit(job, training, objective, net, facts, encoding.result())
+        validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
+        # Views of one row must differ for validation, too.
+        validation = rows.to_inputs(validation_rows, block, facts, None, **distort)
+        session.say_cut(job, encoding.result(), facts)
+        history, gradients = _fit(job, training, objective, encoding.result(), validation)
         best = next(record for record in reversed(history) if record["best"])
         report |= {
             "epochs": len(history),
             "best_epoch": best["epoch"],
             "validation_loss": round(best["validation_loss"], 6),
         }
+        learnt = chosen.show(objective, validation, facts, loss=best["validation_loss"], seed=job.seed)
     if history or base.net is not None:
         weights.save_weights(net, out / weights.WEIGHTS)
     write_json(out / "history.json", history)
     write_json(out / "gradients.json", gradients)
     write_json(job.out("reports/{recipe}/pretrain.json"), report)
+    _show(job, base.card, report, history, learnt)
     job.run.headline({f"pretrain.{key}": value for key, value in report.items() if key == "validation_loss"})
 
 
 def _fit(
-    job: Job, settings: Training, objective: Any, net: Any, facts: Any, inputs: Any
+    job: Job, settings: Training, objective: Any, inputs: Any, validation: Any
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Train the objective; the net it holds learns. Return the history, and what is said of the gradients."""
     from chainrule.stages import session
-    from chainrule.training import rows
 
-    session.say_cut(job, inputs, facts)
-    validation = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
-    # Views of one row must differ for validation, too.
-    distort = settings.distort if getattr(objective, "views", 1) > 1 else {}
-    return session.fit(
-        job,
-        settings,
-        objective,
-        inputs,
-        rows.to_inputs(validation, job.block, facts, None, **distort),
-        gains_from_bf16=net.gains_from_bf16,
-    )
+    if hasattr(objective, "look"):  # at all training rows, once
+        objective.look(inputs)
+    return session.fit(job, settings, objective, inputs, validation, gains_from_bf16=objective.net.gains_from_bf16)
+
+
+def _show(job: Job, card: Any, report: dict[str, Any], history: list[dict[str, Any]], learnt: Any) -> None:
+    """Write what the net has learnt as a page that needs nothing else."""
+    from chainrule.evaluation import pretraining
+
+    trained = {"rows": f"{report['rows']:,}", "weights": f"{report['parameters']:,}"} if history else {}
+    facts = {"objective": report["objective"], "starts from": pretraining.started(card), **trained}
+    path = job.out("reports/{recipe}/pretrain.html")
+    path.write_text(pretraining.to_html(job.recipe, facts, history, learnt), encoding="utf-8")
+    job.run.artifact(path)
 
 
 def _parameters(net: Any) -> int:

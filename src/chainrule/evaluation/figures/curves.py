@@ -12,18 +12,20 @@ from chainrule.evaluation.primary import SHARE, Primary, number, words
 _PHASES = (("pretrain", "Pretraining"), ("finetune", "Fine-tuning"))
 
 
-def learning_curves(history: Sequence[Mapping[str, Any]], decisive: Primary, path: Path) -> None:
+def learning_curves(history: Sequence[Mapping[str, Any]], decisive: Primary | None, path: Path) -> None:
     """Loss, PRIMARY and learning rate by epoch, pretraining and fine-tuning side by side with their own
     scales.
 
     `history` in the order of training: {"phase": "pretrain" | "finetune", "epoch" (from 1), "train_loss",
     "validation_loss", "validation_<PRIMARY>" (each a number or None), "learning_rate", "best"}; other keys are
-    ignored. The last epoch that is `best`, whose weights were kept, has rings. Raises ValueError when it is empty.
+    ignored; a pretraining alone has no PRIMARY (None). The last epoch that is `best`, whose weights were kept, has
+    rings. Raises ValueError when it is empty.
     """
     phases = [(phase, title) for phase, title in _PHASES if any(epoch["phase"] == phase for epoch in history)]
     if not phases:
         raise ValueError("a learning curve needs at least one epoch")
-    rows, heights = _learning_grid([phase for phase, _ in phases], history, _key(decisive))
+    key = _key(decisive) if decisive else ""
+    rows, heights = _learning_grid([phase for phase, _ in phases], history, key)
     figure, panels = style.house_mosaic(4.1 * len(phases) + 0.6, 1.4 + sum(heights), rows, heights)
     for phase, title in phases:
         epochs = [epoch for epoch in history if epoch["phase"] == phase]
@@ -40,7 +42,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]], decisive: Primary, pat
         rate.set(xlabel="epoch", ylabel="learning rate", xlim=(0.5, last + 0.5 + 0.32 * last))
         rate.xaxis.set_major_locator(style.whole_numbers(last))
         above = [loss]
-        if f"{phase} primary" in panels:
+        if decisive and f"{phase} primary" in panels:
             above.append(panels[f"{phase} primary"])
             _primary_panel(above[-1], epochs, last, decisive)
         for panel in above:

@@ -36,14 +36,40 @@ class MaskedLanguageOptions(Section):
     """Hide tokens, predict them."""
 
     mask_ratio: float = Field(gt=0, lt=1, description="share of the tokens that are predicted")
+    whole_word: bool = Field(description="whether all tokens of a word are hidden together")
+
+
+class MaskedAndNextOptions(MaskedLanguageOptions):
+    """Hide tokens, predict them, and whether one segment of a text follows another."""
+
+
+class SentenceOrderOptions(MaskedLanguageOptions):
+    """Hide tokens, predict them, and whether two segments of a text were swapped."""
+
+
+class CausalOptions(Section):
+    """Predict each token from those before it."""
+
+
+class SkipGramOptions(Section):
+    """Vectors of words from their neighbours: the input embedding alone learns."""
+
+    window: int = Field(ge=1, le=100, description="how far from a token its neighbours are, at most")
+    negatives: int = Field(ge=1, le=100, description="other tokens for each neighbour")
+    subsample: float = Field(gt=0, le=1, description="share of all tokens above which a token is left out now and then")
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "none": {},
+    "causal": {},
+    "masked_and_next": {"mask_ratio": 0.15, "whole_word": False},
     "masked_image": {"mask_ratio": 0.5, "patch": 4, "loss": "l1"},
-    "masked_language": {"mask_ratio": 0.2},  # more than BERT's 0.15 teaches more (Wettig et al. 2023, arXiv:2202.08005)
+    # More than BERT's 0.15 teaches more (Wettig et al. 2023, arXiv:2202.08005).
+    "masked_language": {"mask_ratio": 0.2, "whole_word": False},
     "rotation": {},
+    "sentence_order": {"mask_ratio": 0.15, "whole_word": False},
     "simclr": {"temperature": 0.5, "projection": 128},  # for batches of some hundred (SimCLR, table 5 and section B.7)
+    "skip_gram": {"window": 5, "negatives": 5, "subsample": 0.001},
 }
 """What each starts with; a literal, of which dvc.yaml lists the recipe's objective."""
 
@@ -53,12 +79,18 @@ class ObjectiveEntry(NamedTuple):
 
     options: type[Section]
     modality: str | None  # None: any
+    needs: Literal["feature_map", "both_sides", "causal"] | None = None
+    """What it needs of the net: maps of features; tokens that see those behind them; tokens that do not."""
 
 
 OBJECTIVES: dict[str, ObjectiveEntry] = {
     "none": ObjectiveEntry(NoOptions, None),
-    "masked_image": ObjectiveEntry(MaskedImageOptions, "image"),
-    "masked_language": ObjectiveEntry(MaskedLanguageOptions, "text"),
+    "causal": ObjectiveEntry(CausalOptions, "text", "causal"),
+    "masked_and_next": ObjectiveEntry(MaskedAndNextOptions, "text", "both_sides"),
+    "masked_image": ObjectiveEntry(MaskedImageOptions, "image", "feature_map"),
+    "masked_language": ObjectiveEntry(MaskedLanguageOptions, "text", "both_sides"),
     "rotation": ObjectiveEntry(RotationOptions, "image"),
+    "sentence_order": ObjectiveEntry(SentenceOrderOptions, "text", "both_sides"),
     "simclr": ObjectiveEntry(SimCLROptions, "image"),
+    "skip_gram": ObjectiveEntry(SkipGramOptions, "text"),
 }

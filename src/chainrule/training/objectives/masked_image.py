@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.evaluation.shown import Learnt, Strip, Strips
 from chainrule.system.errors import ParamsError
+from chainrule.training.objectives.shared import pictures
 
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 
@@ -123,3 +125,21 @@ def build(net: nn.Module, facts: dict[str, Any], *, mask_ratio: float, patch: in
         )
     mean, std = torch.tensor(facts["mean"]), torch.tensor(facts["std"])
     return MaskedImage(net, len(mean), mean, std, mask_ratio=mask_ratio, patch=patch, loss=loss)
+
+
+@torch.no_grad()
+def show(objective: MaskedImage, inputs: Any, facts: dict[str, Any], *, loss: float, seed: int) -> Learnt:
+    """Return validation images, what was hidden of them and what came back; loss: of all of them.
+
+    What came back is seen where something was hidden; the rest is the image's.
+    """
+    images = pictures.some(inputs, objective.net, seed)
+    result = objective({"image": images})
+    mask, pixels = result["mask"], images.float() / 255
+    rebuilt = (result["logits"] * objective.std + objective.mean).clamp(0, 1)
+    hidden = torch.where(mask, 0.5, pixels)
+    three = {"as it is": pixels, "hidden": hidden, "what came back": torch.where(mask, rebuilt, pixels)}
+    drawn = {name: pictures.drawn(each) for name, each in three.items()}
+    rows = [Strip([(each[place], name) for name, each in drawn.items()]) for place in range(len(images))]
+    note = "Validation images: as they are, without what was hidden (grey), and with what came back in its place."
+    return Learnt({"loss": f"{loss:.3f}"}, [Strips("What was hidden and what came back", note, rows)])

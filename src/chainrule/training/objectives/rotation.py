@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.evaluation.shown import Learnt, Strip, Strips
 from chainrule.system.errors import ParamsError
+from chainrule.training.objectives.shared import pictures
 
 TURNS = 4
 
@@ -48,3 +50,21 @@ def build(net: nn.Module, facts: dict[str, Any]) -> Rotation:
             "set clean.normalise.size, or take another objective"
         )
     return Rotation(net, torch.tensor(facts["mean"]), torch.tensor(facts["std"]))
+
+
+@torch.no_grad()
+def show(objective: Rotation, inputs: Any, facts: dict[str, Any], *, loss: float, seed: int) -> Learnt:
+    """Return turned validation images and how the net says they are turned; loss: of all of them."""
+    images = pictures.some(inputs, objective.net, seed, pictures.COUNTED)
+    result = objective({"image": images})
+    said, targets = result["logits"].argmax(dim=1), result["targets"]
+    right = said == targets
+    rows = []
+    for place in range(min(pictures.SHOWN, len(images))):
+        turn = place % TURNS
+        guess = int(said[turn * len(images) + place])
+        image = pictures.drawn(images[place : place + 1].rot90(turn, (2, 3)).float() / 255)[0]
+        rows.append(Strip([(image, f"turned {90 * turn}°, said {90 * guess}°")], guess == turn))
+    note = "Validation images, each in one of its four turns, and the turn that the net says it has."
+    share = f"{float(right.float().mean()):.1%} of {len(right):,}"
+    return Learnt({"loss": f"{loss:.3f} nats", "turns that are told": share}, [Strips("Guesses", note, rows)])

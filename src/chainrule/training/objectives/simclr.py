@@ -9,6 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.evaluation.shown import Learnt, Strip, Strips
+from chainrule.training.objectives.shared import pictures
+
+NEIGHBOURS = 4
+"""Of each image that is shown."""
+
 
 class SimCLR(nn.Module):
     """An image net, a projection, and the likeness of what it makes of views."""
@@ -61,3 +67,22 @@ def build(net: nn.Module, facts: dict[str, Any], *, temperature: float, projecti
     """Return the objective for a net and the facts of its inputs (mean and std per channel, of pixels in 0..1)."""
     mean, std = torch.tensor(facts["mean"]), torch.tensor(facts["std"])
     return SimCLR(net, mean, std, temperature=temperature, projection=projection)
+
+
+@torch.no_grad()
+def show(objective: SimCLR, inputs: Any, facts: dict[str, Any], *, loss: float, seed: int) -> Learnt:
+    """Return validation images with those whose features are most alike; loss: of all of them."""
+    images = pictures.some(inputs, objective.net, seed, pictures.COUNTED)
+    pixels = images.float() / 255
+    features = objective.net((pixels - objective.mean) / objective.std).float()
+    features = nn.functional.normalize(features, dim=1)
+    likeness = (features[: pictures.SHOWN] @ features.T).cpu()
+    nearest = likeness.argsort(dim=1, descending=True, stable=True).tolist()
+    drawn = pictures.drawn(pixels)
+    rows = []
+    for place, others in enumerate(nearest):
+        near = [other for other in others if other != place][:NEIGHBOURS]
+        beside = [(drawn[other], f"{likeness[place, other]:.2f}") for other in near]
+        rows.append(Strip([(drawn[place], "image"), *beside]))
+    note = f"Validation images, and of {len(images)} those that are nearest by the cosine of the net's features."
+    return Learnt({"loss": f"{loss:.3f} nats"}, [Strips("Nearest neighbours", note, rows)])
