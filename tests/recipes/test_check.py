@@ -132,6 +132,33 @@ def test_a_strategy_that_would_train_nothing_or_lacks_its_base_is_refused(
     assert set(mistakes_by_path(params)) == ({f"recipes.digits.{path}"} if path else set())
 
 
+GPT = {"name": "gpt", "layers": 1, "width": 16, "heads": 2, "max_length": 96, "dropout": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("net", "objective", "said"),
+    [
+        (None, "causal", "net encoder sees the tokens that it would have to tell; take gpt"),
+        (GPT, "masked_language", "net gpt sees nothing behind a hidden token; take bilstm, encoder"),
+        (GPT, "sentence_order", "net gpt sees nothing behind a hidden token; take bilstm, encoder"),
+        (GPT, "causal", None),
+        (GPT, "skip_gram", None),
+        (None, "masked_and_next", None),
+    ],
+)
+def test_an_objective_is_told_to_nets_that_can_learn_it(
+    params: dict[str, Any], net: dict[str, Any] | None, objective: str, said: str | None
+) -> None:
+    block = params["recipes"]["reviews"]
+    block["net"] = net or block["net"]
+    block["pretrain"]["objective"] = {"name": objective}
+    found = mistakes_by_path(params)
+    if said is None:
+        assert found == {}
+    else:
+        assert said in str(found["recipes.reviews.pretrain.objective.name"])
+
+
 def test_a_width_that_the_heads_do_not_divide_is_refused(params: dict[str, Any]) -> None:
     params["recipes"]["reviews"]["net"]["width"] = 130
     assert set(mistakes_by_path(params)) == {"recipes.reviews.net.width"}

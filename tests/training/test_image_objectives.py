@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import small_trainings
 from chainrule.nets import cnn, timm
 from chainrule.system.errors import ParamsError
+from chainrule.training.inputs import image
 from chainrule.training.objectives import masked_image, rotation, simclr
 
 
@@ -234,3 +235,80 @@ def test_rotation_learns_which_way_is_up() -> None:
 def test_rotation_needs_square_images() -> None:
     with pytest.raises(ParamsError, match=r"these are 8×6; set clean\.normalise\.size"):
         rotation.build(cnn.build(1, width=4, depth=2, dropout=0.0), FACTS | {"width": 8})
+
+
+# what they show
+
+
+def inputs_of(images: Tensor) -> image.Inputs:
+    return image.Inputs(images.permute(0, 2, 3, 1).contiguous(), None, {})
+
+
+def test_images_are_shown_as_they_are_hidden_and_rebuilt() -> None:
+    objective = image_objective(0.5, 2, channels=3).eval()
+    images = pictures(4, 12, 12, 3)
+    inputs = inputs_of(images)
+    found = [masked_image.show(objective, inputs, {}, loss=0.5, seed=1) for _ in range(2)]
+    (strips,), (again,) = found[0].sections, found[1].sections
+    given = {each.tobytes() for each in inputs.images.numpy()}
+    for row, same in zip(strips.rows, again.rows, strict=True):
+        (whole, _), (hidden, _), (rebuilt, _) = row.images
+        assert whole.tobytes() in given
+        grey = (hidden == 128).all(axis=2)
+        assert grey.mean() == pytest.approx(0.5, abs=0.02)
+        assert (hidden[~grey] == whole[~grey]).all() and (rebuilt[~grey] == whole[~grey]).all()
+        assert (rebuilt[grey] != whole[grey]).any()
+        assert all((one == other).all() for (one, _), (other, _) in zip(row.images, same.images, strict=True))
+
+
+class Brightness(nn.Module):
+    """Stands for a net: the mean of each quarter of an image, so that what is alike is known."""
+
+    out_features = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.weight * nn.functional.adaptive_avg_pool2d(images.mean(dim=1, keepdim=True), 2).flatten(1)
+
+
+def lit(corner: int, level: int) -> Tensor:
+    """Make an image [1, 12, 12] that is bright in one of its quarters."""
+    pixels = torch.zeros(1, 12, 12, dtype=torch.uint8)
+    pixels[:, 6 * (corner // 2) : 6 * (corner // 2) + 6, 6 * (corner % 2) : 6 * (corner % 2) + 6] = level
+    return pixels
+
+
+FACTS: dict[str, Any] = {"height": 12, "width": 12, "mean": [0.0], "std": [1.0]}
+
+
+def test_the_nearest_images_are_shown_nearest_first() -> None:
+    images = torch.stack([lit(corner, 200 + level) for corner in range(4) for level in range(3)])
+    objective = simclr.build(Brightness(), FACTS, temperature=0.5, projection=4).eval()
+    (strips,) = simclr.show(objective, inputs_of(images), FACTS, loss=1.0, seed=1).sections
+    assert len(strips.rows) == 12
+    for row in strips.rows:
+        (own, _), *others = row.images
+        corners = [int(other.argmax()) for other, _ in others]
+        assert corners[:2] == [int(own.argmax())] * 2  # the two that are bright at the same place
+        likeness = [float(said) for _, said in others]
+        assert likeness == sorted(likeness, reverse=True) and likeness[1] == 1.0
+
+
+def test_turns_are_shown_with_what_is_true_and_what_is_said() -> None:
+    images = torch.stack([lit(0, 200 + level) for level in range(8)])
+    objective = rotation.build(Brightness(), FACTS).eval()
+    # A quarter turn, counted from the right angle, takes the light from corner 0 to 2, 3 and 1.
+    objective.head.weight.data = torch.eye(4)[[0, 2, 3, 1]]
+    objective.head.bias.data.zero_()
+    found = rotation.show(objective, inputs_of(images), FACTS, loss=1.0, seed=1)
+    (strips,) = found.sections
+    assert found.numbers["turns that are told"] == "100.0% of 32"
+    assert [row.images[0][1] for row in strips.rows[:2]] == ["turned 0°, said 0°", "turned 90°, said 90°"]
+    assert all(row.right for row in strips.rows)
+    objective.head.weight.data = torch.eye(4)[[2, 0, 3, 1]]
+    found = rotation.show(objective, inputs_of(images), FACTS, loss=1.0, seed=1)
+    assert found.numbers["turns that are told"] == "50.0% of 32"
+    assert [row.right for row in found.sections[0].rows[:4]] == [False, False, True, True]

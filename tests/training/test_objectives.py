@@ -1,3 +1,5 @@
+import importlib
+import inspect
 from typing import Any
 
 import pytest
@@ -6,6 +8,7 @@ from torch import Tensor, nn
 
 import small_trainings
 from chainrule.training.objectives import masked_language, none
+from chainrule.training.objectives.catalogue import OBJECTIVES
 from chainrule.training.objectives.supervised import Supervised
 from chainrule.training.targets import label
 
@@ -189,6 +192,13 @@ def test_the_model_gets_its_inputs_by_name_and_nothing_else() -> None:
 
 def test_no_pretraining_trains_nothing() -> None:
     assert none.build(nn.Identity(), {}) is None
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_what_is_learnt_of_inputs_can_be_shown(name: str) -> None:
+    module = importlib.import_module(f"chainrule.training.objectives.{name}")
+    shown = inspect.signature(module.show).parameters if name != "none" else ()
+    assert list(shown) == (["objective", "inputs", "facts", "loss", "seed"] if name != "none" else [])
 
 
 class Alike(nn.Module):

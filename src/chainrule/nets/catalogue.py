@@ -157,6 +157,7 @@ class Net(NamedTuple):
     options: type[BaseModel]  # of `net` without its name
     modality: Literal["image", "text"]
     masked_image: bool  # can be pretrained by masked image: has feature_map, map_channels and stride
+    causal: bool = False  # no token sees those behind it
 
 
 NETS: dict[str, Net] = {
@@ -164,7 +165,7 @@ NETS: dict[str, Net] = {
     "cnn": Net(CNNOptions, "image", True),
     "dsdnet": Net(DSDNetOptions, "image", True),
     "encoder": Net(EncoderOptions, "text", False),
-    "gpt": Net(GPTOptions, "text", False),
+    "gpt": Net(GPTOptions, "text", False, causal=True),
     "resnet9": Net(ResNet9Options, "image", True),
     "text_cnn": Net(TextCNNOptions, "text", False),
     "timm": Net(TimmOptions, "image", True),

@@ -10,7 +10,7 @@ import importlib
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 
 from chainrule.data.sources.catalogue import ALSO_CALLED, INCOMING, SOURCES, BatchOptions
 from chainrule.fields.catalogue import MODALITIES
-from chainrule.nets.catalogue import NETS
+from chainrule.nets.catalogue import NETS, Net
 from chainrule.recipes.asked import not_given, unknown_kinds
 from chainrule.recipes.augment import Augment
 from chainrule.recipes.clean import Clean
@@ -84,6 +84,20 @@ SECTIONS: dict[str, type[Section]] = {
 
 MOST_LOST: dict[tuple[str, ...], float] = {("retrain", "margin"): 1, ("export", "variants", "loses"): 0.1}
 """Of a metric that is a share, the most that a challenger or a variant may be allowed to lose."""
+
+
+class Need(NamedTuple):
+    """What an objective may need of a net: whether a net has it, and what is said of one that has not."""
+
+    able: Callable[[Net], bool]
+    lacking: str
+
+
+NEEDS = {
+    "feature_map": Need(lambda net: net.masked_image, "gives no feature map"),
+    "causal": Need(lambda net: net.causal, "sees the tokens that it would have to tell"),
+    "both_sides": Need(lambda net: not net.causal, "sees nothing behind a hidden token"),
+}
 
 
 class PlugIns(NamedTuple):
@@ -267,11 +281,8 @@ def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
         yield Mistake(
             f"{path}.pretrain.objective.name", repr(objective), f"an objective of modality {modality} or none is needed"
         )
-    if objective == "masked_image" and net in NETS and NETS[net].modality == "image" and not NETS[net].masked_image:
-        able = [name for name, entry in NETS.items() if entry.masked_image]
-        yield Mistake(
-            f"{path}.pretrain.objective.name", repr(objective), f"net {net} gives no feature map; {', '.join(able)} do"
-        )
+    if objective in OBJECTIVES and net in NETS and OBJECTIVES[objective].modality == NETS[net].modality:
+        yield from _able(objective, net, path)
     training = at(block, ("pretrain", "training"))
     if objective in OBJECTIVES and (objective == "none") != (training is None):
         needed = "null goes with the objective none" if objective == "none" else f"objective {objective} needs it"
@@ -295,6 +306,17 @@ def _launches(block: dict[str, Any], path: str) -> Iterator[Mistake]:
         if rows is not None and processes > rows:
             needed = f"at least a row for each of {processes:g} processes is needed"
             yield Mistake(f"{key}.batch_size", f"{rows:g}", needed)
+
+
+def _able(objective: str, net: str, path: str) -> Iterator[Mistake]:
+    """Check that the net has what the objective needs of it."""
+    needs = OBJECTIVES[objective].needs
+    if needs is not None and not NEEDS[needs].able(NETS[net]):
+        able = [
+            name for name, entry in NETS.items() if entry.modality == NETS[net].modality and NEEDS[needs].able(entry)
+        ]
+        needed = f"net {net} {NEEDS[needs].lacking}; take {', '.join(able)}"
+        yield Mistake(f"{path}.pretrain.objective.name", repr(objective), needed)
 
 
 def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:

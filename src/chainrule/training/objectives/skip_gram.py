@@ -1,8 +1,8 @@
 """Word vectors: skip-gram with negative sampling on the input embedding of a net for texts.
 
 Mikolov et al. 2013, "Distributed Representations of Words and Phrases and their Compositionality" (arXiv:1310.4546). Of
-a batch all tokens, their neighbours and the negatives, which its tokens share (Ji et al. 2016, arXiv:1604.04661), meet in
-three products of matrices.
+a batch all tokens, their neighbours and the negatives, which its tokens share (Ji et al. 2016, arXiv:1604.04661), meet
+in two products of matrices.
 """
 
 from typing import Any
@@ -47,7 +47,7 @@ class SkipGram(nn.Module):
 
     def look(self, inputs: Any) -> None:
         """Count the tokens of the training texts."""
-        for index in torch.arange(len(inputs)).split(1024):
+        for index in torch.split(torch.arange(len(inputs)), 1024):
             batch = inputs.take(index, None)
             seen = batch["input_ids"][batch["attention_mask"].bool()]
             self.counts += torch.bincount(seen, minlength=len(self.counts)).to(self.counts)
@@ -102,7 +102,8 @@ def show(objective: SkipGram, inputs: Any, facts: dict[str, Any], *, loss: float
         if counts[token] > 0 and known.begins[token] and sum(map(str.isalpha, known.texts[token])) > 2
     ]
     chosen = torch.tensor(words[: max(20 * FREQUENT, DRAWN)])
-    vectors = objective.net.embeddings.detach().float().cpu()[chosen]  # type: ignore[union-attr]
+    embeddings: Tensor = objective.net.embeddings  # type: ignore[assignment]
+    vectors = embeddings.detach().float().cpu()[chosen]
     unit = vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-12)
     written = [known.texts[token] for token in chosen.tolist()]
     rows = []
@@ -112,7 +113,9 @@ def show(objective: SkipGram, inputs: Any, facts: dict[str, Any], *, loss: float
         said = [f"{written[other]} {likeness[other]:.2f}" for other in nearest[:NEIGHBOURS]]
         rows.append((Word(written[place]), ", ".join(said)))
     table = Table("Nearest neighbours", ("word", "nearest by the cosine of their vectors"), rows, tall=True)
-    sections = [table, *([_map(unit[:DRAWN], written)] if len(written) > 2 else [])]
+    sections: list[Table | Plane] = [table]
+    if len(written) > 2:
+        sections.append(_map(unit[:DRAWN], written))
     return Learnt({"loss": f"{loss:.3f} nats per pair", "frequent words": f"{len(words):,}"}, sections)
 
 
