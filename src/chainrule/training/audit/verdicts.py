@@ -60,6 +60,8 @@ def _chain(record: Mapping[str, Any]) -> Verdict | None:
     if not record["chains"]:
         return None
     links = record["chains"][-1]["links"]
+    if not links:  # an objective that does not go through the net's layers, such as skip_gram
+        return None
     learning = _learning(record)
     arriving = dict(_arriving(links))
     reached = {name: value for name, value in arriving.items() if name in learning and value is not None}
