@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import small_trainings
 from chainrule.nets import cnn, timm
 from chainrule.system.errors import ParamsError
-from chainrule.training.inputs import image
+from chainrule.training.inputs.image import Inputs
 from chainrule.training.objectives import masked_image, rotation, simclr
 
 
@@ -240,8 +240,8 @@ def test_rotation_needs_square_images() -> None:
 # what they show
 
 
-def inputs_of(images: Tensor) -> image.Inputs:
-    return image.Inputs(images.permute(0, 2, 3, 1).contiguous(), None, {})
+def inputs_of(images: Tensor) -> Inputs:
+    return Inputs(images.permute(0, 2, 3, 1).contiguous(), None, {})
 
 
 def test_images_are_shown_as_they_are_hidden_and_rebuilt() -> None:
@@ -281,13 +281,13 @@ def lit(corner: int, level: int) -> Tensor:
     return pixels
 
 
-FACTS: dict[str, Any] = {"height": 12, "width": 12, "mean": [0.0], "std": [1.0]}
+LIT: dict[str, Any] = {"height": 12, "width": 12, "mean": [0.0], "std": [1.0]}
 
 
 def test_the_nearest_images_are_shown_nearest_first() -> None:
     images = torch.stack([lit(corner, 200 + level) for corner in range(4) for level in range(3)])
-    objective = simclr.build(Brightness(), FACTS, temperature=0.5, projection=4).eval()
-    (strips,) = simclr.show(objective, inputs_of(images), FACTS, loss=1.0, seed=1).sections
+    objective = simclr.build(Brightness(), LIT, temperature=0.5, projection=4).eval()
+    (strips,) = simclr.show(objective, inputs_of(images), LIT, loss=1.0, seed=1).sections
     assert len(strips.rows) == 12
     for row in strips.rows:
         (own, _), *others = row.images
@@ -299,16 +299,16 @@ def test_the_nearest_images_are_shown_nearest_first() -> None:
 
 def test_turns_are_shown_with_what_is_true_and_what_is_said() -> None:
     images = torch.stack([lit(0, 200 + level) for level in range(8)])
-    objective = rotation.build(Brightness(), FACTS).eval()
+    objective = rotation.build(Brightness(), LIT).eval()
     # A quarter turn, counted from the right angle, takes the light from corner 0 to 2, 3 and 1.
     objective.head.weight.data = torch.eye(4)[[0, 2, 3, 1]]
     objective.head.bias.data.zero_()
-    found = rotation.show(objective, inputs_of(images), FACTS, loss=1.0, seed=1)
+    found = rotation.show(objective, inputs_of(images), LIT, loss=1.0, seed=1)
     (strips,) = found.sections
     assert found.numbers["turns that are told"] == "100.0% of 32"
     assert [row.images[0][1] for row in strips.rows[:2]] == ["turned 0°, said 0°", "turned 90°, said 90°"]
     assert all(row.right for row in strips.rows)
     objective.head.weight.data = torch.eye(4)[[2, 0, 3, 1]]
-    found = rotation.show(objective, inputs_of(images), FACTS, loss=1.0, seed=1)
+    found = rotation.show(objective, inputs_of(images), LIT, loss=1.0, seed=1)
     assert found.numbers["turns that are told"] == "50.0% of 32"
     assert [row.right for row in found.sections[0].rows[:4]] == [False, False, True, True]
