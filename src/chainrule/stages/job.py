@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from chainrule.recipes.file import AnySection, section
 from chainrule.system.files import remove
@@ -73,7 +73,8 @@ class Job:
     run: the stage's run in MLflow. track: yields the items it is given, showing how many are done. counter: returns
     what is called with (how many are done, of how many, a function that returns words beside them). read_lock: returns
     what the project's dvc.lock records. aside: where outputs are written that nobody publishes, by one of several
-    processes that do the same work. silent: whether nothing is said.
+    processes that do the same work. silent: whether nothing is said. rehearse: what is called, and does not return,
+    where a training would begin; with the objective, its inputs, the course and the strategy.
     """
 
     stage: str
@@ -89,6 +90,7 @@ class Job:
     read_lock: Callable[[Path], dict[str, Any]] = unrecorded
     aside: Path | None = None
     silent: bool = False
+    rehearse: Callable[..., NoReturn] | None = None
 
     @property
     def name(self) -> str:

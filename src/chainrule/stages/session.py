@@ -38,9 +38,10 @@ def fit(
     The second is what `training.audit` recorded, with what is to be said of it; empty where the section has no audit.
     The checkpoint goes when the stage has published its outputs.
     """
-    resolved = precision.resolve(settings.precision, gains_from_bf16)
-    checkpoint = _checkpoint(job, resolved)
-    course = _course(job, settings, resolved)
+    course = _course(job, settings, precision.resolve(settings.precision, gains_from_bf16))
+    if job.rehearse is not None:
+        job.rehearse(objective, inputs, course, more.get("strategy"))
+    checkpoint = _checkpoint(job, course.precision)
     # Of weights that are cut into shares no process has a layer's gradient.
     audit = Audit(job, settings, objective, inputs) if settings.audit and not course.shard else None
     started = time.monotonic()

@@ -16,7 +16,7 @@ from pathlib import Path
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import nn
 
-from chainrule.system.errors import ChainruleError, DataError
+from chainrule.system.errors import DataError
 from chainrule.system.files import remove
 from chainrule.training import averaging, checkpoints, peers
 from chainrule.training.course import Course, Record, State, Watchers
@@ -24,7 +24,7 @@ from chainrule.training.optimizers import make_optimizer
 from chainrule.training.prediction import Inputs
 from chainrule.training.seeds import seeded
 from chainrule.training.strategy import Strategy
-from chainrule.training.updates import Run, calmer, halving, update
+from chainrule.training.updates import DivergedError, Run, calmer, halving, update
 from chainrule.training.validation import Score, evaluate
 
 SAVE_SECONDS = 20.0
@@ -50,7 +50,7 @@ def fit(
     save_seconds. Returns the history: one record per epoch with epoch (from 1), train_loss, validation_loss,
     validation_ and the name of each metric, learning_rate, best. Raises ChainruleError if the training diverges.
     """
-    run = _prepared(label, objective, inputs, course, strategy, watchers or Watchers())
+    run = prepared(label, objective, inputs, course, strategy, watchers or Watchers())
     if checkpoint is not None and checkpoint.exists():
         _resume(run, checkpoint)
     keeper = _Keeper(checkpoint, save_seconds)
@@ -70,9 +70,10 @@ def fit(
     return run.state.history
 
 
-def _prepared(
+def prepared(
     label: str, objective: nn.Module, inputs: Inputs, course: Course, strategy: Strategy | None, watchers: Watchers
 ) -> Run:
+    """Return a training that has not begun, on the device that accelerate chose."""
     if course.shard:  # what is given stays whole, for what comes after
         objective, strategy = copy.deepcopy((objective, strategy))
         peers.cut(objective)
@@ -143,7 +144,7 @@ def _measured(run: Run, validation: Inputs, score: Score | None) -> Record:
     found = peers.agreed(run.accelerator, found)
     loss = found["validation_loss"]
     if not math.isfinite(loss):
-        raise ChainruleError(
+        raise DivergedError(
             f"the validation loss is {loss} after epoch {state.epoch + 1}: training diverged; {calmer(course)}"
         )
     return {

@@ -28,6 +28,10 @@ CURVE_POINTS = 200
 Result = TypeVar("Result")
 
 
+class DivergedError(ChainruleError):
+    """A loss is not finite: nothing can be learnt any more."""
+
+
 @dataclass
 class Run:
     """A training under way."""
@@ -81,7 +85,7 @@ class Run:
     def read(self) -> float:
         """Add the losses that nobody has read yet to the state, and return the last (NaN: there is none).
 
-        Raises ChainruleError for one that is not finite.
+        Raises DivergedError for one that is not finite.
         """
         losses = read(self.unread)
         _refuse_not_finite(self, [loss for loss, _ in losses], self.state.batch - len(losses))
@@ -90,7 +94,7 @@ class Run:
 
 
 def _refuse_not_finite(run: Run, losses: list[float], first: int) -> None:
-    """Raise ChainruleError for the first loss that is not finite, and say where in the model its batch went wrong.
+    """Raise DivergedError for the first loss that is not finite, and say where in the model its batch went wrong.
 
     first: the place of the first loss's batch in the present epoch.
     """
@@ -100,7 +104,7 @@ def _refuse_not_finite(run: Run, losses: list[float], first: int) -> None:
     order = run.inputs.order(run.course.batch_size, seeded(run.course.seed, run.state.epoch))
     found = first_not_finite(run.objective, _batches(run, first + place, order[first + place]))
     where = f"epoch {run.state.epoch + 1}, batch {first + place + 1}"
-    raise ChainruleError(f"{where}: the loss is {losses[place]}: {found}; {calmer(run.course)}")
+    raise DivergedError(f"{where}: the loss is {losses[place]}: {found}; {calmer(run.course)}")
 
 
 def calmer(course: Course) -> str:
