@@ -82,6 +82,21 @@ def test_a_real_sentence_encoder_answers_as_transformers_lets_it(tmp_path: Path)
     assert {tensor.dtype for tensor in stored.values() if tensor.is_floating_point()} == {torch.float16}
 
 
+def test_the_second_text_of_a_pair_is_of_the_type_that_the_base_learnt(bert: Path, tmp_path: Path) -> None:
+    base = base_of(tmp_path, bert)
+    assert base.net is not None
+    facts = inputs.fit_facts([TEXTS], {"vocabulary": 100, "max_length": 128}, base.inputs)
+    net = weights.build_net({"modality": "text", "net": {"dropout": None, **base.net}}, facts, seed=1)
+    base.load(net)
+    taken = inputs.of_fields([TEXTS[:2], TEXTS[1:]], None, facts).take(torch.arange(2), None)
+    ours = net.eval()(taken["input_ids"], taken["attention_mask"]).detach()
+    encoded = AutoTokenizer.from_pretrained(bert)(TEXTS[:2], TEXTS[1:], padding=True, return_tensors="pt")
+    assert encoded["token_type_ids"].any()
+    with torch.no_grad():
+        theirs = AutoModel.from_pretrained(bert, dtype=torch.float32)(**encoded)[0]
+    assert difference(ours, taken["attention_mask"], theirs * encoded["attention_mask"].unsqueeze(-1)) < 1e-6
+
+
 def test_what_comes_back_is_the_model_with_its_tokenizer(bert: Path, tmp_path: Path) -> None:
     base = base_of(tmp_path, bert)
     ours, mask, facts = states(base, TEXTS)

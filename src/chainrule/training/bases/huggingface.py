@@ -29,16 +29,16 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, revisi
         out / WEIGHTS,
     )
     own.save(str(out / TOKENIZER))
-    positions = _positions(net.encoder, net.max_length)
     return {
         "source": name if found.revision is None else f"https://huggingface.co/{name}",
         "revision": found.revision,
         "licence": folders.licence(found.path),
         "files": folders.sums(found.path),
-        "net": {"name": "transformers", "config": config},
+        # What ends a text tells the net where the second of a pair begins.
+        "net": {"name": "transformers", "config": {**config, "sep_token_id": roles["end"]}},
         "inputs": {
             "vocabulary": config["vocab_size"],
-            "max_length": min(positions, longest or positions),
+            "max_length": min(net.max_length, longest or net.max_length),
             **{f"{role}_id": number for role, number in roles.items()},
             "pad_id": roles["pad"] or 0,
             "unknown_id": roles["unknown"] or 0,
@@ -97,11 +97,3 @@ def _load(encoder: nn.Module, stored: dict[str, Any], folder: Path) -> None:
         f"; its weights are called like {next(iter(stored))}",
     )
     encoder.load_state_dict({key: state[key] for key in wanted})
-
-
-def _positions(encoder: nn.Module, positions: int) -> int:
-    """Return how many tokens have a position: models after RoBERTa count them from behind the padding's number."""
-    for name, module in encoder.named_modules():
-        if isinstance(module, nn.Embedding) and name.endswith("position_embeddings") and module.padding_idx is not None:
-            return positions - module.padding_idx - 1
-    return positions
