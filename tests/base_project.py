@@ -9,5 +9,8 @@ from chainrule.stages.job import Job, carry_out
 
 def fetched(root: Path, modality: str, base: dict[str, Any], recipe: str = "mine") -> Path:
     """Return the base that `fetch` wrote below root; base: the recipe's block."""
-    carry_out(Job("fetch", recipe, root, {"modality": modality, "base": base}), fetch)
+    carry_out(
+        Job("fetch", recipe, root, {"modality": modality, "base": base, "finetune": {"strategy": {"name": "full"}}}),
+        fetch,
+    )
     return root / "models" / "base" / recipe
