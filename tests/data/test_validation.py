@@ -96,7 +96,8 @@ def test_the_failure_message_says_what_helps_where_that_is_known():
     assert failure_message(validate(frame, sides, "clean")) == (
         "2 of 2 checks failed: not so: All images are equally wide: found 2; "
         "not so: All images are equally high: found 2; "
-        "set clean.normalise.size, such as 64: every image is then scaled and cut to that side"
+        "set clean.normalise.size, such as 64, or what a pretrained net takes (often 224): every image is then scaled "
+        "and cut to that side"
     )
 
 

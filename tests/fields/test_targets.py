@@ -49,6 +49,22 @@ def test_the_stratum_of_a_set_is_its_rarest_label() -> None:
     assert labels.strata(['["a", "b"]', '["a"]', '["a", "c"]', '["c"]', "[]"]) == ["b", "a", "c", "c", "(none)"]
 
 
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        (['["drama;war"]', '["drama"]'], ["'drama;war' is one label that holds ';'; if labels stand between"]),
+        (['["a|b"]', '["b|c", "d"]'], ["'a|b' is one label that holds '|', as do 1 more; if labels"]),
+        (['["Paris, France"]', '["Rome, Italy"]', '["AC;DC"]'], []),
+        (['["drama"]', '["war"]'], []),
+    ],
+)
+def test_labels_that_another_separator_would_part_are_named(sets: list[str], said: list[str]) -> None:
+    found = labels.warnings(sets)
+    assert len(found) == len(said)
+    assert all(warning.startswith(start) for warning, start in zip(found, said, strict=True))
+    assert all("set separator: " in warning for warning in found)
+
+
 def test_two_labels_or_sets_contradict_and_two_numbers_do_not() -> None:
     assert label.contradictory(["a", "b"]) and not label.contradictory(["a", "a"])
     assert labels.contradictory(['["a"]', '["a", "b"]']) and not labels.contradictory(['["a"]', '["a"]'])

@@ -57,7 +57,7 @@ def validation_rows(project: Path, recipe: str) -> pd.DataFrame:
 
 def test_validation_images_become_the_very_inputs_that_training_sees(project: Path) -> None:
     rows = validation_rows(project, "digits")
-    facts = image_inputs.fit_facts([image_data.decode(rows["image"].tolist())], None)
+    facts = image_inputs.fit_facts([image_inputs.held(rows["image"].tolist(), image_data.decode)], None)
     recipe = {"task": "image_classification", "modality": "image"}
     trained = to_inputs(rows, recipe, facts, None).take(torch.arange(len(rows)), None)["image"].numpy()
     rules = image_inputs.preprocessing(facts, {"mode": "L", "size": None, "max_pixels": 10_000_000})

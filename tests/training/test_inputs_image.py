@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from torch import Tensor
 
+from chainrule.fields.image import decode
 from chainrule.system.errors import ParamsError
 from chainrule.training.inputs import image as module
 from chainrule.training.inputs.image import Inputs, fit_facts
@@ -163,18 +166,18 @@ def test_distortion_leaves_the_rows_in_memory_as_they_are() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_facts_equal_numpys_mean_and_deviation(channels: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (9, 5, 4, channels)).astype(np.uint8)
-    facts = fit_facts([images], None)
+    facts = fit_facts([torch.from_numpy(images)], None)
     assert (facts["channels"], facts["height"], facts["width"]) == (channels, 5, 4)
     assert facts["mean"] == pytest.approx((images / 255).mean(axis=(0, 1, 2)), abs=1e-6)
     assert facts["std"] == pytest.approx((images / 255).std(axis=(0, 1, 2)), abs=1e-6)
 
 
 def test_images_of_one_colour_have_a_deviation_to_divide_by() -> None:
-    assert fit_facts([np.full((2, 3, 3, 1), 7, np.uint8)], None)["std"] == [0.001]
+    assert fit_facts([torch.full((2, 3, 3, 1), 7, dtype=torch.uint8)], None)["std"] == [0.001]
 
 
 def test_facts_survive_the_disk(tmp_path: Path) -> None:
-    facts = fit_facts([noise(4, channels=3).numpy()], None)
+    facts = fit_facts([noise(4, channels=3)], None)
     module.save_facts(facts, tmp_path)
     assert module.load_facts(tmp_path) == facts
 
@@ -183,3 +186,42 @@ def test_facts_survive_the_disk(tmp_path: Path) -> None:
 def test_a_distortion_that_leaves_nothing_of_an_image_is_refused(distort: dict[str, int]) -> None:
     with pytest.raises(ParamsError, match="less than 9 leaves something"):
         Inputs(torch.zeros(2, 9, 12, 1, dtype=torch.uint8), None, {}, **distort)
+
+
+@pytest.fixture
+def pictures() -> list[bytes]:
+    """Normalised PNG bytes of 30 images of noise, 7 by 9 pixels."""
+    found = []
+    for pixels in noise(30, channels=3).numpy():
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        found.append(file.getvalue())
+    return found
+
+
+def test_rows_that_would_fill_the_memory_stay_encoded_and_give_the_same(
+    pictures: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = module.held(pictures, decode)
+    assert isinstance(whole, Tensor)
+    assert isinstance(module.held(pictures[:10], decode), Tensor)
+    monkeypatch.setattr(module, "MOST_DECODED", 30 * 7 * 9 * 3 - 1)
+    encoded = module.held(pictures, decode)
+    assert isinstance(encoded, module.Encoded)
+    assert all(one is other for one, other in zip(encoded.values, pictures, strict=True))  # no second copy
+    assert fit_facts([encoded], None) == fit_facts([whole], None)
+    target = torch.arange(30)
+    options: dict[str, Any] = {"shift": 1, "crop": 0.5, "colour": 0.4, "mixup": 0.3}
+    one, other = (module.of_fields([images], target, {}, **options) for images in (whole, encoded))
+    assert len(one) == len(other) == 30
+    for index in one.order(11, seeded(3)):
+        for seed in (None, 1):
+            first, again = (each.take(index, None if seed is None else seeded(seed)) for each in (one, other))
+            assert first.keys() == again.keys()
+            assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_what_a_base_says_of_its_images_wins() -> None:
+    facts = fit_facts([noise(4, channels=3)], None, {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6]})
+    assert (facts["mean"], facts["std"]) == ([0.1, 0.2, 0.3], [0.4, 0.5, 0.6])
+    assert (facts["channels"], facts["height"], facts["width"]) == (3, 7, 9)

@@ -48,7 +48,10 @@ _SENTENCES = {
     "expect_column_stdev_to_be_between": "The standard deviation of {column} is {between}",
     "expect_column_unique_value_count_to_be_between": "The number of different values of {column} is {between}",
 }
-_SIZE = "set clean.normalise.size, such as 64: every image is then scaled and cut to that side"
+_SIZE = (
+    "set clean.normalise.size, such as 64, or what a pretrained net takes (often 224): every image is then scaled and "
+    "cut to that side"
+)
 _REMEDIES = {
     ("expect_column_unique_value_count_to_be_between", "width"): _SIZE,
     ("expect_column_unique_value_count_to_be_between", "height"): _SIZE,

@@ -18,6 +18,8 @@ STRATUM = "label"
 """What one of `strata` is called in messages."""
 MIN_ROWS = 2
 """Rows that every label needs."""
+SEPARATORS = (";", "|", ",")
+"""What else may stand between labels than what a recipe says."""
 NONE = "(none)"
 """The stratum of rows whose set is empty."""
 
@@ -107,7 +109,18 @@ def refusal(values: Sequence[str]) -> str:
 
 def warnings(values: Collection[str]) -> list[str]:
     """Return which names are likely a mistake, in words."""
-    return doubts({name for each in classes(list(values)) for name in each})
+    names = {name for each in classes(list(values)) for name in each}
+    return doubts(names) + [said for mark in SEPARATORS if (said := _together(names, mark))]
+
+
+def _together(names: Collection[str], mark: str) -> str:
+    """Return in words which names are likely several that another separator would part, or ""."""
+    holding = sorted(name for name in names if mark in name)
+    parts = Counter(part.strip() for name in holding for part in name.split(mark))
+    if all(part not in names and often == 1 for part, often in parts.items()):
+        return ""
+    more = f", as do {len(holding) - 1:,} more" if len(holding) > 1 else ""
+    return f"{holding[0]!r} is one label that holds {mark!r}{more}; if labels stand between, set separator: {mark!r}"
 
 
 def expectations(column: str, values: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:

@@ -23,7 +23,7 @@ def fit_facts(
     recipe: with task and modality. base: what the base's net takes, which wins; None without one.
     """
     kind = plugins.load("training.inputs", recipe["modality"])
-    facts: dict[str, Any] = kind.fit_facts(decoded(rows, recipe), tokenizer, base)
+    facts: dict[str, Any] = kind.fit_facts(_held(rows, recipe, kind), tokenizer, base)
     return facts
 
 
@@ -48,13 +48,19 @@ def to_inputs(
     encoded = None
     if target is not None:
         encoded = torch.from_numpy(encoded_target(rows, recipe, target))
-    return kind.of_fields(decoded(rows, recipe), encoded, facts, **distort)
+    return kind.of_fields(_held(rows, recipe, kind), encoded, facts, **distort)
 
 
 def decoded(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:
     """Return the values of each input field, as the kind of the inputs decodes them; recipe: with task and modality."""
     decode = plugins.load("fields", recipe["modality"]).decode
     return [decode(rows[name].tolist()) for name in named(recipe, "input")]
+
+
+def _held(rows: "pd.DataFrame", recipe: Mapping[str, Any], kind: Any) -> list[Any]:
+    """Return the values of each input field as a training holds them; kind: a module of `training.inputs`."""
+    decode = plugins.load("fields", recipe["modality"]).decode
+    return [kind.held(rows[name].tolist(), decode) for name in named(recipe, "input")]
 
 
 def classes(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -1,5 +1,7 @@
-"""Images in memory: one uint8 tensor, batches by index, distortions for a whole batch at once."""
+"""Images in memory, decoded or encoded: batches by index, distortions for a whole batch at once."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,30 @@ from chainrule.training.distortions.chain import Distortions
 from chainrule.training.distortions.mixing import mixed
 
 FACTS = "images.json"
+MOST_DECODED = 2 * 1024**3
+"""Bytes up to which all rows are decoded at once; beyond, each batch is, with the same content."""
+DECODED_TOGETHER, COUNTED_TOGETHER = 8, 256
+Decode = Callable[[Sequence[bytes]], np.ndarray]
+
+
+class Encoded:
+    """Images that stay encoded until a batch takes them, as decoded they would fill the memory."""
+
+    def __init__(self, values: Sequence[bytes], decode: Decode) -> None:
+        """Keep the values of rows, as they are in memory already, and what decodes some of them to [N, H, W, C]."""
+        self.values, self._decode = values, decode
+        self.shape = (len(values), *decode(values[:1]).shape[1:])
+        self._threads = ThreadPoolExecutor(torch.get_num_threads())
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.values)
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        """Return the images uint8 [B, H, W, C] of these rows; decoders work outside of Python's lock."""
+        chosen = [self.values[row] for row in index.tolist()]
+        parts = [chosen[start : start + DECODED_TOGETHER] for start in range(0, len(chosen), DECODED_TOGETHER)]
+        return torch.cat([torch.from_numpy(part) for part in self._threads.map(self._decode, parts)])
 
 
 class Inputs:
@@ -22,7 +48,7 @@ class Inputs:
 
     def __init__(
         self,
-        images: Tensor,
+        images: Tensor | Encoded,
         target: Tensor | None,
         facts: dict[str, Any],  # noqa: ARG002 - all modalities take the same arguments
         *,
@@ -72,35 +98,50 @@ class Inputs:
         return {"image": images, **target}
 
 
-def of_fields(fields: list[np.ndarray], target: Tensor | None, facts: dict[str, Any], **distort: Any) -> Inputs:
-    """Return the rows with these images uint8 [N, H, W, C] in their one input field, in the same memory."""
+def held(values: Sequence[bytes], decode: Decode) -> Tensor | Encoded:
+    """Return rows' images as uint8 [N, H, W, C], or encoded where that is more than MOST_DECODED bytes."""
+    if len(values) * decode(values[:1]).nbytes > MOST_DECODED:
+        return Encoded(values, decode)
+    return torch.from_numpy(decode(values))
+
+
+def of_fields(fields: list[Tensor | Encoded], target: Tensor | None, facts: dict[str, Any], **distort: Any) -> Inputs:
+    """Return the rows with these images in their one input field, in the same memory."""
     (images,) = fields
-    return Inputs(torch.from_numpy(images), target, facts, **distort)
+    return Inputs(images, target, facts, **distort)
 
 
 def fit_facts(
-    fields: list[np.ndarray], tokenizer: dict[str, Any] | None, base: dict[str, Any] | None = None
+    fields: list[Tensor | Encoded], tokenizer: dict[str, Any] | None, base: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return what training images uint8 [N, H, W, C] tell: channels, side lengths, mean and std per channel (0..1).
 
     base: what the base's net takes; its mean and std win.
     """
     (images,) = fields
-    pixels = images.reshape(-1, images.shape[-1])
-    counts = [torch.bincount(torch.from_numpy(channel.copy()), minlength=256).double() for channel in pixels.T]
+    mean, std = (base["mean"], base["std"]) if base else _mean_and_std(images)
+    _, height, width, channels = images.shape
+    return {"channels": channels, "height": height, "width": width, "mean": mean, "std": std}
+
+
+def _mean_and_std(images: Tensor | Encoded) -> tuple[list[float], list[float]]:
     values = torch.arange(256, dtype=torch.float64) / 255
+    counts = _levels(images)
     means = [float((count * values).sum() / count.sum()) for count in counts]
     spreads = [
         float(((count * (values - mean) ** 2).sum() / count.sum()).sqrt())
         for count, mean in zip(counts, means, strict=True)
     ]
-    return {
-        "channels": images.shape[-1],
-        "height": images.shape[1],
-        "width": images.shape[2],
-        "mean": base["mean"] if base else [round(mean, 6) for mean in means],
-        "std": base["std"] if base else [round(max(spread, 1e-3), 6) for spread in spreads],
-    }
+    return [round(mean, 6) for mean in means], [round(max(spread, 1e-3), 6) for spread in spreads]
+
+
+def _levels(images: Tensor | Encoded) -> Tensor:
+    """Return how many pixels have each of the 256 levels, float64 [C, 256]."""
+    counts = torch.zeros(images.shape[-1], 256, dtype=torch.float64)
+    for rows in torch.split(torch.arange(len(images)), COUNTED_TOGETHER):
+        for channel, pixels in enumerate(images[rows].unbind(dim=-1)):
+            counts[channel] += torch.bincount(pixels.flatten(), minlength=256)
+    return counts
 
 
 def beside_base(facts: dict[str, Any], base: dict[str, Any], block: dict[str, Any]) -> list[str]:

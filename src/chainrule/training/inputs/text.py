@@ -1,6 +1,6 @@
 """Texts in memory: token ids end to end in one tensor, batches of similar length, padded no further than needed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ PAD, UNKNOWN, START, END, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", 
 # Rows are sorted by length within this many batches: enough to pad little, few enough to keep the order random.
 POOL_BATCHES = 50
 PAD_MULTIPLE = 8
+# An encoding takes far more memory than its ids.
+ENCODED_TOGETHER = 10_000
 
 
 class Inputs:
@@ -96,6 +98,11 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
+def held(values: Sequence[str], decode: Callable[[Sequence[str]], list[str]]) -> list[str]:
+    """Return rows' texts as they are held in memory."""
+    return decode(values)
+
+
 def of_fields(fields: list[list[str]], target: Tensor | None, facts: dict[str, Any], **distort: Any) -> Inputs:
     """Return the rows with these texts in their input fields, one or two."""
     texts, cut = encode(fields, facts)
@@ -109,8 +116,13 @@ def encode(fields: list[list[str]], facts: dict[str, Any]) -> tuple[list[list[in
     tokenizer, so that whoever serves the model does the same with it.
     """
     rows = fields[0] if len(fields) == 1 else list(zip(*fields, strict=True))
-    found = Tokenizer.from_str(facts["tokenizer"]).encode_batch_fast(rows)
-    return [encoding.ids for encoding in found], sum(bool(encoding.overflowing) for encoding in found)
+    tokenizer = Tokenizer.from_str(facts["tokenizer"])
+    texts, cut = [], 0
+    for start in range(0, len(rows), ENCODED_TOGETHER):
+        found = tokenizer.encode_batch_fast(rows[start : start + ENCODED_TOGETHER])
+        texts += [encoding.ids for encoding in found]
+        cut += sum(bool(encoding.overflowing) for encoding in found)
+    return texts, cut
 
 
 def fit_facts(
