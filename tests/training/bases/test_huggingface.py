@@ -16,6 +16,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM, 
 
 from base_project import fetched
 from chainrule.system.errors import DataError
+from chainrule.tasks.text_pair_classification.model import Pair
 from chainrule.training import start, weights
 from chainrule.training.inputs import text as inputs
 
@@ -264,3 +265,35 @@ def test_what_is_wrong_with_a_folder_is_said_in_a_line(
     with pytest.raises(DataError, match=said) as caught:
         base_of(tmp_path, bert)
     assert "\n" not in str(caught.value)
+
+
+def test_of_a_pair_the_second_text_is_of_the_second_type(bert: Path, tmp_path: Path) -> None:
+    """The tokens of BERT's two sides are told apart by an embedding, in training and in what is exported alike."""
+    base = base_of(tmp_path, bert)
+    assert base.net is not None
+    pair = (["a man eats rice", "rice"], ["the dogs run", "a man, a man"])
+    facts = inputs.fit_facts(list(pair), {"vocabulary": 100, "max_length": 128}, base.inputs)
+    net = weights.build_net({"modality": "text", "net": {"dropout": None, **base.net}}, facts, seed=1)
+    base.load(net)
+    taken = inputs.of_fields(list(pair), None, facts).take(torch.arange(2), None)
+    with torch.no_grad():
+        ours = net.eval()(taken["input_ids"], taken["attention_mask"])
+        encoded = AutoTokenizer.from_pretrained(bert)(*pair, padding=True, return_tensors="pt")
+        assert encoded["token_type_ids"].any()
+        theirs = AutoModel.from_pretrained(bert, dtype=torch.float32)(**encoded)[0]
+    theirs = theirs * encoded["attention_mask"].unsqueeze(-1)
+    assert difference(ours, taken["attention_mask"], theirs) < 1e-6
+
+
+def test_two_ends_between_texts_are_one(tmp_path: Path) -> None:
+    """As RoBERTa has it: <s> a </s></s> b </s>."""
+    facts = {"special_ids": [0, 1, 2], "end_id": 2}
+
+    class Net(torch.nn.Module):
+        out_features = 4
+
+    model = Pair(Net(), facts, {"classes": ["a", "b"]})
+    ids = torch.tensor([[0, 5, 6, 2, 2, 7, 2, 1], [0, 5, 2, 7, 8, 2, 1, 1]])
+    first, second = model.sides(ids, (ids != 1).long())
+    assert first.nonzero().tolist() == [[0, 1], [0, 2], [1, 1]]
+    assert second.nonzero().tolist() == [[0, 5], [1, 3], [1, 4]]

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.system.errors import DataError
 from chainrule.training.bodies import text
 from chainrule.training.bodies.text import dynamic_shapes, padding, parity_shapes
 from chainrule.training.heads import HeadedModel
-from chainrule.training.inputs.text import END, SPECIAL
 from chainrule.training.objectives.supervised import Supervised
 from chainrule.training.targets import label
 from chainrule.training.targets.label import calibrate
@@ -53,14 +53,18 @@ class Pair(HeadedModel):
 
     def sides(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return which tokens are of the first and of the second text, bool [B, T]; their ends are of neither."""
-        ended = (ids == self.end_id).cumsum(dim=1)
+        ends = ids == self.end_id
+        # Some tokenizers put two ends between the texts: they count as one.
+        ended = (ends & ~nn.functional.pad(ends[:, :-1], (1, 0))).cumsum(dim=1)
         words = mask.bool() & ~torch.eq(ids[:, :, None], self.special_ids).any(dim=2)
         return words & (ended == 0), words & (ended == 1)
 
 
 def end_id(facts: Mapping[str, Any]) -> int:
-    """Return the token that ends each text of a sequence."""
-    return int(facts["special_ids"][SPECIAL.index(END)])
+    """Return the token that ends each text of a sequence; DataError where a base's tokenizer has none."""
+    if facts["end_id"] is None:
+        raise DataError("the base's tokenizer puts no token between two texts; take another base for pairs")
+    return int(facts["end_id"])
 
 
 def mean(states: Tensor, chosen: Tensor) -> Tensor:

@@ -20,6 +20,8 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, revisi
     found = folders.beside(root, place, name) or hub.bring(name, revision, place)
     config = _config(found.path)
     own, roles, longest = tokenizer.of_folder(found.path, config)
+    if config.get("sep_token_id") is None:
+        config["sep_token_id"] = roles["end"]  # by which the net tells the second of two texts
     stored = tensors.of_folder(found.path)
     net = build(config["vocab_size"], roles["pad"] or 0, config=config, dropout=None)
     _load(net.encoder, stored, found.path)

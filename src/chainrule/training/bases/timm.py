@@ -91,22 +91,37 @@ def _known(arch: str) -> dict[str, Any]:
 
 
 def _loaded(arch: str, taken: dict[str, Any], stored: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the weights by the names of timm's net without its classifier, in the type that they are stored in."""
+    """Return the weights by the names of timm's net without its classifier, in the type that they are stored in.
+
+    timm loads all or nothing only into a net of as many classes as its weights have.
+    """
     import timm
 
-    # The number of classes only says that the file has a classifier of its own, which is left out.
     known = {key: value for key, value in taken.items() if key in _known(arch)}
-    try:
-        net = timm.create_model(
-            arch,
-            pretrained=True,
-            num_classes=0,
-            pretrained_cfg={**known, "state_dict": dict(stored), "num_classes": -1},
-        )
-    except (RuntimeError, KeyError):
-        refuse_differences(
-            f"base.name: {name}", differences(timm.create_model(arch, num_classes=0).state_dict(), stored)
-        )
-        raise
-    kind = tensors.stored_as(stored)
-    return {key: value.to(kind) if value.is_floating_point() else value for key, value in net.state_dict().items()}
+    wanted = timm.create_model(arch, num_classes=0).state_dict()
+    for classes in _classes(taken, stored):
+        with_weights = {**known, "state_dict": dict(stored), "num_classes": classes, "label_offset": 0}
+        try:
+            net = timm.create_model(arch, pretrained=True, num_classes=classes, pretrained_cfg=with_weights)
+        except (RuntimeError, KeyError):
+            continue
+        found = {key: value for key, value in net.state_dict().items() if key in wanted}
+        refuse_differences(f"base.name: {name}", differences(wanted, found))
+        kind = tensors.stored_as(stored)
+        return {key: value.to(kind) if value.is_floating_point() else value for key, value in found.items()}
+    head = [key for key in stored if key not in wanted and key.startswith(_classifiers(taken))]
+    refuse_differences(
+        f"base.name: {name}", differences(wanted, {key: stored[key] for key in stored if key not in head})
+    )
+    raise DataError(f"base.name: {name}: timm cannot load these weights into {arch}")
+
+
+def _classes(taken: dict[str, Any], stored: dict[str, Any]) -> list[int]:
+    """Return how many classes the weights may have, 0 for none: as many as the classifier has rows, if it is there."""
+    rows = [len(stored[key]) for each in _classifiers(taken) if (key := f"{each}.weight") in stored]
+    return rows[:1] or [taken.get("num_classes") or 0, 0]
+
+
+def _classifiers(taken: dict[str, Any]) -> tuple[str, ...]:
+    found = taken.get("classifier") or ()
+    return (found,) if isinstance(found, str) else tuple(found)

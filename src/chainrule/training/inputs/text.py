@@ -145,6 +145,7 @@ def fit_facts(
         "max_length": tokenizer["max_length"],
         "pad_id": trained.token_to_id(PAD),
         "unknown_id": trained.token_to_id(UNKNOWN),
+        "end_id": trained.token_to_id(END),
         "mask_id": trained.token_to_id(MASK),
         "special_ids": [trained.token_to_id(token) for token in SPECIAL],
         "tokenizer": trained.to_str(),
