@@ -13,6 +13,7 @@ from chainrule.exporting import bundle
 SIGNATURE: dict[str, Any] = {
     "task": "image_classification",
     "net": {"name": "cnn", "width": 4},
+    "base": {"from": "nothing"},
     "target": {"kind": "label", "classes": ["cat", "café"]},
 }
 
@@ -133,6 +134,23 @@ def test_the_model_card_says_what_the_model_is_and_where_its_rows_come_from() ->
     assert card.startswith("# pets\n")
     assert "image_classification. Net: cnn. Labels: cat, café." in card
     assert "- kind: image_folder\n- note: two lines\n" in card
+
+
+def test_the_model_card_says_what_training_started_from_and_under_which_licence() -> None:
+    assert "## Base" not in bundle.model_card("pets", SIGNATURE, {}, REPORT, label)
+    base = {
+        "from": "huggingface",
+        "name": "somebody/tiny",
+        "source": "https://huggingface.co/somebody/tiny",
+        "revision": "0123abcd",
+        "licence": "cc-by-4.0",
+        "files": {"model.safetensors": "beef"},
+    }
+    card = bundle.model_card("pets", {**SIGNATURE, "base": base}, {}, REPORT, label)
+    for line in ("revision: 0123abcd", "licence: cc-by-4.0", "sha256 of model.safetensors: beef"):
+        assert f"\n- {line}\n" in card.partition("## Base")[2].partition("##")[0]
+    unsaid = bundle.model_card("pets", {**SIGNATURE, "base": {**base, "licence": None}}, {}, REPORT, label)
+    assert "- licence: not stated\n" in unsaid
 
 
 def test_the_model_card_says_of_every_variant_what_it_costs_and_why_it_is_there_or_not() -> None:

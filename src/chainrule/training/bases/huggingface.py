@@ -5,7 +5,6 @@ from typing import Any
 
 from torch import nn
 
-from chainrule.nets.transformers import build
 from chainrule.system.errors import DataError
 from chainrule.training.bases.shared import folders, hub, tensors, tokenizer
 from chainrule.training.start import TOKENIZER, WEIGHTS, refuse_differences
@@ -17,7 +16,10 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, revisi
 
     Raises DataError for what is not there, is no such model, or would be loaded in part.
     """
+    hub.allow()
     found = folders.beside(root, place, name) or hub.bring(name, revision, place)
+    from chainrule.nets.transformers import build
+
     config = _config(found.path)
     own, roles, longest = tokenizer.of_folder(found.path, config)
     if config.get("sep_token_id") is None:

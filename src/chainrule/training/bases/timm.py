@@ -20,6 +20,7 @@ def bring(
 
     Raises DataError for what is not there, is no such net, or would be loaded in part.
     """
+    hub.allow()
     card = _of_file(root, place, name, arch) if name.endswith(ENDINGS) else _of_folder(root, place, name, revision)
     stored, taken = card.pop("stored"), card.pop("taken")
     arch = card["net"]["arch"]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from chainrule import QUIET
 from chainrule.system.errors import DataError
@@ -14,6 +15,18 @@ OFFLINE = "HF_HUB_OFFLINE"
 SAFE = (".safetensors", ".safetensors.index.json")
 PICKLED = (".bin", ".bin.index.json")
 BESIDE = (".json", ".txt", ".model", "README.md", "LICENSE", "LICENCE")
+CACHED: dict[str, Any] = {
+    "allow_patterns": [f"*{ending}" for ending in (*SAFE, *BESIDE)],
+    "ignore_patterns": ["*/*", *(f"*{ending}" for ending in PICKLED)],
+}
+"""What the cache has to have of a model; pickled weights may be there or not."""
+
+
+def allow() -> None:
+    """Let the hub be asked, unless the user forbade it: before anything imports its client, which learns it then."""
+    if os.environ.get(OFFLINE) == QUIET[OFFLINE]:  # the project's own word, for all that is not this
+        os.environ[OFFLINE] = "0"
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def bring(name: str, revision: str | None, place: str) -> Folder:
@@ -22,17 +35,15 @@ def bring(name: str, revision: str | None, place: str) -> Folder:
     What is in the hub's cache is not loaded again, and is taken where the hub cannot be asked. Raises DataError for
     what the hub does not have, and, with what brings the files, where it does not answer.
     """
-    if os.environ.get(OFFLINE) == QUIET[OFFLINE]:  # the project's own word, for all that is not this
-        os.environ[OFFLINE] = "0"
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
         about = HfApi().model_info(name, revision=revision, timeout=SECONDS)
         files = wanted(each.rfilename for each in about.siblings or ())
-        folder = snapshot_download(name, revision=about.sha, allow_patterns=files, etag_timeout=SECONDS)
-        return Folder(Path(folder), about.sha)
+        # By the name that was asked for, so that the cache knows what it means where the hub does not answer.
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=files, etag_timeout=SECONDS))
+        return Folder(folder, folder.name)
     except GatedRepoError:
         raise DataError(
             f"base.name: {name}: the hub gives it to those alone who took its terms: take them on its page, then "
@@ -52,7 +63,7 @@ def _cached(name: str, revision: str | None, place: str, cause: Exception) -> Fo
     from huggingface_hub import snapshot_download
 
     try:
-        folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
+        folder = Path(snapshot_download(name, revision=revision, local_files_only=True, **CACHED))
     except OSError:
         at = f" --revision {revision}" if revision else ""
         why = " ".join(str(cause).split())[:120] or type(cause).__name__
