@@ -153,7 +153,7 @@ def test_a_decoders_tokenizer_gets_an_end_and_pads_with_it(tmp_path: Path) -> No
     (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": end}))
     base = base_of(tmp_path, folder)
     assert base.inputs is not None
-    expected = {"pad_id": 0, "end_id": 0, "mask_id": None, "max_length": 32}
+    expected = {"pad_id": 0, "end_id": 0, "mask_id": 0, "max_length": 32}
     assert {name: base.inputs[name] for name in expected} == expected
     own = Tokenizer.from_str(base.inputs["tokenizer"])
     assert "".join(own.encode("rice", "run").tokens) == f"rice{end}run{end}"

@@ -25,7 +25,8 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, revisi
     if config.get("sep_token_id") is None:
         config["sep_token_id"] = roles["end"]  # by which the net tells the second of two texts
     stored = tensors.of_folder(found.path)
-    net = build(config["vocab_size"], roles["pad"] or 0, config=config, dropout=None)
+    pad = roles["pad"] or 0
+    net = build(config["vocab_size"], pad, config=config, dropout=None)
     _load(net.encoder, stored, found.path)
     kind = tensors.stored_as(stored)
     save_state(
@@ -44,8 +45,9 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, revisi
             "vocabulary": config["vocab_size"],
             "max_length": min(net.max_length, longest or net.max_length),
             **{f"{role}_id": number for role, number in roles.items()},
-            "pad_id": roles["pad"] or 0,
-            "unknown_id": roles["unknown"] or 0,
+            "pad_id": pad,
+            "unknown_id": roles["unknown"] or pad,
+            "mask_id": roles["mask"] or pad,  # the padding's: there is none, and nothing can be hidden behind it
             "special_ids": tokenizer.special_ids(own, roles),
         },
     }
