@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 import training_project as project
 from chainrule.system.errors import ChainruleError, DataError, ParamsError
 from chainrule.training import models, rows
+from chainrule.training.strategies import distillation
 
 FULL = {"name": "full"}
 
@@ -100,6 +101,39 @@ def test_a_student_of_another_shape_learns_what_its_teacher_says(features: float
     assert parameters == own["parameters"]
 
 
+@pytest.mark.parametrize("kind", ["label", "labels"])
+def test_the_teachers_loss_is_the_divergence_of_what_both_say(kind: str) -> None:
+    """Of classes Kullback and Leibler's over all of them; of a set of labels that of each label, together."""
+    ours, theirs = torch.tensor([[1.0, -2.0], [0.5, 3.0]]), torch.tensor([[0.0, 1.0], [2.0, -1.0]])
+    model = nn.Module()
+    model.inputs = ("x",)
+    teacher = distillation.Teacher(Says(theirs), kind, {}, [])
+    found = distillation.loss(
+        model, torch.tensor(7.0), {"x": torch.zeros(2)}, {"logits": ours},
+        weight=0.25, temperature=2.0, features=0.0, beside=teacher,
+    )  # fmt: skip
+    expected = 0.0
+    for one, other in zip((ours / 2).tolist(), (theirs / 2).tolist(), strict=True):
+        if kind == "label":
+            p, q = (np.exp(each) / np.exp(each).sum() for each in (np.array(other), np.array(one)))
+            expected += float((p * np.log(p / q)).sum()) / 2
+        else:
+            p, q = (1 / (1 + np.exp(-np.array(each))) for each in (other, one))
+            expected += float((p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).sum()) / 4
+    assert float(found) == pytest.approx(0.75 * 7 + 0.25 * 4 * expected, rel=1e-5)
+
+
+class Says(nn.Module):
+    """A teacher that says the same of every batch."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"logits": self.logits}
+
+
 def test_the_teachers_answers_and_the_tasks_loss_are_weighted(tmp_path: Path) -> None:
     """With no weight on the teacher the student is the one that has none, to the last bit."""
     build(tmp_path, "teacher", project.images(32), project.block("image", FULL))
@@ -146,6 +180,34 @@ def test_learning_on_takes_what_is_new_and_a_share_of_what_is_known(tmp_path: Pa
     third = project.block("image", {"name": "incremental"}, "finetuned/second")
     with pytest.raises(DataError, match=r"^base\.from: finetuned/second: has seen all 72 training rows"):
         build(tmp_path, "third", pd.concat([old, new], ignore_index=True), third)
+
+
+def test_learning_on_takes_all_that_stands_on_the_net(tmp_path: Path) -> None:
+    """A model of pairs compares before its head."""
+    pairs = project.texts(32).rename(columns={"text": "first"})
+    pairs["second"] = project.texts(32, seed=3)["text"]
+    task = {"task": "text_pair_classification"}
+    build(tmp_path, "first", pairs, project.block("text", FULL, **task))
+    on = project.block("text", {"name": "incremental"}, "finetuned/first", **task,
+                       finetune={"epochs": 1, "learning_rate": 1e-9})  # fmt: skip
+    build(tmp_path, "second", pairs.assign(id="new" + pairs["id"]), on)
+    before, after = weights(tmp_path, "first"), weights(tmp_path, "second")
+    assert any(name.startswith("compare.") for name in before)
+    assert all(torch.allclose(after[name], before[name], atol=1e-6) for name in before if name != "temperature")
+
+
+def test_adapters_are_merged_into_what_is_written(tmp_path: Path) -> None:
+    build(tmp_path, "first", project.texts(32), project.block("text", FULL))
+    lora = {"name": "lora", "rank": 2}
+    report = build(tmp_path, "second", project.texts(32, seed=1), project.block("text", lora, "finetuned/first"))
+    before, after = weights(tmp_path, "first"), weights(tmp_path, "second")
+    assert after.keys() == before.keys()
+    moved = {name for name in after if not torch.equal(after[name], before[name])} - {"temperature"}
+    linear = {name for name in before if ".layer." in name and name.endswith("weight") and "LayerNorm" not in name}
+    assert moved == {*linear, "head.weight", "head.bias"}
+    # Six matrices of 16 by 16 each get 2 rows and 2 columns; the head has two outputs.
+    assert report["learning_parameters"] == 6 * 2 * (16 + 16) + 2 * 16 + 2
+    assert report["parameters"] == sum(tensor.numel() for name, tensor in before.items() if name != "temperature")
 
 
 def test_learning_on_starts_from_the_head_class_by_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -365,7 +365,7 @@ def _base(block: Any, recipes: Mapping[Any, Any], path: str) -> Iterator[Mistake
     strategy = at(block, ("finetune", "strategy", "name"))
     able = STRATEGIES[strategy].bases if strategy in STRATEGIES else None
     if able is not None and name not in able:
-        needed = f"strategy {strategy} needs {' or '.join(each for each in able if each in BASES)}/<another recipe>"
+        needed = f"strategy {strategy} takes a base from {' or '.join(able)} alone"
         yield Mistake(f"{path}.base.from", repr(place), needed)
     if name == "nothing" and net == "transformers":
         yield Mistake(f"{path}.net.name", repr(net), "it is what a base says it is; set base, or take net encoder")

@@ -5,6 +5,7 @@ T; with `features`, that many times the cosine distance between the teacher's fe
 a matrix that is learnt along (Sanh et al. 2019, DistilBERT, arXiv:1910.01108, section 3, without its masked language).
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -42,7 +43,7 @@ def prepare(model: nn.Module, given: Given, *, features: float) -> Teacher:
     if features:
         heads: dict[str, Any] = {"student": model.head, "teacher": taught.head}
         model.projection = nn.Linear(heads["student"].in_features, heads["teacher"].in_features)
-        hooks = [head.register_forward_pre_hook(_keeper(seen, who)) for who, head in heads.items()]
+        hooks = [head.register_forward_pre_hook(partial(_keep, seen, who)) for who, head in heads.items()]
     return Teacher(taught.requires_grad_(False), card["target"], seen, hooks)
 
 
@@ -52,11 +53,8 @@ def _differing(theirs: list[str], ours: list[str]) -> str:
     return ", ".join([*alone, *(f"{name} is the recipe's alone" for name in ours if name not in theirs)])
 
 
-def _keeper(seen: dict[str, Tensor], who: str) -> Any:
-    def keep(head: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen[who] = inputs[0]
-
-    return keep
+def _keep(seen: dict[str, Tensor], who: str, head: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    seen[who] = inputs[0]
 
 
 def loss(
