@@ -210,3 +210,17 @@ def test_facts_survive_the_disk(tmp_path: Path) -> None:
     loaded = module.load_facts(tmp_path)
     assert loaded == facts
     assert encode([["the film was not dull"]], loaded) == encode([["the film was not dull"]], facts)
+
+
+def test_characters_as_tokens_keep_every_space_and_line() -> None:
+    texts = ["To be,\n or  not", "Zoë\tbe"]
+    facts = fit_facts([texts], {"kind": "characters", "vocabulary": 100, "max_length": 32})
+    assert facts["vocabulary"] == len(module.SPECIAL) + len(set("".join(texts)))
+    tokenizer = Tokenizer.from_str(facts["tokenizer"])
+    encoded = [tokenizer.encode(each) for each in texts]
+    assert [tokenizer.decode(each.ids) for each in encoded] == texts
+    assert [len(each.ids) for each in encoded] == [len(each) + 2 for each in texts]
+    few = fit_facts([texts], {"kind": "characters", "vocabulary": 8, "max_length": 32})
+    commonest = [Tokenizer.from_str(few["tokenizer"]).id_to_token(token) for token in range(5, 8)]
+    assert commonest == [" ", "o", "b"]  # "b", "e" and "t" are as common: by their order
+    assert facts == fit_facts([texts], {"kind": "characters", "vocabulary": 100, "max_length": 32})

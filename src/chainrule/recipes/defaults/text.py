@@ -18,7 +18,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "options": {"delete": 0.1, "swap": 0.05},
     },
     "pretrain": {
-        "tokenizer": {"vocabulary": 8000, "max_length": 128},  # the net's max_length, if it has one
+        "tokenizer": {
+            "kind": "byte_pairs",
+            "vocabulary": 8000,
+            "max_length": 128,
+        },  # the net's max_length, if it has one
         "training": {
             "epochs": 3,
             "batch_size": 64,

@@ -1,6 +1,6 @@
 """The modalities by name, as a training sees them: `pretrain.tokenizer` and `distort`."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -31,8 +31,9 @@ class DistortText(Section):
 
 
 class Tokenizer(Section):
-    """A byte-pair tokenizer, trained on training and unlabelled rows."""
+    """A tokenizer, trained on training and unlabelled rows."""
 
+    kind: Literal["byte_pairs", "characters"] = Field(description="what the tokens are")
     vocabulary: int = Field(ge=100, le=500_000, description="largest number of tokens")
     max_length: int = Field(
         ge=4,

@@ -1,5 +1,6 @@
 """Texts in memory: token ids end to end in one tensor, batches of similar length, padded no further than needed."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -77,7 +78,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     vowel sign or joiner of any script is dropped. Byte pairs, not word pieces: the trainer of word pieces makes
     another vocabulary at every run.
     """
-    from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import models, normalizers, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
     # An ideograph is a word of its own. The rest of what BERT does to a text would drop marks and joiners.
@@ -90,6 +91,30 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), marked])
     trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
+    return _framed(tokenizer)
+
+
+def character_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """Return a tokenizer whose tokens are the commonest characters of texts, spaces and line ends among them."""
+    from tokenizers import Regex, decoders, models, pre_tokenizers
+
+    often = Counter(chain.from_iterable(texts))
+    commonest = sorted(often, key=lambda character: (-often[character], character))
+    tokens = [*SPECIAL, *commonest[: vocabulary - len(SPECIAL)]]
+    tokenizer = Tokenizer(models.WordLevel({token: place for place, token in enumerate(tokens)}, unk_token=UNKNOWN))
+    tokenizer.add_special_tokens(list(SPECIAL))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    return _framed(tokenizer)
+
+
+TOKENIZERS = {"byte_pairs": train_tokenizer, "characters": character_tokenizer}
+
+
+def _framed(tokenizer: Tokenizer) -> Tokenizer:
+    """Return a tokenizer that marks the start of a text, and an end after each of one or two."""
+    from tokenizers import processors
+
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{START} $A {END}",
         pair=f"{START} $A {END} $B:1 {END}:1",
@@ -130,15 +155,17 @@ def fit_facts(
 ) -> dict[str, Any]:
     """Return what training texts tell: a tokenizer trained on those of all input fields, and its numbers.
 
-    tokenizer: vocabulary (largest number of tokens) and max_length (tokens of a text that are kept). base: what the
-    base's net takes; its tokenizer wins, and no text may be longer than that net takes.
+    tokenizer: kind (byte_pairs, if it is not said, or characters), vocabulary (largest number of tokens) and max_length
+    (tokens of a text that are kept). base: what the base's net takes; its tokenizer wins, and no text may be longer
+    than that net takes.
     """
     assert tokenizer is not None  # the full check of params.yaml refuses a text recipe without it
     if base is not None:
         own, longest = Tokenizer.from_str(base["tokenizer"]), min(tokenizer["max_length"], base["max_length"])
         own.enable_truncation(longest)
         return {**base, "max_length": longest, "tokenizer": own.to_str()}
-    trained = train_tokenizer(chain(*fields), tokenizer["vocabulary"])
+    train = TOKENIZERS[tokenizer.get("kind", "byte_pairs")]
+    trained = train(chain(*fields), tokenizer["vocabulary"])
     trained.enable_truncation(tokenizer["max_length"])
     return {
         "vocabulary": trained.get_vocab_size(),
