@@ -113,7 +113,7 @@ def test_names_that_files_are_given_are_taken_whole() -> None:
 def test_without_an_objective_nothing_is_trained_and_a_tokenizer_keeps_what_the_net_takes() -> None:
     values = in_force(smallest(net={"name": "encoder", "max_length": 48}))
     assert values["pretrain"]["training"] is None
-    assert values["pretrain"]["tokenizer"] == {"vocabulary": 8000, "max_length": 48}
+    assert values["pretrain"]["tokenizer"] == {"kind": "byte_pairs", "vocabulary": 8000, "max_length": 48}
     learning = in_force(smallest(pretrain={"objective": {"name": "masked_language"}}))
     assert learning["pretrain"]["training"]["epochs"] == 3
 
