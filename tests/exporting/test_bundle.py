@@ -145,6 +145,7 @@ def test_the_model_card_says_what_training_started_from_and_under_which_licence(
         "revision": "0123abcd",
         "licence": "cc-by-4.0",
         "files": {"model.safetensors": "beef"},
+        "teacher": False,
     }
     card = bundle.model_card("pets", {**SIGNATURE, "base": base}, {}, REPORT, label)
     for line in ("revision: 0123abcd", "licence: cc-by-4.0", "sha256 of model.safetensors: beef"):

@@ -121,14 +121,14 @@ def test_what_does_not_fit_together_is_refused(
         ({"name": "named"}, {"from": "nothing"}, "finetune.strategy.learn"),
         ({"name": "named", "learn": []}, {"from": "nothing"}, "finetune.strategy.learn"),
         ({"name": "lora", "targets": []}, {"from": "nothing"}, "finetune.strategy.targets"),
-        ({"name": "distillation"}, {"from": "finetuned/reviews"}, None),
+        ({"name": "distillation"}, {"from": "finetuned/teacher"}, None),
     ],
 )
 def test_a_strategy_that_would_train_nothing_or_lacks_its_base_is_refused(
     params: dict[str, Any], strategy: dict[str, Any], base: dict[str, Any], path: str | None
 ) -> None:
-    params["recipes"]["digits"]["finetune"]["strategy"] = strategy
-    params["recipes"]["digits"]["base"] = base
+    params["recipes"]["teacher"] = {**params["recipes"]["digits"], "net": {"name": "resnet9"}}
+    params["recipes"]["digits"] |= {"finetune": {"strategy": strategy}, "base": base}
     assert set(mistakes_by_path(params)) == ({f"recipes.digits.{path}"} if path else set())
 
 

@@ -106,10 +106,11 @@ def _base_section(base: Mapping[str, Any]) -> str:
         **{f"sha256 of {name}": digest for name, digest in base["files"].items()},
     }
     lines = "\n".join(f"- {name}: {value}" for name, value in said.items() if value is not None)
+    how = "learnt from the answers of a model" if base["teacher"] else "started from the weights of a model"
     return f"""
 ## Base
 
-Training started from weights that were there before, and whose terms hold for this model as well.
+Training {how} that was there before.
 
 {lines}
 """

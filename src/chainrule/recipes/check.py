@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from chainrule.data.sources.catalogue import ALSO_CALLED, INCOMING, SOURCES, BatchOptions
 from chainrule.fields.catalogue import MODALITIES
 from chainrule.nets.catalogue import NETS, Net
+from chainrule.recipes import starts
 from chainrule.recipes.asked import not_given, unknown_kinds
 from chainrule.recipes.augment import Augment
 from chainrule.recipes.clean import Clean
@@ -31,7 +32,7 @@ from chainrule.recipes.split import Split
 from chainrule.recipes.training import Finetune, Pretrain
 from chainrule.system.errors import ChainruleError, ParamsError
 from chainrule.tasks.catalogue import TASKS
-from chainrule.training.bases.catalogue import BASES, OF_RECIPES, kind
+from chainrule.training.bases.catalogue import BASES, kind
 from chainrule.training.inputs.catalogue import INPUTS
 from chainrule.training.objectives.catalogue import OBJECTIVES
 from chainrule.training.strategies.catalogue import STRATEGIES
@@ -150,7 +151,7 @@ def find_mistakes(params: Mapping[str, Any]) -> list[Mistake]:
             mistakes.append(Mistake(path, repr(name), "a recipe's name is lower-case letters, digits, - and _"))
         else:
             mistakes += _recipe(block, path)
-            mistakes += _base(block, params["recipes"], path)
+            mistakes += starts.mistakes(block, params["recipes"], path)
     return mistakes
 
 
@@ -342,33 +343,6 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
         yield Mistake(
             f"{path}.clean.normalise.min_characters", f"{shortest:g}", f"at most max_characters ({longest:g})"
         )
-
-
-def _base(block: Any, recipes: Mapping[Any, Any], path: str) -> Iterator[Mistake]:
-    """Check what training starts from: a recipe that there is, of the modality, and a net its weights are of."""
-    place, net = at(block, ("base", "from")), at(block, ("net", "name"))
-    name, _, recipe = place.partition("/") if isinstance(place, str) else ("", "", "")
-    if name not in BASES:
-        return  # reported as an unknown name
-    entry = BASES[name]
-    others = [str(other) for other in recipes if recipes[other] is not block]
-    if name in OF_RECIPES and recipe not in others:
-        needed = f"{name}/ and the name of another recipe is needed: {', '.join(others) or 'there is none'}"
-        yield Mistake(f"{path}.base.from", repr(place), needed, nearest(recipe, others))
-    if name not in OF_RECIPES and recipe:
-        yield Mistake(f"{path}.base.from", repr(place), f"{name} stands alone; what it is goes under `name`")
-    if entry.modality not in (None, at(block, ("modality",))):
-        yield Mistake(f"{path}.base.from", repr(place), f"its weights are of modality {entry.modality}")
-    elif entry.nets is not None and net in NETS and net not in entry.nets:
-        needed = f"a net that a base from {name} is of is needed: {' or '.join(entry.nets)}"
-        yield Mistake(f"{path}.net.name", repr(net), needed)
-    strategy = at(block, ("finetune", "strategy", "name"))
-    able = STRATEGIES[strategy].bases if strategy in STRATEGIES else None
-    if able is not None and name not in able:
-        needed = f"strategy {strategy} takes a base from {' or '.join(able)} alone"
-        yield Mistake(f"{path}.base.from", repr(place), needed)
-    if name == "nothing" and net == "transformers":
-        yield Mistake(f"{path}.net.name", repr(net), "it is what a base says it is; set base, or take net encoder")
 
 
 def _number(block: Any, *place: str) -> float | None:

@@ -25,12 +25,11 @@ README = "---\nlanguage: en\nlicense: cc-by-4.0\n---\n# tiny\n"
 FETCH = """
 import json, sys
 from pathlib import Path
-from chainrule.recipes.file import recipe_block
 from chainrule.stages.fetch import fetch
 from chainrule.stages.job import Job, carry_out
 from chainrule.system.errors import ChainruleError
 
-block = {"modality": "text", "base": json.loads(sys.argv[1])}
+block = {"modality": "text", "base": json.loads(sys.argv[1]), "finetune": {"strategy": {"name": "full"}}}
 try:
     carry_out(Job("fetch", "mine", Path.cwd(), block), fetch)
 except ChainruleError as error:
