@@ -88,7 +88,8 @@ def prepared(
     wrapped = accelerator.prepare_model(objective, evaluation_mode=course.shard)  # which wraps in no DDP
     optimizer = accelerator.prepare_optimizer(optimizer)
     batches = len(inputs.order(course.batch_size, seeded(course.seed, 0)))
-    run = Run(label, objective, inputs, course, strategy, watchers, accelerator, wrapped, optimizer, batches)
+    weights = list(wrapped.parameters())
+    run = Run(label, objective, inputs, course, strategy, watchers, accelerator, wrapped, optimizer, weights, batches)
     if course.ema is not None:
         run.average = averaging.begun(objective)
     return run
