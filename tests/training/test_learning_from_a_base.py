@@ -1,5 +1,6 @@
 """Strategies that take more from a base than weights: its head, its answers, its rows. By the real stages."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from transformers import BertConfig, BertModel
 
 import training_project as project
 from chainrule.system.errors import ChainruleError, DataError, ParamsError
@@ -75,6 +77,41 @@ def test_masked_words_are_learnt_on_from_a_base_with_its_tokenizer(tmp_path: Pat
     project.run(tmp_path, "second", project.block("text", FULL, "finetuned/first", pretrain=still), "fetch", "pretrain")
     kept = weights(tmp_path, "second", "pretrained")
     assert all(torch.allclose(kept[name], base[f"net.{name}"], atol=1e-6) for name in kept)
+
+
+def hub_folder(root: Path) -> Path:
+    """Write what the hub has of a model: its words are not in the order of this project's own tokenizers."""
+    words = sorted(word for words in project.WORDS.values() for word in words)
+    vocabulary = [*words, "[MASK]", "[SEP]", "[UNK]", "[PAD]", "[CLS]"]
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = BertConfig(vocab_size=len(vocabulary), max_position_embeddings=16,
+                        pad_token_id=vocabulary.index("[PAD]"), **sizes)  # fmt: skip
+    BertModel(config).save_pretrained(root / "hub")
+    (root / "hub/vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    (root / "hub/tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))
+    return root / "hub"
+
+
+@pytest.mark.parametrize("rate", [0.01, 1e-12])
+def test_masked_words_are_learnt_on_from_a_model_of_the_hub(rate: float, tmp_path: Path) -> None:
+    """Hidden words become the base's own mask, and the decoder is tied to the base's embeddings."""
+    folder = hub_folder(tmp_path)
+    training = {"epochs": 3, "batch_size": 8, "precision": "fp32", "learning_rate": rate, "weight_decay": 0.0}
+    masked = {"objective": {"name": "masked_language"}, "training": training}
+    block = project.block("text", FULL, pretrain=masked, net={"name": "transformers"})
+    block["base"] = {"from": "huggingface", "name": str(folder)}
+    project.write(tmp_path, "mine", project.texts(60))
+    project.run(tmp_path, "mine", block)
+    facts = json.loads((tmp_path / "models/pretrained/mine/texts.json").read_text())
+    assert facts["mask_id"] == (folder / "vocab.txt").read_text().split().index("[MASK]")
+    base, learnt = load_file(folder / "model.safetensors"), weights(tmp_path, "mine", "pretrained")
+    same = {name: torch.allclose(learnt[f"encoder.{name}"], base[name], atol=1e-6) for name in base
+            if not name.startswith("pooler.")}  # fmt: skip
+    assert all(same.values()) == (rate < 0.01)
+    assert same["embeddings.word_embeddings.weight"] == (rate < 0.01)
+    history = json.loads((tmp_path / "models/pretrained/mine/history.json").read_text())
+    assert (history[-1]["validation_loss"] < 0.95 * history[0]["validation_loss"]) == (rate == 0.01)
 
 
 @pytest.mark.parametrize("features", [0.0, 1.0])
@@ -238,6 +275,16 @@ def test_two_tasks_are_learnt_on_one_net(tmp_path: Path) -> None:
         found[name] = loss_of(tmp_path, name, first, head)
         assert weights(tmp_path, name).keys() == weights(tmp_path, "first").keys()
     assert found["both"] < 0.6 * found["alone"]
+
+
+def test_a_task_of_another_kind_is_learnt_along_by_its_own_loss(tmp_path: Path) -> None:
+    numbers = project.images(32).assign(label=np.random.default_rng(0).normal(50, 9, 32)).rename(
+        columns={"label": "target"})  # fmt: skip
+    build(tmp_path, "first", numbers, {**project.block("image", FULL), "task": "image_regression", "target": "number"})
+    both = project.block("image", {"name": "joint"}, "finetuned/first")
+    report = build(tmp_path, "second", project.images(32, seed=1), both)
+    assert weights(tmp_path, "second")["head.weight"].shape == (2, 8)
+    assert report["learning_parameters"] == report["parameters"] + 8 + 1  # the other's head
 
 
 def loss_of(root: Path, recipe: str, table: pd.DataFrame, head: dict[str, Tensor]) -> float:

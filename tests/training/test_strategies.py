@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chainrule.nets import cnn, dsdnet, encoder, resnet9, timm, torchvision, transformers
+from chainrule.nets import cnn, dsdnet, encoder, gpt, resnet9, timm, torchvision, transformers
 from chainrule.system.errors import ParamsError
 from chainrule.tasks.image_classification import model as task
 from chainrule.tasks.text_classification import model as text_task
@@ -295,6 +295,27 @@ def test_lora_adapts_what_is_named_alone() -> None:
     assert moved(before, state(model)) == HEAD | expected
 
 
+def test_lora_adapts_the_linear_layers_of_gpt_2_and_leaves_alone_what_torch_never_calls() -> None:
+    """GPT-2 of transformers has its matrices turned; of an attention of torch the last layer is only read."""
+    config = {"model_type": "gpt2", "vocab_size": 50, "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 16}
+    torch.manual_seed(0)
+    turned = text_task.build(transformers.build(50, 0, config=config, dropout=None), TEXTS, TARGET)
+    plain = state(turned)
+    model, chosen, batch = adapted(lambda: turned)
+    with torch.no_grad():
+        unmerged = model.eval()(**batch)["logits"]
+        chosen.merge(model)
+        torch.testing.assert_close(model.eval()(**batch)["logits"], unmerged, rtol=0, atol=1e-5)
+    matrices = {name for name in plain if ".h.0." in name and name.endswith("weight") and ".ln_" not in name}
+    assert len(matrices) == 4
+    assert moved(plain, state(model)) == HEAD | matrices
+    attention = nn.Module()
+    attention.net = nn.Sequential(nn.MultiheadAttention(8, 2), nn.Linear(8, 8))
+    strategy.of(lora, LORA, attention)
+    found = {name for name, _ in attention.named_parameters() if "lora_A" in name}
+    assert found == {"net.base_model.model.1.lora_A.default.weight"}
+
+
 @pytest.mark.parametrize("glob", ["net.encoder.layer.7.*", "net.encoder.embeddings.*"])
 def test_lora_refuses_targets_that_are_no_matrices(glob: str) -> None:
     with pytest.raises(ParamsError, match=r"^finetune\.strategy\.targets: net\.encoder.*there are net\.encoder\."):
@@ -321,11 +342,23 @@ CONFIG = {
         (lambda: encoder.build(50, 0, **BERT), 3),
         (lambda: transformers.build(50, 0, config=CONFIG, dropout=None), 3),
         (lambda: transformers.build(50, 0, config={**CONFIG, "model_type": "roberta"}, dropout=None), 3),
+        (lambda: gpt.build(50, 0, layers=2, width=8, heads=2, max_length=8, dropout=0.0), 3),
         (lambda: timm.build(3, arch="resnet18", size=None), 9),  # a stem and eight blocks
         (lambda: timm.build(3, arch="tf_efficientnet_lite0", size=None), 9),  # a stem, seven stages and a last matrix
         (lambda: torchvision.build(3, arch="resnet18", size=None), 9),
     ],
-    ids=["cnn", "resnet9", "dsdnet", "encoder", "bert", "roberta", "timm resnet", "efficientnet", "torchvision resnet"],
+    ids=[
+        "cnn",
+        "resnet9",
+        "dsdnet",
+        "encoder",
+        "bert",
+        "roberta",
+        "gpt",
+        "timm resnet",
+        "efficientnet",
+        "torchvision resnet",
+    ],
 )
 def test_the_layers_of_a_net_are_all_of_its_weights_once_from_the_bottom(net: Any, count: int) -> None:
     built = net()

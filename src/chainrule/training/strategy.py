@@ -182,12 +182,13 @@ def layers(net: nn.Module) -> list[list[nn.Module]]:
     """Return the layers of a net, the first to see the input first, each as the modules that it consists of.
 
     A layer is an element of a sequence or list of modules, or a module beside such a sequence; what has no matrices,
-    such as a normalisation, belongs to the layer before it.
+    such as a normalisation, belongs to the layer before it, and embeddings that follow one another are one layer.
     """
     found: list[list[nn.Module]] = []
     for module in _units(net):
         matrices = any(parameter.ndim > 1 for parameter in module.parameters())
-        if found and not matrices:
+        embeds = bool(found) and all(isinstance(each, nn.Embedding) for each in (found[-1][-1], module))
+        if found and (embeds or not matrices):
             found[-1].append(module)
         elif any(True for _ in module.parameters()):
             found.append([module])

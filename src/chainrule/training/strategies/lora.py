@@ -18,9 +18,10 @@ from chainrule.training.strategy import above
 def prepare(model: nn.Module, given: Any, *, rank: int, alpha: int, targets: list[str] | None) -> None:
     """Put adapters beside the matrices that are named; None: beside all of them. Their change starts at zero."""
     from peft import LoraConfig, get_peft_model
+    from transformers.pytorch_utils import Conv1D  # GPT-2's linear layer, turned
 
     net = model.get_submodule("net")
-    able = [name for name, module in net.named_modules() if _adaptable(module)]
+    able = [name for name, module in net.named_modules() if isinstance(module, Conv1D) or _adaptable(net, name, module)]
     chosen = [name for name in able if targets is None or any(fnmatchcase(f"net.{name}", glob) for glob in targets)]
     for glob in targets or ():
         if not any(fnmatchcase(f"net.{name}", glob) for name in able):
@@ -30,7 +31,9 @@ def prepare(model: nn.Module, given: Any, *, rank: int, alpha: int, targets: lis
             )
     if not chosen:
         raise ParamsError("finetune.strategy: lora: the net has no linear layer or convolution to adapt; take full")
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules="|".join(map(re.escape, chosen)))
+    turned = all(isinstance(net.get_submodule(name), Conv1D) for name in chosen)
+    names = "|".join(map(re.escape, chosen))
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=names, fan_in_fan_out=turned)
     model.net = get_peft_model(net, config)
 
 
@@ -45,6 +48,8 @@ def merge(model: nn.Module) -> None:
     model.net = model.net.merge_and_unload()  # type: ignore[operator, union-attr]
 
 
-def _adaptable(module: nn.Module) -> bool:
-    """Return whether it is a linear layer, or a convolution that is not depthwise."""
+def _adaptable(net: nn.Module, name: str, module: nn.Module) -> bool:
+    """Return whether it is a linear layer, or a convolution that is not depthwise, and is called as such."""
+    if isinstance(net.get_submodule(name.rpartition(".")[0]), nn.MultiheadAttention):
+        return False  # of its last layer torch takes the weight alone
     return isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
