@@ -247,7 +247,8 @@ def test_the_order_of_sentences_is_learnt() -> None:
     texts = [f"first {number % 7}. then {number % 5}" for number in range(64)]
     facts = facts_of(texts, max_length=16)
     objective = sentence_order.build(small_encoder(facts), facts, mask_ratio=0.15, whole_word=False)
-    train(objective, texts, facts, epochs=12)
+    train(objective, texts, facts, epochs=20)
+    torch.manual_seed(5)
     with torch.no_grad():
         result = objective(batch_of(texts, facts))
     assert ((result["score"] > 0) == result["answer"]).float().mean() > 0.9
