@@ -60,7 +60,7 @@ def write_rows(folder: Path, characters: str) -> list[str]:
 def block(learning_rate: float) -> dict[str, Any]:
     """Return the recipe."""
     net = {"name": "gpt", "layers": 4, "heads": 4, "width": 128, "max_length": WINDOW + 2, "dropout": 0.0}
-    training = {"epochs": 1, "batch_size": BATCH, "learning_rate": learning_rate, "schedule": "warmup_cosine",
+    training = {"epochs": 1, "batch_size": BATCH, "learning_rate": learning_rate, "schedule": "cosine",
                 "warm_up": 0.05, "weight_decay": 0.1, "gradient_clip": 1.0, "distort": {"drop": 0.0}}  # fmt: skip
     pretraining = {"objective": {"name": "causal"}, "tokenizer": {"kind": "characters"}, "training": training}
     return {"task": "text_classification", "modality": "text", "target": "label", "seed": 1337,
