@@ -45,7 +45,10 @@ def _label(layer: Mapping[str, Any]) -> str:
 
 
 def write_curves(record: Record, folder: Path, phase: str) -> None:
-    """Write each curve by layer and update as a CSV for `dvc plots`: `update`, `layer` and the number, four digits."""
+    """Write each curve by layer and update as a CSV for `dvc plots`: update, layer and the number, four digits.
+
+    The axis of these plots is logarithmic: what is 0 is left out.
+    """
     names = [layer["name"] for layer in record["layers"]]
     curves = {"gradient_norm": record["gradient"], "update_ratio": verdicts.ratios(record)}
     for curve, lines in curves.items():
@@ -54,7 +57,7 @@ def write_curves(record: Record, folder: Path, phase: str) -> None:
             writer.writerow(["update", "layer", curve])
             for update, line in zip(record["updates"], lines, strict=True):
                 writer.writerows(
-                    [update, name, f"{value:.4g}"] for name, value in zip(names, line, strict=True) if value is not None
+                    [update, name, f"{value:.4g}"] for name, value in zip(names, line, strict=True) if value
                 )
 
 
