@@ -20,7 +20,7 @@ Record = Mapping[str, Any]
 def pictures(record: Record) -> dict[str, str]:
     """Return the pictures of one training by name, as SVG; none of a training without an audited update."""
     found = {}
-    names = [_label(layer) for layer in record["layers"]]
+    names = _labels(record["layers"])
     if record["chains"] and record["chains"][-1]["links"]:
         labels = {layer["name"]: label for layer, label in zip(record["layers"], names, strict=True)}
         found["chain"] = chain.picture(record["chains"], labels)
@@ -38,10 +38,14 @@ def pictures(record: Record) -> dict[str, str]:
     return found
 
 
-def _label(layer: Mapping[str, Any]) -> str:
-    """Return a layer's name, with what it is where the name is only a number in a sequence."""
-    last = layer["name"].rpartition(".")[2]
-    return f"{layer['name']} {layer['kind'].partition(' + ')[0]}" if last.isdigit() else str(layer["name"])
+def _labels(layers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what pictures call the layers: the end of the name, and what it is where that is only a number."""
+    ends = [".".join(layer["name"].split(".")[-2:]) for layer in layers]
+    names = [end if ends.count(end) == 1 else layer["name"] for end, layer in zip(ends, layers, strict=True)]
+    return [
+        f"{name} {layer['kind'].partition(' + ')[0]}" if name[-1].isdigit() else name
+        for name, layer in zip(names, layers, strict=True)
+    ]
 
 
 def write_curves(record: Record, folder: Path, phase: str) -> None:
