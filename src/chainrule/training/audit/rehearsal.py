@@ -98,13 +98,13 @@ def _fields(block: dict[str, Any]) -> list[Any]:
     return [_FIELDS[block["modality"]](block) for _ in rows.named(block, "input")]
 
 
-def _images(block: dict[str, Any]) -> np.ndarray:
+def _images(block: dict[str, Any]) -> Tensor:
     """Return noise, uint8 [ROWS, side, side, channels], of the size that the recipe gives its images."""
     normalise = block["clean"]["normalise"]
     side = normalise.get("size") or 32
     height, width = (side, side) if isinstance(side, int) else side
     shape = (ROWS, height, width, 1 if normalise.get("mode") == "L" else 3)
-    return np.random.default_rng(block["seed"]).integers(0, 256, shape, np.uint8)
+    return torch.from_numpy(np.random.default_rng(block["seed"]).integers(0, 256, shape, np.uint8))
 
 
 def _texts(block: dict[str, Any]) -> list[str]:
