@@ -25,9 +25,10 @@ from chainrule.recipes.augment import Augment
 from chainrule.recipes.clean import Clean
 from chainrule.recipes.evaluate import Evaluate
 from chainrule.recipes.export import Export
-from chainrule.recipes.file import PARAMS, Section, aliases, at, complete, read_params
+from chainrule.recipes.file import PARAMS, Section, aliases, at, complete, given_block, read_params
 from chainrule.recipes.mistakes import Mistake, nearest, typed, unknown
 from chainrule.recipes.retrain import Retrain
+from chainrule.recipes.search import Search, space_mistakes, with_values
 from chainrule.recipes.split import Split
 from chainrule.recipes.training import Finetune, Pretrain
 from chainrule.system.errors import ChainruleError, ParamsError
@@ -69,6 +70,9 @@ class Recipe(Section):
     retrain: dict[str, Any] = Field(
         default={}, description="when to train anew; no stage reads it, so it may be left out"
     )
+    search: dict[str, Any] = Field(
+        default={}, description="what `chainrule tune` varies; no stage reads it, so it may be left out"
+    )
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -80,6 +84,7 @@ SECTIONS: dict[str, type[Section]] = {
     "evaluate": Evaluate,
     "export": Export,
     "retrain": Retrain,
+    "search": Search,
 }
 
 
@@ -120,9 +125,15 @@ PLUG_INS = (
 )
 
 
-def check(root: Path) -> None:
-    """Check params.yaml below `root`; ParamsError lists every mistake in it."""
-    mistakes = find_mistakes(read_params(root)) + list(_aliases(root))
+def check(root: Path, recipe: str | None = None, values: Mapping[str, Any] | None = None) -> None:
+    """Check params.yaml below `root`; ParamsError lists every mistake in it.
+
+    values: what a recipe of it would have at dotted keys.
+    """
+    params = read_params(root)
+    if recipe is not None:
+        params["recipes"][recipe] = with_values(given_block(root, recipe), values or {})
+    mistakes = find_mistakes(params) + list(_aliases(root))
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise ParamsError("\n  ".join([f"{count} in {root / PARAMS}:", *map(str, mistakes)]))
@@ -152,6 +163,7 @@ def find_mistakes(params: Mapping[str, Any]) -> list[Mistake]:
         else:
             mistakes += _recipe(block, path)
             mistakes += starts.mistakes(block, params["recipes"], path)
+            mistakes += space_mistakes(block, path, lambda changed, path=path: _recipe(changed, path))
     return mistakes
 
 

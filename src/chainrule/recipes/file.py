@@ -25,7 +25,7 @@ from ruamel.yaml.events import AliasEvent
 from chainrule.system.errors import ParamsError
 
 PARAMS = "params.yaml"
-WITH_DEFAULTS = ("clean", "split", "augment", "pretrain", "finetune", "evaluate", "export", "retrain")
+WITH_DEFAULTS = ("clean", "split", "augment", "pretrain", "finetune", "evaluate", "export", "retrain", "search")
 """The sections that modality and task say something of."""
 PLUG_IN_DEFAULTS = {
     ("source",): ("kind", "chainrule.data.sources.catalogue", "DEFAULTS"),
