@@ -5,9 +5,7 @@ Each step is a task of the flow `pipelines.retrain`.
 
 import errno
 import json
-import os
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,7 +31,6 @@ from pipelines import chain
 if TYPE_CHECKING:
     from chainrule import drift
 
-CHAIN = "CHAINRULE_CHAIN"
 Result = TypeVar("Result")
 
 
@@ -206,7 +203,7 @@ def _decide(course: Course) -> None:
         course.decide(decisions.NOTHING, f"version {number} was refused on {when}; nothing changed since")
     else:
         with (
-            _chain_name(course.chain),
+            tracking.chain(course.chain),
             tracking.stage_run(root, recipe, "retrain", *in_force.logged(root, recipe)) as run,
         ):
             _contest(course, run, number, under=quality.is_under(standing))
@@ -260,20 +257,6 @@ def _record(course: Course, run: tracking.Run) -> None:
         run.metrics(drift.metrics(course.drift))
         run.artifact(folder / "drift.html")
         run.artifact(folder / "drift.png", "figures")
-
-
-@contextmanager
-def _chain_name(name: str) -> Iterator[None]:
-    """Let runs that are tracked in the block belong to the chain of that name."""
-    before = os.environ.get(CHAIN)
-    os.environ[CHAIN] = name
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[CHAIN]
-        else:
-            os.environ[CHAIN] = before
 
 
 def _commit(course: Course) -> None:

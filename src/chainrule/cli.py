@@ -20,6 +20,7 @@ COMMANDS = {
     "rollback": ("chainrule.commands.rollback", "make the champion before the present one champion again"),
     "serve": ("chainrule.serving.server", "answer for every champion over the Open Inference Protocol v2"),
     "status": ("chainrule.commands.status", "what is stale and why, what is champion, what comes next"),
+    "tune": ("chainrule.commands.tune", "search for better settings of a recipe on its validation rows"),
     "ui": ("chainrule.commands.ui", "MLflow's pages of this project's runs and models"),
 }
 """Subcommand -> its module, with `add_arguments(parser)` and `run(arguments) -> exit code`, and one line of help."""

@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -164,6 +165,7 @@ def find_mistakes(params: Mapping[str, Any]) -> list[Mistake]:
             mistakes += _recipe(block, path)
             mistakes += starts.mistakes(block, params["recipes"], path)
             mistakes += space_mistakes(block, path, lambda changed, path=path: _recipe(changed, path))
+            mistakes += space_mistakes(block, path, partial(_recipe, path=path))
     return mistakes
 
 

@@ -22,8 +22,12 @@ def in_force(block: dict[str, Any]) -> dict[str, Any]:
 
 def logged(root: Path, recipe: str) -> tuple[dict[str, Any], list[str]]:
     """Return what a run says of its recipe: every value in force, and which of them are defaults, as dotted keys."""
-    block = given_block(root, recipe)
-    values = in_force(block)
+    return logged_of(given_block(root, recipe))
+
+
+def logged_of(block: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the same of a block. What is searched says nothing of what a run did."""
+    values = {name: value for name, value in in_force(block).items() if name != "search"}
     return values, [".".join(map(str, place)) for place in by_default(block, values)]
 
 

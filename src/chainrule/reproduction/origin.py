@@ -165,8 +165,9 @@ def with_params(block: Block, logged: Mapping[str, str]) -> Block:
 
 
 def _given(block: Block) -> dict[str, str]:
-    """The block, flattened; a section in which nothing is given is none."""
-    return {key: value for key, value in flatten(block).items() if value != "{}"}
+    """The block, flattened; a section in which nothing is given is none, and what is searched no run says."""
+    told = {name: values for name, values in block.items() if name != "search"}
+    return {key: value for key, value in flatten(told).items() if value != "{}"}
 
 
 def _at(block: Block, key: str) -> Block:

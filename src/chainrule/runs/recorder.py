@@ -243,13 +243,18 @@ def open_runs(client: "MlflowClient", root: Path, uri: str, name: str, start: Ev
         tags |= {"chainrule.run": name, "chainrule.stage": stage}
         run = client.create_run(experiment, start["time"], tags, stage)
     own = {key: value for key, value in flat.items() if key == stage or key.startswith(f"{stage}.")}
+    if (tried := start.get("trial")) is not None:
+        own = {key_for(key): text for name, value in tried.items() for key, text in flatten(value, name).items()}
     log_params(client, run.info.run_id, own, stage)
     client.update_run(parent_id, "RUNNING")
     return run.info.run_id, parent_id
 
 
-def close_runs(client: "MlflowClient", run_id: str, parent_id: str, end: Event) -> None:
-    """End the stage's run; its chain takes the state that follows from the last run of each of its stages."""
+def close_runs(client: "MlflowClient", run_id: str, parent_id: str, end: Event, of_many: bool = False) -> None:
+    """End the stage's run; its chain takes the state that follows from the last run of each of its stages.
+
+    of_many: it is a trial of a search, which fails for itself.
+    """
     if end["error"]:
         client.set_tag(run_id, "chainrule.error", end["error"][:5000])
     for path, value in end["inputs"].items():
@@ -261,10 +266,12 @@ def close_runs(client: "MlflowClient", run_id: str, parent_id: str, end: Event) 
     for run in sorted(runs, key=lambda run: run.info.start_time):
         last[run.data.tags.get("chainrule.stage", "")] = run
     states = {run.info.status for run in last.values()}
+    if of_many:
+        states &= {"RUNNING"}
     state = next((state for state in ("RUNNING", "FAILED", "KILLED") if state in states), "FINISHED")
     failed = {stage: run for stage, run in last.items() if run.info.status == "FAILED"}
     errors = [f"{stage}: {run.data.tags.get('chainrule.error', '')}" for stage, run in failed.items()]
-    if errors:
+    if errors and not of_many:
         client.set_tag(parent_id, "chainrule.error", "; ".join(errors)[:5000])
     elif "chainrule.error" in client.get_run(parent_id).data.tags:
         client.delete_tag(parent_id, "chainrule.error")
@@ -315,15 +322,16 @@ def send_event(client: "MlflowClient", folder: Path, status: Status, start: Even
     match event["kind"]:
         case "metrics":
             log_points(client, run_id, group)
-            log_points(client, parent_id, [_curves(start["stage"], event) for event in group])
+            if start.get("trial") is None:  # curves of a search's trials stay with them
+                log_points(client, parent_id, [_curves(start["stage"], event) for event in group])
         case "headline":
             measure = measures.of(start["params"].get("task"))
             names = [score.name for score in primary.shown(measure)[:FIRST]]
             first = {name: event["values"][f"test.{name}"] for name in names if f"test.{name}" in event["values"]}
             log_points(client, parent_id, [{**event, "values": first | event["values"]}])
         case "artifact":
-            # What `evaluate` draws and writes is about the whole chain.
-            for run in (run_id, parent_id) if start["stage"] == "evaluate" else (run_id,):
+            # What `evaluate` draws and writes is about the whole chain, and what `search` does about all its trials.
+            for run in (run_id, parent_id) if start["stage"] in ("evaluate", "search") else (run_id,):
                 log_artifact(client, run, folder / "files" / event["file"], event["folder"])
         case "dataset":
             log_dataset(client, [run_id, parent_id], event)
@@ -332,7 +340,7 @@ def send_event(client: "MlflowClient", folder: Path, status: Status, start: Even
         case "end":
             if status.get("refused"):
                 client.set_tag(run_id, "chainrule.gap", f"{status['refused']} events refused: {status['refusal']}")
-            close_runs(client, run_id, parent_id, event)
+            close_runs(client, run_id, parent_id, event, of_many=start.get("trial") is not None)
             status["done"] = True
 
 

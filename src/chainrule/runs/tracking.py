@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chainrule.runs.journal import birth, discard, read_events, read_start, read_status, sender_lock, start_sender
 from chainrule.runs.places import home, named_uri
@@ -40,10 +40,18 @@ DEAD_SECONDS = 1.5
 """The same once the server is known not to answer."""
 TRAINED_WEIGHTS = "model.safetensors"
 """The file of a fine-tuned model by which a version knows it again."""
+CHAIN_NAME = "CHAINRULE_CHAIN"
 # In the order in which data flows: what a stage's predecessors wrote is settled in dvc.lock when it starts.
 CHAIN = ("accept", "ingest", "clean", "split", "augment", "fetch", "pretrain", "finetune", "evaluate", "export")
 # What decides a result besides data: a change here that is not committed makes the commit a half-truth.
 SOURCES = ("src", "pipelines", "params.yaml", "dvc.yaml", "pyproject.toml", "uv.lock")
+
+
+class Trial(NamedTuple):
+    """A trial among others: what all of them are called together, and what this one has set, by dotted key."""
+
+    title: str
+    values: Mapping[str, Any]
 
 
 class Run:
@@ -136,11 +144,13 @@ def stage_run(
     params: dict[str, Any],
     defaults: Sequence[str] = (),
     patience: float | None = None,
+    trial: Trial | None = None,
 ) -> Iterator[Run]:
     """Track the body as one run of `stage`, a child of the run of its chain.
 
     `root` is the repository, or the copy of it in which an experiment of DVC runs, `params` every value in force in
-    the recipe, nested, `defaults` the dotted keys of those that params.yaml does not give. A body that raises is a
+    the recipe, nested, `defaults` the dotted keys of those that params.yaml does not give; `trial` says what a trial of
+    a search has otherwise. A body that raises is a
     FAILED run with the message as a tag, an interrupted one KILLED; the exception passes through. At the end the run
     gets up to `patience` seconds (FLUSH_SECONDS) to arrive. What has not arrived by then stays in the journal, is sent
     by whatever stage runs next, and is said in one line on stderr; neither the stage's outputs nor its exit code depend
@@ -151,7 +161,7 @@ def stage_run(
         return
     root = root.resolve()
     project = home(root)
-    folder, owner = _begin(root, project, recipe, stage, params, defaults)
+    folder, owner = _begin(root, project, recipe, stage, params, defaults, trial)
     run = Run(folder, root)
     held = (owner, run)
     _held.append(held)
@@ -174,6 +184,20 @@ def stage_run(
         os.close(owner)
 
 
+@contextmanager
+def chain(name: str) -> Iterator[None]:
+    """Let runs that are tracked in the block belong to the chain of that name."""
+    before = os.environ.get(CHAIN_NAME)
+    os.environ[CHAIN_NAME] = name
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[CHAIN_NAME]
+        else:
+            os.environ[CHAIN_NAME] = before
+
+
 def _outcome(error: BaseException) -> tuple[str, str | None]:
     """(state of a run that this exception ended, what to say about it)."""
     if isinstance(error, SystemExit) and error.code in (None, 0):
@@ -184,7 +208,13 @@ def _outcome(error: BaseException) -> tuple[str, str | None]:
 
 
 def _begin(
-    root: Path, project: Path, recipe: str, stage: str, params: dict[str, Any], defaults: Sequence[str]
+    root: Path,
+    project: Path,
+    recipe: str,
+    stage: str,
+    params: dict[str, Any],
+    defaults: Sequence[str],
+    trial: Trial | None = None,
 ) -> tuple[Path, int]:
     """Write the journal's first event; the directory takes its name only when it is whole and locked."""
     place = project / ".chainrule" / "journal"
@@ -211,7 +241,8 @@ def _begin(
         "uri": named_uri(),
         "chain": chain,
         "anchor": anchor,
-        "experiment": os.environ.get("DVC_EXP_NAME"),
+        "experiment": trial.title if trial else os.environ.get("DVC_EXP_NAME"),
+        "trial": dict(trial.values) if trial else None,
         "commit": commit,
         "dirty": dirty,
         "host": socket.gethostname(),
@@ -275,7 +306,7 @@ def chain_identity() -> tuple[str, list[Any] | None]:
     from chainrule.system.processes import flow_process, is_dvc
 
     experiment = os.environ.get("DVC_EXP_NAME")
-    if name := os.environ.get("CHAINRULE_CHAIN"):
+    if name := os.environ.get(CHAIN_NAME):
         flow = flow_process()
         return name, list(flow) if flow else None
     pid = next((process.pid for process in psutil.Process().parents() if is_dvc(process)), os.getpid())
