@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.evaluation import primary, style
+from chainrule.recipes.search import Range, candidates
 from chainrule.search import study
 from chainrule.search.plan import Plan
 from chainrule.search.worker import short, shown, told
@@ -70,6 +71,9 @@ def slices(opened: "Study", plan: Plan, path: Path) -> None:
     best = study.best(opened)
     for place, key in enumerate(keys):
         _slice(panels[str(place)], key, trials, best)
+        known = candidates(plan.space[key])
+        if isinstance(known, Range) and known.log:
+            panels[str(place)].set_xscale("log")
         panels[str(place)].set_ylabel(f"validation {primary.words(plan.metric)}" if place % columns == 0 else "")
     style.save(figure, path)
 
@@ -94,6 +98,4 @@ def _slice(axes: Any, key: str, trials: Sequence["FrozenTrial"], best: "FrozenTr
             axes.plot(place, height, "o", markersize=11, markerfacecolor="none", markeredgecolor=style.RED)
     if labels:
         axes.set_xticks(range(len(labels)), labels)
-    elif places.min() > 0 and places.max() / places.min() > 10:
-        axes.set_xscale("log")
     axes.set_xlabel(short(key))

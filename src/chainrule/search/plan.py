@@ -120,5 +120,5 @@ def _refuse_stale(plan: Plan) -> None:
     late = [stage for stage in found if stage.name in wanted and (stage.reasons or stage.follows)]
     if late:
         why = "; ".join(f"{stage.name}: {next(iter(stage.reasons), 'follows one that is stale')}" for stage in late[:3])
-        last = wanted[-1]
-        raise DataError(f"{plan.recipe}: what trials read is not up to date ({why}); `dvc repro {last}@{plan.recipe}`")
+        command = " ".join(["dvc repro", *(f"{stage.name}@{plan.recipe}" for stage in late)])
+        raise DataError(f"{plan.recipe}: what trials read is not up to date ({why}); `{command}`")

@@ -1,7 +1,7 @@
 """One trial: the recipe with other values, trained by the real stages in a folder of its own.
 
-    .chainrule/search/<study>/<number>/       a project in small: links to what dvc.yaml says that the stages read, and
-                                              what they write; it goes when the trial ends
+    .chainrule/search/<study>/<number>/       a project in small: the recipe, links to what dvc.yaml says that the stages
+                                              read, and what they write; it goes when the trial ends
                               <number>.log    what the stages said
 
 Nothing of the project's own outputs can be written from there, and the test rows, which no stage of a trial declares
@@ -17,7 +17,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from chainrule.recipes.file import complete
+from chainrule.recipes.file import PARAMS, complete
 from chainrule.recipes.search import with_values
 from chainrule.search.plan import Plan
 from chainrule.system import progress
@@ -58,13 +58,16 @@ def train(plan: Plan, number: int, values: Mapping[str, Any], run: Any, report: 
 
     report: is told PRIMARY on the validation rows after each epoch of fine-tuning, and may raise to end the trial.
     """
-    block = complete(with_values(plan.given, values))
+    given = with_values(plan.given, values)
+    block = complete(given)
     folder = plan.folder / str(number)
     remove(folder)
     folder.mkdir(parents=True)
     began = time.monotonic()
     try:
         lend(plan, block, folder)
+        # A stage may ask what the recipe gives and what it leaves to its defaults. JSON is YAML.
+        (folder / PARAMS).write_text(json.dumps({"recipes": {plan.recipe: given}}), encoding="utf-8")
         with open(plan.folder / f"{number}.log", "w", encoding="utf-8") as log, redirect_stdout(log):
             for stage in plan.stages:
                 _carry_out(plan, stage, block, folder, Watched(run, plan.metric, report), cores, f"trial {number}")
