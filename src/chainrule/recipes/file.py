@@ -25,7 +25,7 @@ from ruamel.yaml.events import AliasEvent
 from chainrule.system.errors import ParamsError
 
 PARAMS = "params.yaml"
-WITH_DEFAULTS = ("clean", "split", "augment", "pretrain", "finetune", "evaluate", "export", "retrain", "search")
+WITH_DEFAULTS = ("clean", "split", "augment", "pretrain", "finetune", "evaluate", "export", "retrain")
 """The sections that modality and task say something of."""
 PLUG_IN_DEFAULTS = {
     ("source",): ("kind", "chainrule.data.sources.catalogue", "DEFAULTS"),
@@ -101,7 +101,7 @@ def complete(block: dict[str, Any]) -> dict[str, Any]:
     The models of the sections add what is the same for every recipe. A modality, task or plug-in that is not there adds
     nothing: the check says so.
     """
-    values = dict(block)
+    values = {"search": {}, **block}
     for found in _by_kind(block):
         for name in WITH_DEFAULTS:
             values[name] = merged(found.get(name, {}), values.get(name, {}))

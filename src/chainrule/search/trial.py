@@ -1,8 +1,8 @@
 """One trial: the recipe with other values, trained by the real stages in a folder of its own.
 
-    .chainrule/search/<study>/<number>/       a project in small: the recipe, links to what dvc.yaml says that the stages
-                                              read, and what they write; it goes when the trial ends
-                              <number>.log    what the stages said
+    .chainrule/search/<study>/<number>/      a project in small: the recipe, links to what dvc.yaml says that the stages
+                                             read, and what they write; it goes when the trial ends
+                              <number>.log   what the stages said
 
 Nothing of the project's own outputs can be written from there, and the test rows, which no stage of a trial declares
 that it reads, are not there to be read.
