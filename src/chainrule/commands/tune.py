@@ -11,6 +11,16 @@ from chainrule.system.errors import ParamsError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes; what is not said stands in the recipe's section `search`, or has its default."""
     parser.add_argument("recipe", help="name of a recipe; what goes before its training must be up to date")
+    add_options(parser)
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="processes, which share the cores (default: 1)"
+    )
+    parser.add_argument("--apply", action="store_true", help="write the best values into params.yaml")
+    parser.add_argument("--root", type=Path, default=Path("."), help="the project (default: here)")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how to search."""
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUES",
         help="search this key, such as finetune.learning_rate=1e-5..1e-3:log, finetune.epochs=2..8:2, "
@@ -21,13 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pruner", help="median, hyperband or none")
     parser.add_argument("--seed", type=int, help="seed of the sampler (default: the recipe's)")
     parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="processes, which share the cores (default: 1)"
-    )
-    parser.add_argument(
         "--storage", metavar="URL", help="a database of several machines (default: .chainrule/search.db)"
     )
-    parser.add_argument("--apply", action="store_true", help="write the best values into params.yaml")
-    parser.add_argument("--root", type=Path, default=Path("."), help="the project (default: here)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -32,9 +32,9 @@ def show(plan: Plan, opened: "Study", apply: bool, again: str) -> int:
     if best.user_attrs.get("own"):
         print(f"\nNothing found was better than the recipe as it is. {NOTE}")
         return 0
-    before, after = rewriting.rewritten(plan.root, plan.recipe, best.user_attrs["values"])
-    print(f"\n{rewriting.difference(before, after)}")
+    print(f"\n{changes(plan, opened)}")
     if apply:
+        before, after = rewriting.rewritten(plan.root, plan.recipe, best.user_attrs["values"])
         if given_block(plan.root, plan.recipe) != plan.given:
             raise ParamsError(f"params.yaml: recipes.{plan.recipe} was changed during the search; nothing is written")
         rewriting.write(plan.root, before, after)
@@ -42,6 +42,14 @@ def show(plan: Plan, opened: "Study", apply: bool, again: str) -> int:
     else:
         print(f"`{again}` writes it. {NOTE}")
     return 0
+
+
+def changes(plan: Plan, opened: "Study") -> str:
+    """Return what the best values change in params.yaml as a unified diff; empty where nothing does."""
+    best = study.best(opened)
+    if best is None or best.user_attrs.get("own"):
+        return ""
+    return rewriting.difference(*rewriting.rewritten(plan.root, plan.recipe, best.user_attrs["values"]))
 
 
 def keep(plan: Plan, opened: "Study") -> None:

@@ -70,7 +70,7 @@ def _begin_with_own(study: "Study", plan: Plan) -> None:
     """Let the first trial be the recipe as it is: what is found is then held against it."""
     own = space.own_values(plan.space, complete(plan.given))
     if own is not None:
-        study.enqueue_trial(own, user_attrs={"own": True})
+        study.enqueue_trial(own)
 
 
 def _pruner(name: str) -> "BasePruner":
@@ -78,8 +78,8 @@ def _pruner(name: str) -> "BasePruner":
 
     if name == "hyperband":
         return pruners.HyperbandPruner()
-    # After five whole trials and one epoch; it compares the best value so far with the others' at the same epoch.
-    return pruners.MedianPruner(n_warmup_steps=1) if name == "median" else pruners.NopPruner()
+    # After five whole trials, from the second epoch on: it compares the best value so far with the others' until then.
+    return pruners.MedianPruner(n_warmup_steps=2) if name == "median" else pruners.NopPruner()
 
 
 def sampler(plan: Plan, study: "Study", worker: int) -> "BaseSampler":

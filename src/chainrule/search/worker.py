@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.evaluation import primary
 from chainrule.recipes import check, in_force
+from chainrule.recipes.file import complete
 from chainrule.search import space, study, trial
 from chainrule.search.plan import Plan
 from chainrule.system import processes
@@ -104,6 +105,7 @@ def _try(plan: Plan, asked: "Trial", cores: int) -> float:
     asked.set_user_attr("owner", study.owner())
     values = space.suggest(asked, plan.space, plan.sampler)
     asked.set_user_attr("values", values)
+    asked.set_user_attr("own", values == space.own_values(plan.space, complete(plan.given)))
     began = time.monotonic()
 
     def report(value: float, epoch: int) -> None:
