@@ -164,7 +164,6 @@ def find_mistakes(params: Mapping[str, Any]) -> list[Mistake]:
         else:
             mistakes += _recipe(block, path)
             mistakes += starts.mistakes(block, params["recipes"], path)
-            mistakes += space_mistakes(block, path, lambda changed, path=path: _recipe(changed, path))
             mistakes += space_mistakes(block, path, partial(_recipe, path=path))
     return mistakes
 
