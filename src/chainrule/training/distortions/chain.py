@@ -53,8 +53,11 @@ class Distortions:
         return images.contiguous(memory_format=torch.channels_last)
 
     def _altered(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        if self.crop < 1 or self.degrees:
-            images = geometry.cropped(images, generator, crop=self.crop, degrees=self.degrees)
+        if self.crop < 1:
+            images = geometry.cropped(images, generator, crop=self.crop)
+        if self.degrees:
+            drawn = 2 * torch.rand(len(images), generator=generator) - 1
+            images = geometry.turned(images, torch.deg2rad(self.degrees * drawn))
         if self.randaugment:
             images = randaugment.augmented(images, generator, operations=self.randaugment, magnitude=self.magnitude)
         if self.colour or self.grey:

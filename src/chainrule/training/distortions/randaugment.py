@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from chainrule.training.distortions.colour import luminance, rounded
-from chainrule.training.distortions.geometry import mapped
+from chainrule.training.distortions.geometry import mapped, turned
 
 STRONGEST = 30
 Change = Callable[[Tensor, Tensor], Tensor]
@@ -43,13 +43,6 @@ def _placed(across: float = 0.0, along: float = 0.0, shear_x: float = 0.0, shear
         return mapped(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
 
     return change
-
-
-def _turned(images: Tensor, strength: Tensor) -> Tensor:
-    """Turn by up to 30 degrees."""
-    angle, shape, still = torch.deg2rad(30 * strength), images.shape[3] / images.shape[2], torch.zeros_like(strength)
-    rows = [angle.cos(), -angle.sin() / shape, still], [angle.sin() * shape, angle.cos(), still]
-    return mapped(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
 
 
 def _blended(other: Callable[[Tensor], Tensor]) -> Change:
@@ -110,7 +103,7 @@ OPERATIONS: dict[str, Change | None] = {
     "shear_y": _placed(shear_y=0.3),
     "translate_x": _placed(across=2 * 150 / 331),  # the paper's share of the side
     "translate_y": _placed(along=2 * 150 / 331),
-    "rotate": _turned,
+    "rotate": lambda images, strength: turned(images, torch.deg2rad(30 * strength)),
     "brightness": _blended(torch.zeros_like),
     "colour": _blended(luminance),
     "contrast": _blended(lambda pixels: luminance(pixels).mean(dim=(2, 3), keepdim=True)),
