@@ -23,7 +23,7 @@ def fit_facts(
     recipe: with task and modality. base: what the base's net takes, which wins; None without one.
     """
     kind = plugins.load("training.inputs", recipe["modality"])
-    facts: dict[str, Any] = kind.fit_facts(_held(rows, recipe, kind), tokenizer, base)
+    facts: dict[str, Any] = kind.fit_facts(_held(rows, recipe, kind, once=True), tokenizer, base)
     return facts
 
 
@@ -57,10 +57,10 @@ def decoded(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:
     return [decode(rows[name].tolist()) for name in named(recipe, "input")]
 
 
-def _held(rows: "pd.DataFrame", recipe: Mapping[str, Any], kind: Any) -> list[Any]:
+def _held(rows: "pd.DataFrame", recipe: Mapping[str, Any], kind: Any, once: bool = False) -> list[Any]:
     """Return the values of each input field as a training holds them; kind: a module of `training.inputs`."""
     decode = plugins.load("fields", recipe["modality"]).decode
-    return [kind.held(rows[name].tolist(), decode) for name in named(recipe, "input")]
+    return [kind.held(rows[name].tolist(), decode, once) for name in named(recipe, "input")]
 
 
 def classes(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -98,9 +98,12 @@ class Inputs:
         return {"image": images, **target}
 
 
-def held(values: Sequence[bytes], decode: Decode) -> Tensor | Encoded:
-    """Return rows' images as uint8 [N, H, W, C], or encoded where that is more than MOST_DECODED bytes."""
-    if len(values) * decode(values[:1]).nbytes > MOST_DECODED:
+def held(values: Sequence[bytes], decode: Decode, once: bool = False) -> Tensor | Encoded:
+    """Return rows' images as uint8 [N, H, W, C], or encoded where that is more than MOST_DECODED bytes.
+
+    once: encoded in any case, for rows that are looked at once, or not at all.
+    """
+    if once or len(values) * decode(values[:1]).nbytes > MOST_DECODED:
         return Encoded(values, decode)
     return torch.from_numpy(decode(values))
 

@@ -123,8 +123,8 @@ def _framed(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
-def held(values: Sequence[str], decode: Callable[[Sequence[str]], list[str]]) -> list[str]:
-    """Return rows' texts as they are held in memory."""
+def held(values: Sequence[str], decode: Callable[[Sequence[str]], list[str]], once: bool = False) -> list[str]:
+    """Return rows' texts as they are held in memory, however often they are looked at."""
     return decode(values)
 
 
