@@ -33,8 +33,9 @@ def pretrain(job: Job) -> None:
         learning = beside.submit(rows.fit_facts, training_rows, block, settings.tokenizer, base.inputs)
         plugins.load("nets", block["net"]["name"])
         facts = learning.result()
-        distort = training.distort if training else {}
-        encoding = beside.submit(rows.to_inputs, training_rows, block, facts, None, **distort)
+        encoding = None  # without a training nobody looks at the rows again
+        if training is not None:
+            encoding = beside.submit(rows.to_inputs, training_rows, block, facts, None, **training.distort)
         net = weights.build_net(block, facts, job.seed)
     if base.inputs is not None:
         said += inputs.beside_base(facts, base.inputs, {**given, "net": resolved})
@@ -52,13 +53,13 @@ def pretrain(job: Job) -> None:
     history: list[dict[str, Any]] = []
     gradients: dict[str, Any] = {}
     learnt = None
-    if objective is not None and training is not None:
+    if objective is not None and training is not None and encoding is not None:
         job.say(f"{name} on {len(training_rows):,} rows ({machine})")
         job.run.dataset(job.recipe, len(labelled), "pretraining", f"data/split/{job.recipe}/train.parquet")
         job.run.dataset(job.recipe, len(unlabelled), "pretraining", f"data/split/{job.recipe}/unlabelled.parquet")
         validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
         # Views of one row must differ for validation, too.
-        validation = rows.to_inputs(validation_rows, block, facts, None, **distort)
+        validation = rows.to_inputs(validation_rows, block, facts, None, **training.distort)
         session.say_cut(job, encoding.result(), facts)
         history, gradients = _fit(job, training, objective, encoding.result(), validation)
         best = next(record for record in reversed(history) if record["best"])
