@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,22 @@ def test_what_comes_back_is_the_model_with_its_tokenizer(bert: Path, tmp_path: P
     assert {role: WORDS[facts[role]] for role in named} == named
     assert facts["max_length"] == 20, "as the tokenizer says, and no more than there are positions"
     assert [WORDS[number] for number in facts["special_ids"]] == ["[CLS]", "[MASK]", "[PAD]", "[SEP]", "[UNK]"]
+
+
+def test_after_fetch_the_source_may_be_gone_and_nothing_asks_a_network(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = base_of(tmp_path, bert)
+    before, _, _ = states(base, TEXTS)
+    shutil.rmtree(bert)
+
+    def refused(*arguments: Any) -> Any:
+        raise AssertionError(f"asks {arguments}")
+
+    for name in ("connect", "connect_ex", "bind", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    assert torch.equal(states(start.read(base.folder), TEXTS)[0], before)
 
 
 def pickled(folder: Path) -> None:
