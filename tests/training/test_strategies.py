@@ -29,7 +29,7 @@ STILL = {"optimizer": "nesterov", "schedule": "constant", "warm_up": 0.0, "weigh
 
 
 BERT = {"arch": "bert", "layers": 2, "width": 8, "heads": 2, "feed_forward": 8, "max_length": 8, "dropout": 0.1}
-TEXTS = {"vocabulary": 50, "pad_id": 0, "unknown_id": 1, "max_length": 8, "special_ids": [0, 1, 2, 3, 4]}
+TEXTS = {"vocabulary": 50, "pad_id": 0, "unknown_id": 1, "max_length": 8, "special_ids": [0, 1, 2, 3, 4], "end_id": 3}
 
 
 def small_model() -> Any:
