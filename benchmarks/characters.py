@@ -34,7 +34,7 @@ from chainrule.training.inputs import text
 from chainrule.training.objectives import causal
 
 RECIPE = "shakespeare"
-WINDOW, BATCH, UPDATES = 64, 12, 2000
+WINDOW, BATCH = 64, 12
 HELD_OUT, CHOOSING = 0.1, 0.02
 """Shares of the text: the last, which no stage sees, and the one before it, on which the stage measures its loss."""
 
@@ -44,14 +44,14 @@ def windows(characters: str, start: int = 0) -> list[str]:
     return [characters[place : place + WINDOW] for place in range(start, len(characters) - WINDOW + 1, WINDOW)]
 
 
-def write_rows(folder: Path, characters: str) -> list[str]:
+def write_rows(folder: Path, characters: str, updates: int) -> list[str]:
     """Write the splits as the stage `split` does; return the held-out rows, which no stage sees."""
     held, choosing = (int(len(characters) * (1 - share)) for share in (HELD_OUT, HELD_OUT + CHOOSING))
     # As many rows as the updates take, each pass over the text at an offset of its own.
-    passes = math.ceil(UPDATES * BATCH / (choosing // WINDOW))
+    passes = math.ceil(updates * BATCH / (choosing // WINDOW))
     training = [row for each in range(passes) for row in windows(characters[:choosing], each * WINDOW // passes)]
     folder.mkdir(parents=True)
-    for name, rows in (("train", training[: UPDATES * BATCH]), ("validation", windows(characters[choosing:held]))):
+    for name, rows in (("train", training[: updates * BATCH]), ("validation", windows(characters[choosing:held]))):
         pd.DataFrame({"id": map(str, range(len(rows))), "text": rows}).to_parquet(folder / f"{name}.parquet")
     pd.DataFrame({"id": [], "text": []}, dtype="str").to_parquet(folder / "unlabelled.parquet")
     return windows(characters[held:])
@@ -102,16 +102,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Nats per character of a small GPT on tinyshakespeare.")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--learning-rate", type=float, default=0.003)
+    parser.add_argument("--updates", type=int, default=2000)
     arguments = parser.parse_args()
     source = Path(os.environ["CHAINRULE_REAL_DATA"]) / "lm-text" / "tinyshakespeare.txt"
     with tempfile.TemporaryDirectory() as folder:
         root, recipe = Path(folder), block(arguments.learning_rate)
-        held = write_rows(root / "data" / "split" / RECIPE, source.read_text(encoding="utf-8"))
+        held = write_rows(root / "data" / "split" / RECIPE, source.read_text(encoding="utf-8"), arguments.updates)
         seconds = run(root, recipe, arguments.cores)
         found = nats(root / "models" / "pretrained" / RECIPE, recipe, held)
         report = read_json(root / "reports" / RECIPE / "pretrain.json")
     said = {"nats_per_character": round(found, 4), "held_out_characters": len(held) * WINDOW, "seconds": round(seconds)}
-    print(json.dumps(said | {"cores": arguments.cores, "parameters": report["parameters"]}, indent=2))
+    print(
+        json.dumps(
+            said | {"updates": arguments.updates, "cores": arguments.cores, "parameters": report["parameters"]},
+            indent=2,
+        )
+    )
 
 
 if __name__ == "__main__":
