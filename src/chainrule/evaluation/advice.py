@@ -49,7 +49,7 @@ def _of_course(recipe: str, epochs: Sequence[Mapping[str, Any]], from_nothing: b
     if first["train_loss"] - last["train_loss"] < MOVED * abs(first["train_loss"]):
         yield (
             f"another `finetune.learning_rate`: the training loss hardly moved, {first['train_loss']:.3g} to "
-            f"{last['train_loss']:.3g}; `chainrule lr {recipe}` tries them"
+            f"{last['train_loss']:.3g}; `chainrule rates {recipe}` tries them"
         )
     elif best["epoch"] == last["epoch"]:
         yield f"more `finetune.epochs`: the last of {len(epochs)} was the best"

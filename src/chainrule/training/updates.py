@@ -110,8 +110,9 @@ def _refuse_not_finite(run: Run, losses: list[float], first: int) -> None:
 
 def calmer(course: Course) -> str:
     """Return what to change where a training diverged."""
-    clip = f"{course.key('gradient_clip')} (now {course.gradient_clip or 'null, no limit'})"
-    return f"lower {course.key('learning_rate')} (now {course.learning_rate:g}) or {clip}"
+    clip = course.key("gradient_clip")
+    limit = f"set {clip}" if course.gradient_clip is None else f"{clip} (now {course.gradient_clip:g})"
+    return f"lower {course.key('learning_rate')} (now {course.learning_rate:g}) or {limit}"
 
 
 def update(run: Run, together: list[Tensor], rate: float) -> None:

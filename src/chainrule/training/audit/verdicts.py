@@ -127,8 +127,10 @@ def _dead(record: Mapping[str, Any]) -> Verdict | None:
 def _pace(record: Mapping[str, Any]) -> list[Verdict | None]:
     if len(record["updates"]) < FEWEST:
         return []
+    # What stands beside all modules, such as a learned mask or a bias, begins at zero: any step is much of it.
+    beside = {layer["name"] for layer in record["layers"] if layer["kind"] == "Parameter"}
     paces = _over_updates(record["layers"], ratios(record), median)
-    fast = {name: pace for name, pace in paces.items() if pace > FAST}
+    fast = {name: pace for name, pace in paces.items() if pace > FAST and name not in beside}
     slow = {name: pace for name, pace in _over_updates(record["layers"], ratios(record), max).items() if pace < SLOW}
     found: list[Verdict | None] = []
     for kind, named, worst in (("fast", fast, max), ("slow", slow, min)):
