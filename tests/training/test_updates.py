@@ -134,7 +134,8 @@ def test_a_loss_that_is_no_number_is_told_with_its_batch(broken: int) -> None:
 
 
 def test_a_rate_at_which_training_diverges_is_told() -> None:
-    with pytest.raises(ChainruleError, match=r"lower finetune.learning_rate \(now 1e\+38\) or set finetune.gradient_clip"):
+    remedy = r"lower finetune.learning_rate \(now 1e\+38\) or set finetune.gradient_clip"
+    with pytest.raises(ChainruleError, match=remedy):
         fit(Linear(), images(24), images(8), **(PLAIN | {"learning_rate": 1e38}))
 
 
