@@ -28,7 +28,7 @@ COURSE: dict[str, Any] = {
     "optimizer": "adamw",
     "learning_rate": 0.01,
     "weight_decay": 0.01,
-    "schedule": "warmup_linear",
+    "schedule": "linear",
     "warm_up": 0.1,
     "gradient_clip": 1.0,
     "precision": "fp32",

@@ -63,7 +63,7 @@ def test_a_record_takes_the_place_of_the_one_before(tmp_path: Path, monkeypatch:
 def test_a_recipe_is_built_and_recorded(tmp_path: Path) -> None:
     block = yaml.safe_load((ROOT / "examples" / "films.yaml").read_text(encoding="utf-8"))["recipes"]["films"]
     block["source"]["path"] = "lines"
-    block["net"] |= {"layers": 1, "width": 32, "heads": 2, "feed_forward": 64}
+    block["net"] = {"name": "encoder", "layers": 1, "width": 32, "heads": 2, "feed_forward": 64}
     block["pretrain"] = {"objective": {"name": "none"}, "tokenizer": {"vocabulary": 300}}
     block["finetune"] |= {"epochs": 2}
     block["evaluate"] = {"resamples": 100}

@@ -221,7 +221,7 @@ def test_what_is_pushed_comes_back(team):
 
 
 def test_the_model_server_serves_what_is_promoted(team):
-    team.run("chainrule.cli", "promote", "digits", "--reason", "first")
+    team.run("chainrule.cli", "promote", "digits", "--below-floor", "--reason", "first")
     port, token = team.variables["TEAM_SERVE_PORT"], team.variables["CHAINRULE_TOKEN"]
 
     def served() -> dict[str, str]:

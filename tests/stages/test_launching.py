@@ -1,6 +1,8 @@
 """A stage's work by two processes: what is published, what is told, and how a failure is said."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,14 @@ from safetensors.torch import load_file
 
 from chainrule.data import batches
 from chainrule.recipes.check import find_mistakes
-from chainrule.stages import accept, augment, clean, fetch, finetune, ingest, pretrain, runner, split
-from chainrule.system.errors import ParamsError
+from chainrule.stages import accept, augment, clean, fetch, ingest, pretrain, runner, split
+from chainrule.system.processes import available_cores
 
 STAGES = {
     name: getattr(module, name)
     for name, module in (
         *(("accept", accept), ("ingest", ingest), ("clean", clean), ("split", split), ("augment", augment)),
-        *(("fetch", fetch), ("pretrain", pretrain), ("finetune", finetune)),
+        *(("fetch", fetch), ("pretrain", pretrain)),
     )
 }
 BLOCK: dict[str, Any] = {
@@ -54,7 +56,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHAINRULE_TRACKING", "off")
-        for name in list(STAGES)[:-1]:
+        for name in STAGES:
             runner.run(root, name, "mine", STAGES[name])
     return root
 
@@ -65,11 +67,17 @@ def write(root: Path, **finetune: Any) -> None:
 
 
 def tuned(root: Path, **changes: Any) -> dict[str, Any]:
-    """Fine-tune with these settings; return the report."""
-    write(root, **changes)
-    runner.run(root, "finetune", "mine", STAGES["finetune"], trains=True)
+    """Fine-tune with these settings in a process of its own; return the report."""
+    done = finetuned(root, **changes)
+    assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads((root / "reports" / "mine" / "finetune.json").read_text())
     return report
+
+
+def finetuned(root: Path, **changes: Any) -> subprocess.CompletedProcess[str]:
+    write(root, **changes)
+    command = [sys.executable, "-m", "chainrule.stages.finetune", "mine"]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(autouse=True)
@@ -92,13 +100,16 @@ def test_two_processes_publish_what_one_does(root: Path) -> None:
     assert not list(root.rglob(".partial/*"))
 
 
-def test_a_failure_of_a_process_is_the_stages(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_of_a_process_is_the_stages(root: Path) -> None:
+    tuned(root)
     before = (root / "models" / "finetuned" / "mine" / "model.safetensors").read_bytes()
-    with pytest.raises(ParamsError, match=r"distort\.shift: found 9; less than 8"):
-        tuned(root, distort={"shift": 9}, launch={"processes": 2})
-    with pytest.raises(ParamsError, match=r"launch\.processes: found 64; this machine has \d+ cores"):
-        tuned(root, batch_size=64, launch={"processes": 64})
-    assert "Traceback" not in capfd.readouterr().err
+    failed = finetuned(root, distort={"shift": 9}, launch={"processes": 2})
+    assert (failed.returncode, failed.stderr.count("\n")) == (2, 1)
+    assert "distort.shift: found 9; less than 8" in failed.stderr
+    many = available_cores() + 1
+    failed = finetuned(root, batch_size=64, launch={"processes": many})
+    assert (failed.returncode, failed.stderr.count("\n")) == (2, 1)
+    assert f"launch.processes: found {many}; this machine has {many - 1} cores" in failed.stderr
     assert (root / "models" / "finetuned" / "mine" / "model.safetensors").read_bytes() == before
 
 

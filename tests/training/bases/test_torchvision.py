@@ -33,7 +33,7 @@ def test_a_file_is_a_base_with_what_torchvision_does_before_the_net(
     torch.save(state, tmp_path / "mine.pth")
     base = base_of(tmp_path, "mine.pth", ARCH)
     assert base.net == {"name": "torchvision", "arch": ARCH}
-    net = build(3, arch=ARCH)
+    net = build(3, arch=ARCH, size=None)
     assert base.load(net) == []
     loaded = net.net.state_dict()
     assert all(torch.equal(tensor, state[name]) for name, tensor in loaded.items())
