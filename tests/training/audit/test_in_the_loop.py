@@ -125,7 +125,7 @@ def test_a_planted_infinity_is_named_with_its_module_and_batch(accumulation: int
     said = str(failed.value)
     assert said.startswith("epoch 2, batch 2: the loss is nan: ")
     assert "model.net.layers.3 (Overflowing)" in said
-    assert "lower finetune.learning_rate (now 0.01) or finetune.gradient_clip (now 1.0)" in said
+    assert "lower finetune.learning_rate (now 0.01) or finetune.gradient_clip (now 1)" in said
 
 
 def test_weights_that_an_update_spoilt_are_named() -> None:
