@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.recipes.file import at
+from chainrule.recipes.training import Launch
 from chainrule.stages.job import THREADS, Job, publish
 from chainrule.system.errors import ChainruleError, DataError, ParamsError
 from chainrule.system.files import read_json
@@ -22,32 +23,32 @@ from chainrule.system.files import read_json
 WORKER = "chainrule.stages.worker"
 LAUNCHES = {"pretrain": ("pretrain", "training", "launch"), "finetune": ("finetune", "launch")}
 """Where the stages that can be several processes say so."""
-ONE = {"processes": 1, "hosts": 1, "address": None, "shard": False}
 DONE, FAILED = "done.json", "failed.json"
 ERRORS = {error.__name__: error for error in (ChainruleError, DataError, ParamsError)}
 LINES = 40
 """How much of what torchrun says is shown where no process said why it ended."""
 
 
-def asked(block: Mapping[str, Any], stage: str) -> dict[str, Any] | None:
+def asked(block: Mapping[str, Any], stage: str) -> Launch | None:
     """Return the settings of a launch of several processes that a recipe asks for; None for one process."""
-    launch = {**ONE, **((at(block, LAUNCHES[stage]) if stage in LAUNCHES else None) or {})}
-    return launch if launch["processes"] * launch["hosts"] > 1 else None
+    found = at(block, LAUNCHES[stage]) if stage in LAUNCHES else None
+    launch = Launch.model_validate(found or {})
+    return launch if launch.processes * launch.hosts > 1 else None
 
 
-def carry_out(job: Job, launch: Mapping[str, Any], journal: Path | None) -> None:
+def carry_out(job: Job, launch: Launch, journal: Path | None) -> None:
     """Do a stage's work by several processes and publish what the first of them wrote.
 
     journal: where the first process goes on with the stage's run; None where nothing is tracked. Raises what a process
     raised that is the user's to mend, and ChainruleError for any other end.
     """
-    hosts = f" on each of {launch['hosts']} hosts" if launch["hosts"] > 1 else ""
-    job.say(f"{launch['processes']} processes{hosts}")
+    hosts = f" on each of {launch.hosts} hosts" if launch.hosts > 1 else ""
+    job.say(f"{launch.processes} processes{hosts}")
     with tempfile.TemporaryDirectory(prefix="chainrule-launch-") as folder:
         told = Path(folder)
         words = [*_torchrun(launch), "-m", WORKER, job.stage, job.recipe, "--told", folder]
         words += ["--journal", str(journal)] if journal else []
-        each = str(max(1, job.cores // launch["processes"]))
+        each = str(max(1, job.cores // launch.processes))
         with (told / "torchrun.log").open("w+") as log:
             environment = {**os.environ, **dict.fromkeys(THREADS, each)}
             ended = subprocess.run(words, cwd=job.root, env=environment, stderr=log, check=False)
@@ -59,12 +60,12 @@ def carry_out(job: Job, launch: Mapping[str, Any], journal: Path | None) -> None
     publish(job)
 
 
-def _torchrun(launch: Mapping[str, Any]) -> list[str]:
-    words = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={launch['processes']}"]
-    if launch["hosts"] == 1:
+def _torchrun(launch: Launch) -> list[str]:
+    words = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={launch.processes}"]
+    if launch.hosts == 1:
         return [*words, "--standalone"]
-    host, _, port = str(launch["address"]).rpartition(":")
-    there = [f"--nnodes={launch['hosts']}", "--node-rank=0", f"--master-addr={host}", f"--master-port={port}"]
+    host, _, port = str(launch.address).rpartition(":")
+    there = [f"--nnodes={launch.hosts}", "--node-rank=0", f"--master-addr={host}", f"--master-port={port}"]
     return [*words, *there]
 
 

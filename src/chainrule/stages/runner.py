@@ -66,18 +66,23 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
         # Within the run, so that there is room to record how it ended.
         around.enter_context(_room(root, outputs))
 
-        def track(items: Collection[Any], label: str, unit: str = "rows") -> Iterator[Any]:
-            return progress.track(items, f"{name}: {label}", unit)
-
-        def counter(unit: str) -> Count:
-            return progress.counter(name, unit)
-
-        watchers: dict[str, Any] = {"track": track, "counter": counter, "read_lock": dvc_lock.read}
-        job = Job(stage, recipe, root, block, stage_run, cores, outputs, **watchers)
+        job = Job(stage, recipe, root, block, stage_run, cores, outputs, **watchers(name))
         if launch := launching.asked(block, stage):
             launching.carry_out(job, launch, stage_run.folder)
         else:
             carry_out(job, work, trains)
+
+
+def watchers(name: str) -> dict[str, Any]:
+    """Return what shows a job of this name at its work."""
+
+    def track(items: Collection[Any], label: str, unit: str = "rows") -> Iterator[Any]:
+        return progress.track(items, f"{name}: {label}", unit)
+
+    def counter(unit: str) -> Count:
+        return progress.counter(name, unit)
+
+    return {"track": track, "counter": counter, "read_lock": dvc_lock.read}
 
 
 @contextmanager

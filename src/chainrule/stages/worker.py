@@ -10,13 +10,13 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from chainrule.recipes.file import recipe_block
 from chainrule.runs import tracking
+from chainrule.stages import runner
 from chainrule.stages.job import THREADS, Job
 from chainrule.stages.launching import DONE, FAILED
-from chainrule.system import dvc_lock, processes, progress
+from chainrule.system import processes
 from chainrule.system.errors import ChainruleError, ParamsError
 from chainrule.system.files import write_json
 
@@ -54,15 +54,8 @@ def _job(root: Path, given: argparse.Namespace, aside: Path | None) -> Job:
     if aside is not None:
         return Job(given.stage, given.recipe, root, block, cores=cores, aside=aside, silent=True)
 
-    def track(items: Any, label: str, unit: str = "rows") -> Any:
-        return progress.track(items, f"{name}: {label}", unit)
-
-    def counter(unit: str) -> Any:
-        return progress.counter(name, unit)
-
     run = tracking.Run(given.journal, root)
-    watchers: dict[str, Any] = {"track": track, "counter": counter, "read_lock": dvc_lock.read}
-    return Job(given.stage, given.recipe, root, block, run, cores, **watchers)
+    return Job(given.stage, given.recipe, root, block, run, cores, **runner.watchers(name))
 
 
 def _refuse_too_many(job: Job) -> None:
