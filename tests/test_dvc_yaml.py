@@ -62,12 +62,12 @@ def recipes() -> Iterator[dict[str, Any]]:
         known = importlib.import_module(f"chainrule.tasks.{task}.fields")
         for modality in known.MODALITIES:
             fitting = [
-                [name for name, found in SOURCES.items() if found.modality == modality],
+                [name for name, found in SOURCES.items() if modality in found.modalities],
                 [name for name, found in NETS.items() if found.modality == modality],
                 [name for name, found in OBJECTIVES.items() if found.modality in (None, modality)],
                 list(STRATEGIES),
                 [name for name, found in BASES.items() if found.modality in (None, modality)],
-                [name for name, found in INCOMING.items() if found.modality == modality],
+                [name for name, found in INCOMING.items() if modality in found.modalities],
             ]
             # Each plug-in once is enough: what one imports does not depend on the others.
             for turn in range(max(map(len, fitting))):

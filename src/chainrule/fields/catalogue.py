@@ -1,8 +1,9 @@
 """The modalities by name: what each takes under `clean.normalise` and `augment.options`."""
 
-from typing import Literal, NamedTuple
+from datetime import datetime
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chainrule.recipes.file import Section
 
@@ -27,6 +28,100 @@ class NormaliseText(Section):
     long: Literal["cut", "reject"] = Field(description="what becomes of longer texts: cut after a word, or rejected")
 
 
+Name = Annotated[str, Field(min_length=1)]
+Bound = float | str | None
+OF_KIND = ("number", "category", "date", "boolean", "text")
+"""Kinds of columns."""
+
+
+class Constant(Section):
+    """What stands for a missing cell."""
+
+    constant: float | str | bool = Field(description="the value, of the column's kind; a date as 2011-01-20")
+
+
+class Dates(Section):
+    """How dates are written: ISO 8601 and names of months in English are read as they are."""
+
+    formats: list[Name] = Field(
+        description="formats of Python's strptime, such as '%d.%m.%y'; the first that fits counts; empty: found"
+    )
+    day_first: bool | None = Field(
+        description="whether 03/04/2012 is the 3rd of April; null: rows that could be either are rejected"
+    )
+
+
+Policy = Literal["keep", "reject", "forward_fill"] | Constant
+
+
+class NormaliseTable(Section):
+    """The columns of a table by their kind, and what becomes of their cells; others are left out."""
+
+    number: list[str] = Field(description="columns of numbers")
+    category: list[str] = Field(description="columns of names, codes or anything else of which there are a few")
+    date: list[str] = Field(description="columns of days, or of moments")
+    boolean: list[str] = Field(description="columns that say yes or no, in English, or 1 or 0")
+    text: list[str] = Field(description="columns of words")
+    missing: dict[Name, Policy] = Field(
+        description="kind or column: what becomes of a missing cell. keep: it stays so, and the model sees that; "
+        "reject: the row is; forward_fill: the cell of the row before; {constant: …}: that"
+    )
+    absent: list[str] = Field(description="what stands in a cell that holds nothing, in any letter case")
+    unreadable: Literal["missing", "reject"] = Field(
+        description="what becomes of a cell that is none of its kind, such as a word among numbers"
+    )
+    ranges: dict[Name, Annotated[list[Bound], Field(min_length=2, max_length=2)]] = Field(
+        description="column of numbers or dates: [lowest, highest] that may be; null: no bound"
+    )
+    outside: Literal["missing", "clip", "reject"] = Field(description="what becomes of a cell outside of its range")
+    decimal: Literal[".", ","] = Field(description="the decimal mark of numbers")
+    thousands: Literal["", ",", ".", " ", "'", "_"] = Field(description="the mark between thousands, or empty: none")
+    dates: Dates = Field(description="how dates are written")
+
+    @model_validator(mode="after")
+    def _columns_fit(self) -> Self:
+        kind_of: dict[str, str] = {}
+        for kind in OF_KIND:
+            for name in getattr(self, kind):
+                if name in kind_of:
+                    first = kind_of[name]
+                    raise ValueError(
+                        f"{kind} and {first} both list {name!r}; name it once"
+                        if kind != first
+                        else f"{kind} lists {name!r} twice"
+                    )
+                kind_of[name] = kind
+        if not kind_of:
+            raise ValueError(f"no column is listed; name those that are to be learnt from under {', '.join(OF_KIND)}")
+        for name in self.missing:
+            if name not in kind_of and name not in OF_KIND:
+                raise ValueError(f"missing.{name} is neither a column that is listed nor one of {', '.join(OF_KIND)}")
+        for name, (low, high) in self.ranges.items():
+            _range(name, kind_of.get(name), low, high)
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}")
+        return self
+
+
+def _range(name: str, kind: str | None, low: Bound, high: Bound) -> None:
+    """Refuse a range that no cell can be in, or that is of no numbers and no dates."""
+    if kind not in ("number", "date"):
+        raise ValueError(
+            f"ranges.{name} is of {f'a {kind}' if kind else 'no column that is listed'}; numbers and dates have one"
+        )
+    bounds = [bound for bound in (low, high) if bound is not None]
+    if kind == "number" and any(isinstance(bound, str) for bound in bounds):
+        raise ValueError(f"ranges.{name}: {bounds} are no numbers")
+    if kind == "date":
+        for bound in bounds:
+            try:
+                datetime.fromisoformat(str(bound))
+            except ValueError:
+                raise ValueError(f"ranges.{name}: {bound!r} is no date; write it as '2011-01-20', in quotes") from None
+    if len(bounds) == 2 and bounds[0] > bounds[1]:  # type: ignore[operator]
+        raise ValueError(f"ranges.{name}: {low} is above {high}")
+
+
 class AugmentImage(Section):
     """A copy is turned, moved and scaled by a random amount up to these."""
 
@@ -40,6 +135,15 @@ class AugmentText(Section):
 
     delete: float = Field(ge=0, lt=1, description="share of the words that are left out")
     swap: float = Field(ge=0, le=1, description="share of the words that change places with the next")
+
+
+class AugmentTable(Section):
+    """A copy has noise on its numbers, and cells that are missing."""
+
+    noise: float = Field(
+        ge=0, le=1, description="standard deviation of what a number is changed by, as a share of the number"
+    )
+    dropout: float = Field(ge=0, lt=1, description="share of the cells that become missing")
 
 
 class ModalityEntry(NamedTuple):

@@ -36,7 +36,9 @@ def not_given(block: Mapping[str, Any], task: str, fields: Sequence[Field], path
             yield from _columns(at(block, (section,)), fields, f"{path}.{section}")
         elif lacking := [field.name for field in fields if field.name not in gives]:
             fitting = (
-                name for name, one in table.items() if one.gives is None and one.modality == table[kind].modality
+                name
+                for name, one in table.items()
+                if one.gives is None and set(one.modalities) & set(table[kind].modalities)
             )
             needed = (
                 f"it gives {' and '.join(gives)}, and task {task} needs {' and '.join(lacking)} as well; a source with "
@@ -60,7 +62,11 @@ def _columns(options: Mapping[str, Any], fields: Sequence[Field], path: str) -> 
         if isinstance(column, list) and field.kind != "labels":
             needed = f"one column is needed: {field.name} is a {field.kind}, a list of columns is a set of labels"
             yield Mistake(f"{path}.columns.{field.name}", repr(column), needed)
-        if column is None and options.get("header") is False:
+        if field.kind == "table":
+            if column is not None:
+                needed = f"nothing: {field.name} is the whole row; its columns are listed under clean.normalise"
+                yield Mistake(f"{path}.columns.{field.name}", repr(column), needed)
+        elif column is None and options.get("header") is False:
             yield Mistake(f"{path}.columns.{field.name}", "nothing", "without a header its number is needed, from 0")
         if field.role == "target" and field.kind == "number" and options.get("labels"):
             needed = f"null is needed: the {field.name} is a number, and labels names classes"

@@ -286,11 +286,13 @@ def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
     tables: tuple[tuple[str, Mapping[str, type[BatchOptions]]], ...] = (("source", SOURCES), ("incoming", INCOMING))
     for key, table in tables:
         kind = at(block, (key, "kind"))
-        if kind in table and table[kind].modality != modality:
-            needed = f"a source of modality {modality} is needed: {_of(table, modality)}"
+        if kind in table and modality not in table[kind].modalities:
+            fitting = ", ".join(name for name, entry in table.items() if modality in entry.modalities)
+            needed = f"a source of modality {modality} is needed: {fitting}"
             yield Mistake(f"{path}.{key}.kind", repr(kind), needed)
     if net in NETS and NETS[net].modality != modality:
-        yield Mistake(f"{path}.net.name", repr(net), f"a net of modality {modality} is needed: {_of(NETS, modality)}")
+        fitting = ", ".join(name for name, entry in NETS.items() if entry.modality == modality)
+        yield Mistake(f"{path}.net.name", repr(net), f"a net of modality {modality} is needed: {fitting}")
     if objective in OBJECTIVES and OBJECTIVES[objective].modality not in (None, modality):
         yield Mistake(
             f"{path}.pretrain.objective.name", repr(objective), f"an objective of modality {modality} or none is needed"
@@ -361,10 +363,6 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
 def _number(block: Any, *place: str) -> float | None:
     value = at(block, place)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _of(table: Mapping[str, Any], modality: str) -> str:
-    return ", ".join(name for name, entry in table.items() if entry.modality == modality)
 
 
 def main() -> None:

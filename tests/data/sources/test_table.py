@@ -36,7 +36,7 @@ def test_options_are_the_arguments_of_the_reader(kind: str) -> None:
     assert (SOURCES[kind].gives is None) == ("fields" in taken)
     # Sources of batches say which block their messages mean.
     assert (kind in INCOMING) == ("section" in taken)
-    assert SOURCES[kind].modality in ("image", "text")
+    assert set(SOURCES[kind].modalities) & {"image", "text"}
 
 
 @pytest.mark.parametrize("kind", sorted(SOURCES))

@@ -23,8 +23,8 @@ Column = str | int
 Columns = Mapping[str, Column | Sequence[Column]]
 Found = tuple[Any, str | None]
 """What was made of cells, and the problem of the row if there is one."""
-ReadInput = Callable[[str, Path], Found]
-"""From a cell of an input and the folder of its file."""
+ReadInput = Callable[[Path, str], Found]
+"""From the folder of a file and a cell of an input."""
 
 
 class Writing(NamedTuple):
@@ -62,13 +62,13 @@ def read(
     found = paths(Path(path), files, section)
     contents = {str(file): encodings.content(file, section) for file in found.values()}
     decoded = encodings.decoded(contents, encoding, f"{section}.encoding")
-    inputs = [field.name for field in fields if field.role == "input"]
+    inputs = [field for field in fields if field.role == "input"]
     records: list[tuple[Any, ...]] = []
     for part, place in found.items():
         text, used = decoded[str(place)]
         held = content(place, text, section, delimiter, quoting, header)
         damaged = encodings.problem(text, used) is not None
-        at = [_column(held, f"columns.{name}", _of(columns, name)) for name in inputs]
+        givers = [_input(held, field, fields, columns, group, partial(read_input, place.parent)) for field in inputs]
         target = _target(held, fields, columns, writing, used) if part != "unlabelled" else None
         group_at = None if group is None else _column(held, "group", group)
         name = place.name if files is None else files[part]
@@ -76,26 +76,30 @@ def read(
             row = member = f"{part}/{line:06d}"
             whole = held.file.lines[line - 1].rstrip("\r\n")
             value: str | None = None
-            problem = _fault(held, whole, cells, fault, at[0])
+            problem = _fault(held, whole, cells, fault, givers[0].places[0])
             if problem is not None:
                 made: list[Any] = [encodings.as_found(whole)] * len(inputs)
             elif not whole or cells is None:
-                made = [read_input("", place.parent)[0] for _ in inputs]
+                made = [giver.give([""] * held.width)[0] for giver in givers]
             else:
                 value, problem = target(cells) if target is not None else (None, None)
-                read = [read_input(cells[column], place.parent) for column in at]
+                read = [giver.give(cells) for giver in givers]
                 made = [one for one, _ in read]
                 faults = [unread for _, unread in read]
                 if damaged:
-                    faults = [encodings.problem(cells[column], used) for column in at] + faults
+                    read_of = [column for giver in givers for column in giver.places]
+                    faults = [encodings.problem(cells[column], used) for column in read_of] + faults
                 problem = _too_long(cells, max_cell, section) or next(filter(None, faults), problem)
                 if group_at is not None and cells[group_at]:
                     member = encodings.as_found(cells[group_at]).decode("utf-8", "backslashreplace")
             records.append((row, member, *made, value, None if part == "all" else part, f"{name}:{line}", problem))
+    names_of_inputs = [field.name for field in inputs]
     target_name = next(field.name for field in fields if field.role == "target")
-    names = ("id", "group", *inputs, target_name, "part", "origin", "problem")
+    names = ("id", "group", *names_of_inputs, target_name, "part", "origin", "problem")
     columns_of = zip(names, zip(*records, strict=True), strict=True)
-    frame = pd.DataFrame({name: pd.Series(own, dtype=object if name in inputs else "str") for name, own in columns_of})
+    frame = pd.DataFrame(
+        {name: pd.Series(own, dtype=object if name in names_of_inputs else "str") for name, own in columns_of}
+    )
     frame.attrs = {"encodings": dict(Counter(used for _, used in decoded.values()))}
     return frame
 
@@ -148,6 +152,53 @@ def _column(held: Content, option: str, column: Column) -> int:
             f"check {file.section}.delimiter and the number"
         )
     return column
+
+
+# ---- inputs
+
+
+class _Giver(NamedTuple):
+    """What makes an input of a row's cells, and the places of those that it takes."""
+
+    give: Callable[[list[str]], Found]
+    places: list[int]
+
+
+def _input(
+    held: Content,
+    field: Field,
+    fields: Sequence[Field],
+    columns: Columns | None,
+    group: Column | None,
+    read_input: Callable[[str], Found],
+) -> _Giver:
+    """Return what makes an input: of one cell, or, of a row of a table, of all that are no target's and no group's."""
+    if field.kind != "table":
+        place = _column(held, f"columns.{field.name}", _of(columns, field.name))
+        return _Giver(lambda cells: read_input(cells[place]), [place])
+    taken = {_column(held, "group", group)} if group is not None else set()
+    for other in fields:
+        if other.role == "target":
+            of_target = _of(columns, other.name)
+            listed = [of_target] if isinstance(of_target, str | int) else of_target
+            if held.titles is None or not isinstance(of_target, str) or tidy(of_target) in held.titles:
+                taken |= {_column(held, f"columns.{other.name}", each) for each in listed}
+    places = [place for place in range(held.width) if place not in taken]
+    names = [held.titles[place] if held.titles else "" for place in places]
+    names = [name or f"column {place}" for name, place in zip(names, places, strict=True)]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(
+            f"{held.file.path}: two columns are called {short(twice)!r}; rename one in the file, for a row of a table "
+            "has its cells by name"
+        )
+    return _Giver(lambda cells: (_object(names, [cells[place] for place in places]), None), places)
+
+
+def _object(names: Sequence[str], cells: Sequence[str]) -> bytes:
+    """Return a row of a table: a JSON object of its cells as they are written, by column, in UTF-8."""
+    row = dict(zip(names, cells, strict=True))
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 # ---- targets

@@ -30,7 +30,7 @@ class BatchOptions(BaseModel):
     """Files of a kind, wherever they are: the fields are keyword arguments of the source's `read`."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-    modality: ClassVar[Literal["image", "text"]]
+    modalities: ClassVar[tuple[Literal["image", "text", "table"], ...]]
     gives: ClassVar[tuple[str, ...] | None] = None  # the fields of its rows; None: those that it is asked for
 
 
@@ -45,7 +45,7 @@ class SourceOptions(BatchOptions):
 class DigitsOptions(SourceOptions):
     """The digits bundled with scikit-learn."""
 
-    modality = "image"
+    modalities = ("image",)
     gives = digits.GIVES
 
     block: int = Field(
@@ -56,7 +56,7 @@ class DigitsOptions(SourceOptions):
 class IdxOptions(SourceOptions):
     """IDX files of images and labels."""
 
-    modality = "image"
+    modalities = ("image",)
     gives = idx.GIVES
     tested = True
 
@@ -73,7 +73,7 @@ class IdxOptions(SourceOptions):
 class ImageFolderBatch(BatchOptions):
     """Image files in folders, one folder per class."""
 
-    modality = "image"
+    modalities = ("image",)
     gives = image_folder.GIVES
 
     group_pattern: str | None = Field(
@@ -112,7 +112,7 @@ ClassFiles = Annotated[dict[Name, Name], Field(min_length=2), AfterValidator(_no
 class ClassFilesBatch(BatchOptions):
     """Text files, each of one class."""
 
-    modality = "text"
+    modalities = ("text",)
     gives = class_files.GIVES
 
     files: ClassFiles = Field(
@@ -124,7 +124,7 @@ class ClassFilesBatch(BatchOptions):
 class ClassFilesOptions(SourceOptions):
     """Text files, one per class."""
 
-    modality = "text"
+    modalities = ("text",)
     gives = class_files.GIVES
 
     files: ClassFiles = Field(description="label: file name, one text file per class")
@@ -187,7 +187,7 @@ class _Table(BatchOptions):
 
 
 class _Delimited(_Table):
-    modality = "text"
+    modalities = ("text", "table")
 
 
 class DelimitedBatch(_Delimited):
@@ -217,7 +217,7 @@ class DelimitedOptions(_Delimited, SourceOptions):
 
 
 class _ImageTable(_Table):
-    modality = "image"
+    modalities = ("image",)
 
 
 class ImageTableBatch(_ImageTable):
@@ -240,7 +240,7 @@ class ImageTableOptions(_ImageTable, SourceOptions):
 class ReviewsOptions(SourceOptions):
     """Synthetic reviews."""
 
-    modality = "text"
+    modalities = ("text",)
     gives = reviews.GIVES
 
     seed: int = Field(ge=0, description="seed of the generator; the same seed gives the same rows everywhere")

@@ -71,5 +71,5 @@ def read(
     )
 
 
-def _text(cell: str, _: Path) -> cells.Found:
+def _text(_: Path, cell: str) -> cells.Found:
     return encodings.as_found(cell), None

@@ -50,7 +50,7 @@ def read(
         raise DataError(f"{path}: {what}; {section}.path must name the folder that holds the table and its images")
     images: Counter[str] = Counter()
 
-    def image(cell: str, folder: Path) -> cells.Found:
+    def image(folder: Path, cell: str) -> cells.Found:
         name = PurePosixPath(cell.strip().replace("\\", "/"))
         if not name.parts:
             return None, None

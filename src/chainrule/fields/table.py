@@ -1,0 +1,223 @@
+"""Rows of a table: a JSON object of cells as they are written in, one of typed cells out, in the order of its kinds."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from chainrule.fields import cells
+from chainrule.fields.measured import Measured
+from chainrule.fields.reject import Reject
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DTYPE = "str"
+OBSERVED = True
+"""Equal rows are as many observations: all are kept, in one group."""
+
+_REMEMBERED = 2**14  # cells of a column whose values are kept at hand; most columns have fewer different ones
+_LONGEST = 64  # characters of a cell that is remembered
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+class Found(NamedTuple):
+    """What became of a cell: its JSON, the repair if there was one, and why its row is turned away, if it is."""
+
+    text: str
+    repair: str | None
+    rejected: tuple[str, str] | None
+
+
+class _Column(NamedTuple):
+    name: str
+    begin: str
+    """How the column begins in a clean row: its name as JSON, and a colon."""
+    find: Callable[[Any], Found]
+    seen: dict[str, Found]
+
+
+Normalise = Callable[[bytes | str | Mapping[str, Any]], tuple[str, list[str]]]
+
+
+def normalise(raw: bytes | str | Mapping[str, Any], **options: Any) -> tuple[str, list[str]]:
+    """Return one row normalised, as `normaliser` says; for many rows make one with it."""
+    return normaliser(**options)(raw)
+
+
+def normaliser(
+    *,
+    number: Sequence[str] = (),
+    category: Sequence[str] = (),
+    date: Sequence[str] = (),
+    boolean: Sequence[str] = (),
+    text: Sequence[str] = (),
+    missing: Mapping[str, Any],
+    absent: Sequence[str],
+    unreadable: str,
+    ranges: Mapping[str, Sequence[Any]],
+    outside: str,
+    decimal: str,
+    thousands: str,
+    dates: Mapping[str, Any],
+) -> Normalise:
+    """Return what normalises a row, by clean.normalise: from raw to (clean, what had to be repaired).
+
+    raw: a JSON object of cells by column, in UTF-8 or read already. clean: compact JSON of exactly the columns that are
+    listed, in the order number, category, date, boolean, text: numbers, strings (NFC), ISO 8601, true or false; null
+    where a cell is missing. Repairs, each with `_in_<column>`: filled (a constant for what was missing),
+    outside_range, and, where `unreadable` is "missing", the reasons for which a cell is none of its kind.
+
+    What is normalised Rejects: not_an_object, no_column_<column>, missing_<column>, empty_row (no cell of it holds
+    anything), outside_range_in_<column>, ambiguous_date_in_<column>, and, where `unreadable` is "reject",
+    not_a_number_in_<column>, not_finite_, not_a_date_, not_a_boolean_, not_a_cell_ alike.
+    """
+    of_kind = {"number": number, "category": category, "date": date, "boolean": boolean, "text": text}
+    read = cells.readers(decimal=decimal, thousands=thousands, dates=dates)
+    nothing = frozenset(each.strip().casefold() for each in absent)
+    columns = []
+    for kind in cells.KINDS:
+        for name in of_kind[kind]:
+            policy = missing.get(name, missing.get(kind, "keep"))
+            empty = _empty(name, policy, read[kind])
+            find = _finder(name, read[kind], nothing, empty, unreadable, ranges.get(name), outside)
+            columns.append(_Column(name, f"{_written(name)}:", find, {}))
+    return _of_columns(columns)
+
+
+def _of_columns(columns: Sequence[_Column]) -> Normalise:
+    def normalise(raw: bytes | str | Mapping[str, Any]) -> tuple[str, list[str]]:
+        row = raw if isinstance(raw, Mapping) else _object(raw)
+        parts, repairs, held = [], [], False
+        for name, begin, find, seen in columns:
+            if name not in row:
+                raise Reject(f"no_column_{name}", f"the row has no column {name!r}; it has {_listed(row)}")
+            cell = row[name]
+            if isinstance(cell, str):
+                found = seen.get(cell)
+                if found is None:
+                    found = find(cell)
+                    if len(cell) <= _LONGEST:
+                        if len(seen) >= _REMEMBERED:
+                            seen.clear()
+                        seen[cell] = found
+            else:
+                found = find(cell)
+            text, repair, rejected = found
+            if rejected is not None:
+                raise Reject(*rejected)
+            if repair is not None:
+                repairs.append(repair)
+            held = held or (text != "null" and (repair is None or not repair.startswith("filled_")))
+            parts.append(begin + text)
+        if not held:
+            raise Reject("empty_row", "no column that is listed in clean.normalise holds anything")
+        return f"{{{','.join(parts)}}}", repairs
+
+    return normalise
+
+
+def _empty(name: str, policy: Any, read: cells.Read) -> Found:
+    """Return what becomes of a missing cell."""
+    if policy == "reject":
+        return Found("", None, (f"missing_{name}", f"no {name}; clean.normalise.missing says reject"))
+    if isinstance(policy, Mapping):
+        return Found(_written(read(policy["constant"])), f"filled_in_{name}", None)
+    return Found("null", None, None)  # kept, or filled once the rows before it are known
+
+
+def _finder(
+    name: str,
+    read: cells.Read,
+    absent: frozenset[str],
+    empty: Found,
+    unreadable: str,
+    bounds: Sequence[Any] | None,
+    outside: str,
+) -> Callable[[Any], Found]:
+    """Return what makes a cell's value of what is written in it."""
+
+    def find(cell: Any) -> Found:
+        if cells.is_absent(cell, absent):
+            return empty
+        try:
+            value = read(cell)
+        except Reject as reject:
+            reason = f"{reject.reason}_in_{name}"
+            if unreadable == "reject" or reject.reason == "ambiguous_date":
+                return Found("", None, (reason, reject.detail))
+            return _missing(empty, reason)
+        if bounds is None:
+            return Found(_written(value), None, None)
+        low, high = bounds
+        kept: Any = low if low is not None and value < low else high if high is not None and value > high else value
+        if kept == value:
+            return Found(_written(value), None, None)
+        reason = f"outside_range_in_{name}"
+        if outside == "reject":
+            return Found("", None, (reason, f"{value} is not within {low} and {high}"))
+        return Found(_written(kept), reason, None) if outside == "clip" else _missing(empty, reason)
+
+    return find
+
+
+def _missing(empty: Found, reason: str) -> Found:
+    """Return what becomes of a cell that counts as missing, and says why."""
+    return Found(empty.text, reason, empty.rejected)
+
+
+def _object(raw: bytes | str) -> Mapping[str, Any]:
+    try:
+        row = json.loads(raw)
+    except ValueError as error:
+        raise Reject("not_an_object", f"not JSON ({error})") from None
+    if not isinstance(row, dict):
+        raise Reject("not_an_object", f"a JSON {type(row).__name__}, and a row is an object of cells by column")
+    return row
+
+
+def _listed(names: Iterable[str], most: int = 8) -> str:
+    listed = [ascii(name)[:60] for name in names]
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most:,} more" if len(listed) > most else "")
+
+
+def key(value: str) -> str:
+    """Return what two rows share that are equal: the row itself, which has one form."""
+    return value
+
+
+def decode(values: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows as encoding takes them: cells by column, None where one is missing."""
+    return [json.loads(value) for value in values]
+
+
+def near_duplicates(
+    values: Sequence[str], threshold: float, progress: Callable[..., Iterable[Any]] | None = None
+) -> np.ndarray:
+    """Return the index pairs [P, 2] (int64, first < second, sorted) of each row and the first that is equal to it."""
+    first: dict[str, int] = {}
+    pairs = [(at, index) for index, value in enumerate(values) if (at := first.setdefault(value, index)) != index]
+    return np.array(sorted(pairs), np.int64).reshape(-1, 2)
+
+
+def augmented_copy(value: str, rng: np.random.Generator, *, noise: float, dropout: float) -> str:
+    """Return a copy with noise on its numbers and cells that are missing."""
+    return value
+
+
+def describe(values: Sequence[str]) -> "pd.DataFrame":
+    """Return what validation looks at, one row per row: how many cells are missing."""
+    import pandas as pd
+
+    return pd.DataFrame({"missing": np.array([sum(c is None for c in row.values()) for row in decode(values)])})
+
+
+def expectations(normalise: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return what `describe` must show of clean rows; `normalise` as in params.yaml."""
+    return []
+
+
+def measure(rows: Sequence[Mapping[str, np.ndarray]], fields: Sequence[str], tokenizer: Any) -> dict[str, Measured]:
+    """Return by field what drift compares of rows as a model gets them."""
+    return {}
