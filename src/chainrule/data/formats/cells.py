@@ -72,9 +72,8 @@ def read(
         target = _target(held, fields, columns, writing, used) if part != "unlabelled" else None
         group_at = None if group is None else _column(held, "group", group)
         name = place.name if files is None else files[part]
-        for line, cells, fault in held.rows:
+        for line, cells, whole, fault in held.rows:
             row = member = f"{part}/{line:06d}"
-            whole = held.file.lines[line - 1].rstrip("\r\n")
             value: str | None = None
             problem = _fault(held, whole, cells, fault, givers[0].places[0])
             if problem is not None:

@@ -63,10 +63,14 @@ class Text(NamedTuple):
     encoding: str
 
 
-def content(file: Path, section: str) -> bytes:
-    """Return the bytes of a file; DataError that names the nearest one there is. section: the block that names it."""
+def content(file: Path, section: str, most: int = -1) -> bytes:
+    """Return the bytes of a file, or the first `most`; DataError that names the nearest one there is.
+
+    section: the block that names it.
+    """
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return opened.read(most)
     except FileNotFoundError:
         there = {path.name.lower(): path.name for path in file.parent.glob("*") if path.is_file()}
         close = difflib.get_close_matches(file.name.lower(), there, n=1)
