@@ -83,6 +83,7 @@ def test_all_mistakes_of_all_recipes_are_reported_at_once(params: dict[str, Any]
         (("pretrain", "objective"), {"name": "none"}, "pretrain.training"),
         (("net",), {"name": "torchvision", "arch": "resnet18"}, "pretrain.objective.name"),
         (("split", "test"), 0.9, "split"),
+        (("split", "time"), {}, "source.kind"),
         (("pretrain", "tokenizer"), {"vocabulary": 500, "max_length": 8}, "pretrain.tokenizer"),
         (("finetune", "distort"), {"drop": 0.1}, "finetune.distort.drop"),
         (("pretrain", "training", "distort"), {"mixup": 0.2}, "pretrain.training.distort.mixup"),

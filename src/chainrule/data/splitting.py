@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from chainrule.data import times
 from chainrule.data.duplicates import unify_groups
 from chainrule.data.leaks import SPLITS
 from chainrule.data.shares import Share, shares
@@ -34,7 +35,8 @@ class Split(NamedTuple):
     rows: the columns of clean rows with `group` unified over duplicates, and `split`. strata: those of the rows, None
     of unlabelled ones. excluded: `id, origin, reason, detail` and target of rows that would leak or could not be
     learnt. counts: numbers for the report. components: the largest of the rows to be split. warnings: what is allowed
-    and yet to be known. rows + excluded = clean rows.
+    and yet to be known. time: the borders of a split by time (see times.report), None of one by group. rows + excluded
+    = clean rows.
     """
 
     rows: pd.DataFrame
@@ -43,6 +45,7 @@ class Split(NamedTuple):
     counts: dict[str, int]
     components: list[Component]
     warnings: list[str]
+    time: dict[str, Any] | None = None
 
 
 def position(group: str, seed: int) -> float:
@@ -62,6 +65,7 @@ def split(
     validation: float,
     tolerance: float,
     likeness: str = "clean.near_duplicates",
+    order: times.Order | None = None,
 ) -> Split:
     """Give every clean row a split; `rows` and `links` are `kept` and `links` of cleaning, `rules` the task's `rows`.
 
@@ -72,10 +76,17 @@ def split(
     tested is never trained on, at the price that a component of many groups is likelier to be tested than a
     single group.
 
+    With `order` a component stands by time instead, where its newest row does: the newest are test, those before them
+    validation (see times.borders), so every training row is older than both borders. Where the borders are fixed, the
+    same holds: its newest row never grows older, and no row that was once tested is ever trained on. Where shares set
+    them, they move on as newer rows come, and what was tested is learnt from; in every split all that is trained on is
+    older.
+
     Excluded and counted: rows to be split that share a group or a near duplicate with an official test or
     validation row (official training rows stay as published; the leak report counts them); unlabelled
     rows whose group holds a row of the test or validation split, or one that looks or reads like such a row;
-    and carved rows whose target is of a class that has no training row.
+    and carved rows whose target is of a class that has no training row. By time also carved and unlabelled rows
+    without a time that can be read, and unlabelled rows that are not older than the validation's.
 
     `tolerance` is relative: the size of each carved split, and the share each stratum has in it, may differ by
     this fraction from what is asked and from the stratum's overall share, and further where chance does so with as
@@ -102,6 +113,9 @@ def split(
         place[component] = min(place.get(component, 1.0), position(name, seed))
     bounds = asked["test"], asked["test"] + asked["validation"]
     found = {name: "test" if u < bounds[0] else "validation" if u < bounds[1] else "train" for name, u in place.items()}
+    dated = None if order is None else _dated(rows, kind, unified, asked, order)
+    if dated is not None:
+        found |= dated.found
 
     group = rows["group"].map(lambda name: unified.get(name, name))
     in_split = pd.Series(
@@ -112,7 +126,8 @@ def split(
         index=rows.index,
         dtype="str",
     )
-    reasons = _tainted_pool(part, kind, group, edges, unified)
+    reasons = dict(dated.reasons) if dated else {}
+    reasons |= _tainted_pool(part, kind, group, edges, unified)
     reasons.update(_tainted_free(kind, group, in_split, edges, unified))
     strata, classes = _targets(rows[target], kind, rules)
     lost = _unlearnable(classes, part, in_split, reasons, rules.STRATUM)
@@ -122,7 +137,15 @@ def split(
     strata = strata[stays].reset_index(drop=True)
     components = _components(split_rows, strata, rows["group"][stays])
     found_shares = check_shares(
-        split_rows, strata, asked, tolerance, rows["group"][stays], components, likeness, rules.STRATUM
+        split_rows,
+        strata,
+        asked,
+        tolerance,
+        rows["group"][stays],
+        components,
+        likeness,
+        rules.STRATUM,
+        dated is not None,
     )
     warnings = [
         *_lost_classes(lost, rules.STRATUM),
@@ -144,7 +167,33 @@ def split(
         "groups_joined": len(unified) - len(place),
         "largest_component": components[0].rows if components else 0,
     }
-    return Split(split_rows, strata, excluded, counts, components, warnings)
+    time = times.report(split_rows, dated.moments[stays], dated.borders) if dated else None
+    return Split(split_rows, strata, excluded, counts, components, warnings, time)
+
+
+class _Dated(NamedTuple):
+    """A split by time: where components stand, rows that have no place, when each row is of, and the borders."""
+
+    found: dict[str, str]
+    reasons: dict[Any, str]
+    moments: np.ndarray
+    borders: times.Borders
+
+
+def _dated(
+    rows: pd.DataFrame, kind: pd.Series, unified: Mapping[str, str], asked: dict[str, float], order: times.Order
+) -> _Dated:
+    """Give every component the split of its newest row."""
+    moments, unplaced, read = times.when(rows, order)
+    reasons = {index: reason for index, reason in unplaced.items() if kind[index] != "fixed"}
+    pool = (kind == "pool").to_numpy() & ~np.isnan(moments)
+    of = pd.Series(moments[pool], index=rows["group"][pool].map(unified))
+    newest = of.groupby(level=0).agg(["max", "size"])
+    bounds = times.borders(newest["max"].to_numpy(), newest["size"].to_numpy(), asked, order, read)
+    late = (kind == "free").to_numpy() & (moments >= min(bounds))
+    reasons |= dict.fromkeys(rows.index[late], "not_before_validation")
+    found = {str(name): bounds.split(moment) for name, moment in newest["max"].items()}
+    return _Dated(found, reasons, moments, bounds)
 
 
 def _targets(values: pd.Series, kind: pd.Series, rules: ModuleType) -> tuple[pd.Series, pd.Series]:
@@ -167,14 +216,19 @@ def check_shares(
     components: Sequence[Component] = (),
     likeness: str = "clean.near_duplicates",
     called: str = "class",
+    by_time: bool = False,
 ) -> list[str]:
     """Return what is to be known of the splits' sizes; DataError naming the first that is not allowed and its cause.
+
+    By time none is refused: what is of one moment cannot be cut, and what changed with time is no fault of the draw.
 
     `strata` [N] are the rows', `called` what one of them is called; `groups` [N] are the rows' groups before duplicates
     joined them (None: they did not); `components` the largest sets of rows that stay together.
     """
     named = strata.map(lambda name: f"{called} {name}", na_action="ignore")
     found = shares(rows, named, rows["group"] if groups is None else groups, asked, tolerance)
+    if by_time:
+        return times.uneven(found, called)
     faults = [share for share in found if not share.allowed]
     if faults:
         more = f" (and {len(faults) - 1} more such faults)" if len(faults) > 1 else ""

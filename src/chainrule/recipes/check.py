@@ -345,6 +345,11 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
         if not SOURCES[kind].tested or (by_file and not (isinstance(files, dict) and "test" in files)):
             needed = "the source has no official test part, so a share is needed, such as 0.2"
             yield Mistake(f"{path}.split.test", "0", needed)
+    if isinstance(at(block, ("split", "time")), dict) and kind in SOURCES and at(block, ("source", "time")) is None:
+        able = [name for name, entry in SOURCES.items() if "time" in entry.model_fields]
+        needed = "the column of when a row is of is needed, for split.time"
+        needed = needed if kind in able else f"a source whose rows have a time is needed: {', '.join(able)}"
+        yield Mistake(f"{path}.source.{'time' if kind in able else 'kind'}", "nothing", needed)
     width, heads = _number(block, "net", "width"), _number(block, "net", "heads")
     if width and heads and width % heads:
         yield Mistake(f"{path}.net.width", f"{width:g}", f"a multiple of heads ({heads:g}) is needed")

@@ -1,8 +1,30 @@
 """The `split` section."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from chainrule.recipes.file import Section
+
+
+class Time(Section):
+    """The newest rows are held out instead of groups by chance; `{}` takes every default."""
+
+    format: str | None = Field(
+        default=None,
+        min_length=2,
+        description="how times are written, such as %d.%m.%Y; null: numbers, or dates as 2011-12-31",
+    )
+    validation: str | None = Field(
+        default=None, description="validation begins here, as a text in quotes such as '2015-06-01'; null: by share"
+    )
+    test: str | None = Field(default=None, description="the test begins here; null: by share")
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.validation is None) != (self.test is None):
+            raise ValueError("validation and test begin both at a fixed time, or neither does")
+        return self
 
 
 class Split(Section):
@@ -23,4 +45,8 @@ class Split(Section):
         le=1,
         description="largest deviation of a split's size and of a class's share, relative to what is asked; more only "
         "where chance gives it with as few groups",
+    )
+    time: Time | None = Field(
+        default=None,
+        description="hold out the newest groups, by the source's column `time`, with the same shares; null: any groups",
     )

@@ -18,7 +18,7 @@ SPLITS = ("train", "validation", "test", "unlabelled")
 
 def split(job: Job) -> None:
     """Give every clean row its split, write one file per split, and fail if the splits are not what was asked for."""
-    from chainrule.data import splitting, validation
+    from chainrule.data import splitting, times, validation
     from chainrule.data.columns import columns as columns_of
     from chainrule.data.leaks import leak_report
     from chainrule.data.normalising import key
@@ -39,6 +39,9 @@ def split(job: Job) -> None:
         validation=settings.validation,
         tolerance=settings.tolerance,
         likeness=f"clean.near_duplicates: {job.section('clean', Clean).near_duplicates:g}",
+        order=times.Order(settings.time.format, settings.time.validation, settings.time.test)
+        if settings.time
+        else None,
     )
     out = job.out("data/split/{recipe}")
     for name in SPLITS:
@@ -51,6 +54,9 @@ def split(job: Job) -> None:
         ", ".join(f"{name} {int((result.rows['split'] == name).sum()):,}" for name in SPLITS)
         + f", excluded {len(result.excluded):,}"
     )
+    if result.time:
+        job.say(times.in_words(result.time))
+        leaks["time"] = result.time
     warnings = [*result.warnings, *_apart(leaks)]
     for warning in warnings:
         job.warn(warning)
@@ -82,6 +88,14 @@ def _tables(result: "splitting.Split", called: str) -> list["Table"]:
         left_out = result.excluded["reason"].value_counts().sort_index()
         cells = [(str(name).replace("_", " "), f"{count:,}") for name, count in left_out.items()]
         tables.append(Table("Rows left out", ("reason", "rows"), cells))
+    if result.time:
+        spans, first, before = (result.time[name] for name in ("spans", "borders", "before"))
+        cells = [
+            (name, *spans[name], str(first.get(name, "")), f"{before[name]:,}" if name in before else "")
+            for name in spans
+        ]
+        head = ("split", "oldest row", "newest row", "begins at", "rows of its groups from before")
+        tables.append(Table("Times", head, cells))
     largest = [
         (one.group, f"{one.rows:,}", f"{one.groups:,}", one.split, f"{one.stratum} ({one.of_stratum:,})")
         for one in result.components

@@ -301,3 +301,12 @@ def test_numbers_have_the_decimal_mark_that_the_recipe_names(tmp_path: Path) -> 
         None, None, "not_a_number: '3.5' has a point where the decimal mark is a comma", None
     ]  # fmt: skip
     assert values(read(tmp_path, table, CSV, delimiter=";", fields=PRICE), "price") == ["1,5", "2", "3.5", None]
+
+
+def test_a_column_of_times_comes_along_as_it_is_written(tmp_path: Path) -> None:
+    content = b"label,text,When\npos,one, 2011-01-02 \nneg,two,\n"
+    frame = read(tmp_path, content, CSV, time="When")
+    assert values(frame, "time") == [" 2011-01-02 ", None]
+    assert "time" not in read(tmp_path, content, CSV)
+    with pytest.raises(DataError, match=r"has no column 'Wen' for source\.time; .* did you mean 'When'"):
+        read(tmp_path, content, CSV, time="Wen")

@@ -20,6 +20,7 @@ TSV = {
     "separator": ",",
     "decimal": ".",
     "group": None,
+    "time": None,
     "encoding": None,
     "max_cell": 1_000_000,
 }

@@ -47,6 +47,7 @@ def read(
     header: bool,
     writing: Writing,
     group: Column | None,
+    time: Column | None,
     encoding: str | None,
     max_cell: int,
     section: str,
@@ -71,10 +72,12 @@ def read(
         givers = [_input(held, field, fields, columns, group, partial(read_input, place.parent)) for field in inputs]
         target = _target(held, fields, columns, writing, used) if part != "unlabelled" else None
         group_at = None if group is None else _column(held, "group", group)
+        time_at = None if time is None else _column(held, "time", time)
         name = place.name if files is None else files[part]
         for line, cells, whole, fault in held.rows:
             row = member = f"{part}/{line:06d}"
             value: str | None = None
+            moment: str | None = None
             problem = _fault(held, whole, cells, fault, givers[0].places[0])
             if problem is not None:
                 made: list[Any] = [encodings.as_found(whole)] * len(inputs)
@@ -91,14 +94,18 @@ def read(
                 problem = _too_long(cells, max_cell, section) or next(filter(None, faults), problem)
                 if group_at is not None and cells[group_at]:
                     member = encodings.as_found(cells[group_at]).decode("utf-8", "backslashreplace")
-            records.append((row, member, *made, value, None if part == "all" else part, f"{name}:{line}", problem))
+                if time_at is not None and cells[time_at]:
+                    moment = encodings.as_found(cells[time_at]).decode("utf-8", "backslashreplace")
+            own = None if part == "all" else part
+            records.append((row, member, *made, value, own, f"{name}:{line}", problem, moment))
     names_of_inputs = [field.name for field in inputs]
     target_name = next(field.name for field in fields if field.role == "target")
-    names = ("id", "group", *names_of_inputs, target_name, "part", "origin", "problem")
+    names = ("id", "group", *names_of_inputs, target_name, "part", "origin", "problem", "time")
     columns_of = zip(names, zip(*records, strict=True), strict=True)
     frame = pd.DataFrame(
         {name: pd.Series(own, dtype=object if name in names_of_inputs else "str") for name, own in columns_of}
     )
+    frame = frame if time is not None else frame.drop(columns="time")
     frame.attrs = {"encodings": dict(Counter(used for _, used in decoded.values()))}
     return frame
 

@@ -148,6 +148,7 @@ class _Table(BatchOptions):
     separator: Name = Field(description="what stands between the labels of one cell; a JSON list needs none")
     decimal: Literal[".", ","] = Field(description="the decimal mark of numbers")
     group: Column | None = Field(description="column of what a split keeps together, or null: every row by itself")
+    time: Column | None = Field(description="column of when a row is of, for split.time, or null: rows have no time")
     encoding: Encoding | None = Field(description=ENCODING)
     max_cell: int = Field(ge=1, description="characters of the longest cell; a row with a longer one is rejected")
 
@@ -173,15 +174,18 @@ class _Table(BatchOptions):
     def _columns_exist(self) -> Self:
         columns = dict(self.columns or {})
         places = [("columns." + field, column) for field, column in columns.items()]
-        places += [("group", self.group)] if self.group is not None else []
+        places += [(key, own) for key, own in (("group", self.group), ("time", self.time)) if own is not None]
         flat = [(key, one) for key, column in places for one in (column if isinstance(column, list) else [column])]
         named = list(dict.fromkeys(key for key, one in flat if isinstance(one, str)))
         if named and not self.header:
             raise ValueError(f"without a header {' and '.join(named)} must be column numbers, counted from 0")
-        of_fields = [one for key, one in flat if key != "group"]
+        flat = [(key, one) for key, one in flat if key not in ("group", "time")]
+        of_fields = [one for _, one in flat]
         twice = next((one for one in of_fields if of_fields.count(one) > 1), None)
         if twice is not None:
-            fields = " and ".join(dict.fromkeys(key for key, one in flat if one == twice and key != "group"))
+            fields = " and ".join(
+                dict.fromkeys(key for key, one in flat if one == twice and key not in ("group", "time"))
+            )
             raise ValueError(f"{fields} name one column twice, {twice!r}; name two")
         return self
 
@@ -260,6 +264,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "separator": ",",
         "decimal": ".",
         "group": None,
+        "time": None,
         "encoding": None,
         "max_cell": 1_000_000,
     },
@@ -275,6 +280,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "separator": ",",
         "decimal": ".",
         "group": None,
+        "time": None,
         "encoding": None,
         "max_cell": 1_000_000,
     },
@@ -294,6 +300,7 @@ BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
         "separator": ",",
         "decimal": ".",
         "group": None,
+        "time": None,
         "encoding": None,
         "max_cell": 1_000_000,
     },
@@ -308,6 +315,7 @@ BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
         "separator": ",",
         "decimal": ".",
         "group": None,
+        "time": None,
         "encoding": None,
         "max_cell": 1_000_000,
     },

@@ -25,6 +25,7 @@ def read(
     separator: str = ",",
     decimal: str = ".",
     group: str | int | None,
+    time: str | int | None = None,
     encoding: str | None = None,
     max_cell: int = cells.MAX_CELL,
     section: str = "source",
@@ -39,10 +40,11 @@ def read(
     `files` maps "train", "validation", "test", "unlabelled" or "all" (not split yet: `part` is None) to a file name;
     None: `path` is a file, and it is all. `delimiter` is one ASCII character; with `quoting` a cell in double quotes
     may hold delimiters and line ends (RFC 4180), without it a quote is a character like any other. `group` is a column
-    as well. `labels` maps values in the file to label names (None: the values are the names); "1.0" is found under
-    "1". `decimal` is the decimal mark of numbers. `encoding` is that of all files; None: it is found
-    (`chainrule.data.formats.text`), and attrs["encodings"] counts files by it. An input holds its cell in UTF-8; `id`
-    is "<part>/<line>", where the row begins, counted from 1; without a `group` column every row is its own group.
+    as well, and so is `time`, of when a row is, kept as it is written. `labels` maps values in the file to label names
+    (None: the values are the names); "1.0" is found under "1". `decimal` is the decimal mark of numbers. `encoding` is
+    that of all files; None: it is found (`chainrule.data.formats.text`), and attrs["encodings"] counts files by it. An
+    input holds its cell in UTF-8; `id` is "<part>/<line>", where the row begins, counted from 1; without a `group`
+    column every row is its own group.
 
     `problem` marks rows that cannot be read as the others, with what was met behind a colon: "wrong_column_count",
     "broken_quoting" and "repeated_header" (inputs are then the whole line), "cell_too_long" (over `max_cell`
@@ -65,6 +67,7 @@ def read(
         header=header,
         writing=cells.Writing(labels, separator, decimal),
         group=group,
+        time=time,
         encoding=encoding,
         max_cell=max_cell,
         section=section,
