@@ -13,6 +13,7 @@ COMMANDS = {
     "export-triton": ("chainrule.exporting.triton", "write a bundle as a model repository of Triton and KServe"),
     "gradcheck": ("chainrule.commands.gradcheck", "analytic against numeric derivatives of each block of a net"),
     "models": ("chainrule.commands.models", "what is registered, what is champion and how it came to be"),
+    "predict": ("chainrule.commands.predict", "answer every row of a file, or every file of a folder"),
     "promote": ("chainrule.commands.promote", "try a version of a model and make it the one that is served"),
     "rates": ("chainrule.commands.rates", "try growing learning rates on a recipe's own training, and suggest one"),
     "register": ("chainrule.commands.register", "make a version of a bundle that is here, as after `dvc pull`"),

@@ -9,6 +9,8 @@ from chainrule.evaluation.calibration import softmax
 from chainrule.serving.answers.checks import classes, finite, width
 
 OUTPUT = "logits"
+COLUMNS = ("predicted", "probability")
+"""What a file of answers has of one, by `cells`."""
 
 
 def check(signature: Mapping[str, Any]) -> None:
@@ -26,6 +28,12 @@ def answer(outputs: Mapping[str, np.ndarray], signature: Mapping[str, Any]) -> d
     chances = softmax(finite(outputs[OUTPUT])[None], 1.0)[0]
     order = np.argsort(-chances, kind="stable")
     return {"labels": [{"label": labels[index], "probability": float(chances[index])} for index in order]}
+
+
+def cells(answer: Mapping[str, Any]) -> list[Any]:
+    """Return the likeliest label of an answer and its probability."""
+    first = answer["labels"][0]
+    return [first["label"], first["probability"]]
 
 
 def schema() -> dict[str, Any]:

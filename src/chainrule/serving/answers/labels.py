@@ -9,6 +9,8 @@ from chainrule.serving.answers.checks import classes, finite, width
 from chainrule.system.errors import DataError
 
 OUTPUT = "logits"
+COLUMNS = ("predicted", "probability")
+"""What a file of answers has of one, by `cells`."""
 
 
 def check(signature: Mapping[str, Any]) -> None:
@@ -40,6 +42,12 @@ def answer(outputs: Mapping[str, np.ndarray], signature: Mapping[str, Any]) -> d
             for index in np.argsort(-chances, kind="stable")
         ]
     }
+
+
+def cells(answer: Mapping[str, Any]) -> list[Any]:
+    """Return the labels that an answer gives, and their probabilities, the likeliest first."""
+    given = [each for each in answer["labels"] if each["given"]]
+    return [[each["label"] for each in given], [each["probability"] for each in given]]
 
 
 def schema() -> dict[str, Any]:

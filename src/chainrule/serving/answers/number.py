@@ -8,6 +8,8 @@ import numpy as np
 from chainrule.system.errors import ChainruleError, DataError
 
 OUTPUT = "value"
+COLUMNS = ("predicted",)
+"""What a file of answers has of one, by `cells`."""
 
 
 def check(signature: Mapping[str, Any]) -> None:
@@ -24,6 +26,11 @@ def answer(outputs: Mapping[str, np.ndarray], signature: Mapping[str, Any]) -> d
     if not np.isfinite(value):
         raise ChainruleError("the model answered with a number that is not finite")
     return {"value": value}
+
+
+def cells(answer: Mapping[str, Any]) -> list[Any]:
+    """Return the number of an answer."""
+    return [answer["value"]]
 
 
 def schema() -> dict[str, Any]:

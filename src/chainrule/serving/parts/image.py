@@ -4,6 +4,7 @@ import base64
 import binascii
 import io
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image, ImageOps
 
 from chainrule.fields import image
 from chainrule.fields.reject import Reject
+from chainrule.serving import records
 from chainrule.serving.limits import Limits
 from chainrule.system.errors import DataError, TooLargeError
 
@@ -25,6 +27,22 @@ def of_json(value: object) -> bytes:
         return base64.b64decode(value, validate=True)  # type: ignore[arg-type] # of another type it is a TypeError
     except (binascii.Error, TypeError, ValueError):
         raise DataError("an image file in base64") from None
+
+
+def columns(name: str, rules: Mapping[str, Any]) -> list[str]:
+    """Return which columns of a file of rows hold the field `name`: its own, with paths of files."""
+    return [name]
+
+
+def of_cells(cells: Mapping[str, Any], folder: Path, limits: Limits) -> bytes:
+    """Return the image file that the cell of a row names, below `folder` unless it is absolute. Raises DataError."""
+    (cell,) = cells.values()
+    return of_file(folder / str(cell), limits)
+
+
+def of_file(path: Path, limits: Limits) -> bytes:
+    """Return an image file. Raises DataError if it cannot be read, TooLargeError for more than a request may have."""
+    return records.content(path, limits.body_bytes)
 
 
 def pixels(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> np.ndarray:

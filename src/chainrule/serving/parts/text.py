@@ -1,12 +1,14 @@
 """A text as a part of a request: in, the same text as cleaning would have it in a row; and several as token ids."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.fields import text as field
 from chainrule.fields.reject import Reject
+from chainrule.serving import records
 from chainrule.serving.limits import Limits
 from chainrule.system.errors import DataError, TooLargeError
 
@@ -25,6 +27,24 @@ def of_json(value: object) -> str:
     if not isinstance(value, str):
         raise DataError("a text")
     return value
+
+
+def columns(name: str, rules: Mapping[str, Any]) -> list[str]:
+    """Return which columns of a file of rows hold the field `name`: its own."""
+    return [name]
+
+
+def of_cells(cells: Mapping[str, Any], folder: Path, limits: Limits) -> str:
+    """Return the text in the cell of a row. Raises DataError where a cell holds anything else."""
+    (cell,) = cells.values()
+    if not isinstance(cell, str):
+        raise DataError(f"{next(iter(cells))} is not a text")
+    return cell
+
+
+def of_file(path: Path, limits: Limits) -> bytes:
+    """Return the text in a file. Raises DataError if it cannot be read, TooLargeError for more than a request has."""
+    return records.content(path, limits.body_bytes)
 
 
 def clean(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> str:

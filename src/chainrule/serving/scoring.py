@@ -1,0 +1,133 @@
+"""Rows of a file through a bundle, as a server would answer them: each with its answer, or why it has none."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from chainrule.serving import offline, plain, records, runtime
+from chainrule.serving.bundle import Bundle, input_fields
+from chainrule.serving.limits import Limits
+from chainrule.serving.offline import Arrays
+from chainrule.serving.records import Record, Records
+from chainrule.serving.runtime import Session
+from chainrule.system import plugins
+from chainrule.system.errors import ChainruleError, DataError
+
+TOGETHER = 1024
+"""Rows in memory at once."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A row with its answer."""
+
+    record: Record
+    answer: list[Any]
+    """A cell for each of `columns_of`; None each where there is none."""
+    problem: str
+    """Why there is no answer, or ""."""
+
+
+def columns_of(bundle: Bundle) -> tuple[str, ...]:
+    """Return the columns that an answer of a bundle fills. Raises DataError for a task that is not known here."""
+    if plain.face(bundle) is None:
+        raise DataError(f"{bundle.folder}: its task {bundle.signature.get('task')!r} is not known here; export it anew")
+    columns: tuple[str, ...] = _kind(bundle).COLUMNS
+    return columns
+
+
+def wanted(bundle: Bundle) -> list[str]:
+    """Return the columns that a file of rows must have."""
+    rules = bundle.signature["preprocessing"]
+    return [column for field in input_fields(bundle) for column in _columns(field.kind, field.name, rules[field.name])]
+
+
+def parts_of(bundle: Bundle, found: Records, path: Path, named: Mapping[str, str], limits: Limits) -> "Parts":
+    """Return what makes the parts of a request of a row of a file.
+
+    named: the file's own name of a wanted column. Raises DataError if the file lacks a column, or is a folder and the
+    model takes more than one file.
+    """
+    fields, rules = input_fields(bundle), bundle.signature["preprocessing"]
+    if found.unit == "files":
+        if len(fields) != 1 or not hasattr(_part(fields[0].kind), "of_file"):
+            raise DataError(f"{path}: a folder; {bundle.name} takes rows of {', '.join(wanted(bundle))}: give a CSV")
+        name, of_file = fields[0].name, _part(fields[0].kind).of_file
+        return lambda record: {name: of_file(path / _only(record), limits)}
+    asks = [(field.name, field.kind, _columns(field.kind, field.name, rules[field.name])) for field in fields]
+    flat = [column for _, _, own in asks for column in own]
+    if unknown := [column for column in named if column not in flat]:
+        raise DataError(f"--column {unknown[0]}=…: {bundle.name} takes no {unknown[0]!r}, but {', '.join(flat)}")
+    asked = [named.get(column, column) for column in flat]
+    at: dict[str, Any] = dict(zip(flat, records.places(found.columns, asked, path), strict=True))
+
+    def parts(record: Record) -> dict[str, Any]:
+        cells = record.cells
+        if isinstance(cells, dict):  # what a line of JSON leaves out is missing
+            of = {column: cells.get(found.columns[place]) for column, place in at.items()}
+        else:
+            of = {column: cells[place] for column, place in at.items()}
+        return {
+            name: _part(kind).of_cells({column: of[column] for column in own}, path.parent, limits)
+            for name, kind, own in asks
+        }
+
+    return parts
+
+
+Parts = Callable[[Record], dict[str, Any]]
+
+
+def scored(bundle: Bundle, session: Session, rows: Iterable[Record], parts: Parts, limits: Limits) -> Iterator[Scored]:
+    """Yield every row in its order. Raises ChainruleError if the graph fails, which no row is to blame for."""
+    run = offline.runner(session.runtime, bundle.variants[session.variant])
+    nothing = [None] * len(columns_of(bundle))
+    of_answer, face = _kind(bundle).cells, plain.face(bundle)
+
+    def prepared(record: Record) -> Arrays | str:
+        if record.problem:
+            return record.problem
+        try:
+            return plain.prepare(bundle, parts(record), limits)
+        except ChainruleError as error:
+            return str(error)
+
+    def answered(record: Record, outputs: Arrays) -> Scored:
+        try:
+            return Scored(record, of_answer(face.answer(outputs, bundle.signature)), "")
+        except ChainruleError as error:
+            return Scored(record, nothing, f"{error}: the row is beyond what the model can take")
+
+    left = iter(rows)
+    with ThreadPoolExecutor(runtime.cores()) as pool:
+        while together := list(islice(left, TOGETHER)):
+            made = list(pool.map(prepared, together))
+            outputs = offline.answers(run, [each for each in made if not isinstance(each, str)], bundle.padding)
+            place = 0
+            for record, each in zip(together, made, strict=True):
+                if isinstance(each, str):
+                    yield Scored(record, nothing, each)
+                else:
+                    yield answered(record, {name: array[place : place + 1] for name, array in outputs.items()})
+                    place += 1
+
+
+def _only(record: Record) -> str:
+    (cell,) = record.cells
+    return cell
+
+
+def _kind(bundle: Bundle) -> Any:
+    return plugins.load("serving.answers", bundle.signature["target"]["kind"])
+
+
+def _part(kind: str) -> Any:
+    return plugins.load("serving.parts", kind)
+
+
+def _columns(kind: str, name: str, rules: Mapping[str, Any]) -> list[str]:
+    found: list[str] = _part(kind).columns(name, rules)
+    return found
