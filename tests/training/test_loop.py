@@ -86,6 +86,20 @@ def test_leaves_the_weights_of_the_best_epoch_not_of_the_last() -> None:
     assert not longer.training
 
 
+def test_another_number_than_the_loss_may_say_which_epoch_is_best() -> None:
+    contrary = images(20, seed=1, contrary=True)
+    told = iter([0.5, 0.2, 0.3])
+    history = fit(
+        small_objective(),
+        images(24),
+        contrary,
+        epochs=3,
+        score=lambda outputs, target: {"error": next(told)},
+        decides="validation_error",
+    )
+    assert [record["best"] for record in history] == [True, True, False]
+
+
 def test_stops_when_patience_is_over() -> None:
     contrary = images(20, seed=1, contrary=True)
     settings: dict[str, Any] = {"schedule": "constant", "warm_up": 0.0, "epochs": 9}

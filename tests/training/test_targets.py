@@ -11,7 +11,7 @@ from chainrule.nets import cnn
 from chainrule.tasks.image_regression import model as regression
 from chainrule.tasks.multi_label import model as multi_label
 from chainrule.training.objectives.supervised import Supervised
-from chainrule.training.targets import labels
+from chainrule.training.targets import label, labels
 
 HUBER = {"name": "huber", "delta": 1.0}
 CROSS_ENTROPY = {"name": "cross_entropy", "class_weights": "none"}
@@ -37,6 +37,18 @@ def train(objective: torch.nn.Module, batch: dict[str, torch.Tensor], steps: int
 def net() -> torch.nn.Module:
     torch.manual_seed(0)
     return cnn.build(1, width=4, depth=1, dropout=0.0)
+
+
+def test_the_loss_that_chooses_the_epoch_does_not_mind_how_sure_a_net_is_of_itself() -> None:
+    logits = np.array([[2.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 3.0]], np.float32)
+    classes = np.array([0, 1, 1, 1])  # one of four is wrong
+    loss = label.loss({"classes": ["a", "b"]}, torch.from_numpy(classes), smoothing=0.0, **CROSS_ENTROPY)
+    modest, sure = (label.calibrated_loss(loss, {"logits": logits * times}, classes) for times in (1, 9))
+    assert sure == pytest.approx(modest, abs=1e-5)
+    assert modest < float(loss({"logits": torch.from_numpy(logits)}, torch.from_numpy(classes)))
+    better = label.calibrated_loss(loss, {"logits": logits * 9}, np.array([0, 1, 0, 1]))
+    assert better < modest
+    assert label.calibrated_loss(loss, {"logits": np.full_like(logits, np.inf)}, classes) == np.inf
 
 
 def test_a_regression_answers_in_the_unit_of_the_rows(net: torch.nn.Module) -> None:

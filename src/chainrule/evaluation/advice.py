@@ -24,7 +24,8 @@ def advice(
     """Return what to try, at least one sentence.
 
     base: what training started from (`from` of its card); rows: of training; parameters: of the model; history: records
-    of the training's epochs (phase, epoch, train_loss, validation_loss, best).
+    of the training's epochs (phase, epoch, train_loss, validation_loss, best; validation_calibrated_loss where that
+    chose the epoch).
     """
     epochs = [record for record in history if record["phase"] == "finetune"]
     from_nothing = base == "nothing"
@@ -46,6 +47,7 @@ def _of_course(recipe: str, epochs: Sequence[Mapping[str, Any]], from_nothing: b
         return
     first, last = epochs[0], epochs[-1]
     best = next(record for record in reversed(epochs) if record["best"])
+    decided = next(name for name in ("validation_calibrated_loss", "validation_loss") if name in last)
     if first["train_loss"] - last["train_loss"] < MOVED * abs(first["train_loss"]):
         yield (
             f"another `finetune.learning_rate`: the training loss hardly moved, {first['train_loss']:.3g} to "
@@ -53,7 +55,7 @@ def _of_course(recipe: str, epochs: Sequence[Mapping[str, Any]], from_nothing: b
         )
     elif best["epoch"] == last["epoch"]:
         yield f"more `finetune.epochs`: the last of {len(epochs)} was the best"
-    elif last["validation_loss"] - best["validation_loss"] > ROSE * abs(best["validation_loss"]):
+    elif last[decided] - best[decided] > ROSE * abs(best[decided]):
         fewer = "more `finetune.weight_decay` or dropout in the net"
         if not from_nothing:
             fewer = "`finetune.strategy: {name: head_only}`, or more `finetune.weight_decay`"

@@ -50,7 +50,7 @@ class Training(Section):
         default=None, gt=0, lt=1, description="decay of a moving average of the weights, which is kept; null: none"
     )
     patience: int | None = Field(
-        default=None, ge=1, description="epochs without a better validation loss until it stops; null: never"
+        default=None, ge=1, description="epochs without a better one until it stops; null: never"
     )
     launch: Launch | None = Field(default=None, description="several processes or machines; null: one process")
     distort: dict[str, Any] = Field(description="alterations of each training batch, by modality")

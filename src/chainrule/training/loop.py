@@ -28,6 +28,7 @@ from chainrule.training.updates import DivergedError, Run, calmer, halving, upda
 from chainrule.training.validation import Score, evaluate
 
 SAVE_SECONDS = 20.0
+LOSS = "validation_loss"
 
 
 def fit(
@@ -37,18 +38,20 @@ def fit(
     course: Course,
     *,
     score: Score | None = None,
+    decides: str = LOSS,
     strategy: Strategy | None = None,
     checkpoint: Path | None = None,
     save_seconds: float = SAVE_SECONDS,
     watchers: Watchers | None = None,
     label: str = "training",
 ) -> list[Record]:
-    """Train `objective` in place and leave it with the weights of the epoch with the best validation loss.
+    """Train `objective` in place and leave it with the weights of the best epoch, the one with the least `decides`.
 
     score tells the metrics of each epoch from what the objective calls its outputs, and the targets, of validation
-    rows; strategy says what of its model learns when, and how fast. checkpoint: where one is kept, at most every
-    save_seconds. Returns the history: one record per epoch with epoch (from 1), train_loss, validation_loss,
-    validation_ and the name of each metric, learning_rate, best. Raises ChainruleError if the training diverges.
+    rows; decides is validation_loss, or validation_ and the name of a metric of which less is better; strategy says
+    what of its model learns when, and how fast. checkpoint: where one is kept, at most every save_seconds. Returns the
+    history: one record per epoch with epoch (from 1), train_loss, validation_loss, validation_ and the name of each
+    metric, learning_rate, best. Raises ChainruleError if the training diverges.
     """
     run = prepared(label, objective, inputs, course, strategy, watchers or Watchers())
     if checkpoint is not None and checkpoint.exists():
@@ -57,7 +60,7 @@ def fit(
     run.tell_batches()
     while run.state.epoch < course.epochs and not _stopped(run.state.history, course.patience):
         _learn(run, keeper)
-        record = _measured(run, validation, score)
+        record = _measured(run, validation, score, decides)
         if record["best"]:
             run.best = copy.deepcopy(run.average or run.objective.state_dict())
         run.state.close(record)
@@ -132,7 +135,7 @@ def _learn(run: Run, keeper: "_Keeper") -> None:
     run.read()
 
 
-def _measured(run: Run, validation: Inputs, score: Score | None) -> Record:
+def _measured(run: Run, validation: Inputs, score: Score | None, decides: str) -> Record:
     """Return the record of the present epoch, which is over; ChainruleError where there is nothing left to learn."""
     course, state = run.course, run.state
     with averaging.instead(run.objective, run.average):
@@ -143,7 +146,7 @@ def _measured(run: Run, validation: Inputs, score: Score | None) -> Record:
             ),
         )
     found = peers.agreed(run.accelerator, found)
-    loss = found["validation_loss"]
+    loss = found[LOSS]
     if not math.isfinite(loss):
         raise DivergedError(
             f"the validation loss is {loss} after epoch {state.epoch + 1}: training diverged; {calmer(course)}"
@@ -154,7 +157,7 @@ def _measured(run: Run, validation: Inputs, score: Score | None) -> Record:
         # A training that was killed during validation comes here without a step of its own.
         "learning_rate": run.rate(state.update - 1),
         **found,
-        "best": loss <= min((earlier["validation_loss"] for earlier in state.history), default=math.inf),
+        "best": found[decides] <= min((earlier[decides] for earlier in state.history), default=math.inf),
     }
 
 

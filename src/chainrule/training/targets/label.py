@@ -1,5 +1,6 @@
 """One label per row: calibrated logits, cross-entropy or focal loss, a temperature from validation rows."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,6 +83,19 @@ def balanced(encoded: Tensor, classes: int) -> Tensor:
     """Return the weights [C] with which each class of targets int64 [N] weighs the same; their mean over rows is 1."""
     counts = torch.bincount(encoded, minlength=classes).clamp(min=1)
     return len(encoded) / (classes * counts)
+
+
+def calibrated_loss(loss: nn.Module, outputs: Mapping[str, np.ndarray], encoded: np.ndarray) -> float:
+    """Return the loss of validation rows at the temperature that suits them best.
+
+    It says which epoch is best. As a net grows too sure of itself its loss rises while its answers still get better;
+    the first is what `calibrate` puts right at the end.
+    """
+    logits, target = outputs["logits"], torch.from_numpy(encoded)
+    if not np.isfinite(logits).all():
+        return math.inf
+    scaled = torch.from_numpy(logits) / fit_temperature(logits, encoded)
+    return float(loss({"logits": scaled}, target))
 
 
 def calibrate(
