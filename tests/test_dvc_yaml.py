@@ -31,7 +31,8 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # What the plug-ins of a package share beside the errors; the stage that loads them depends on it as well.
 SHARED = {
     "data/sources": {
-        *(f"chainrule.data.formats.{name}" for name in ("cells", "image", "lines", "text")),
+        *(f"chainrule.data.formats.{name}" for name in ("archives", "cells", "class_folders", "folders")),
+        *(f"chainrule.data.formats.{name}" for name in ("lines", "text", "trees")),
         "chainrule.fields.names",
         "chainrule.tasks.field",
     },

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.data import batches
 from chainrule.data.columns import Columns
-from chainrule.data.formats import image as folders
+from chainrule.data.formats import folders
 from chainrule.data.normalising import normal
 from chainrule.data.reading import reader, takes_along, united
 from chainrule.fields.names import tidy

@@ -23,7 +23,7 @@ DTYPE = "object"
 
 Mode = Literal["L", "RGB"]
 
-FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")  # of every ending in `formats.image`
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")  # of every ending in `formats.folders`
 
 # What Pillow's decoders raise for bytes that are broken.
 _BROKEN = (

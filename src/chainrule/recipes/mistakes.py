@@ -95,7 +95,7 @@ def _innermost(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel
 
 def _also(found: str, known: Collection[str]) -> str | None:
     """Return the nearest name; of parts of a split also by what others call them."""
-    from chainrule.data.formats.image import part_of
+    from chainrule.data.formats.folders import part_of
 
     part = part_of(found)
     return part if part in known else nearest(found, known)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule.data.formats.image import ENDINGS
+from chainrule.data.formats.folders import ENDINGS
 from chainrule.data.sources import image_folder
 from chainrule.fields import image
 from chainrule.system.errors import DataError
@@ -217,10 +217,10 @@ def test_folders_without_classes_or_files_are_named(tmp_path: Path, names: tuple
 
 
 def test_a_missing_folder_and_a_bad_pattern_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere: no such directory"):
+    with pytest.raises(DataError, match="nowhere: no such file or directory"):
         image_folder.read(tmp_path / "nowhere", group_pattern=None)
-    with pytest.raises(DataError, match=r"a\.zip: a file, not a folder; source\.path must name the folder"):
-        image_folder.read(write(tmp_path, "a.zip") / "a.zip", group_pattern=None)
+    with pytest.raises(DataError, match=r"a\.png: a file, neither a folder nor an archive; source\.path must name"):
+        image_folder.read(write(tmp_path, "a.png") / "a.png", group_pattern=None)
     with pytest.raises(DataError, match="has 2 groups"):
         image_folder.read(write(tmp_path, "cat/a.png"), group_pattern="(a)(b)")
 

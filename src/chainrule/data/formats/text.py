@@ -105,6 +105,53 @@ def decoded(files: Mapping[str, bytes], given: str | None, key: str) -> dict[str
     return {name: found[name] for name in files}
 
 
+def documents(files: Mapping[str, bytes], given: str | None, key: str) -> "tuple[list[Found], Counter[str]]":
+    """Return the text of each file in UTF-8, or as found with why it is not read; and how many are in each encoding.
+
+    The arguments are those of `decoded`. Of many files none stops the others: what is no text is "not_a_text_file",
+    and where the encoding is in doubt, or lacks bytes, "undecodable_text".
+    """
+    found: dict[str, Found] = {}
+    others: dict[str, bytes] = {}
+    used: Counter[str] = Counter()
+    for name, data in files.items():
+        marked = next((encoding for mark, encoding in MARKS if data.startswith(mark)), None)
+        if kind := _binary(data):
+            found[name] = Found(data, f"not_a_text_file: {kind}")
+            continue
+        try:
+            encoding = marked or given or _by_nulls(name, data, key) or _seven_bits(data)
+        except DataError:
+            found[name] = Found(data, "not_a_text_file: many of its bytes are NUL")
+            continue
+        if encoding := encoding or ("utf-8" if _valid(data) else None):
+            found[name] = _document(data, encoding)
+            used[encoding] += 1
+        else:
+            others[name] = data
+    if others:
+        together, doubt = _detect(others, key)
+        for name, data in others.items():
+            found[name] = _document(data, together) if together else Found(data, f"undecodable_text: {doubt}")
+        used[together or "unknown"] += len(others)
+    return [found[name] for name in files], used
+
+
+class Found(NamedTuple):
+    """The text of a file in UTF-8, or its bytes as they are and the problem with them."""
+
+    text: bytes
+    problem: str | None
+
+
+def _document(data: bytes, encoding: str) -> Found:
+    try:
+        text = data.decode(encoding, "surrogateescape").removeprefix("\ufeff")
+    except UnicodeError as error:
+        return Found(data, f"undecodable_text: not {encoding} ({_reason(error)})")
+    return Found(as_found(text), problem(text, encoding))
+
+
 def problem(text: str, encoding: str) -> str | None:
     """Return "undecodable_text: …" where bytes of a row's text are not in its file's encoding, else None."""
     if not _FOREIGN.search(text):
@@ -135,11 +182,22 @@ def _reason(error: UnicodeError) -> str:
 
 
 def _refuse_binary(name: str, data: bytes) -> None:
-    for begin, kind in KINDS:
-        # A text may begin with ORC or BZh, but has no controls right behind.
-        if data.startswith(begin) and (len(begin) > 4 or not begin.isascii() or _CONTROLS.search(data[:64])):
-            remedy = "unpack it" if "archive" in kind else "export it as CSV or plain text"
-            raise DataError(f"{name}: {kind}, not a text file; {remedy}")
+    if kind := _binary(data):
+        remedy = "unpack it" if "archive" in kind else "export it as CSV or plain text"
+        raise DataError(f"{name}: {kind}, not a text file; {remedy}")
+
+
+def _binary(data: bytes) -> str | None:
+    """Return what a file is that is no text, by how it begins."""
+    # A text may begin with ORC or BZh, but has no controls right behind.
+    return next(
+        (
+            kind
+            for begin, kind in KINDS
+            if data.startswith(begin) and (len(begin) > 4 or not begin.isascii() or _CONTROLS.search(data[:64]))
+        ),
+        None,
+    )
 
 
 def _by_nulls(name: str, data: bytes, key: str) -> str | None:
@@ -210,20 +268,27 @@ def _beyond_ascii(data: bytes) -> list[bytes]:
 
 def _detected(files: Mapping[str, bytes], key: str) -> str:
     """Return the encoding of files that are not UTF-8; DataError that names the candidates where it is in doubt."""
+    encoding, doubt = _detect(files, key)
+    if encoding is None:
+        raise DataError(f"{', '.join(files)}: {doubt}")
+    return encoding
+
+
+def _detect(files: Mapping[str, bytes], key: str) -> tuple[str | None, str]:
+    """Return the encoding of files that are not UTF-8; None where it is in doubt, with the candidates and a remedy."""
     western = _sane(files, _WINDOWS[0])
     if western is not None and all(_sane(files, encoding) == western for encoding in _WINDOWS[1:]):
-        return _WINDOWS[0]
+        return _WINDOWS[0], ""
     lines = [line for data in files.values() for line in _beyond_ascii(data)]
     candidates = list(_candidates(_sample(lines), files, usual=True))
     best = next(iter(candidates), None)
     rival = next(iter(_candidates(_sample(lines), files, usual=False)), None)
-    names = ", ".join(files)
     if best is None:
         likely = _likely(b"\n".join(lines))
-        raise DataError(
-            f"{names}: not UTF-8, and no encoding has all of its bytes; set {key} to the one it was saved in"
-            + (f" (candidates: {', '.join(likely)})" if likely else "")
-            + ": rows that are not in it are rejected"
+        candidates_said = f" (candidates: {', '.join(likely)})" if likely else ""
+        return None, (
+            f"not UTF-8, and no encoding has all of its bytes; set {key} to the one it was saved in{candidates_said}: "
+            "rows that are not in it are rejected"
         )
     doubts = [other for other in candidates[1:] if other.confidence >= CLOSE * best.confidence]
     if rival is not None and rival.text != best.text and rival.confidence > best.confidence:
@@ -231,11 +296,11 @@ def _detected(files: Mapping[str, bytes], key: str) -> str:
     if doubts or best.confidence < SURE:
         likely = _likely(b"\n".join(lines))
         listed = ", ".join(dict.fromkeys([*likely, *(each.encoding for each in (best, *doubts))]))
-        raise DataError(
-            f"{names}: not UTF-8, and too little or too unlike to tell its encoding (candidates: {listed}); "
+        return None, (
+            f"not UTF-8, and too little or too unlike to tell its encoding (candidates: {listed}); "
             f"set {key} to the one it was saved in, or save it as UTF-8"
         )
-    return _WINDOWS[0] if best.text == western else best.encoding
+    return _WINDOWS[0] if best.text == western else best.encoding, ""
 
 
 class _Candidate(NamedTuple):

@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from chainrule.data.formats.image import part_of
-from chainrule.data.sources import class_files, digits, idx, image_folder, reviews
+from chainrule.data.formats.folders import part_of
+from chainrule.data.sources import class_files, digits, idx, image_folder, reviews, text_folder
 
 Part = Literal["train", "validation", "test", "unlabelled", "all"]
 BatchPart = Literal["unlabelled", "all"]
@@ -70,11 +70,8 @@ class IdxOptions(SourceOptions):
         return classes
 
 
-class ImageFolderBatch(BatchOptions):
-    """Image files in folders, one folder per class."""
-
-    modalities = ("image",)
-    gives = image_folder.GIVES
+class _ClassFolders(BatchOptions):
+    """Files in folders, one folder per class."""
 
     group_pattern: str | None = Field(
         description="regular expression whose one ( ) finds in a file name what a split keeps whole, or null"
@@ -93,8 +90,30 @@ class ImageFolderBatch(BatchOptions):
         return pattern
 
 
+class ImageFolderBatch(_ClassFolders):
+    """Image files in folders, one folder per class."""
+
+    modalities = ("image",)
+    gives = image_folder.GIVES
+
+
 class ImageFolderOptions(ImageFolderBatch, SourceOptions):
-    """Folders of image files, one per class."""
+    """Folders of image files, one per class, or archives of them."""
+
+    tested = True
+
+
+class TextFolderBatch(_ClassFolders):
+    """Text files in folders, one folder per class."""
+
+    modalities = ("text",)
+    gives = text_folder.GIVES
+
+    encoding: Encoding | None = Field(description=ENCODING)
+
+
+class TextFolderOptions(TextFolderBatch, SourceOptions):
+    """Folders of text files, one per class, or archives of them."""
 
     tested = True
 
@@ -285,6 +304,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "max_cell": 1_000_000,
     },
     "reviews": {"seed": 7, "labelled": 6000, "unlabelled": 20_000},
+    "text_folder": {"group_pattern": None, "encoding": None},
 }
 """What each source starts with; a literal, of which dvc.yaml lists the recipe's kind."""
 
@@ -319,6 +339,7 @@ BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
         "encoding": None,
         "max_cell": 1_000_000,
     },
+    "text_folder": {"group_pattern": None, "encoding": None},
 }
 """The same of new files."""
 
@@ -330,14 +351,16 @@ SOURCES: dict[str, type[SourceOptions]] = {
     "image_folder": ImageFolderOptions,
     "image_table": ImageTableOptions,
     "reviews": ReviewsOptions,
+    "text_folder": TextFolderOptions,
 }
 
 ALSO_CALLED = {
     **dict.fromkeys(("csv", "tsv", "table", "excel", "xlsx", "pandas", "spreadsheet"), "delimited"),
     **dict.fromkeys(("image", "images", "imagenet", "images_folder", "image_dir", "pictures"), "image_folder"),
+    **dict.fromkeys(("texts", "text_dir", "texts_folder", "documents", "txt_folder"), "text_folder"),
     **dict.fromkeys(("folder", "folders", "directory"), "image_folder"),
     **dict.fromkeys(("mnist", "fashion_mnist", "ubyte"), "idx"),
-    **dict.fromkeys(("txt", "text", "text_files", "text_folder", "lines"), "class_files"),
+    **dict.fromkeys(("txt", "text", "text_files", "lines"), "class_files"),
 }
 """What people call the kinds elsewhere."""
 
@@ -346,5 +369,6 @@ INCOMING: dict[str, type[BatchOptions]] = {
     "delimited": DelimitedBatch,
     "image_folder": ImageFolderBatch,
     "image_table": ImageTableBatch,
+    "text_folder": TextFolderBatch,
 }
 """The kinds that read whatever files a folder holds, and so a batch of new ones."""

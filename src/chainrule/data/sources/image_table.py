@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from chainrule.data.formats import cells
-from chainrule.data.formats import image as folders
+from chainrule.data.formats import cells, folders
 from chainrule.system.errors import DataError
 from chainrule.tasks.field import Field
 

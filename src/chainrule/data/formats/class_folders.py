@@ -1,0 +1,84 @@
+"""Rows of class folders: one file each, in folders that are classes, with or without parts of the split."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chainrule.data.formats import folders
+from chainrule.data.formats.folders import Class, Kind
+from chainrule.data.formats.trees import File, Tree, plant, printable
+from chainrule.system.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read(path: Path, kind: Kind, *, group_pattern: str | None, section: str) -> "pd.DataFrame":
+    """Raw rows of the class folders in `path`, which is a folder, an archive, or a folder of archives.
+
+    The column called like the kind holds the bytes of the files; the others are those of the source `image_folder`,
+    which says what is read how.
+    """
+    import pandas as pd
+
+    tree = plant(path, section, "the folder of the class folders, or an archive of it (.zip, .tar, .tar.gz, …)")
+    pattern = None if group_pattern is None else _compile(group_pattern, section)
+    classes, said = (folders.layout if section == "source" else folders.classes)(tree, kind)
+    files, counts = _files(tree, classes)
+    said["hidden_files"] += counts.pop("hidden")
+    content = dict(tree.contents([file for _, file in files if _readable(file, kind)]))
+    columns: dict[str, list[object]] = {
+        name: [] for name in ("id", "group", kind.called, "label", "part", "origin", "problem")
+    }
+    for own, file in files:
+        name = printable(file.name.as_posix())
+        found = content.pop(file, f"not_{_a(kind.called)}_file")
+        problem = file.problem or (found if isinstance(found, str) else None)
+        match = pattern.search(file.name.name) if pattern else None
+        columns["id"].append(name)
+        columns["group"].append(printable(match.group(1)) if match else name.removesuffix(file.name.suffix))
+        columns[kind.called].append(b"" if isinstance(found, str) else found)
+        columns["label"].append(own.label if own.label is not None and own.label == printable(own.label) else None)
+        columns["part"].append(own.part)
+        columns["origin"].append(file.origin)
+        columns["problem"].append(problem or ("no_group" if pattern and not match else None))
+    frame = pd.DataFrame(
+        {name: pd.Series(values, dtype=object if name == kind.called else "str") for name, values in columns.items()}
+    ).sort_values("id", ignore_index=True)
+    frame.attrs |= said
+    frame.attrs |= {name: count for name, count in counts.items() if count}
+    parts = Counter(f"{own.said} as {own.part}" for own, _ in files if own.part is not None)
+    frame.attrs |= {"parts": dict(parts)} if parts else {}
+    return frame
+
+
+def _files(tree: Tree, classes: list[Class]) -> tuple[list[tuple[Class, File]], dict[str, int]]:
+    """Return every file with its class, and how many are hidden, or in folders below a class."""
+    found: list[tuple[Class, File]] = []
+    hidden = nested = 0
+    for own in classes:
+        files, not_shown = tree.below(own.place)
+        hidden += not_shown
+        if not files:
+            raise DataError(f"{tree.path / own.place}: class folder without files; fill it or remove it")
+        nested += sum(file.name.parent != own.place for file in files) if own.label is not None else 0
+        found += [(own, file) for file in files]
+    return found, {"hidden": hidden, "nested_files": nested}
+
+
+def _readable(file: File, kind: Kind) -> bool:
+    return file.problem is None and kind.fits(file.name.name)
+
+
+def _a(word: str) -> str:
+    return f"an_{word}" if word[0] in "aeiou" else f"a_{word}"
+
+
+def _compile(group_pattern: str, section: str) -> re.Pattern[str]:
+    pattern = re.compile(group_pattern)
+    if pattern.groups != 1:
+        raise DataError(
+            f"{section}.group_pattern {group_pattern!r}: has {pattern.groups} groups; put ( ) around one part"
+        )
+    return pattern
