@@ -14,6 +14,7 @@ COMMANDS = {
     "gradcheck": ("chainrule.commands.gradcheck", "analytic against numeric derivatives of each block of a net"),
     "models": ("chainrule.commands.models", "what is registered, what is champion and how it came to be"),
     "predict": ("chainrule.commands.predict", "answer every row of a file, or every file of a folder"),
+    "new": ("chainrule.commands.new", "look at data, say what it is, and write a recipe for it into params.yaml"),
     "promote": ("chainrule.commands.promote", "try a version of a model and make it the one that is served"),
     "rates": ("chainrule.commands.rates", "try growing learning rates on a recipe's own training, and suggest one"),
     "register": ("chainrule.commands.register", "make a version of a bundle that is here, as after `dvc pull`"),

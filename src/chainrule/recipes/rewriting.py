@@ -1,14 +1,15 @@
-"""params.yaml with other values in it: comments, order and style of what is not touched stay as they are."""
+"""params.yaml with other values or one more recipe in it: what is not touched keeps its comments, order and style."""
 
 import difflib
 import io
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.util import load_yaml_guess_indent
 
 from chainrule.recipes.file import PARAMS, given_block
@@ -32,6 +33,67 @@ def rewritten(root: Path, recipe: str, values: Mapping[str, Any]) -> tuple[str, 
     for key, value in values.items():
         _set(content["recipes"][recipe], key.split("."), value)
     return text, _carried(text, plain, _dumped(yaml, content))
+
+
+_BETWEEN = re.compile(r"""(?<=, )(?=(?:[^'"]|'[^']*'|"[^"]*")*$)""")
+WIDTH = 116
+"""Characters of a line, from the recipe's own indent."""
+
+
+def added(root: Path, recipe: str, block: Mapping[str, Any], comment: str) -> tuple[str, str]:
+    """Return the text of params.yaml below `root`, and what it is with one more recipe at its end.
+
+    Raises ParamsError where there is no such file, or a recipe of that name.
+    """
+    path = root / PARAMS
+    if not path.is_file():
+        raise ParamsError(f"{path}: not found; run from the top folder of the project")
+    text = path.read_text(encoding="utf-8")
+    recipes = (YAML(typ="safe").load(text) or {}).get("recipes") or {}
+    if recipe in recipes:
+        raise ParamsError(f"{PARAMS}: recipes.{recipe}: there is one of that name; take another, or remove it first")
+    indent = re.search(r"^recipes:[^\n]*\n(?:\s*#[^\n]*\n|\s*\n)*( +)", text, re.MULTILINE)
+    margin = indent[1] if recipes and indent else "  "
+    before = text if recipes else re.sub(r"^recipes:.*$", "recipes:", text, flags=re.MULTILINE)
+    lines = [f"# {comment}", *written({recipe: block}).splitlines()]
+    new = "\n".join(f"{margin}{line}".rstrip() for line in lines)
+    return text, f"{before.rstrip()}\n{chr(10) if recipes else ''}{new}\n"
+
+
+def written(block: Mapping[str, Any]) -> str:
+    """Return a block as YAML: what fits on a line on one, other values each on a line of its own."""
+    yaml = YAML()
+    yaml.width = 10_000
+    yaml.representer.add_representer(
+        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    return "".join(map(_wrapped, _dumped(yaml, _styled(block, 0)).splitlines(keepends=True)))
+
+
+def _wrapped(line: str) -> str:
+    """Return a line, parted between the values of its braces where it is too long."""
+    margin = " " * (len(line) - len(line.lstrip()) + 4)
+    found, made = "", ""
+    for part in _BETWEEN.split(line):
+        if len(found) + len(part) > WIDTH and found.strip():
+            made, found = f"{made}{found.rstrip()}\n", margin
+        found += part
+    return made + found
+
+
+def _styled(value: Any, depth: int) -> Any:
+    """Return a value with the style of its blocks: in braces where all of it fits on a line, or is values alone."""
+    if isinstance(value, list | tuple):
+        listed = CommentedSeq(value)
+        listed.fa.set_flow_style()
+        return listed
+    if not isinstance(value, Mapping):
+        return value
+    styled = CommentedMap({key: _styled(each, depth + 1) for key, each in value.items()})
+    plain = not any(isinstance(each, Mapping | list | tuple) for each in value.values())
+    if depth > 1 and (plain or 2 * depth + len(str(dict(value))) + 16 <= WIDTH):
+        styled.fa.set_flow_style()
+    return styled
 
 
 def _dumped(yaml: YAML, content: Any) -> str:

@@ -1,0 +1,338 @@
+"""The base, net, strategy, sizes and epochs that a good first recipe has for some examples on some machine, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.inspection import bases
+from chainrule.inspection.bases import Base, Fit
+from chainrule.inspection.examples import Examples
+from chainrule.system.errors import DataError
+
+NOTHING = "nothing"
+SMALL = 64
+"""Images of no more pixels a side are small."""
+USUAL = 128
+"""Tokens that are kept of a text if the recipe says nothing."""
+SIDES = (96, 112, 128, 160, 192, 224)
+WIDE = 50_000_000
+"""Pixels of an epoch from which on the net from nothing is a narrow one, without a GPU."""
+MINUTES = 30.0
+"""So long a first training may take by estimate."""
+TEXT_SPEED, IMAGE_SPEED = 130e9, 25e9
+"""Products and sums a second on a core: of transformers, and of the narrow convolutions of image nets (measured on two
+cores with AVX-512 BF16; docs/new.md)."""
+GPU_CORES = 200.0
+"""So many cores a GPU is counted as."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a training has."""
+
+    cores: int
+    gpu: bool
+
+    @property
+    def speed(self) -> float:
+        """As many cores as compute alike."""
+        return GPU_CORES if self.gpu else float(self.cores)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Blocks of a recipe, and why they are so."""
+
+    blocks: Mapping[str, Any]
+    why: tuple[str, ...]
+
+
+def this_machine() -> Machine:
+    """Return what this machine has."""
+    from chainrule.serving.runtime import cores, gpu
+
+    return Machine(cores(), gpu())
+
+
+def choose(found: Examples, root: Path, asked: str | None, machine: Machine) -> Plan:
+    """Return the plan for some examples; asked: the base that the user names, or `nothing`."""
+    why: list[str] = []
+    base, fit = _base(found, root, asked, why)
+    blocks = _images(found, base, machine, why) if found.modality == "image" else _texts(found, base, fit, machine, why)
+    return Plan(blocks, tuple(why))
+
+
+# ---- bases
+
+
+def _base(found: Examples, root: Path, asked: str | None, why: list[str]) -> tuple[Base | None, Fit | None]:
+    """Return the base to start from, if one fits, and how its tokenizer reads the texts; `why` gets a line."""
+    if asked == NOTHING:
+        why.append("base: nothing, as --base says")
+        return None, None
+    if asked is not None:
+        base = bases.named(root, asked)
+        if base.modality != found.modality:
+            raise DataError(f"--base {asked}: its weights are of {base.modality}s, the examples of {found.modality}s")
+        why.append(f"base: {base.name}, as --base says")
+        return base, bases.fit(base, found.texts) if base.modality == "text" else None
+    there = [base for base in bases.there(root) if base.modality == found.modality]
+    if (
+        found.modality == "image"
+        and found.images
+        and found.images.grey
+        and found.images.shorter <= 32
+        and found.rows >= 10_000
+    ):
+        why.append("base: nothing; photographs teach little about many small grey images")
+        return None, None
+    fits = [(base, fit) for base in there if (fit := _reads(base, found, why)) is not None]
+    if not fits:
+        why.append(_bring(found))
+        return None, None
+    base, fit = max(fits, key=lambda each: each[0].weights)
+    why.append(f"base: {base.folder.name}, {base.weights / 1e6:.1f} M weights from {base.origin}")
+    return base, fit if found.modality == "text" else None
+
+
+def _reads(base: Base, found: Examples, why: list[str]) -> Fit | None:
+    """Return how a base reads the examples; None, with a line, where it does not."""
+    if base.modality == "image":
+        fitting = base.channels == 3 or bool(found.images and found.images.grey)
+        return Fit(0.0, 1.0, 0, 0.0) if fitting else None
+    try:
+        fit = bases.fit(base, found.texts)
+    except DataError as error:
+        why.append(f"not {base.folder.name}: {error}")
+        return None
+    if fit.unknown > bases.UNKNOWN:
+        why.append(
+            f"not {base.folder.name}: {fit.unknown:.0%} of the tokens are unknown to it, it is of another script"
+        )
+    elif fit.pieces > bases.PIECES:
+        why.append(
+            f"not {base.folder.name}: its tokenizer spells, {fit.pieces:.1f} tokens a word; it is of another language"
+        )
+    else:
+        return fit
+    return None
+
+
+def _bring(found: Examples) -> str:
+    if found.modality == "image":
+        name, place, gain = (
+            "timm/tf_efficientnet_lite0.in1k",
+            "timm",
+            "a few thousand photographs gained 10 to 30 points",
+        )
+    else:
+        chinese = any("\u4e00" <= letter <= "\u9fff" for text in found.texts[:50] for each in text for letter in each)
+        name = "google-bert/bert-base-chinese" if chinese else "sentence-transformers/all-MiniLM-L6-v2"
+        place, gain = "huggingface", "some thousand English sentences gained 6 to 12 points"
+    place = f"models/{place}/{name.rpartition('/')[2]}"
+    return (
+        f"base: nothing, for none is here that fits; `hf download {name} --local-dir {place}` brings one: {gain} by it "
+        "(docs/bases.md)"
+    )
+
+
+def _block(base: Base | None) -> dict[str, Any]:
+    if base is None:
+        return {"from": NOTHING}
+    return {"from": base.origin, "name": base.name} | ({"arch": base.arch} if base.origin == "torchvision" else {})
+
+
+# ---- texts
+
+
+def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine, why: list[str]) -> dict[str, Any]:
+    trained = found.parts.get("train", found.rows)
+    html = sum("<br" in text or "</" in text or "&lt;" in text or "#39;" in text for row in found.texts for text in row)
+    normalise: dict[str, Any] = {}
+    if html > 0.01 * max(len(found.texts), 1):
+        normalise["strip_html"] = True
+        why.append(
+            f"clean: tags and entities are taken out; {html:,} of {len(found.texts):,} texts looked at have some"
+        )
+    clean: dict[str, Any] = {"normalise": normalise} if normalise else {}
+    if base is not None and fit is not None:
+        epochs = (
+            10 if trained < 1000 else 5 if trained < 3000 else 3 if trained < 20_000 else 2 if trained < 100_000 else 1
+        )
+        cost = trained * min(fit.mean, 512) * 6 * base.weights / (TEXT_SPEED * machine.speed) / 60
+        while epochs > 1 and cost * epochs > MINUTES:
+            epochs -= 1
+        why.append(
+            f"strategy: all weights learn, {epochs} epochs for {trained:,} rows of {fit.mean:.0f} tokens; "
+            f"about {_minutes(cost * epochs)} on {_said(machine)}"
+        )
+        longest = _longest(fit.longest)
+        tokenizer = {"tokenizer": {"max_length": longest}} if longest > USUAL else {}
+        return {
+            "clean": clean,
+            "augment": {},
+            "base": _block(base),
+            "net": {"name": "transformers"},
+            "pretrain": {"objective": {"name": "none"}, **tokenizer},
+            "finetune": {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 3 else {})},
+        }
+    return {"clean": clean, "augment": {}, "base": _block(None), **_text_net(found, trained, why)}
+
+
+def _text_net(found: Examples, trained: int, why: list[str]) -> dict[str, Any]:
+    """Return net, pretraining and fine-tuning of texts from nothing."""
+    lengths = sorted(sum(map(len, row)) for row in found.texts) or [100]
+    solid = _solid(found)
+    tokens = lengths[int(0.98 * (len(lengths) - 1))] / (1.5 if solid else 4.0)
+    longest = _longest(int(tokens))
+    if found.task == "text_pair_classification":
+        why.append("net: a small encoder, which compares two texts; it learns to fill in hidden words first")
+        return {
+            "net": {"name": "encoder", "layers": 2, **({"max_length": longest} if longest > USUAL else {})},
+            "pretrain": {
+                "objective": {"name": "masked_language"},
+                "tokenizer": {"vocabulary": 4000},
+                "training": {"epochs": 6},
+            },
+            "finetune": {
+                "strategy": {"name": "full"},
+                "epochs": 8 if trained < 20_000 else 4,
+                "label_smoothing": 0.1,
+                "distort": {"drop": 0.1},
+            },
+        }
+    why.append(
+        "net: text_cnn on word vectors of the texts themselves (skip-gram): from nothing a small net learns more of "
+        f"{trained:,} rows than a large one"
+    )
+    return {
+        "net": {"name": "text_cnn"},
+        "pretrain": {
+            "objective": {"name": "skip_gram"},
+            **({"tokenizer": {"max_length": longest}} if longest > USUAL else {}),
+            "training": {"epochs": 6, "learning_rate": 0.01, "weight_decay": 0.0},
+        },
+        "finetune": {"strategy": {"name": "full"}, "learning_rate": 0.001, "distort": {"drop": 0.2}},
+    }
+
+
+def _solid(found: Examples) -> bool:
+    """Whether the texts are of a script that puts no blanks between words."""
+    text = "".join(each for row in found.texts[:50] for each in row)
+    return sum("\u3040" <= letter <= "\u9fff" for letter in text) > 0.2 * len(text)
+
+
+def _longest(tokens: int) -> int:
+    """Return the tokens to keep of a text: room for the longest but a few; to keep more than a batch has is free."""
+    return max(USUAL, min(512, -(-(tokens + 3) // 32) * 32))
+
+
+# ---- images
+
+
+def _images(found: Examples, base: Base | None, machine: Machine, why: list[str]) -> dict[str, Any]:
+    images = found.images
+    assert images is not None
+    trained = found.parts.get("train", found.rows)
+    normalise: dict[str, Any] = {"mode": "L"} if images.grey else {}
+    if images.grey:
+        why.append("clean: one grey channel, for no image that was looked at has colours")
+    turned = _may_be_mirrored(found)
+    if base is None:
+        return _image_net(found, trained, normalise, turned, machine, why)
+    epochs = 20 if trained < 500 else 10 if trained < 5000 else 5 if trained < 20_000 else 3
+    side, minutes = _side(images.shorter, base, trained * epochs, machine)
+    small = images.alike and images.shorter < side
+    if found.source["kind"] != "idx":  # not every image was looked at
+        normalise["size"] = images.shorter if small else side
+    why.append(
+        f"size: {side} pixels a side for images of {images.shorter}, scaled "
+        f"{'inside the net' if small else 'when they are cleaned'}"
+    )
+    why.append(
+        f"strategy: all weights learn, {epochs} epochs for {trained:,} images; "
+        f"about {_minutes(minutes)} on {_said(machine)}"
+    )
+    distort = {"flip": True, "crop": 0.7} if turned else {}
+    return {
+        "clean": {"normalise": normalise} if normalise else {},
+        "augment": {},
+        "base": _block(base),
+        "net": {"name": base.origin, **({"size": side} if small and side != images.shorter else {})},
+        "pretrain": {"objective": {"name": "none"}},
+        "finetune": {
+            "strategy": {"name": "full"},
+            **({"epochs": epochs} if epochs != 10 else {}),
+            **({"distort": distort} if distort else {}),
+        },
+    }
+
+
+def _side(shorter: int, base: Base, images: int, machine: Machine) -> tuple[int, float]:
+    """Return the side in pixels that pays in the time there is, and the minutes that it takes."""
+    wanted = 96 if shorter <= 48 else next((side for side in SIDES if side >= shorter), SIDES[-1])
+    choices = [side for side in SIDES if side <= wanted] or [SIDES[0]]
+    minutes = {side: images * 6 * _products(base, side) / (IMAGE_SPEED * machine.speed) / 60 for side in choices}
+    best = max((side for side in choices if minutes[side] <= MINUTES), default=choices[0])
+    return best, minutes[best]
+
+
+def _products(base: Base, side: int) -> float:
+    """Return about how many products an image takes: what convolutions take at 224 pixels goes with their weights."""
+    return 100.0 * (base.weights or 10_000_000) * (side / 224) ** 2
+
+
+def _image_net(
+    found: Examples, trained: int, normalise: dict[str, Any], turned: bool, machine: Machine, why: list[str]
+) -> dict[str, Any]:
+    """Return the blocks of images from nothing."""
+    images = found.images
+    assert images is not None
+    side = images.shorter
+    if not images.alike or side > SMALL:
+        side = 64
+        why.append("size: 64 pixels a side, which a net from nothing can learn in the time there is")
+    if found.source["kind"] != "idx":
+        normalise["size"] = side
+    width = 64 if machine.gpu else 32 if trained * side**2 < WIDE else 16
+    epochs = 20 if trained < 20_000 else 10
+    why.append(
+        f"net: resnet9, {width} wide, {epochs} epochs for {trained:,} images: the best small net here from nothing"
+    )
+    many = trained >= 10_000
+    distort: dict[str, Any] = {"flip": True} if turned else {}
+    finetune: dict[str, Any] = {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 20 else {})}
+    if many:
+        finetune |= {
+            "batch_size": 256,
+            "optimizer": "nesterov",
+            "learning_rate": 0.2,
+            "weight_decay": 0.001,
+            "warm_up": 0.3,
+        }
+        distort |= {"erase": max(4, side // 4)} if turned else {}
+    return {
+        "clean": {"normalise": normalise} if normalise else {},
+        "augment": {"copies": 0} if many else {},
+        "base": _block(None),
+        "net": {"name": "resnet9", **({"width": width} if width != 64 else {})},
+        "pretrain": {"objective": {"name": "none"}},
+        "finetune": finetune | ({"distort": distort} if distort else {}),
+    }
+
+
+def _may_be_mirrored(found: Examples) -> bool:
+    """Whether an image seen in a mirror is of the same class: not where classes are signs, or sides."""
+    labels = [*found.counts]
+    signs = sum(len(label) <= 2 or label.isdecimal() for label in labels) * 2 > len(labels)
+    sides = any(word in label.lower() for label in labels for word in ("left", "right", "links", "rechts", "左", "右"))
+    return bool(labels) and not signs and not sides
+
+
+def _minutes(minutes: float) -> str:
+    return "a minute" if minutes < 1.5 else f"{minutes:.0f} minutes"
+
+
+def _said(machine: Machine) -> str:
+    return "a GPU" if machine.gpu else f"{machine.cores} cores"

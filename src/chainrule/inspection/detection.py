@@ -1,0 +1,50 @@
+"""What a path is: each form of examples looks at it in turn, and the first that knows it says what is there."""
+
+from pathlib import Path
+
+from chainrule.data.formats import image as folders
+from chainrule.inspection import arrays, lines, pictures, tables
+from chainrule.inspection.examples import Examples, Options, Place
+from chainrule.inspection.tables import LISTS
+from chainrule.system.errors import DataError
+
+FORMS = (arrays.look, pictures.look, lines.look, tables.look)
+NOTES = ("readme", "license", "licence", "changelog", "citation", "authors", "notice", "about", "info", "description")
+NO_DATA = {".md", ".rst", ".pdf", ".py", ".ipynb", ".html", ".yaml", ".yml", ".dvc", ".sh", ".bib", ".toml"}
+
+
+def detect(path: Path, options: Options) -> Examples:
+    """Return the examples under a path. Raises DataError where there are none that a recipe can be made for."""
+    path = path.expanduser().absolute()
+    if not path.exists():
+        raise DataError(f"{path}: no such file or directory; --data names the examples")
+    place = placed(path)
+    for form in FORMS:
+        found = form(place, options)
+        if found is not None:
+            return found
+    there = [*(f"{folder.name}/" for folder in place.folders), *(file.name for file in place.files)]
+    raise DataError(
+        f"{path}: no examples that are known: {', '.join(there[:6]) or 'nothing there'}; class folders of images, a "
+        "table (CSV, TSV), one text file per class, or IDX files are, docs/new.md"
+    )
+
+
+def placed(path: Path) -> Place:
+    """Return a path with what lies in it; one folder that holds all is gone into."""
+    if path.is_file():
+        return Place(path, (path,), ())
+    while True:
+        there = folders.look(path)
+        files = [path / name for name in there.files]
+        if files or len(there.folders) != 1 or not folders.look(path / there.folders[0]).folders:
+            break
+        path = path / there.folders[0]
+    beside = tuple(file for file in files if _beside(file))
+    kept = tuple(file for file in files if file not in beside)
+    return Place(path, kept, tuple(path / name for name in there.folders), beside)
+
+
+def _beside(file: Path) -> bool:
+    stem = file.stem.lower()
+    return stem.startswith(NOTES) or file.suffix.lower() in NO_DATA or stem in LISTS
