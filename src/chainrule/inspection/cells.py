@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from chainrule.data.formats import dialect
 from chainrule.data.formats import text as encodings
-from chainrule.fields.names import tidy
-from chainrule.inspection.dialect import Dialect, dialect
+from chainrule.data.formats.dialect import Dialect
 from chainrule.inspection.profile import Profile, profile
 from chainrule.system.errors import DataError
 
@@ -33,12 +33,11 @@ class Table:
     """Whether all of it was read."""
     odd: int
     """Rows of another width."""
-    encoding: str
 
     @property
     def width(self) -> int:
         """How many columns there are."""
-        return len(self.titles) if self.titles is not None else len(self.rows[0])
+        return self.dialect.width
 
     def column(self, at: int) -> list[str]:
         """Return a column's cells."""
@@ -57,24 +56,23 @@ class Table:
 
 def read(path: Path) -> Table | None:
     """Return a file of cells; None for one whose lines have no columns. Raises DataError for what is no text."""
+    said = dialect.detect(path)
+    if said.width < 2:
+        return None
     size = path.stat().st_size
-    with path.open("rb") as file:
-        data = file.read(BYTES)
+    data = encodings.content(path, "source", most=BYTES)
     if len(data) < size:
         data = data[: data.rfind(b"\n") + 1]
-    text, encoding = encodings.decoded({str(path): data}, None, "source.encoding")[str(path)]
-    said = dialect(text[: 1 << 20])
-    if said is None:
-        return None
+    text, _ = encodings.decoded({str(path): data}, said.encoding, "source.encoding")[str(path)]
     rows = _rows(text, said)
-    titles = [tidy(cell) for cell in rows.pop(0)] if said.header else None
+    titles = said.titles
+    rows = rows[1:] if said.header else rows
     if not rows:
         raise DataError(f"{path}: holds a header and no rows; fetch the file again")
-    width = len(titles) if titles is not None else max(map(len, rows[:ROWS]), key=[len(row) for row in rows].count)
-    fitting = [row for row in rows if len(row) == width]
+    fitting = [row for row in rows if len(row) == said.width]
     whole = len(data) == size and len(rows) < ROWS
     count = len(rows) if whole else round(text.count("\n") * size / len(data)) - int(said.header)
-    return Table(path, said, titles, fitting, count, whole, len(rows) - len(fitting), encoding)
+    return Table(path, said, titles, fitting, count, whole, len(rows) - len(fitting))
 
 
 def _rows(text: str, said: Dialect) -> list[list[str]]:

@@ -3,8 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+from chainrule.data.formats import dialect
 from chainrule.data.formats import text as encodings
-from chainrule.inspection.dialect import dialect
 from chainrule.inspection.examples import Examples, Options, Place
 from chainrule.inspection.tables import part_of
 from chainrule.system.errors import DataError
@@ -35,7 +35,7 @@ def look(place: Place, options: Options) -> Examples | None:
         texts[label] = [line for line in text.splitlines() if line.strip()]
     if len(used) > 1:
         return None  # the source reads them in one
-    if sum(dialect("\n".join(lines[:200])) is not None for lines in texts.values()) * 2 > len(texts):
+    if sum(dialect.detect(file).width > 1 for file in files) * 2 > len(texts):
         return None
     step = max(1, sum(map(len, texts.values())) // SAMPLE)
     counts = Counter({label: len(lines) for label, lines in texts.items()})

@@ -238,6 +238,7 @@ def examples(place: Place, tables: Mapping[str, Table], profiles: Sequence[Profi
     if chosen.others and chosen.modality != "table":
         found.append(f"not used: {titles(chosen.others)}")
     odd = sum(table.odd for table in labelled.values())
+    doubts += main.dialect.doubts
     if odd:
         doubts.append(f"{odd:,} rows have another number of columns; they will be rejected and counted")
     parts = {part: table.count for part, table in labelled.items() if part != "all"}
@@ -261,10 +262,10 @@ def examples(place: Place, tables: Mapping[str, Table], profiles: Sequence[Profi
 
 
 def _file_line(main: Table, about: str, labelled: Mapping[str, Table]) -> str:
-    sign = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}[main.dialect.delimiter]
+    sign = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "blanks"}[main.dialect.delimiter]
     said = ", ".join(
         [f"columns apart by {sign}", "a header" if main.dialect.header else "no header",
-         "quoted cells" if main.dialect.quoting else "quotes as they are", main.encoding]
+         "quoted cells" if main.dialect.quoting else "quotes as they are", main.dialect.encoding]
     )  # fmt: skip
     counts = ", ".join(f"{table.path.name} {about}{table.count:,} rows" for table in labelled.values())
     return f"{counts}: {said}"
@@ -360,7 +361,7 @@ def _options(main: Table, chosen: Roles, labels: Mapping[str, str] | None, separ
         **({"separator": separator} if separator not in (None, ",") else {}),
         **({"decimal": ","} if chosen.target_kind == "number" and chosen.profile and chosen.profile.comma else {}),
         **({"group": chosen.group.column} if chosen.group is not None else {}),
-        **({} if main.encoding == "utf-8" else {"encoding": main.encoding}),
+        **({} if main.dialect.encoding == "utf-8" else {"encoding": main.dialect.encoding}),
     }
 
 
