@@ -1,6 +1,7 @@
 """What `chainrule new` finds in the forms in which people leave examples, on small files made here."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -232,10 +233,38 @@ def test_images_named_in_a_table(tmp_path: Path) -> None:
     assert regression.source["columns"] == {"image": "file", "target": "score"}
 
 
+def test_class_folders_in_archives_by_part(tmp_path: Path) -> None:
+    for part, count in (("train", 12), ("test", 6)):
+        for at in range(count):
+            picture(tmp_path / "own" / part / "ab"[at % 2] / f"{part}{at}.png", 10 * at)
+        (tmp_path / "packed").mkdir(exist_ok=True)
+        shutil.make_archive(str(tmp_path / "packed" / part), "gztar", tmp_path / "own", part)
+    found = look(tmp_path / "packed")
+    assert (found.parts, found.source["kind"]) == ({"train": 12, "test": 6}, "image_folder")
+    assert found.images is not None
+    assert found.images.shorter == 20
+    only = look(tmp_path / "packed" / "train.tar.gz")
+    assert (only.counts, only.source["path"]) == ({"a": 6, "b": 6}, str(tmp_path / "packed" / "train.tar.gz"))
+
+
+def test_class_folders_of_texts(tmp_path: Path) -> None:
+    for at in range(24):
+        write(
+            tmp_path / ("train", "test")[at % 3 // 2] / ("neg", "pos")[at % 2] / f"{at}_8.txt",
+            f"{SENTENCES[at % 4]} {at}",
+        )
+    write(tmp_path / "train" / "unsup" / "0_0.txt", SENTENCES[0])
+    found = look(tmp_path)
+    assert (found.task, found.parts) == ("text_classification", {"train": 16, "test": 8})
+    assert found.source == {"kind": "text_folder", "path": str(tmp_path)}
+    assert f"{SENTENCES[0]} 0" in {text for (text,) in found.texts}
+    assert any("1 more without a label" in line for line in found.found)
+
+
 def test_files_that_are_identical_are_counted(tmp_path: Path) -> None:
     for at in range(12):
         picture(tmp_path / "ab"[at % 2] / f"{at}.png", 7 * (at // 2))
-    assert any("at least 6 files repeat another" in doubt for doubt in look(tmp_path).doubts)
+    assert any("6 rows repeat another" in doubt for doubt in look(tmp_path).doubts)
 
 
 # ---- what is none
@@ -268,6 +297,7 @@ SETS = {
     "fashion-mnist": ("image_classification", {"train": 60000, "test": 10000}, {"kind": "idx"}),
     "mnist": ("image_classification", {"train": 60000, "test": 10000}, {"kind": "idx"}),
     "sign-language-digits": ("image_classification", {}, {"kind": "image_folder", "group_pattern": DIGITS}),
+    "cifar10-jpeg": ("image_classification", {"train": 50000, "test": 10000}, {"kind": "image_folder"}),
     "mr-polarity": ("text_classification", {}, {"files": {"negative": f"{MR}.neg", "positive": f"{MR}.pos"}}),
     "sst2": (
         "text_classification",

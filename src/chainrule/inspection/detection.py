@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from chainrule.data.formats import image as folders
-from chainrule.inspection import arrays, lines, pictures, tables
+from chainrule.data.formats.folders import TOP
+from chainrule.data.formats.trees import Directory
+from chainrule.inspection import arrays, classes, lines, tables
 from chainrule.inspection.examples import Examples, Options, Place
 from chainrule.inspection.tables import LISTS
 from chainrule.system.errors import DataError
 
-FORMS = (arrays.look, pictures.look, lines.look, tables.look)
+FORMS = (arrays.look, classes.look, lines.look, tables.look)
 NOTES = ("readme", "license", "licence", "changelog", "citation", "authors", "notice", "about", "info", "description")
 NO_DATA = {".md", ".rst", ".pdf", ".py", ".ipynb", ".html", ".yaml", ".yml", ".dvc", ".sh", ".bib", ".toml"}
 
@@ -25,8 +26,8 @@ def detect(path: Path, options: Options) -> Examples:
             return found
     there = [*(f"{folder.name}/" for folder in place.folders), *(file.name for file in place.files)]
     raise DataError(
-        f"{path}: no examples that are known: {', '.join(there[:6]) or 'nothing there'}; class folders of images, a "
-        "table (CSV, TSV), one text file per class, or IDX files are, docs/new.md"
+        f"{path}: no examples that are known: {', '.join(there[:6]) or 'nothing there'}; class folders of images "
+        "or texts or archives of them, a table (CSV, TSV), one text file per class, or IDX files are, docs/new.md"
     )
 
 
@@ -35,9 +36,9 @@ def placed(path: Path) -> Place:
     if path.is_file():
         return Place(path, (path,), ())
     while True:
-        there = folders.look(path)
+        there = Directory(path).look(TOP)
         files = [path / name for name in there.files]
-        if files or len(there.folders) != 1 or not folders.look(path / there.folders[0]).folders:
+        if files or len(there.folders) != 1 or not Directory(path / there.folders[0]).look(TOP).folders:
             break
         path = path / there.folders[0]
     beside = tuple(file for file in files if _beside(file))

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule.data.formats.image import ENDINGS as IMAGES
-from chainrule.data.formats.image import PARTS
+from chainrule.data.formats.folders import ENDINGS as IMAGES
+from chainrule.data.formats.folders import PARTS
 from chainrule.fields.names import tidy
 from chainrule.inspection import cells, roles
 from chainrule.inspection.cells import Table
 from chainrule.inspection.doubts import of_repeats
 from chainrule.inspection.examples import Examples, Images, Options, Place
-from chainrule.inspection.pictures import sample as look_at_images
+from chainrule.inspection.pictures import alike
 from chainrule.inspection.profile import Profile, titles
 from chainrule.inspection.roles import Roles
 from chainrule.system.errors import DataError, ParamsError
 
+IMAGES_LOOKED_AT = 200
 SAMPLE = 2000
 """So many texts are looked at."""
 LISTS = {"classes", "class", "labels", "label", "names", "class_names", "label_names", "categories"}
@@ -388,4 +389,6 @@ def _texts(main: Table, profiles: Sequence[Profile], chosen: Roles) -> tuple[tup
 
 def _images(main: Table, profiles: Sequence[Profile], chosen: Roles) -> Images | None:
     at = _places(main, chosen.inputs["image"])[0]
-    return look_at_images([main.path.parent / cell.replace("\\", "/") for cell in main.column(at) if cell])
+    cells = main.column(at)
+    files = [main.path.parent / cell.replace("\\", "/") for cell in cells[:: max(1, len(cells) // IMAGES_LOOKED_AT)]]
+    return alike(file.read_bytes() for file in files if file.is_file())
