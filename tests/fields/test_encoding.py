@@ -9,8 +9,10 @@ from chainrule.fields.encoding import DATE_PARTS, encode, numbers
 
 FACTS = {
     "number": ["age", "fare"],
-    "date": {"sailed": ["day", "week_sine", "week_cosine"]},
-    "category": {"port": {"Cherbourg": 1, "Queenstown": 2}, "alone": {"false": 1, "true": 2}},
+    "date": ["sailed"],
+    "parts": {"sailed": ["day", "week_sine", "week_cosine"]},
+    "category": ["port", "alone"],
+    "places": {"alone": {"false": 1, "true": 2}, "port": {"Cherbourg": 1, "Queenstown": 2}},
     "absent": {"port": 0, "alone": 3},
     "text": ["name"],
     "words": {"most": 3, "buckets": 1000},
@@ -39,7 +41,7 @@ def test_each_kind_of_column_has_its_input() -> None:
 
 
 def test_what_a_table_lacks_is_no_input() -> None:
-    facts = {**FACTS, "date": {"sailed": []}, "number": [], "text": []}
+    facts = {**FACTS, "parts": {"sailed": []}, "number": [], "text": []}
     assert set(encode([row()], facts)) == {"categories"}
 
 
@@ -66,5 +68,5 @@ def test_a_row_is_encoded_by_itself_alone() -> None:
     ],
 )
 def test_parts_of_a_date(part: str, moment: str, expected: float) -> None:
-    assert numbers([{"when": moment}], [], {"when": [part]})[0, 0] == pytest.approx(expected, abs=1e-6)
+    assert numbers([{"when": moment}], [], [("when", [part])])[0, 0] == pytest.approx(expected, abs=1e-6)
     assert part in DATE_PARTS

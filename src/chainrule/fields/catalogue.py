@@ -155,6 +155,7 @@ class ModalityEntry(NamedTuple):
 
 MODALITIES: dict[str, ModalityEntry] = {
     "image": ModalityEntry(NormaliseImage, AugmentImage),
+    "table": ModalityEntry(NormaliseTable, AugmentTable),
     "text": ModalityEntry(NormaliseText, AugmentText),
 }
 

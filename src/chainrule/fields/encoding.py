@@ -4,10 +4,11 @@ A row is what `fields.table.decode` makes of a clean value: a dictionary of its 
 What is done here needs a row alone. Filling gaps, scaling and cutting into pieces is part of the graph. The facts that
 say how, plain data, are those of `training.inputs.table`:
 
-- number: columns of numbers. date: by column the names in DATE_PARTS of what is told of a date.
-- category: by column the place of each value, from 1; booleans are the values "true" and "false".
-- absent: by column of `category` the place of a missing value.
-- text: columns of texts. words: {"most": words of a text that are read, "buckets": numbers that a word may get}.
+- number, date, category (booleans among them), text: the columns of each kind, in their order.
+- parts: by column of dates the names in DATE_PARTS of what is told of it.
+- places: by column of categories the place of each value, from 1; those of a boolean are "true" and "false".
+- absent: by column of categories the place of a missing value.
+- words: {"most": words of a text that are read, "buckets": numbers that a word may get}.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,17 +36,17 @@ def encode(rows: Sequence[Row], facts: Facts) -> dict[str, np.ndarray]:
     1, its first W; NO_WORD behind its last.
     """
     found = {
-        "numbers": numbers(rows, facts["number"], facts["date"]),
-        "categories": _categories(rows, facts["category"], facts["absent"]),
+        "numbers": numbers(rows, facts["number"], [(column, facts["parts"][column]) for column in facts["date"]]),
+        "categories": _categories(rows, facts),
         "words": _words(rows, facts["text"], **facts["words"]),
     }
     return {name: array for name, array in found.items() if array.shape[1]}
 
 
-def numbers(rows: Sequence[Row], columns: Sequence[str], dates: Mapping[str, Sequence[str]]) -> np.ndarray:
-    """Return float32 [B, N] of columns of numbers and of the named parts of columns of dates; NaN where missing."""
+def numbers(rows: Sequence[Row], columns: Sequence[str], dates: Sequence[tuple[str, Sequence[str]]]) -> np.ndarray:
+    """Return float32 [B, N] of columns of numbers, and of columns of dates their named parts; NaN where missing."""
     found = [np.asarray([row[column] for row in rows], np.float64) for column in columns]
-    for column, parts in dates.items():
+    for column, parts in dates:
         if parts:
             # Without a time of the day it is midnight; None is no date.
             moments = np.asarray([row[column] for row in rows], "datetime64[s]")
@@ -59,10 +60,15 @@ def category(value: Any) -> str | None:
     return ("false", "true")[value] if isinstance(value, bool) else value
 
 
-def _categories(rows: Sequence[Row], places: Mapping[str, Mapping[str, int]], absent: Mapping[str, int]) -> np.ndarray:
-    found = np.empty((len(rows), len(places)), np.int64)
-    for at, (column, known) in enumerate(places.items()):
-        missing = absent[column]
+def sizes(facts: Facts) -> list[int]:
+    """Return how many places each column of categories has, OTHER included."""
+    return [1 + max(facts["absent"][column], *facts["places"][column].values(), OTHER) for column in facts["category"]]
+
+
+def _categories(rows: Sequence[Row], facts: Facts) -> np.ndarray:
+    found = np.empty((len(rows), len(facts["category"])), np.int64)
+    for at, column in enumerate(facts["category"]):
+        known, missing = facts["places"][column], facts["absent"][column]
         values = (category(row[column]) for row in rows)
         found[:, at] = [missing if value is None else known.get(value, OTHER) for value in values]
     return found

@@ -119,6 +119,31 @@ class EncoderOptions(_Options):
     dropout: float = Field(description="probability of dropping a feature or an attention weight", ge=0, lt=1)
 
 
+Embedding = Annotated[
+    int | None,
+    Field(description="features of a column's embedding; null: numbers as they are, categories one-hot", ge=1, le=1024),
+]
+
+
+class MLPOptions(_Options):
+    """A multi-layer perceptron over the columns of a table."""
+
+    embedding: Embedding
+    layers: int = Field(description="hidden layers; 0: a linear map", ge=0, le=100)
+    width: int = Field(description="features of a hidden layer", ge=1, le=8192)
+    dropout: float = Field(description="probability of dropping a feature of a hidden layer", ge=0, lt=1)
+
+
+class TabMOptions(_Options):
+    """Many perceptrons in one, which share most weights and answer together."""
+
+    embedding: Embedding
+    members: int = Field(description="perceptrons; their answers are averaged", ge=1, le=256)
+    layers: int = Field(description="hidden layers", ge=1, le=100)
+    width: int = Field(description="features of a hidden layer", ge=1, le=8192)
+    dropout: float = Field(description="probability of dropping a feature of a hidden layer", ge=0, lt=1)
+
+
 DEFAULTS: dict[str, dict[str, Any]] = {
     "bilstm": {"embedding": 128, "width": 128, "layers": 1, "dropout": 0.3},
     "cnn": {"width": 32, "depth": 3, "dropout": 0.1},
@@ -142,7 +167,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "dropout": 0.1,
     },
     "gpt": {"layers": 4, "width": 128, "heads": 4, "max_length": 128, "dropout": 0.1},
+    "mlp": {"embedding": 16, "layers": 2, "width": 256, "dropout": 0.1},
     "resnet9": {"width": 64, "dropout": 0.1},
+    "tabm": {"embedding": 16, "members": 16, "layers": 2, "width": 128, "dropout": 0.1},
     "text_cnn": {"embedding": 128, "filters": 100, "widths": [3, 4, 5], "dropout": 0.5},
     "timm": {"arch": None, "size": None},
     "torchvision": {"arch": "resnet18", "size": None},
@@ -155,7 +182,7 @@ class Net(NamedTuple):
     """What the check of params.yaml knows of a net."""
 
     options: type[BaseModel]  # of `net` without its name
-    modality: Literal["image", "text"]
+    modality: Literal["image", "table", "text"]
     masked_image: bool  # can be pretrained by masked image: has feature_map, map_channels and stride
     causal: bool = False  # no token sees those behind it
 
@@ -166,7 +193,9 @@ NETS: dict[str, Net] = {
     "dsdnet": Net(DSDNetOptions, "image", True),
     "encoder": Net(EncoderOptions, "text", False),
     "gpt": Net(GPTOptions, "text", False, causal=True),
+    "mlp": Net(MLPOptions, "table", False),
     "resnet9": Net(ResNet9Options, "image", True),
+    "tabm": Net(TabMOptions, "table", False),
     "text_cnn": Net(TextCNNOptions, "text", False),
     "timm": Net(TimmOptions, "image", True),
     "torchvision": Net(TorchvisionOptions, "image", False),

@@ -4,6 +4,8 @@ TASKS = (
     "image_classification",
     "image_regression",
     "multi_label",
+    "table_classification",
+    "table_regression",
     "text_classification",
     "text_pair_classification",
 )

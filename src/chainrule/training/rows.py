@@ -20,10 +20,11 @@ def fit_facts(
 ) -> dict[str, Any]:
     """Return what the rows' inputs tell about their kind: normalisation, or a tokenizer (see `training.inputs`).
 
-    recipe: with task and modality. base: what the base's net takes, which wins; None without one.
+    recipe: with task, modality and clean. base: what the base's net takes, which wins; None without one.
     """
     kind = plugins.load("training.inputs", recipe["modality"])
-    facts: dict[str, Any] = kind.fit_facts(_held(rows, recipe, kind, once=True), tokenizer, base)
+    normalise = recipe.get("clean", {}).get("normalise")
+    facts: dict[str, Any] = kind.fit_facts(_held(rows, recipe, kind, once=True), tokenizer, base, normalise)
     return facts
 
 

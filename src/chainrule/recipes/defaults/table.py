@@ -25,8 +25,38 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "copies": 0,
         "options": {"noise": 0.05, "dropout": 0.1},
     },
-    "pretrain": {},
-    "finetune": {},
+    "pretrain": {
+        "tokenizer": {
+            "missing": {"number": "median", "category": "own"},
+            "bins": 48,
+            "fewest": 5,
+            "words": 16,
+            "buckets": 1000,
+        },
+        "training": {
+            "epochs": 20,
+            "batch_size": 256,
+            "optimizer": "adamw",
+            "learning_rate": 0.002,
+            "weight_decay": 0.01,
+            "schedule": "cosine",
+            "warm_up": 0.05,
+            "gradient_clip": 1.0,
+            "distort": {"noise": 0.0, "dropout": 0.0},
+        },
+    },
+    "finetune": {
+        "epochs": 60,
+        "batch_size": 256,
+        "optimizer": "adamw",
+        "learning_rate": 0.002,
+        "weight_decay": 0.01,
+        "schedule": "cosine",
+        "warm_up": 0.05,
+        "gradient_clip": 1.0,
+        "patience": 16,
+        "distort": {"noise": 0.0, "dropout": 0.0},
+    },
 }
 """From random weights."""
 

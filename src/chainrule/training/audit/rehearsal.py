@@ -1,6 +1,6 @@
 """A recipe's objectives on a few small rows, built data or not: what a check of derivatives goes through."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,7 +80,7 @@ def _known(root: Path, recipe: str, block: dict[str, Any]) -> tuple[dict[str, An
         raise ChainruleError(
             f"no rows can be made up for {block['task']}: `dvc repro pretrain@{recipe}` makes those of the recipe"
         )
-    facts = kind.fit_facts(_fields(block), block["pretrain"]["tokenizer"], given)
+    facts = kind.fit_facts(_fields(block), block["pretrain"]["tokenizer"], given, block["clean"]["normalise"])
     return block, facts, None, "made-up rows"
 
 
@@ -114,7 +114,23 @@ def _texts(block: dict[str, Any]) -> list[str]:
     return [" ".join(row) for row in chosen]
 
 
-_FIELDS = {"image": _images, "text": _texts}
+def _tables(block: dict[str, Any]) -> Any:
+    """Return rows of the columns that the recipe has, with a gap in each number."""
+    random = np.random.default_rng(block["seed"])
+    values: dict[str, Sequence[Any]] = {
+        "number": [0.5, 2.0, None, -1.0],
+        "category": ["a", "b", "a", "b"],
+        "date": ["2011-01-20T05:00:00", "2012-07-01T17:30:00", "2012-12-24T00:00:00", "2011-04-02T12:00:00"],
+        "boolean": [True, False, True, False],
+        "text": ["chain rule", "gradient", "loss of weight", "layer"],
+    }
+    columns = [(name, values[kind]) for kind in values for name in block["clean"]["normalise"][kind]]
+    orders = {name: random.permutation(ROWS) for name, _ in columns}
+    made = [{name: cells[orders[name][row]] for name, cells in columns} for row in range(ROWS)]
+    return plugins.load("training.inputs", "table").held(made, list)
+
+
+_FIELDS = {"image": _images, "table": _tables, "text": _texts}
 
 
 def _small(objective: nn.Module, inputs: Any, modality: str) -> list[dict[str, Tensor]]:

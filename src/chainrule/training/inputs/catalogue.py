@@ -42,6 +42,38 @@ class Tokenizer(Section):
     )
 
 
+class DistortTable(Section):
+    """What happens to the rows of each training batch."""
+
+    noise: float = Field(
+        ge=0, le=1, description="spread of what is added to numbers, in standard deviations of their column; 0: none"
+    )
+    dropout: float = Field(ge=0, lt=1, description="share of the cells that go missing")
+
+
+class Missing(Section):
+    """What stands for a cell that is missing, by what training rows told."""
+
+    number: Literal["median", "mean"] = Field(
+        description="of the column; that there was a gap is an input of its own where training rows have some"
+    )
+    category: Literal["own", "most_frequent"] = Field(description="own: missing is a category like others")
+
+
+class FeatureTokenizer(Section):
+    """How columns become features, by what training rows told."""
+
+    missing: Missing = Field(description="what stands for a cell that is missing")
+    bins: int = Field(
+        ge=1, le=1000, description="pieces that a number's range is cut into, with as many training rows in each"
+    )
+    fewest: int = Field(
+        ge=1, le=10_000, description="training rows that a category needs to be told from others that are rare"
+    )
+    words: int = Field(ge=1, le=1000, description="words of a text that are read")
+    buckets: int = Field(ge=1, le=1_000_000, description="numbers that words share by their hash")
+
+
 class InputsEntry(NamedTuple):
     """What the check of params.yaml knows of a modality's inputs; tokenizer None: must be null."""
 
@@ -51,5 +83,6 @@ class InputsEntry(NamedTuple):
 
 INPUTS: dict[str, InputsEntry] = {
     "image": InputsEntry(DistortImage, None),
+    "table": InputsEntry(DistortTable, FeatureTokenizer),
     "text": InputsEntry(DistortText, Tokenizer),
 }

@@ -1,6 +1,6 @@
 """Images in memory, decoded or encoded: batches by index, distortions for a whole batch at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,10 @@ def of_fields(fields: list[Tensor | Encoded], target: Tensor | None, facts: dict
 
 
 def fit_facts(
-    fields: list[Tensor | Encoded], tokenizer: dict[str, Any] | None, base: dict[str, Any] | None = None
+    fields: list[Tensor | Encoded],
+    tokenizer: dict[str, Any] | None,
+    base: dict[str, Any] | None = None,
+    normalise: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what training images uint8 [N, H, W, C] tell: channels, side lengths, mean and std per channel (0..1).
 

@@ -1,7 +1,7 @@
 """Texts in memory: token ids end to end in one tensor, batches of similar length, padded no further than needed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,10 @@ def encode(fields: list[list[str]], facts: dict[str, Any]) -> tuple[list[list[in
 
 
 def fit_facts(
-    fields: list[list[str]], tokenizer: dict[str, Any] | None, base: dict[str, Any] | None = None
+    fields: list[list[str]],
+    tokenizer: dict[str, Any] | None,
+    base: dict[str, Any] | None = None,
+    normalise: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what training texts tell: a tokenizer trained on those of all input fields, and its numbers.
 

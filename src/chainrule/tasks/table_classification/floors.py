@@ -1,0 +1,5 @@
+"""Floors of table classification: those of one label."""
+
+from chainrule.evaluation.floors.label import floors
+
+__all__ = ["floors"]
