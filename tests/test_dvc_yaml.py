@@ -32,7 +32,7 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 SHARED = {
     "data/sources": {
         *(f"chainrule.data.formats.{name}" for name in ("archives", "cells", "class_folders", "folders")),
-        *(f"chainrule.data.formats.{name}" for name in ("lines", "text", "trees")),
+        *(f"chainrule.data.formats.{name}" for name in ("lines", "naming", "pickles", "png", "text", "trees")),
         "chainrule.fields.names",
         "chainrule.tasks.field",
     },

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chainrule.data.sources.catalogue import INCOMING, SOURCES, BatchOptions
+from chainrule.data.formats.options import BatchOptions
+from chainrule.data.sources.catalogue import INCOMING, SOURCES
 from chainrule.fields.catalogue import KINDS
 from chainrule.recipes.file import at
 from chainrule.recipes.mistakes import Mistake, nearest

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
-from chainrule.data.sources.catalogue import ALSO_CALLED, INCOMING, SOURCES, BatchOptions
+from chainrule.data.formats.options import BatchOptions
+from chainrule.data.sources.catalogue import ALSO_CALLED, INCOMING, SOURCES
 from chainrule.fields.catalogue import MODALITIES
 from chainrule.nets.catalogue import NETS, Net
 from chainrule.recipes import starts

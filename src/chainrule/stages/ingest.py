@@ -46,6 +46,7 @@ def ingest(job: Job) -> None:
         "left_out": report["left_out"],
         "encodings": said.get("encodings", {}),
         "parts_from": said.get("parts", {}),
+        "labels_from": said.get("labels_from", {}),
         "mended_labels": said.get("mended_labels", {}),
         "problems": _problems(rows),
     }

@@ -96,3 +96,45 @@ def test_movie_review_sentences_are_complete() -> None:
     frame = class_files.read(path, files={"positive": "rt-polarity.pos", "negative": "rt-polarity.neg"})
     assert frame["label"].value_counts().to_dict() == {"positive": 5331, "negative": 5331}
     assert (frame["text"].map(len) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (("rt-polarity.pos", "rt-polarity.neg"), ("neg", "pos")),
+        (("positive.txt", "negative.txt"), ("negative", "positive")),
+        (("good_reviews.TXT", "bad_reviews.TXT", "so_so_reviews.TXT"), ("bad", "good", "so_so")),
+        (("体育.txt", "财经.txt"), ("体育", "财经")),
+    ],
+)
+def test_files_are_found_and_their_names_say_the_labels(
+    tmp_path: Path, names: tuple[str, ...], labels: tuple[str, ...]
+) -> None:
+    for name in (*names, "README.md", "LICENSE.txt", ".hidden.txt", "picture.png"):
+        (tmp_path / name).write_bytes(b"a row\n")
+    frame = class_files.read(tmp_path)
+    assert frame["label"].tolist() == list(labels)
+    assert sorted(frame.attrs["labels_from"]) == sorted(
+        f"{name} as {label}" for label, name in zip(labels, sorted(names), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("train.txt", "test.txt"), r"are parts of a split: is it the source label_lines, or delimited"),
+        (("rows.txt",), r"\(rows\.txt\) say no classes\? Say in source\.files"),
+        ((), r"\(none there\) say no classes"),
+    ],
+)
+def test_names_that_say_no_classes_are_told_with_the_remedy(tmp_path: Path, names: tuple[str, ...], said: str) -> None:
+    for name in names:
+        (tmp_path / name).write_bytes(b"a row\n")
+    with pytest.raises(DataError, match=said):
+        class_files.read(tmp_path)
+
+
+@pytest.mark.skipif("CHAINRULE_REAL_DATA" not in os.environ, reason="CHAINRULE_REAL_DATA names no directory")
+def test_film_sentences_need_no_names() -> None:
+    frame = class_files.read(Path(os.environ["CHAINRULE_REAL_DATA"]) / "mr-polarity")
+    assert frame["label"].value_counts().to_dict() == {"neg": 5331, "pos": 5331}

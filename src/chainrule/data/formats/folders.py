@@ -122,7 +122,7 @@ def layout(tree: Looked, kind: Kind) -> tuple[list[Class], dict[str, int]]:
     named = [name for name in top.folders if name not in free]
     below = {name: tree.look(TOP / name) for name in named}
     counts = _beside(top)
-    parts = _parts(named)
+    parts = parts_of(named)
     without = _classes(TOP, Folder(free, [], 0))
     if named and len(parts) == len(named):
         return _below_parts(tree, kind, parts, below, counts) + without, counts
@@ -134,7 +134,7 @@ def layout(tree: Looked, kind: Kind) -> tuple[list[Class], dict[str, int]]:
             "name of a part"
         )
     if named and all(found.only_folders(kind) for found in below.values()):
-        inner = _parts(sorted({name for found in below.values() for name in found.folders}))
+        inner = parts_of(sorted({name for found in below.values() for name in found.folders}))
         if all(name in inner for found in below.values() for name in found.folders):
             return _above_parts(tree, kind, inner, below, counts) + without, counts
         _refuse_two_levels(tree, kind, TOP, below)
@@ -225,7 +225,7 @@ def _listed(names: Collection[str]) -> str:
 # ---- names of parts
 
 
-def _parts(folders: Collection[str]) -> dict[str, str]:
+def parts_of(folders: Collection[str]) -> dict[str, str]:
     """Return the part by folder, for those named like one; words that all share are no part of the name."""
     words = {folder: _words(folder) for folder in folders}
     shared = set.intersection(*map(set, words.values())) if len(words) > 1 else set()

@@ -105,6 +105,14 @@ def decoded(files: Mapping[str, bytes], given: str | None, key: str) -> dict[str
     return {name: found[name] for name in files}
 
 
+def lines(text: str) -> list[str]:
+    """Return the lines without their ends (LF, CRLF or, where there is no other, CR); a last line needs no end."""
+    found = text.split("\n" if "\n" in text else "\r")
+    if not found[-1]:
+        found.pop()
+    return [line.removesuffix("\r") for line in found]
+
+
 def documents(files: Mapping[str, bytes], given: str | None, key: str) -> "tuple[list[Found], Counter[str]]":
     """Return the text of each file in UTF-8, or as found with why it is not read; and how many are in each encoding.
 

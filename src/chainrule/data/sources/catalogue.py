@@ -1,45 +1,33 @@
 """The kinds of sources and their options, for the full check of params.yaml."""
 
-import re
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from chainrule.data.formats.folders import part_of
-from chainrule.data.sources import class_files, digits, idx, image_folder, reviews, text_folder
-
-Part = Literal["train", "validation", "test", "unlabelled", "all"]
-BatchPart = Literal["unlabelled", "all"]
-Name = Annotated[str, Field(min_length=1)]
-Column = Name | Annotated[int, Field(ge=0)]
-
-
-def _known_encoding(name: str) -> str:
-    try:
-        "".encode(name)
-    except LookupError as error:
-        raise ValueError(f"{error}; such as utf-8, gb18030, big5, shift_jis, euc_kr, cp1251, cp1252, utf-16") from error
-    return name
-
-
-Encoding = Annotated[str, AfterValidator(_known_encoding)]
-ENCODING = "encoding of the text files, such as gb18030; null: it is found for each file as a whole, and said"
-
-
-class BatchOptions(BaseModel):
-    """Files of a kind, wherever they are: the fields are keyword arguments of the source's `read`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-    modalities: ClassVar[tuple[Literal["image", "text", "table"], ...]]
-    gives: ClassVar[tuple[str, ...] | None] = None  # the fields of its rows; None: those that it is asked for
-
-
-class SourceOptions(BatchOptions):
-    """What every source has; the other fields of a subclass are the keyword arguments of its `read`."""
-
-    path: Name = Field(description="the file or directory of the source, from the root of the repository")
-
-    tested: ClassVar[bool] = False  # whether rows may come with an official test part
+from chainrule.data.formats.file_options import (
+    ArraysOptions,
+    CifarOptions,
+    ClassFilesBatch,
+    ClassFilesOptions,
+    IdxOptions,
+    ImageFolderBatch,
+    ImageFolderOptions,
+    LabelLinesBatch,
+    LabelLinesOptions,
+    TextFolderBatch,
+    TextFolderOptions,
+)
+from chainrule.data.formats.options import (
+    ENCODING,
+    BatchOptions,
+    BatchPart,
+    Column,
+    Encoding,
+    Name,
+    OwnFiles,
+    SourceOptions,
+)
+from chainrule.data.sources import digits, reviews
 
 
 class DigitsOptions(SourceOptions):
@@ -51,103 +39,6 @@ class DigitsOptions(SourceOptions):
     block: int = Field(
         ge=1, le=1797, description="consecutive images that a split keeps together (writers are in runs)"
     )
-
-
-class IdxOptions(SourceOptions):
-    """IDX files of images and labels."""
-
-    modalities = ("image",)
-    gives = idx.GIVES
-    tested = True
-
-    classes: list[Name] = Field(min_length=2, max_length=256, description="names of the labels 0, 1, …")
-
-    @field_validator("classes")
-    @classmethod
-    def _distinct(cls, classes: list[str]) -> list[str]:
-        if len(set(classes)) < len(classes):
-            raise ValueError("names a class twice")
-        return classes
-
-
-class _ClassFolders(BatchOptions):
-    """Files in folders, one folder per class."""
-
-    group_pattern: str | None = Field(
-        description="regular expression whose one ( ) finds in a file name what a split keeps whole, or null"
-    )
-
-    @field_validator("group_pattern")
-    @classmethod
-    def _one_group(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            try:
-                groups = re.compile(pattern).groups
-            except re.error as error:
-                raise ValueError(f"is no regular expression: {error}") from error
-            if groups != 1:
-                raise ValueError(f"has {groups} groups, put ( ) around exactly one part")
-        return pattern
-
-
-class ImageFolderBatch(_ClassFolders):
-    """Image files in folders, one folder per class."""
-
-    modalities = ("image",)
-    gives = image_folder.GIVES
-
-
-class ImageFolderOptions(ImageFolderBatch, SourceOptions):
-    """Folders of image files, one per class, or archives of them."""
-
-    tested = True
-
-
-class TextFolderBatch(_ClassFolders):
-    """Text files in folders, one folder per class."""
-
-    modalities = ("text",)
-    gives = text_folder.GIVES
-
-    encoding: Encoding | None = Field(description=ENCODING)
-
-
-class TextFolderOptions(TextFolderBatch, SourceOptions):
-    """Folders of text files, one per class, or archives of them."""
-
-    tested = True
-
-
-def _no_parts(files: dict[str, str]) -> dict[str, str]:
-    parts = [label for label in files if part_of(label)]
-    if len(parts) == len(files):
-        raise ValueError(f"{', '.join(parts)} are parts of a split; labels are needed, one file for each class")
-    return files
-
-
-ClassFiles = Annotated[dict[Name, Name], Field(min_length=2), AfterValidator(_no_parts)]
-
-
-class ClassFilesBatch(BatchOptions):
-    """Text files, each of one class."""
-
-    modalities = ("text",)
-    gives = class_files.GIVES
-
-    files: ClassFiles = Field(
-        description="label: file names, as a pattern such as good*.txt; the first that fits counts"
-    )
-    encoding: Encoding | None = Field(description=ENCODING)
-
-
-class ClassFilesOptions(SourceOptions):
-    """Text files, one per class."""
-
-    modalities = ("text",)
-    gives = class_files.GIVES
-
-    files: ClassFiles = Field(description="label: file name, one text file per class")
-    encoding: Encoding | None = Field(description=ENCODING)
 
 
 FieldColumns = dict[Name, Column | Annotated[list[Column], Field(min_length=1)]]
@@ -222,15 +113,6 @@ class DelimitedBatch(_Delimited):
     )
 
 
-def _own_files(files: dict[Part, str]) -> dict[Part, str]:
-    if len(set(files.values())) < len(files):
-        raise ValueError("names one file for two parts; rows of both would be tested and trained on")
-    return files
-
-
-OwnFiles = Annotated[dict[Part, Name], Field(min_length=1), AfterValidator(_own_files)]
-
-
 class DelimitedOptions(_Delimited, SourceOptions):
     """CSV and TSV files."""
 
@@ -272,7 +154,9 @@ class ReviewsOptions(SourceOptions):
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "class_files": {"encoding": None},
+    "arrays": {"arrays": None, "classes": None},
+    "cifar": {"labels": "fine"},
+    "class_files": {"files": None, "encoding": None},
     "delimited": {
         "files": None,
         "columns": None,
@@ -303,6 +187,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "encoding": None,
         "max_cell": 1_000_000,
     },
+    "label_lines": {"files": None, "prefix": None, "encoding": None},
     "reviews": {"seed": 7, "labelled": 6000, "unlabelled": 20_000},
     "text_folder": {"group_pattern": None, "encoding": None},
 }
@@ -339,17 +224,21 @@ BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
         "encoding": None,
         "max_cell": 1_000_000,
     },
+    "label_lines": {"files": {"unlabelled": "*.unlabelled.txt", "all": "*.txt"}, "prefix": None, "encoding": None},
     "text_folder": {"group_pattern": None, "encoding": None},
 }
 """The same of new files."""
 
 SOURCES: dict[str, type[SourceOptions]] = {
+    "arrays": ArraysOptions,
+    "cifar": CifarOptions,
     "class_files": ClassFilesOptions,
     "delimited": DelimitedOptions,
     "digits": DigitsOptions,
     "idx": IdxOptions,
     "image_folder": ImageFolderOptions,
     "image_table": ImageTableOptions,
+    "label_lines": LabelLinesOptions,
     "reviews": ReviewsOptions,
     "text_folder": TextFolderOptions,
 }
@@ -360,7 +249,10 @@ ALSO_CALLED = {
     **dict.fromkeys(("texts", "text_dir", "texts_folder", "documents", "txt_folder"), "text_folder"),
     **dict.fromkeys(("folder", "folders", "directory"), "image_folder"),
     **dict.fromkeys(("mnist", "fashion_mnist", "ubyte"), "idx"),
-    **dict.fromkeys(("txt", "text", "text_files", "lines"), "class_files"),
+    **dict.fromkeys(("txt", "text", "text_files"), "class_files"),
+    **dict.fromkeys(("lines", "fasttext", "trec", "labelled_lines", "labeled_lines"), "label_lines"),
+    **dict.fromkeys(("numpy", "npz", "npy", "array", "ndarray", "medmnist", "keras"), "arrays"),
+    **dict.fromkeys(("cifar10", "cifar100", "cifar_10", "cifar_100", "pickle"), "cifar"),
 }
 """What people call the kinds elsewhere."""
 
@@ -369,6 +261,7 @@ INCOMING: dict[str, type[BatchOptions]] = {
     "delimited": DelimitedBatch,
     "image_folder": ImageFolderBatch,
     "image_table": ImageTableBatch,
+    "label_lines": LabelLinesBatch,
     "text_folder": TextFolderBatch,
 }
 """The kinds that read whatever files a folder holds, and so a batch of new ones."""

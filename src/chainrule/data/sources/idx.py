@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chainrule.data.formats import png
 from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def read(path: Path, *, classes: list[str]) -> "pd.DataFrame":
                 {
                     "id": pd.Series(ids, dtype="str"),
                     "group": pd.Series(ids, dtype="str"),
-                    "image": pd.Series(_encode_png(images), dtype=object),
+                    "image": pd.Series(png.encode(images), dtype=object),
                     "label": pd.Series(names[np.minimum(labels, len(classes))], dtype="str"),
                     "part": pd.Series([part] * len(ids), dtype="str"),
                     "origin": pd.Series([f"{image_file.name}:{i}" for i in range(len(ids))], dtype="str"),
@@ -112,30 +113,3 @@ def _read_idx(directory: Path, name: str, magic: int) -> "tuple[Path, np.ndarray
             f"{expected}; the file is {'truncated' if len(data) < expected else 'corrupt'}, fetch it again"
         )
     return file, np.frombuffer(data, dtype=np.uint8, offset=header).reshape(shape)
-
-
-def _encode_png(images: "np.ndarray") -> list[bytes]:
-    """PNG bytes (8 bit, mode L, filter 0) of uint8 images (n, height, width).
-
-    Written by hand after the PNG specification (https://www.w3.org/TR/png/): three chunks, two of them the
-    same for all images, which takes a tenth of the time of an image library for 70,000 small images.
-    """
-    import numpy as np
-
-    count, height, width = images.shape
-    # Every row of pixels is preceded by the number of its filter: 0, none.
-    rows = np.zeros((count, height, width + 1), dtype=np.uint8)
-    rows[:, :, 1:] = images
-    size = height * (width + 1)
-    pixels = rows.tobytes()
-    before = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    after = _chunk(b"IEND", b"")
-    return [
-        b"".join((before, _chunk(b"IDAT", zlib.compress(pixels[at : at + size], 1)), after))
-        for at in range(0, count * size, size)
-    ]
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    body = kind + data
-    return b"".join((struct.pack(">I", len(data)), body, struct.pack(">I", zlib.crc32(body))))

@@ -1,0 +1,168 @@
+"""What recipes say of sources that are folders, lines and arrays, for the full check of params.yaml."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, field_validator
+
+from chainrule.data.formats.folders import part_of
+from chainrule.data.formats.options import ENCODING, BatchOptions, BatchPart, Encoding, Name, OwnFiles, SourceOptions
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("names a class twice")
+    return names
+
+
+Classes = Annotated[list[Name], Field(min_length=2, max_length=256), AfterValidator(_distinct)]
+Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
+
+
+class IdxOptions(SourceOptions):
+    """IDX files of images and labels."""
+
+    modalities = ("image",)
+    gives = ("image", "label")
+    tested = True
+
+    classes: Classes = Field(description="names of the labels 0, 1, …")
+
+
+class ArraysOptions(SourceOptions):
+    """NumPy arrays of images and labels, in a .npz file or in .npy files."""
+
+    modalities = ("image",)
+    gives = ("image", "label")
+    tested = True
+
+    arrays: Annotated[dict[Literal["train", "validation", "test", "all"], Pair], Field(min_length=1)] | None = Field(
+        description="part, or all: names of the arrays of images and of labels; null: the names say it"
+    )
+    classes: Classes | None = Field(description="names of the labels 0, 1, …; null: a number is its own name")
+
+
+class CifarOptions(SourceOptions):
+    """CIFAR-10 and CIFAR-100 as published, in pickled or binary batches."""
+
+    modalities = ("image",)
+    gives = ("image", "label")
+    tested = True
+
+    labels: Literal["fine", "coarse"] = Field(
+        description="of CIFAR-100 the 100 classes (fine), or the 20 groups of them (coarse)"
+    )
+
+
+class _ClassFolders(BatchOptions):
+    """Files in folders, one folder per class."""
+
+    group_pattern: str | None = Field(
+        description="regular expression whose one ( ) finds in a file name what a split keeps whole, or null"
+    )
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _one_group(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"is no regular expression: {error}") from error
+            if groups != 1:
+                raise ValueError(f"has {groups} groups, put ( ) around exactly one part")
+        return pattern
+
+
+class ImageFolderBatch(_ClassFolders):
+    """Image files in folders, one folder per class."""
+
+    modalities = ("image",)
+    gives = ("image", "label")
+
+
+class ImageFolderOptions(ImageFolderBatch, SourceOptions):
+    """Folders of image files, one per class, or archives of them."""
+
+    tested = True
+
+
+class TextFolderBatch(_ClassFolders):
+    """Text files in folders, one folder per class."""
+
+    modalities = ("text",)
+    gives = ("text", "label")
+
+    encoding: Encoding | None = Field(description=ENCODING)
+
+
+class TextFolderOptions(TextFolderBatch, SourceOptions):
+    """Folders of text files, one per class, or archives of them."""
+
+    tested = True
+
+
+def _no_parts(files: dict[str, str]) -> dict[str, str]:
+    parts = [label for label in files if part_of(label)]
+    if len(parts) == len(files):
+        raise ValueError(f"{', '.join(parts)} are parts of a split; labels are needed, one file for each class")
+    return files
+
+
+ClassFiles = Annotated[dict[Name, Name], Field(min_length=2), AfterValidator(_no_parts)]
+
+
+class ClassFilesBatch(BatchOptions):
+    """Text files, each of one class."""
+
+    modalities = ("text",)
+    gives = ("text", "label")
+
+    files: ClassFiles = Field(
+        description="label: file names, as a pattern such as good*.txt; the first that fits counts"
+    )
+    encoding: Encoding | None = Field(description=ENCODING)
+
+
+class ClassFilesOptions(SourceOptions):
+    """Text files, one per class."""
+
+    modalities = ("text",)
+    gives = ("text", "label")
+
+    files: ClassFiles | None = Field(
+        description="label: file name, one text file per class; null: the names of the files say it"
+    )
+    encoding: Encoding | None = Field(description=ENCODING)
+
+
+class LabelLinesBatch(BatchOptions):
+    """Text files whose lines are a label and a text."""
+
+    modalities = ("text",)
+    gives = ("text", "label", "labels")
+
+    files: dict[BatchPart, Name] = Field(
+        min_length=1,
+        description="unlabelled, or all: file names, as a pattern such as *.txt; the first that fits counts",
+    )
+    prefix: str | None = Field(
+        description="how a label begins; null: __label__ where the first line begins so, else the first word is it"
+    )
+    encoding: Encoding | None = Field(description=ENCODING)
+
+
+class LabelLinesOptions(SourceOptions):
+    """Text files whose lines are a label and a text, as fastText's."""
+
+    modalities = ("text",)
+    gives = ("text", "label", "labels")
+    tested = True
+
+    files: OwnFiles | None = Field(
+        description="part of the split, or all: file name; null: path is one file, or the names of its files say it"
+    )
+    prefix: str | None = Field(
+        description="how a label begins; null: __label__ where the first line begins so, else the first word is it"
+    )
+    encoding: Encoding | None = Field(description=ENCODING)
