@@ -7,7 +7,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "split": {},
     "augment": {},
     "pretrain": {},
-    "finetune": {"loss": {"name": "cross_entropy"}},
+    # Smoothing moves every answer towards one half, and of many labels a row has few.
+    "finetune": {"label_smoothing": 0.0, "loss": {"name": "cross_entropy"}},
     "evaluate": {},
     "export": {},
     "retrain": {},
