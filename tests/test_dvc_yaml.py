@@ -28,11 +28,13 @@ from code_closure import NO_INPUT, WATCHERS, closure, docstring_only, imports, m
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+NO_FORMAT = ("__init__", "dialect", "options")
+FORMATS = sorted((SOURCE / "chainrule" / "data" / "formats").glob("*.py"))
 # What the plug-ins of a package share beside the errors; the stage that loads them depends on it as well.
 SHARED = {
     "data/sources": {
-        *(f"chainrule.data.formats.{name}" for name in ("archives", "cells", "class_folders", "folders")),
-        *(f"chainrule.data.formats.{name}" for name in ("lines", "naming", "pickles", "png", "text", "trees")),
+        # All but what is for people who write recipes.
+        *(f"chainrule.data.formats.{path.stem}" for path in FORMATS if not path.stem.endswith(NO_FORMAT)),
         "chainrule.fields.names",
         "chainrule.tasks.field",
     },

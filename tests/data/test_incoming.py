@@ -440,7 +440,7 @@ def test_values_without_a_name_are_named(tmp_path: Path) -> None:
 
 
 def test_images_come_with_the_table_that_names_them_and_wait_without(tmp_path: Path) -> None:
-    block = IMAGES | {"incoming": {"kind": "image_table", "files": {"all": "*.csv"}, "columns": {"image": "file"}}}
+    block = IMAGES | {"incoming": {"kind": "delimited", "files": {"all": "*.csv"}, "columns": {"image": "file"}}}
     place = offer(tmp_path, {"a.png": png(1), "b.png": png(2)})
     first = take(tmp_path, block)
     assert first.waiting == dict.fromkeys(["a.png", "b.png"], "no table names it yet")
@@ -458,5 +458,5 @@ def test_images_come_with_the_table_that_names_them_and_wait_without(tmp_path: P
     assert (last.accepted, last.rows) == (("a.png", "new.csv"), 1)
     batch = tmp_path / batches.ACCEPTED / "mine" / str(second.batch)
     options = {name: value for name, value in block["incoming"].items() if name != "kind"}
-    rows = batches.read(batch, reader("image_table", columns("image_classification", "image")), options)
+    rows = batches.read(batch, reader("delimited", columns("image_classification", "image")), options)
     assert rows["problem"].dropna().tolist() == ["missing_file: 'lost.png'"]

@@ -225,7 +225,7 @@ def test_images_named_in_a_table(tmp_path: Path) -> None:
     rows = "".join(f"pictures/{at}.png,{('cat', 'dog')[at % 2]},{at / 7:.3f}\n" for at in range(24))
     path = write(tmp_path / "index.csv", f"file,label,score\n{rows}")
     found = look(path)
-    assert (found.task, found.source["kind"]) == ("image_classification", "image_table")
+    assert (found.task, found.source["kind"]) == ("image_classification", "delimited")
     assert found.source["path"] == str(tmp_path)
     assert found.source["columns"] == {"image": "file", "label": "label"}
     regression = look(path, target="score")

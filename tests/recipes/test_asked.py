@@ -18,7 +18,7 @@ def test_a_source_of_one_text_gives_no_pair() -> None:
     source, incoming = said(PAIR, {"kind": "class_files"}, {"kind": "class_files"})
     assert source == (
         "recipes.r.source.kind: found 'class_files'; it gives text and label, and task mine needs first and second as "
-        "well; a source with columns is needed: delimited"
+        "well; a source with columns is needed: delimited, excel, json_lines, parquet"
     )
     assert incoming == source.replace("source.kind", "incoming.kind")
     assert said(PAIR, {"kind": "delimited", "header": True}) == []
@@ -27,7 +27,7 @@ def test_a_source_of_one_text_gives_no_pair() -> None:
 def test_folders_give_no_number_and_a_table_does() -> None:
     (line,) = said(PRICE, {"kind": "image_folder"})
     assert "it gives image and label, and task mine needs price as well" in line
-    assert said(PRICE, {"kind": "image_table", "header": True}) == []
+    assert said(PRICE, {"kind": "delimited", "header": True}) == []
 
 
 def test_columns_are_of_fields_and_names_of_classes_are_of_labels() -> None:
@@ -38,7 +38,7 @@ def test_columns_are_of_fields_and_names_of_classes_are_of_labels() -> None:
     assert several.startswith(
         "recipes.r.source.columns.label: found ['x', 'y']; one column is needed: label is a label"
     )
-    assert said(PRICE, {"kind": "image_table", "header": True, "labels": {"1": "one"}}) == [
+    assert said(PRICE, {"kind": "delimited", "header": True, "labels": {"1": "one"}}) == [
         "recipes.r.source.labels: found {'1': 'one'}; null is needed: the price is a number, and labels names classes"
     ]
 

@@ -26,7 +26,6 @@ NEEDED: dict[str, dict[str, Any]] = {
     "torchvision": {"name": "mine"},
     "named": {"learn": ["net.*"]},
     "idx": {"classes": ["a", "b"]},
-    "image_table": {"files": {"all": "labels.csv"}},
     "class_files": {"files": {"good": "good*.txt", "bad": "bad*.txt"}},
 }
 

@@ -101,7 +101,7 @@ def test_numbers_of_images_are_split_by_range(root: Path) -> None:
         (root / f"data/mine/{number}.png").write_bytes(buffer.getvalue())
     lines = [f"{number}.png,{number / 4}" for number in range(110)]
     (root / "data/mine/rows.csv").write_text("\n".join(["file,age", *lines, "lost.png,3", "1.png,twelve", "2.png,"]))
-    source = {"kind": "image_table", "files": {"all": "rows.csv"}, "columns": {"image": "file", "target": "age"}}
+    source = {"kind": "delimited", "files": {"all": "rows.csv"}, "columns": {"image": "file", "target": "age"}}
     recipe(
         root, "image_regression", "image", "number", source, clean={"normalise": {"mode": "L"}, "near_duplicates": 0}
     )
@@ -159,7 +159,7 @@ def test_what_no_model_can_be_trained_on_is_refused_in_one_line(
 def test_numbers_with_decimal_commas_name_the_key_that_reads_them(root: Path) -> None:
     (root / "data/mine/1.png").write_bytes(b"x")
     (root / "data/mine/rows.csv").write_text('image,target\n1.png,"1,5"\n1.png,"2,5"\n')
-    recipe(root, "image_regression", "image", "number", {"kind": "image_table", "files": {"all": "rows.csv"}})
+    recipe(root, "image_regression", "image", "number", {"kind": "delimited", "files": {"all": "rows.csv"}})
     with pytest.raises(
         DataError, match=r"not one row to train on has a number .*problem of 2 rows: decimal_comma .*set"
     ):

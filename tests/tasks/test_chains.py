@@ -27,8 +27,7 @@ def block(task: str, modality: str, target: str, **settings: Any) -> dict[str, A
     net = {"name": "cnn", "width": 8, "depth": 2, "dropout": 0.0}
     if modality == "text":
         net = {"name": "encoder", "layers": 1, "width": 32, "heads": 2, "feed_forward": 64, "max_length": 32}
-    kind = "image_table" if modality == "image" else "delimited"
-    table = {"kind": kind, "files": {"all": "rows.csv"}, "separator": ";"}
+    table = {"kind": "delimited", "files": {"all": "rows.csv"}, "separator": ";"}
     training = {
         "epochs": 30 if modality == "text" else 12,
         "batch_size": 16,
@@ -43,7 +42,7 @@ def block(task: str, modality: str, target: str, **settings: Any) -> dict[str, A
         "target": target,
         "seed": 3,
         "source": {**table, "path": "data/mine"},
-        "incoming": {"kind": kind},
+        "incoming": {"kind": "delimited"},
         "clean": {"near_duplicates": 0.0 if modality == "image" else 1.0, **settings.pop("clean", {})},
         "split": {"tolerance": 1.0},
         "augment": {"copies": 0},

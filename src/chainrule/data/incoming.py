@@ -93,7 +93,8 @@ def take_in(
         if not offers and not links:
             return Intake(None, 0, (), (), {}, waiting)
         kind, options = plug_in(block["incoming"], "kind")
-        repeated = _repeated(root, recipe, offers, options, takes_along(kind))
+        fields = columns(block["task"], block["modality"])
+        repeated = _repeated(root, recipe, offers, options, takes_along(kind, fields))
         for name in repeated:
             (fresh / batches.FILES / name).unlink()
         judged = {name: offer for name, offer in offers.items() if name not in repeated}
@@ -106,7 +107,7 @@ def take_in(
             judged.keys() - misplaced.keys(),
             kind,
             options,
-            columns(block["task"], block["modality"]),
+            fields,
             block["clean"]["normalise"],
             welcome,
             progress,

@@ -91,7 +91,7 @@ def judge(
         read_files |= rows.attrs.get("images", {}).keys()
         _judge_rows(rows, piece, columns, normalise, welcome, verdict, read_files, progress)
     for name in sorted(set(names) - read_files):
-        if takes_along(kind) and batches.key_of(name, options["files"]) is None:
+        if takes_along(kind, columns) and batches.key_of(name, options["files"]) is None:
             verdict.waiting[name] = "no table names it yet"
             continue
         wanted = "one that the source reads" if whole else f"{', '.join(options['files'].values())} (incoming.files)"

@@ -22,9 +22,10 @@ def reader(kind: str, columns: Columns) -> "Callable[..., pd.DataFrame]":
     return read_tidied
 
 
-def takes_along(kind: str) -> bool:
-    """Return whether the files of a source name others, which belong to them."""
-    return hasattr(plugins.load("data.sources", kind), "TAKES_ALONG")
+def takes_along(kind: str, columns: Columns) -> bool:
+    """Return whether the files of a source name others, which belong to them: tables of images do."""
+    names_files = hasattr(plugins.load("data.sources", kind), "NAMES_FILES")
+    return names_files and any(field.role == "input" and field.kind == "image" for field in columns.fields)
 
 
 def tidied(rows: "pd.DataFrame", target: Column) -> "pd.DataFrame":

@@ -229,7 +229,7 @@ def examples(place: Place, tables: Mapping[str, Table], profiles: Sequence[Profi
         path, files = main.path.parent, {"all": main.path.name}
     if chosen.modality == "image" and not files:
         path, files = main.path.parent, {"all": main.path.name}
-    kind = "image_table" if chosen.modality == "image" else "delimited"
+    kind = "delimited"
     source = {"kind": kind, "path": str(path), **({"files": files} if files else {}), **table_options}
     incoming = {"kind": kind, **_batch_files(main.path), **table_options}
     counted = {part: Counter({(names or aligned or {}).get(label, label): n for label, n in each.items()})

@@ -343,7 +343,8 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
     kind, files = at(block, ("source", "kind")), at(block, ("source", "files"))
     if test == 0 and kind in SOURCES:
         by_file = "files" in SOURCES[kind].model_fields
-        if not SOURCES[kind].tested or (by_file and not (isinstance(files, dict) and "test" in files)):
+        said = (isinstance(files, dict) and "test" in files) or at(block, ("source", "part")) is not None
+        if not SOURCES[kind].tested or (by_file and not said):
             needed = "the source has no official test part, so a share is needed, such as 0.2"
             yield Mistake(f"{path}.split.test", "0", needed)
     if isinstance(at(block, ("split", "time")), dict) and kind in SOURCES and at(block, ("source", "time")) is None:

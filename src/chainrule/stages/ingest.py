@@ -48,6 +48,7 @@ def ingest(job: Job) -> None:
         "parts_from": said.get("parts", {}),
         "labels_from": said.get("labels_from", {}),
         "mended_labels": said.get("mended_labels", {}),
+        "noted": said.get("noted", {}),
         "problems": _problems(rows),
     }
     notes = {name: _most(counts) for name, counts in counted.items() if any(counts.values())}

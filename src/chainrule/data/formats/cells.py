@@ -1,16 +1,20 @@
-"""What the columns of a CSV or TSV file say: a row of fields from the cells of a line."""
+"""What the columns of tables say, whatever their format: rows of fields from rows of cells."""
 
-import difflib
-import json
+import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
+from json.encoder import encode_basestring
+from operator import itemgetter
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chainrule.data.formats import folders
 from chainrule.data.formats import text as encodings
-from chainrule.data.formats.lines import Content, content, paths, refuse_wrong_header, short
-from chainrule.fields.names import plain_number, tidy
+from chainrule.data.formats.tables import Column, Place, Table, column, places, short
+from chainrule.data.formats.targets import NO_TARGET, Target, Writing, target
+from chainrule.data.formats.typed import Found, as_json, texts, written
+from chainrule.fields.names import tidy
 from chainrule.system.errors import DataError
 from chainrule.tasks.field import Field
 
@@ -18,112 +22,125 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_CELL = 1_000_000
+CHUNK = 1 << 16
+"""Rows that are held as Python's own values at a time."""
 
-Column = str | int
 Columns = Mapping[str, Column | Sequence[Column]]
-Found = tuple[Any, str | None]
-"""What was made of cells, and the problem of the row if there is one."""
-ReadInput = Callable[[Path, str], Found]
-"""From the folder of a file and a cell of an input."""
-
-
-class Writing(NamedTuple):
-    """How targets are written: labels by the value in the file, what parts the labels of one cell, the decimal mark."""
-
-    labels: Mapping[str, str] | None
-    separator: str
-    decimal: str
+Cells = Sequence[Any]
 
 
 def read(
     path: Path,
     fields: Sequence[Field],
-    read_input: ReadInput,
+    open_tables: Callable[[Sequence[Path]], Sequence[Table]],
     *,
     columns: Columns | None,
     files: Mapping[str, str] | None,
-    delimiter: str,
-    quoting: bool,
-    header: bool,
+    part: Column | None,
     writing: Writing,
     group: Column | None,
     time: Column | None,
-    encoding: str | None,
     max_cell: int,
     section: str,
 ) -> "pd.DataFrame":
-    """Raw rows of the files in the directory `path`, in the order of `files` and of their lines.
+    """Raw rows of the tables in the directory `path`, in the order of `files` and of their rows.
 
     `fields` are the task's, `columns` the column of each (None, or one that is left out: of the field's own name);
-    `read_input` makes an input of a cell. The other arguments, what becomes of broken rows, and errors are those of
-    the source `delimited`.
+    `open_tables` opens files of a format. The other arguments, what becomes of broken rows, and errors are those of the
+    source `delimited`.
     """
     import pandas as pd
 
-    found = paths(Path(path), files, section)
-    contents = {str(file): encodings.content(file, section) for file in found.values()}
-    decoded = encodings.decoded(contents, encoding, f"{section}.encoding")
-    inputs = [field for field in fields if field.role == "input"]
-    records: list[tuple[Any, ...]] = []
-    for part, place in found.items():
-        text, used = decoded[str(place)]
-        held = content(place, text, section, delimiter, quoting, header)
-        damaged = encodings.problem(text, used) is not None
-        givers = [_input(held, field, fields, columns, group, partial(read_input, place.parent)) for field in inputs]
-        target = _target(held, fields, columns, writing, used) if part != "unlabelled" else None
-        group_at = None if group is None else _column(held, "group", group)
-        time_at = None if time is None else _column(held, "time", time)
-        name = place.name if files is None else files[part]
-        for line, cells, whole, fault in held.rows:
-            row = member = f"{part}/{line:06d}"
-            value: str | None = None
-            moment: str | None = None
-            problem = _fault(held, whole, cells, fault, givers[0].places[0])
-            if problem is not None:
-                made: list[Any] = [encodings.as_found(whole)] * len(inputs)
-            elif not whole or cells is None:
-                made = [giver.give([""] * held.width)[0] for giver in givers]
-            else:
-                value, problem = target(cells) if target is not None else (None, None)
-                read = [giver.give(cells) for giver in givers]
-                made = [one for one, _ in read]
-                faults = [unread for _, unread in read]
-                if damaged:
-                    read_of = [column for giver in givers for column in giver.places]
-                    faults = [encodings.problem(cells[column], used) for column in read_of] + faults
-                problem = _too_long(cells, max_cell, section) or next(filter(None, faults), problem)
-                if group_at is not None and cells[group_at]:
-                    member = encodings.as_found(cells[group_at]).decode("utf-8", "backslashreplace")
-                if time_at is not None and cells[time_at]:
-                    moment = encodings.as_found(cells[time_at]).decode("utf-8", "backslashreplace")
-            own = None if part == "all" else part
-            records.append((row, member, *made, value, own, f"{name}:{line}", problem, moment))
-    names_of_inputs = [field.name for field in inputs]
-    target_name = next(field.name for field in fields if field.role == "target")
-    names = ("id", "group", *names_of_inputs, target_name, "part", "origin", "problem", "time")
-    columns_of = zip(names, zip(*records, strict=True), strict=True)
-    frame = pd.DataFrame(
-        {name: pd.Series(own, dtype=object if name in names_of_inputs else "str") for name, own in columns_of}
-    )
+    path = Path(path)
+    found = places(path, files, section)
+    images: Counter[str] = Counter()
+    inputs = [field.name for field in fields if field.role == "input"]
+    (of_target,) = (field for field in fields if field.role == "target")
+    names = ("id", "group", *inputs, of_target.name, "part", "origin", "problem", "time")
+    frames: list[pd.DataFrame] = []
+    opened = open_tables([place.path for place in found])
+    for place, table in zip(found, opened, strict=True):
+        ways = (columns, part, group, time)
+        plan = _plan(table, fields, place.part, *ways, writing, max_cell, partial(_image, path, images))
+        made = _rows(table, plan, place)
+        while chunk := list(_first(made, CHUNK)):
+            own = zip(names, zip(*chunk, strict=True), strict=True)
+            frames.append(
+                pd.DataFrame({key: pd.Series(all_of, dtype=object if key in inputs else "str") for key, all_of in own})
+            )
+        plan.target.end()
+    frame = pd.concat(frames, ignore_index=True)
     frame = frame if time is not None else frame.drop(columns="time")
-    frame.attrs = {"encodings": dict(Counter(used for _, used in decoded.values()))}
+    used = Counter(table.encoding for table in opened if table.encoding)
+    noted = sum((table.noted for table in opened), Counter[str]())
+    frame.attrs = {key: dict(counts) for key, counts in (("encodings", used), ("noted", noted)) if counts}
+    if any(field.kind == "image" for field in fields):
+        frame.attrs["images"] = dict(images)
+        if section == "source" and path.is_dir():
+            frame.attrs["unnamed_images"] = sum(image not in images for image in _images(path))
     return frame
 
 
-def _fault(held: Content, whole: str, cells: list[str] | None, fault: str, first: int) -> str | None:
-    """Return why a line is no row as the others, or None; `first` is the column of the first input."""
-    if not whole:
-        return None
-    if cells is None:
-        return fault
-    if len(cells) != held.width:
-        return "wrong_column_count"
-    titles = held.titles
-    again = titles and cells[first].strip() == titles[first] and list(map(tidy, cells)) == titles
-    return "repeated_header" if again else None
+def _first(rows: Iterator[Any], most: int) -> Iterator[Any]:
+    for _, row in zip(range(most), rows, strict=False):
+        yield row
 
 
-# ---- columns
+# ---- what is made of a row
+
+
+class _Input(NamedTuple):
+    """What makes an input of a row's cells, and the places of those that it takes."""
+
+    give: Callable[[Cells], Found]
+    places: list[int]
+
+
+class _Plan(NamedTuple):
+    """What is made of the rows of a table, and of which columns."""
+
+    inputs: list[_Input]
+    target: Target
+    labelled: bool
+    """Whether rows of this file have a target."""
+    part: int | None
+    group: int | None
+    time: int | None
+    max_cell: int
+
+
+def _plan(
+    table: Table,
+    fields: Sequence[Field],
+    own_part: str,
+    columns: Columns | None,
+    part: Column | None,
+    group: Column | None,
+    time: Column | None,
+    writing: Writing,
+    max_cell: int,
+    read_image: Callable[[Path, Any], Found],
+) -> _Plan:
+    """Return what is made of the rows of a table; DataError for a column that is not there."""
+    group_at = None if group is None else column(table, "group", group)
+    part_at = None if part is None else column(table, "part", part)
+    time_at = None if time is None else column(table, "time", time)
+    (field,) = (field for field in fields if field.role == "target")
+    asked: Any = _of(columns, field.name)
+    labelled = own_part != "unlabelled"
+    made = NO_TARGET
+    if labelled or (isinstance(asked, str) and tidy(asked) in (table.titles or ())):
+        made = target(table, field.kind, f"columns.{field.name}", asked, writing)
+    taken = {*made.places, group_at, part_at}
+    inputs = []
+    for each in (each for each in fields if each.role == "input"):
+        if each.kind == "table":
+            inputs.append(_whole_row(table, [place for place in range(table.width) if place not in taken]))
+            continue
+        place = column(table, f"columns.{each.name}", _of(columns, each.name))
+        give = partial(read_image, table.path.parent) if each.kind == "image" else texts(_text)
+        inputs.append(_Input(partial(_at, give, place), [place]))
+    return _Plan(inputs, made, labelled, part_at, group_at, time_at, max_cell)
 
 
 def _of(columns: Columns | None, field: str) -> Any:
@@ -131,168 +148,141 @@ def _of(columns: Columns | None, field: str) -> Any:
     return (columns or {}).get(field, field)
 
 
-def _column(held: Content, option: str, column: Column) -> int:
-    """Return the place of a column given by name or number; DataError that names the nearest one there is."""
-    file, _, titles, width = held
-    key = f"{file.section}.{option}"
-    if isinstance(column, str):
-        name, names = tidy(column), titles or []
-        if name not in names:
-            close = difflib.get_close_matches(name.lower(), [title.lower() for title in names], n=1)
-            meant = next((title for title in names if title.lower() in close), None)
-            there = (
-                f"its header names {short(', '.join(names))}" if names else "without a header give its number, from 0"
-            )
-            hint = f"; did you mean {meant!r}?" if meant else ""
-            raise DataError(f"{file.path}: has no column {column!r} for {key}; {there}{hint}")
-        if names.count(name) > 1:
-            places = ", ".join(str(at) for at, title in enumerate(names) if title == name)
-            raise DataError(
-                f"{file.path}: its header names {column!r}, which {key} asks for, {names.count(name)} times (columns "
-                f"{places}, counted from 0); rename one in the file, or give the number"
-            )
-        return names.index(name)
-    if column >= width:
-        raise DataError(
-            f"{file.path}: has {width} columns, {key} asks for number {column}, counted from 0; "
-            f"check {file.section}.delimiter and the number"
-        )
-    return column
+def _at(give: Callable[[Any], Found], place: int, cells: Cells) -> Found:
+    return give(cells[place])
+
+
+def _rows(table: Table, plan: _Plan, place: Place) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a table: id, group, inputs, target, part, origin, problem, time."""
+    before, name, of_file = place.before, place.name, None if place.part == "all" else place.part
+    empty = [""] * table.width
+    used = [at for each in plan.inputs for at in each.places]
+    asked = {*used, *plan.target.places, plan.group, plan.part, plan.time} - {None}
+    encoding = table.encoding if table.damaged else None
+    for line, cells, whole, fault, size in table.rows(sorted(at for at in asked if at is not None)):
+        row = member = f"{before}/{line:06d}"
+        part, value, problem, moment = of_file, None, fault or None, None
+        if problem is None and cells:
+            problem = _amiss(table, cells, used[0] if used else 0)
+        if problem is not None:
+            made: list[Any] = [encodings.as_found(whole)] * len(plan.inputs)
+        elif not cells:
+            made = [each.give(empty)[0] for each in plan.inputs]
+        else:
+            if plan.part is not None:
+                part, problem = _part(cells[plan.part])
+            if plan.labelled and part != "unlabelled":
+                value, fault_of_target = plan.target.give(cells)
+                problem = problem or fault_of_target
+            given = [each.give(cells) for each in plan.inputs]
+            made = [one for one, _ in given]
+            problem = next((unread for _, unread in given if unread), problem)
+            if encoding is not None:
+                damage = (encodings.problem(cells[at], encoding) for at in used)
+                problem = next(filter(None, damage), problem)
+            if size > plan.max_cell:
+                problem = _too_long(cells, plan.max_cell, table.section) or problem
+            if plan.group is not None:
+                said, nested = _told(cells[plan.group])
+                member, problem = said or row, problem or nested
+            if plan.time is not None:
+                said, nested = _told(cells[plan.time])
+                moment, problem = said or None, problem or nested
+        yield row, member, *made, value, part, f"{name}:{line}", problem, moment
+
+
+def _amiss(table: Table, cells: Cells, first: int) -> str | None:
+    """Return why a row is none as the others, or None; `first` is the column of the first input."""
+    if len(cells) != table.width:
+        return "wrong_column_count"
+    titles = table.titles
+    if titles and isinstance(cells[first], str) and cells[first].strip() == titles[first]:
+        return "repeated_header" if [tidy(str(cell)) for cell in cells] == titles else None
+    return None
+
+
+def _too_long(cells: Cells, most: int, section: str) -> str | None:
+    longest = max(len(cell) if isinstance(cell, str | bytes) else 0 for cell in cells)
+    return f"cell_too_long: {longest:,} characters, {section}.max_cell is {most:,}" if longest > most else None
+
+
+@texts
+def _told(cell: str) -> Found:
+    """Return what a cell says, or ""."""
+    return encodings.as_found(cell).decode("utf-8", "backslashreplace"), None
+
+
+@texts
+def _part(cell: str) -> Found:
+    """Return (part of the split, problem) of a cell that names one."""
+    said = tidy(cell)
+    part = "unlabelled" if said.casefold() in ("unlabelled", "unlabeled", "unsupervised") else folders.part_of(said)
+    named = "train, validation, test and unlabelled are parts"
+    return part, None if part is not None else f"unknown_part: {short(said)!r}; {named}"
 
 
 # ---- inputs
 
 
-class _Giver(NamedTuple):
-    """What makes an input of a row's cells, and the places of those that it takes."""
-
-    give: Callable[[list[str]], Found]
-    places: list[int]
+def _text(cell: str) -> Found:
+    return encodings.as_found(cell), None
 
 
-def _input(
-    held: Content,
-    field: Field,
-    fields: Sequence[Field],
-    columns: Columns | None,
-    group: Column | None,
-    read_input: Callable[[str], Found],
-) -> _Giver:
-    """Return what makes an input: of one cell, or, of a row of a table, of all that are no target's and no group's."""
-    if field.kind != "table":
-        place = _column(held, f"columns.{field.name}", _of(columns, field.name))
-        return _Giver(lambda cells: read_input(cells[place]), [place])
-    taken = {_column(held, "group", group)} if group is not None else set()
-    for other in fields:
-        if other.role == "target":
-            of_target = _of(columns, other.name)
-            listed = [of_target] if isinstance(of_target, str | int) else of_target
-            if held.titles is None or not isinstance(of_target, str) or tidy(of_target) in held.titles:
-                taken |= {_column(held, f"columns.{other.name}", each) for each in listed}
-    places = [place for place in range(held.width) if place not in taken]
-    names = [held.titles[place] if held.titles else "" for place in places]
+def _whole_row(table: Table, places: list[int]) -> _Input:
+    """Return what makes a row of a table: JSON of its cells by column; DataError for two columns of one name."""
+    names = [table.titles[place] if table.titles else "" for place in places]
     names = [name or f"column {place}" for name, place in zip(names, places, strict=True)]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
         raise DataError(
-            f"{held.file.path}: two columns are called {short(twice)!r}; rename one in the file, for a row of a table "
-            "has its cells by name"
+            f"{table.path}: two columns are called {short(twice)!r}; rename one in the file, for a row of a table has "
+            "its cells by name"
         )
-    return _Giver(lambda cells: (_object(names, [cells[place] for place in places]), None), places)
+    form = f"{{{','.join(f'{encode_basestring(name)}:'.replace('%', '%%') + '%s' for name in names)}}}"
+    pick: Callable[[Cells], Iterable[Any]] = (
+        itemgetter(*places) if len(places) > 1 else lambda cells: [cells[places[0]]]
+    )
+    quote = as_json if table.typed else encode_basestring
+
+    def give(cells: Cells) -> Found:
+        return (form % tuple(map(quote, pick(cells)))).encode("utf-8", "backslashreplace"), None
+
+    return _Input(give, places)
 
 
-def _object(names: Sequence[str], cells: Sequence[str]) -> bytes:
-    """Return a row of a table: a JSON object of its cells as they are written, by column, in UTF-8."""
-    row = dict(zip(names, cells, strict=True))
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+def _image(path: Path, images: Counter[str], folder: Path, cell: Any) -> Found:
+    """Return the bytes of an image that a cell holds, or names from the folder of its table; `images` counts by name.
 
-
-# ---- targets
-
-
-def _target(
-    held: Content, fields: Sequence[Field], columns: Columns | None, writing: Writing, encoding: str
-) -> Callable[[list[str]], Found]:
-    """Return what makes a target of a row's cells, by its kind."""
-    (field,) = (field for field in fields if field.role == "target")
-    column, option = _of(columns, field.name), f"columns.{field.name}"
-    named = None if writing.labels is None else _named(writing.labels)
-    if not isinstance(column, str | int):
-        places = [_column(held, option, each) for each in column]
-        names = [held.titles[place] if held.titles else str(place) for place in places]
-        return partial(_marked, dict(zip(places, [(named or {}).get(name, name) for name in names], strict=True)))
-    place = _column(held, option, column)
-    if field.kind != "number":
-        refuse_wrong_header(held, place)
-    if field.kind == "label":
-        return lambda cells: _label(cells[place], named, encoding)
-    if field.kind == "labels":
-        return lambda cells: _labels(cells[place], named, encoding, writing.separator)
-    return lambda cells: _number(cells[place], writing.decimal)
-
-
-def _too_long(cells: list[str], most: int, section: str) -> str | None:
-    longest = max(map(len, cells))
-    return f"cell_too_long: {longest:,} characters, {section}.max_cell is {most:,}" if longest > most else None
-
-
-def _named(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return label names by the value in the file; a number is found in any form, its own first."""
-    exact = {tidy(value): name for value, name in labels.items()}
-    return {plain_number(value): name for value, name in exact.items()} | exact
-
-
-def _label(cell: str, named: Mapping[str, str] | None, encoding: str) -> Found:
-    """Return (label, problem) of a cell of the label column."""
-    if encodings.problem(cell, encoding):
-        return None, f"undecodable_label: {encodings.as_found(cell)!r} is not {encoding}"
-    value = tidy(cell)
-    if not value:
+    What Hugging Face calls an image holds both: bytes, or else a path.
+    """
+    if isinstance(cell, dict):
+        cell = cell.get("bytes") or cell.get("path")
+    if isinstance(cell, bytes | None):
+        return cell, None
+    try:
+        said = written(cell).strip()
+    except ValueError as error:
+        return None, str(error)
+    name = PurePosixPath(said.replace("\\", "/"))
+    if not name.parts:
         return None, None
-    if named is None:
-        return cell.strip(), None
-    name = named.get(value, named.get(plain_number(value)))
-    return name, None if name is not None else f"unknown_label: {short(value)!r}"
+    if name.is_absolute() or ".." in name.parts:
+        return None, f"outside_folder: {said!r}; name images from the folder of their table"
+    if not path.is_dir():
+        raise DataError(f"{path}: a file; the source's path must name the folder that holds the table and its images")
+    file = folder / name
+    if not file.is_file():
+        return None, f"missing_file: {said!r}"
+    images[file.relative_to(path).as_posix()] += 1
+    try:
+        return file.read_bytes(), None
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}); check the file's permissions") from error
 
 
-def _labels(cell: str, named: Mapping[str, str] | None, encoding: str, separator: str) -> Found:
-    """Return (a JSON list of labels, problem) of a cell with a JSON list, or with labels that `separator` parts."""
-    if not tidy(cell):
-        return None, None
-    parts: Any = cell.split(separator)
-    if cell.lstrip().startswith("["):
-        try:
-            parts = json.loads(cell)
-        except ValueError:
-            parts = None
-        if not isinstance(parts, list) or not all(isinstance(each, str | int) for each in parts):
-            return None, f"unreadable_labels: {short(cell)!r} is no JSON list of labels"
-    found = [_label(str(each), named, encoding) for each in parts]
-    problem = next((fault for _, fault in found if fault), None)
-    if problem is None and any(name is None for name, _ in found):
-        problem = f"unreadable_labels: {short(cell)!r} names an empty label between two {separator!r}"
-    return (None, problem) if problem else (json.dumps([name for name, _ in found], ensure_ascii=False), None)
-
-
-_MARKS = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
-
-
-def _marked(names: Mapping[int, str], cells: list[str]) -> Found:
-    """Return (a JSON list of labels, problem) of columns that say 1 or 0, one for each label."""
-    marks = {name: plain_number(tidy(cells[place])).lower() for place, name in names.items()}
-    if not any(marks.values()):
-        return None, None
-    wrong = next((f"{name} is {short(mark)!r}" for name, mark in marks.items() if mark not in _MARKS), None)
-    if wrong:
-        return None, f"unreadable_labels: {wrong}, neither 0 nor 1"
-    return json.dumps([name for name, mark in marks.items() if _MARKS[mark]], ensure_ascii=False), None
-
-
-def _number(cell: str, decimal: str) -> Found:
-    """Return (number as text, problem) of a cell, with a point as its decimal mark where the file has commas."""
-    value = cell.strip()
-    if decimal == ",":
-        if "." in value:
-            return None, f"not_a_number: {short(value)!r} has a point where the decimal mark is a comma"
-        value = value.replace(",", ".")
-    return value or None, None
+def _images(path: Path) -> Iterator[str]:
+    """Yield the images below a folder that are not hidden, as paths from there."""
+    for here, below, names in os.walk(path):
+        below[:] = [name for name in below if not folders.hidden(name)]
+        shown = (Path(here) / name for name in names if not folders.hidden(name))
+        yield from (file.relative_to(path).as_posix() for file in shown if file.suffix.lower() in folders.ENDINGS)

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from chainrule.data.formats import lines
+from chainrule.data.formats import lines, tables
 from chainrule.data.formats import text as encodings
 from chainrule.fields.names import tidy
 
@@ -97,7 +97,7 @@ class _Tried:
         self.width = widths.most_common(1)[0][0] if widths else 0
         self.score = self._score(found, widths)
 
-    def _score(self, found: Sequence[lines.Row], widths: Counter[int]) -> tuple[float, ...]:
+    def _score(self, found: Sequence[tables.Row], widths: Counter[int]) -> tuple[float, ...]:
         order = -list(DELIMITERS).index(self.delimiter)
         swallowed = sum(self._swallows(row.cells) for row in found if row.cells) if self.quoting else 0
         equal = (widths[self.width] - swallowed) / len(found)
@@ -138,8 +138,8 @@ def _header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
     votes = [_vote(title, own) for title, own in zip(first, columns, strict=True)]
     total = sum(votes)
     if total == 0:
-        known = any(title.casefold() in lines.TITLES for title in first)
-        return known, f"whether its first line names the columns: {lines.short(', '.join(first))}"
+        known = any(title.casefold() in tables.TITLES for title in first)
+        return known, f"whether its first line names the columns: {tables.short(', '.join(first))}"
     return total > 0, ""
 
 
@@ -156,7 +156,7 @@ def _vote(title: str, body: Sequence[str]) -> int:
     if title in values:
         return -1
     few = len(set(values)) * 5 <= len(values)
-    if title.casefold() in lines.TITLES or few:
+    if title.casefold() in tables.TITLES or few:
         return 1
     return 0
 

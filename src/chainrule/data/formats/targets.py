@@ -1,0 +1,143 @@
+"""What the cells of a row say about its target, by the kind of this."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from chainrule.data.formats import text as encodings
+from chainrule.data.formats.tables import Column, HeaderWatch, Table, column, short
+from chainrule.data.formats.typed import Found, texts, written
+from chainrule.fields.names import plain_number, tidy
+
+Cells = Sequence[Any]
+
+
+class Writing(NamedTuple):
+    """How targets are written: labels by the value in the file, what parts the labels of one cell, the decimal mark."""
+
+    labels: Mapping[str, str] | None
+    separator: str
+    decimal: str
+
+
+class Target(NamedTuple):
+    """What makes a target of a row's cells, the places of those that it takes, and what is to be called at the end."""
+
+    give: Callable[[Cells], Found]
+    places: list[int]
+    end: Callable[[], None]
+
+
+def target(table: Table, kind: str, option: str, asked: Column | Sequence[Column], writing: Writing) -> Target:
+    """Return what makes targets of a kind; DataError for a column that is not there (`option` asks for it)."""
+    named = None if writing.labels is None else _named(writing.labels)
+    encoding = table.encoding or ""
+    if not isinstance(asked, str | int):
+        places = [column(table, option, each) for each in asked]
+        names = [table.titles[place] if table.titles else str(place) for place in places]
+        marks = dict(zip(places, [(named or {}).get(name, name) for name in names], strict=True))
+        return Target(partial(_marked, marks), places, _nothing)
+    place = column(table, option, asked)
+    if kind == "number":
+        number = texts(partial(_number, decimal=writing.decimal))
+        return Target(lambda cells: _typed_number(cells[place]) or number(cells[place]), [place], _nothing)
+    read: Callable[[Any], Found] = texts(partial(_label, named=named, encoding=encoding))
+    if kind == "labels":
+        read = partial(_labels, named=named, encoding=encoding, separator=writing.separator)
+    watch = HeaderWatch(table, place)
+
+    def give(cells: Cells) -> Found:
+        cell = cells[place]
+        if isinstance(cell, str):
+            watch.see(cell)
+        return read(cell)
+
+    return Target(give, [place], watch.end)
+
+
+def _none(cells: Cells) -> Found:
+    return None, None
+
+
+def _nothing() -> None:
+    """Do nothing: of numbers and marks no header is taken for a row."""
+
+
+NO_TARGET = Target(_none, [], _nothing)
+
+
+def _named(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return label names by the value in the file; a number is found in any form, its own first."""
+    exact = {tidy(value): name for value, name in labels.items()}
+    return {plain_number(value): name for value, name in exact.items()} | exact
+
+
+def _label(cell: str, named: Mapping[str, str] | None, encoding: str) -> Found:
+    """Return (label, problem) of a cell of the label column."""
+    if encoding and encodings.problem(cell, encoding):
+        return None, f"undecodable_label: {encodings.as_found(cell)!r} is not {encoding}"
+    value = tidy(cell)
+    if not value:
+        return None, None
+    if named is None:
+        return cell.strip(), None
+    name = named.get(value, named.get(plain_number(value)))
+    return name, None if name is not None else f"unknown_label: {short(value)!r}"
+
+
+def _labels(cell: Any, named: Mapping[str, str] | None, encoding: str, separator: str) -> Found:
+    """Return (a JSON list of labels, problem) of a list, a cell with a JSON list, or with labels that are parted."""
+    parts: Any = cell
+    if not isinstance(cell, list):
+        try:
+            cell = written(cell)
+        except ValueError as error:
+            return None, str(error)
+        if not tidy(cell):
+            return None, None
+        parts = cell.split(separator)
+        if cell.lstrip().startswith("["):
+            try:
+                parts = json.loads(cell)
+            except ValueError:
+                parts = None
+    if not isinstance(parts, list) or not all(isinstance(each, str | int) for each in parts):
+        return None, f"unreadable_labels: {short(str(cell))!r} is no JSON list of labels"
+    found = [_label(written(each), named, encoding) for each in parts]
+    problem = next((fault for _, fault in found if fault), None)
+    if problem is None and any(name is None for name, _ in found):
+        problem = f"unreadable_labels: {short(str(cell))!r} names an empty label between two {separator!r}"
+    return (None, problem) if problem else (json.dumps([name for name, _ in found], ensure_ascii=False), None)
+
+
+_MARKS = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
+
+
+def _marked(names: Mapping[int, str], cells: Cells) -> Found:
+    """Return (a JSON list of labels, problem) of columns that say 1 or 0, one for each label."""
+    try:
+        marks = {name: plain_number(tidy(written(cells[place]))).lower() for place, name in names.items()}
+    except ValueError as error:
+        return None, str(error)
+    if not any(marks.values()):
+        return None, None
+    wrong = next((f"{name} is {short(mark)!r}" for name, mark in marks.items() if mark not in _MARKS), None)
+    if wrong:
+        return None, f"unreadable_labels: {wrong}, neither 0 nor 1"
+    return json.dumps([name for name, mark in marks.items() if _MARKS[mark]], ensure_ascii=False), None
+
+
+def _typed_number(cell: Any) -> Found | None:
+    """Return (number as text, problem) of a cell that is a number, whatever the decimal mark of others; else None."""
+    return (written(cell) or None, None) if isinstance(cell, int | float) and not isinstance(cell, bool) else None
+
+
+def _number(cell: str, decimal: str) -> Found:
+    """Return (number as text, problem) of a cell, with a point as its decimal mark where the file has commas."""
+    value = cell.strip()
+    if decimal == ",":
+        if "." in value:
+            return None, f"not_a_number: {short(value)!r} has a point where the decimal mark is a comma"
+        value = value.replace(",", ".")
+    return value or None, None
