@@ -144,3 +144,26 @@ def test_a_text_may_have_a_set_of_labels(net: torch.nn.Module) -> None:
     assert model(**example)["logits"].shape == (2, 3)
     assert multi_label.padding(facts) == {"input_ids": 0, "attention_mask": 0}
     assert multi_label.example(FACTS, 2, torch.Generator())["image"].shape == (2, 1, 8, 8)
+
+
+def test_an_interval_holds_the_share_of_numbers_that_it_names(net: torch.nn.Module) -> None:
+    """Split conformal prediction: as wide as validation rows ask for, and right on rows that it never saw."""
+    facts = {"mean": 0.0, "std": 1.0}
+    model = regression.build(net, FACTS, facts).eval()
+    model.requires_grad_(False)
+    before = model(images([0]))
+    assert before["low"] == before["value"] == before["high"]
+    random = np.random.default_rng(0)
+    held = []
+    for _ in range(200):
+        errors = random.exponential(3.0, 120)
+        said, found = regression.calibrate(model, {"value": np.zeros(100)}, errors[:100], facts)
+        assert said == facts
+        answer = model(images([0]))
+        half = float(answer["high"] - answer["value"])
+        assert half == pytest.approx(float(answer["value"] - answer["low"]), abs=1e-4)
+        assert half == pytest.approx(found["half_width"], abs=1e-4)
+        assert found["half_width"] == pytest.approx(np.sort(errors[:100])[90], abs=1e-5)  # ceil(101 · 0.9) = 91st
+        held.append((errors[100:] <= half).mean())
+    assert 0.9 <= np.mean(held) < 0.915  # 91 of 101
+    assert regression.calibrate(model, {"value": np.zeros(2)}, np.array([1.0, -4.0]), facts)[1]["half_width"] == 4.0

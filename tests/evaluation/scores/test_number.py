@@ -49,3 +49,11 @@ def test_answers_agree_that_are_close_in_the_measure_of_the_target() -> None:
     assert number.agree(ours, theirs, {"mean": 100.0, "std": 10.0}).tolist() == [True, False]
     with pytest.raises(ValueError, match="not both"):
         scored(np.zeros(3), np.zeros((3, 1)))
+
+
+def test_an_interval_is_scored_by_how_many_numbers_it_holds() -> None:
+    target, value = np.array([1.0, 5.0, 9.0, 2.0]), np.array([1.5, 4.0, 4.0, 2.0])
+    given = {"value": value, "low": value - 1, "high": value + 1}
+    found = intervals.scores(number, given, target, FACTS, groups=None, resamples=20, seed=1)
+    assert found["coverage"]["value"] == 0.75  # 5.0 lies on an end, which counts
+    assert scored(target, value)["coverage"] == {"value": None, "low": None, "high": None}

@@ -13,6 +13,8 @@ from chainrule.evaluation.shown import Picture, Table, Worst, Wrong
 
 BESIDE = ("mean_absolute_error", "root_mean_squared_error", "mean_squared_error", "r2")
 """Scores that are drawn beside the floors' scores."""
+SHARE = 0.9
+"""What an interval is to hold."""
 _DOTS = 2000  # rows that are drawn one by one; of more, every so many
 
 
@@ -45,14 +47,27 @@ def tables(outputs: Outputs, target: np.ndarray, facts: Facts, scores: Mapping[s
 
 def notes(scores: Mapping[str, Any]) -> list[str]:
     """Return what is to be said below the table of scores."""
-    return ["Errors are in the target's unit; R² is 0 for a model that always answers the mean of these rows."]
+    coverage = scores["coverage"]["value"]
+    held = (
+        []
+        if coverage is None
+        else [f"The interval of 90% that goes with each answer holds {coverage:.1%} of the numbers."]
+    )
+    return ["Errors are in the target's unit; R² is 0 for a model that always answers the mean of these rows.", *held]
 
 
 def warnings(scores: Mapping[str, Any]) -> list[str]:
     """Return what a reader of the scores must know."""
+    found = []
     if scores["r2"]["value"] is None:
-        return ["all test rows have the same number: the scores say little"]
-    return []
+        found.append("all test rows have the same number: the scores say little")
+    coverage = scores["coverage"]
+    if coverage["high"] is not None and coverage["high"] < SHARE:
+        found.append(
+            f"the interval of 90% holds {coverage['value']:.1%} of the test rows' numbers: they are not like the "
+            "validation rows, by which its width was found"
+        )
+    return found
 
 
 def worst(outputs: Outputs, target: np.ndarray, facts: Facts, most: int) -> Worst:

@@ -83,7 +83,10 @@ def _prepared(model: Any) -> Any:
 
 
 def _kind(cells: Sequence[Any]) -> str:
+    """Return the kind of a column; of one value alone nothing can be learnt."""
     there = [cell for cell in cells if cell is not None]
+    if len(set(there)) < 2:
+        return "none"
     if all(isinstance(cell, int | float) for cell in there):  # a boolean is a number, too
         return "number"
     return "date" if all(_DATE.fullmatch(cell) for cell in there) else "category"
@@ -100,5 +103,6 @@ def _table(rows: Sequence[Row], seen: Sequence[Row], kinds: dict[str, str]) -> "
         counts = Counter(str(category(row[column])) for row in seen if row[column] is not None)
         often = sorted(name for name, count in counts.most_common(MOST) if count >= FEWEST)
         if often:
-            found.append(pd.Categorical([category(row[column]) for row in rows], categories=often))
+            known = {name: name for name in often}
+            found.append(pd.Categorical([known.get(str(category(row[column]))) for row in rows], categories=often))
     return pd.DataFrame({f"x{place}": values for place, values in enumerate(found)})

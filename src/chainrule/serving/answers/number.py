@@ -1,4 +1,4 @@
-"""A number, in the unit of the data."""
+"""A number, in the unit of the data, with an interval that holds 90% of the true ones where the bundle gives one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,7 @@ import numpy as np
 from chainrule.system.errors import ChainruleError, DataError
 
 OUTPUT = "value"
+ENDS = ("low", "high")
 COLUMNS = ("predicted",)
 """What a file of answers has of one, by `cells`."""
 
@@ -21,11 +22,11 @@ def check(signature: Mapping[str, Any]) -> None:
 
 
 def answer(outputs: Mapping[str, np.ndarray], signature: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"value": a number} of the outputs [1] for one item. Raises ChainruleError when it is not finite."""
-    value = float(outputs[OUTPUT][0])
-    if not np.isfinite(value):
+    """Return {"value", "low", "high"} of the outputs [1] for one item; ChainruleError when one is not finite."""
+    found = {name: float(outputs[name][0]) for name in (OUTPUT, *ENDS) if name in outputs}
+    if not np.isfinite(list(found.values())).all():
         raise ChainruleError("the model answered with a number that is not finite")
-    return {"value": value}
+    return found
 
 
 def cells(answer: Mapping[str, Any]) -> list[Any]:
@@ -36,4 +37,5 @@ def cells(answer: Mapping[str, Any]) -> list[Any]:
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of an answer."""
     value = {"type": "number", "description": "in the unit of the rows that the model was trained on"}
-    return {"type": "object", "properties": {"value": value}, "required": ["value"]}
+    ends = {name: {"type": "number", "description": f"the {name} end of an interval of 90%"} for name in ENDS}
+    return {"type": "object", "properties": {"value": value, **ends}, "required": ["value"]}
