@@ -1,7 +1,7 @@
 """From raw rows to kept and rejected ones. Nothing is dropped: kept + rejected = raw."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import pandas as pd
 from chainrule.data.columns import Columns
 from chainrule.data.duplicates import anchored
 from chainrule.data.nearness import near_duplicates as alike
-from chainrule.data.normalising import Normal, key, normal
+from chainrule.data.normalising import Normal, key, normal, normalisers
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
@@ -57,7 +57,8 @@ def clean(
     `normalising.normal`; then, by the keys of the inputs, duplicate_of_test_row and duplicate_of_validation_row
     (the copy outside of an official part makes way; copies within one are published so and stay, counted),
     conflicting_labels (all rows of part train or none that share their inputs and have targets that contradict each
-    other), exact_duplicate (the first stays, with its own target; a labelled row goes before an unlabelled one).
+    other), exact_duplicate (the first stays, with its own target; a labelled row goes before an unlabelled one). Where
+    equal inputs are as many observations to their kinds, rows of a table, none of these is looked for.
 
     Raises DataError for a missing column, a repeated id or an unknown part.
     """
@@ -67,10 +68,11 @@ def clean(
     usable: dict[int, Normal] = {}
     problems = rows["problem"] if "problem" in rows else [None] * len(rows)
     raw = zip(*(rows[column.name] for column in columns.inputs), strict=True)
+    own = normalisers(columns, normalise)
     steps: Iterable[Any] = enumerate(zip(raw, rows[columns.target.name], rows["part"], problems, strict=True))
     for index, (inputs, target, part, problem) in steps if progress is None else progress(list(steps), "normalise"):
         try:
-            usable[index] = normal(inputs, target, part, problem, columns, normalise)
+            usable[index] = normal(inputs, target, part, problem, columns, own)
         except Reject as rejection:
             verdicts[index] = (rejection.reason, rejection.detail)
 
@@ -81,6 +83,8 @@ def clean(
 
     kept_at = [index for index in usable if index not in verdicts]
     values = [[usable[index].inputs[place] for index in kept_at] for place in range(len(columns.inputs))]
+    values, filled = _filled(columns, values, [parts[index] for index in kept_at], normalise)
+    repairs.update(filled)
     pairs = alike(columns.inputs, values, near_duplicates, progress)
     kept = rows.iloc[kept_at].drop(columns="problem", errors="ignore").reset_index(drop=True)
     for column, own in zip(columns.inputs, values, strict=True):
@@ -149,6 +153,18 @@ def _check(rows: pd.DataFrame, columns: Columns) -> None:
         )
 
 
+def _filled(
+    columns: Columns, values: list[list[Any]], parts: Sequence[str | None], normalise: Mapping[str, Any]
+) -> tuple[list[list[Any]], Counter[str]]:
+    """Return the values of each input with what the rows before them say of a row, and how often they did."""
+    repairs: Counter[str] = Counter()
+    for place, column in enumerate(columns.inputs):
+        if hasattr(column.kind, "filled"):
+            values[place], counted = column.kind.filled(values[place], parts, **normalise)
+            repairs.update(counted)
+    return values, repairs
+
+
 def _duplicates(
     rows: pd.DataFrame,
     parts: list[str | None],
@@ -158,6 +174,8 @@ def _duplicates(
     verdicts: dict[int, tuple[str, str]],
 ) -> tuple[list[tuple[int, int]], int]:
     """Add verdicts on duplicates; return (kept, rejected) indices and how many copies official parts keep."""
+    if all(hasattr(column.kind, "OBSERVED") for column in columns.inputs):
+        return [], 0
     same: dict[Any, list[int]] = {}
     for index, row in usable.items():
         same.setdefault(key(columns, row.inputs), []).append(index)

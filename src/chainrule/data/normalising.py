@@ -1,11 +1,15 @@
 """One raw row as its kinds want it, or why it cannot be used: the same for cleaning and for new files."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from chainrule.data.columns import Column, Columns
 from chainrule.fields.reject import Reject
+
+Normalise = Callable[[Any], tuple[Any, list[str]]]
+"""From a raw value to the normalised one and what had to be repaired; Reject where it cannot be used."""
 
 
 class Normal(NamedTuple):
@@ -13,13 +17,23 @@ class Normal(NamedTuple):
 
     inputs: tuple[Any, ...]
     target: Any
-    repairs: list[str]
+    repairs: tuple[str, ...]
+
+
+def normalisers(columns: Columns, options: Mapping[str, Any]) -> list[Normalise]:
+    """Return what normalises each input, by clean.normalise; a kind that has much to prepare does so here, once."""
+    return [
+        column.kind.normaliser(**options)
+        if hasattr(column.kind, "normaliser")
+        else partial(column.kind.normalise, **options)
+        for column in columns.inputs
+    ]
 
 
 def normal(
-    raw: Sequence[Any], target: Any, part: Any, problem: Any, columns: Columns, options: Mapping[str, Any]
+    raw: Sequence[Any], target: Any, part: Any, problem: Any, columns: Columns, normalise: Sequence[Normalise]
 ) -> Normal:
-    """Return a raw row normalised; `raw` holds its inputs, `options` is clean.normalise.
+    """Return a raw row normalised; `raw` holds its inputs, `normalise` is what `normalisers` returns.
 
     Raises Reject, in this order: what the source put into `problem`; of each input missing_input (of several inputs
     missing_<field>, also where there are but blanks) and the reasons of its kind (of several <reason>_in_<field>);
@@ -30,8 +44,8 @@ def normal(
         raise Reject(reason, detail or "found by the source")
     repairs: list[str] = []
     inputs = []
-    for column, value in zip(columns.inputs, raw, strict=True):
-        normalised, done = _input(column, value, options, alone=len(columns.inputs) == 1)
+    for column, value, own in zip(columns.inputs, raw, normalise, strict=True):
+        normalised, done = _input(column, value, own, alone=len(columns.inputs) == 1)
         inputs.append(normalised)
         repairs += done
     kind = columns.target.kind
@@ -39,17 +53,17 @@ def normal(
         if part != "unlabelled":
             name = columns.target.name
             raise Reject(f"missing_{name}", f"no {name}, and the row is not in the part unlabelled")
-        return Normal(tuple(inputs), None, list(dict.fromkeys(repairs)))
+        return Normal(tuple(inputs), None, tuple(dict.fromkeys(repairs)))
     value, done = kind.normalise(target)
-    return Normal(tuple(inputs), value, list(dict.fromkeys([*repairs, *done])))
+    return Normal(tuple(inputs), value, tuple(dict.fromkeys([*repairs, *done])))
 
 
-def _input(column: Column, raw: Any, options: Mapping[str, Any], alone: bool) -> tuple[Any, list[str]]:
+def _input(column: Column, raw: Any, normalise: Normalise, alone: bool) -> tuple[Any, list[str]]:
     """Return the normalised value of one input and its repairs; a reason names the input where there are several."""
     if not isinstance(raw, bytes) or not (alone or raw.strip()):
         raise Reject("missing_input" if alone else f"missing_{column.name}", f"no {column.name}")
     try:
-        value, repairs = column.kind.normalise(raw, **options)
+        value, repairs = normalise(raw)
     except Reject as reject:
         if alone:
             raise

@@ -102,6 +102,8 @@ def _text(cell: Any) -> str:
         text = tidy(cell)
         if not text:
             raise Reject("not_a_cell", "nothing but characters that show nothing")
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise Reject("not_a_cell", f"{_short(cell)} has half a character (a lone surrogate)")
         return text
     if isinstance(cell, bool | int | float):
         return _category(cell)

@@ -1,6 +1,7 @@
 """Rows of a table: a JSON object of cells as they are written in, one of typed cells out, in the order of its kinds."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,8 @@ from chainrule.fields.reject import Reject
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from chainrule.fields.profile import Profile
 
 DTYPE = "str"
 OBSERVED = True
@@ -192,6 +195,37 @@ def decode(values: Sequence[str]) -> list[dict[str, Any]]:
     return [json.loads(value) for value in values]
 
 
+def filled(
+    values: Sequence[str], parts: Sequence[str | None], *, missing: Mapping[str, Any], **of_kind: Any
+) -> tuple[list[str], dict[str, int]]:
+    """Return clean rows with forward_fill done, and how many cells of which column were filled.
+
+    A missing cell becomes that of the nearest row before it, of the same official part, in which it is not missing;
+    before the first of these it stays missing. The options are those of clean.normalise.
+    """
+    columns = [
+        name
+        for kind in cells.KINDS
+        for name in of_kind.get(kind, ())
+        if missing.get(name, missing.get(kind)) == "forward_fill"
+    ]
+    counts: Counter[str] = Counter()
+    if not columns:
+        return list(values), counts
+    before: dict[str | None, dict[str, Any]] = {}
+    rows = []
+    for value, part in zip(values, parts, strict=True):
+        row, last = json.loads(value), before.setdefault(part, {})
+        for name in columns:
+            if row[name] is None and name in last:
+                row[name] = last[name]
+                counts[f"filled_in_{name}"] += 1
+            elif row[name] is not None:
+                last[name] = row[name]
+        rows.append(_written(row))
+    return rows, counts
+
+
 def near_duplicates(
     values: Sequence[str], threshold: float, progress: Callable[..., Iterable[Any]] | None = None
 ) -> np.ndarray:
@@ -202,20 +236,70 @@ def near_duplicates(
 
 
 def augmented_copy(value: str, rng: np.random.Generator, *, noise: float, dropout: float) -> str:
-    """Return a copy with noise on its numbers and cells that are missing."""
-    return value
+    """Return a copy in which numbers are a little others, and some cells are missing.
+
+    Each number is multiplied by 1 + `noise` times a standard normal number, so 0 stays 0; each cell becomes missing
+    with probability `dropout`, but one of those that were not stays.
+    """
+    row = json.loads(value)
+    held = [name for name, cell in row.items() if cell is not None]
+    gone = rng.random(len(held)) < dropout
+    if gone.all():
+        gone[rng.integers(len(held))] = False
+    factors = 1 + noise * rng.standard_normal(len(held))
+    for name, missing, factor in zip(held, gone, factors.tolist(), strict=True):
+        if missing:
+            row[name] = None
+        elif noise and isinstance(row[name], int | float) and not isinstance(row[name], bool):
+            row[name] = cells.plain(row[name] * factor)
+    return _written(row)
+
+
+def profile(values: Sequence[str], targets: Sequence[Any], normalise: Mapping[str, Any]) -> "Profile":
+    """Return what each column of clean rows holds, and which of them a reader should look at before training."""
+    from chainrule.fields.profile import profile as of_columns
+
+    return of_columns(values, targets, {kind: normalise[kind] for kind in cells.KINDS})
+
+
+def left_out(raw: bytes, normalise: Mapping[str, Any]) -> list[str]:
+    """Return the columns of a raw row that clean.normalise does not list."""
+    listed = {name for kind in cells.KINDS for name in normalise[kind]}
+    return [name for name in _object(raw) if name not in listed]
 
 
 def describe(values: Sequence[str]) -> "pd.DataFrame":
-    """Return what validation looks at, one row per row: how many cells are missing."""
+    """Return what validation looks at, one row per row: by column its numbers, or whether there is anything."""
     import pandas as pd
 
-    return pd.DataFrame({"missing": np.array([sum(c is None for c in row.values()) for row in decode(values)])})
+    from chainrule.fields.columnar import columnar
+
+    table = columnar(values)
+    shown = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        numbers = str(column.type) == "double"
+        shown[_called(name)] = column.to_numpy() if numbers else np.where(column.is_valid().to_numpy(), "present", None)
+    return pd.DataFrame(shown)
 
 
 def expectations(normalise: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return what `describe` must show of clean rows; `normalise` as in params.yaml."""
-    return []
+    expected: list[tuple[str, dict[str, Any]]] = []
+    for kind in cells.KINDS:
+        for name in normalise[kind]:
+            policy = normalise["missing"].get(name, normalise["missing"].get(kind))
+            if policy == "reject" or isinstance(policy, Mapping):
+                expected.append(("expect_column_values_to_not_be_null", {"column": _called(name)}))
+            if kind == "number" and name in normalise["ranges"]:
+                bounds = zip(("min_value", "max_value"), normalise["ranges"][name], strict=True)
+                within = {bound: value for bound, value in bounds if value is not None}
+                expected.append(("expect_column_values_to_be_between", {"column": _called(name), **within}))
+    return expected
+
+
+def _called(name: str) -> str:
+    """Return what a column is called among those of validation, of which none begins with a quote."""
+    return f"'{name}'"
 
 
 def measure(rows: Sequence[Mapping[str, np.ndarray]], fields: Sequence[str], tokenizer: Any) -> dict[str, Measured]:
