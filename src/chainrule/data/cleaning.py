@@ -160,7 +160,7 @@ def _filled(
     repairs: Counter[str] = Counter()
     for place, column in enumerate(columns.inputs):
         if hasattr(column.kind, "filled"):
-            values[place], counted = column.kind.filled(values[place], parts, **normalise)
+            values[place], counted = column.kind.filled(values[place], parts, normalise)
             repairs.update(counted)
     return values, repairs
 

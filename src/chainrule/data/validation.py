@@ -109,14 +109,15 @@ def validate(frame: pd.DataFrame, expectations: Sequence[Expectation], name: str
 def view(rows: pd.DataFrame, columns: Columns, rules: ModuleType, described: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return what the suites look at: the columns of `rows`, what describes its inputs, and some derived.
 
-    `rules` is the task's `rows`; `described` is what `describe` of each input's kind returns, [N]; of several inputs
-    its columns are called <field>.<measure>. Derived: `rows_of_class` (labelled
-    rows that have the row's rarest class); after splitting also `splits_of_group` (splits that hold rows of this
-    group), `classes_not_trained` (classes of the row that no training row has) and `in_<split>` (the id of its rows).
+    `rules` is the task's `rows`; `described` is what `describe` of each input's kind returns, [N], or nothing where no
+    check looks at the inputs; of several inputs its columns are called <field>.<measure>. Derived: `rows_of_class`
+    (labelled rows that have the row's rarest class); after splitting also `splits_of_group` (splits that hold rows of
+    this group), `classes_not_trained` (classes of the row that no training row has) and `in_<split>` (the id of its
+    rows).
     """
     measured = [
         found.reset_index(drop=True).set_axis([named(columns, column.name, str(name)) for name in found], axis=1)
-        for column, found in zip(columns.inputs, described, strict=True)
+        for column, found in zip(columns.inputs if described else (), described, strict=True)
     ]
     frame: pd.DataFrame = pd.concat([rows.reset_index(drop=True), *measured], axis=1)
     for column in columns.inputs:

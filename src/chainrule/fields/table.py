@@ -13,14 +13,14 @@ from chainrule.fields.reject import Reject
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from chainrule.fields.profile import Profile
+    import pyarrow as pa
 
 DTYPE = "str"
 OBSERVED = True
 """Equal rows are as many observations: all are kept, in one group."""
 
 _REMEMBERED = 2**14  # cells of a column whose values are kept at hand; most columns have fewer different ones
+_BLOCK = 2**23  # bytes that are parsed together, more only for a row that is longer
 _LONGEST = 64  # characters of a cell that is remembered
 _written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -185,6 +185,52 @@ def _listed(names: Iterable[str], most: int = 8) -> str:
     return ", ".join(listed[:most]) + (f" and {len(listed) - most:,} more" if len(listed) > most else "")
 
 
+def columnar(values: Sequence[str]) -> "pa.Table":
+    """Return rows [N], as `chainrule.fields.table` cleans them, by column: float64, string or bool, null where missing.
+
+    A column in which every cell is missing is of type null.
+    """
+    import pyarrow as pa
+    from pyarrow import json as lines
+
+    schema = _schema(values)
+    if not values:
+        return schema.empty_table()
+    longest = 4 * max(map(len, values)) + 2  # a character has four bytes at most
+    text = "\n".join(values).encode()
+    return lines.read_json(
+        pa.BufferReader(text),
+        read_options=lines.ReadOptions(use_threads=False, block_size=max(_BLOCK, longest)),
+        parse_options=lines.ParseOptions(explicit_schema=schema, newlines_in_values=False),
+    )
+
+
+def _schema(values: Sequence[str]) -> "pa.Schema":
+    """Return the columns with their types: all cells of a column have one, so the first that is not missing says it."""
+    import pyarrow as pa
+
+    types: dict[str, pa.DataType] = {}
+    open_still: set[str] = set()
+    for at, value in enumerate(values):
+        row = json.loads(value)
+        if not at:
+            types, open_still = dict.fromkeys(row, pa.null()), set(row)
+        for name in [name for name in open_still if row[name] is not None]:
+            cell = row[name]
+            types[name] = (
+                pa.bool_() if isinstance(cell, bool) else pa.string() if isinstance(cell, str) else pa.float64()
+            )
+            open_still.remove(name)
+        if not open_still:
+            break
+    return pa.schema(list(types.items()))
+
+
+def listed(normalise: Mapping[str, Any]) -> dict[str, str]:
+    """Return the kind of each column that clean.normalise lists, in the order of clean rows."""
+    return {name: kind for kind in cells.KINDS for name in normalise[kind]}
+
+
 def key(value: str) -> str:
     """Return what two rows share that are equal: the row itself, which has one form."""
     return value
@@ -196,18 +242,16 @@ def decode(values: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def filled(
-    values: Sequence[str], parts: Sequence[str | None], *, missing: Mapping[str, Any], **of_kind: Any
+    values: Sequence[str], parts: Sequence[str | None], normalise: Mapping[str, Any]
 ) -> tuple[list[str], dict[str, int]]:
     """Return clean rows with forward_fill done, and how many cells of which column were filled.
 
     A missing cell becomes that of the nearest row before it, of the same official part, in which it is not missing;
-    before the first of these it stays missing. The options are those of clean.normalise.
+    before the first of these it stays missing.
     """
+    missing = normalise["missing"]
     columns = [
-        name
-        for kind in cells.KINDS
-        for name in of_kind.get(kind, ())
-        if missing.get(name, missing.get(kind)) == "forward_fill"
+        name for name, kind in listed(normalise).items() if missing.get(name, missing.get(kind)) == "forward_fill"
     ]
     counts: Counter[str] = Counter()
     if not columns:
@@ -229,7 +273,12 @@ def filled(
 def near_duplicates(
     values: Sequence[str], threshold: float, progress: Callable[..., Iterable[Any]] | None = None
 ) -> np.ndarray:
-    """Return the index pairs [P, 2] (int64, first < second, sorted) of each row and the first that is equal to it."""
+    """Return the index pairs [P, 2] (int64, first < second, sorted) of each row and the first that is equal to it.
+
+    `threshold` is 1, or 0: then equal rows are not alike, and may part.
+    """
+    if not threshold:
+        return np.empty((0, 2), np.int64)
     first: dict[str, int] = {}
     pairs = [(at, index) for index, value in enumerate(values) if (at := first.setdefault(value, index)) != index]
     return np.array(sorted(pairs), np.int64).reshape(-1, 2)
@@ -255,45 +304,39 @@ def augmented_copy(value: str, rng: np.random.Generator, *, noise: float, dropou
     return _written(row)
 
 
-def profile(values: Sequence[str], targets: Sequence[Any], normalise: Mapping[str, Any]) -> "Profile":
-    """Return what each column of clean rows holds, and which of them a reader should look at before training."""
-    from chainrule.fields.profile import profile as of_columns
-
-    return of_columns(values, targets, {kind: normalise[kind] for kind in cells.KINDS})
-
-
 def left_out(raw: bytes, normalise: Mapping[str, Any]) -> list[str]:
     """Return the columns of a raw row that clean.normalise does not list."""
-    listed = {name for kind in cells.KINDS for name in normalise[kind]}
-    return [name for name in _object(raw) if name not in listed]
+    known = listed(normalise)
+    return [name for name in _object(raw) if name not in known]
 
 
 def describe(values: Sequence[str]) -> "pd.DataFrame":
     """Return what validation looks at, one row per row: by column its numbers, or whether there is anything."""
     import pandas as pd
 
-    from chainrule.fields.columnar import columnar
-
     table = columnar(values)
-    shown = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        numbers = str(column.type) == "double"
-        shown[_called(name)] = column.to_numpy() if numbers else np.where(column.is_valid().to_numpy(), "present", None)
-    return pd.DataFrame(shown)
+    present = np.array([None, "present"])
+    return pd.DataFrame(
+        {
+            _called(name): column.to_numpy()
+            if str(column.type) == "double"
+            else present[column.is_valid().to_numpy().astype(np.int8)]
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+    )
 
 
 def expectations(normalise: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return what `describe` must show of clean rows; `normalise` as in params.yaml."""
     expected: list[tuple[str, dict[str, Any]]] = []
-    for kind in cells.KINDS:
-        for name in normalise[kind]:
-            policy = normalise["missing"].get(name, normalise["missing"].get(kind))
-            if policy == "reject" or isinstance(policy, Mapping):
-                expected.append(("expect_column_values_to_not_be_null", {"column": _called(name)}))
-            if kind == "number" and name in normalise["ranges"]:
-                bounds = zip(("min_value", "max_value"), normalise["ranges"][name], strict=True)
-                within = {bound: value for bound, value in bounds if value is not None}
-                expected.append(("expect_column_values_to_be_between", {"column": _called(name), **within}))
+    for name, kind in listed(normalise).items():
+        policy = normalise["missing"].get(name, normalise["missing"].get(kind))
+        if policy == "reject" or isinstance(policy, Mapping):
+            expected.append(("expect_column_values_to_not_be_null", {"column": _called(name)}))
+        if kind == "number" and name in normalise["ranges"]:
+            bounds = zip(("min_value", "max_value"), normalise["ranges"][name], strict=True)
+            within = {bound: value for bound, value in bounds if value is not None}
+            expected.append(("expect_column_values_to_be_between", {"column": _called(name), **within}))
     return expected
 
 

@@ -273,6 +273,10 @@ def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mista
         if (share := _number(block, "pretrain", "training", "distort", name)) is not None and share > 0:
             needed = "0 is needed: it mixes targets as well, and pretraining sees none"
             yield Mistake(f"{path}.pretrain.training.distort.{name}", f"{share:g}", needed)
+    alike = _number(block, "clean", "near_duplicates")
+    if modality == "table" and alike not in (None, 0, 1):
+        needed = "1 is needed, equal rows stay together, or 0, they may part"
+        yield Mistake(f"{path}.clean.near_duplicates", f"{alike:g}", needed)
     tokenizer = at(block, ("pretrain", "tokenizer"))
     if inputs.tokenizer is None and tokenizer is not None:
         yield Mistake(f"{path}.pretrain.tokenizer", repr(tokenizer), f"null is needed for modality {modality}")

@@ -15,5 +15,5 @@ class Clean(Section):
         ge=0,
         le=1,
         description="text: least Jaccard similarity of word 3-shingles; image: largest mean absolute pixel difference, "
-        "less for images that are mostly one level",
+        "less for images that are mostly one level; table: 1, equal rows stay together, or 0, they may part",
     )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chainrule.recipes.clean import Clean
 from chainrule.stages.job import Job, main
@@ -10,6 +10,8 @@ from chainrule.stages.validated import validated
 from chainrule.system.files import read_rows, write_json, write_rows
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from chainrule.data.cleaning import Cleaned
     from chainrule.data.columns import Columns
     from chainrule.data.validation import Table
@@ -43,16 +45,44 @@ def clean(job: Job) -> None:
     counts = cleaned.counts
     job.say(f"kept {counts['kept']:,} of {counts['raw']:,} rows")
     job.say(f"rejected: {_listed(cleaned.reasons)}; repaired: {_listed(cleaned.repairs)}")
-    warnings = _warnings(cleaned, columns, rules)
+    held, doubts = _profiles(job, raw, cleaned, columns, settings)
+    warnings = [*_warnings(cleaned, columns, rules), *doubts]
     for warning in warnings:
         job.warn(warning)
     target = columns.target.name
     expected = rules.expectations(target, cleaning.targets(cleaned.kept, target, rules, cleaned.reasons))
     suite = validation.after_clean(columns, settings.normalise, expected)
-    found = validated(job, cleaned.kept, columns, rules, suite, warnings, _tables(cleaned))
+    tables = [*_tables(cleaned), *([_columns(held, counts["kept"])] if held else [])]
+    found = validated(job, cleaned.kept, columns, rules, suite, warnings, tables, describe=True)
     report = {**counts, "reasons": cleaned.reasons, "repairs": cleaned.repairs, "validation": found}
+    if held:
+        report["columns"] = held  # a list, for each key of a block is a column of `dvc metrics show`
     write_json(job.out("reports/{recipe}/clean.json"), report)
     job.run.metrics({name: counts[name] for name in ("raw", "kept", "rejected")})
+
+
+def _profiles(
+    job: Job, raw: "pd.DataFrame", cleaned: "Cleaned", columns: "Columns", settings: Clean
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what the columns of tables among the inputs hold, and what of it a reader should look at."""
+    from chainrule.data.profile import profile
+
+    target = cleaned.kept[columns.target.name].astype(object)
+    # What an official part holds back tells nothing of what is to be learnt.
+    learnt = target.where(target.notna() & ~cleaned.kept["part"].isin(["validation", "test"]), None).tolist()
+    held: list[dict[str, Any]] = []
+    doubts: list[str] = []
+    for column in columns.inputs:
+        if not hasattr(column.kind, "columnar") or cleaned.kept.empty:
+            continue
+        table = column.kind.columnar(cleaned.kept[column.name].tolist())
+        found = profile(table, column.kind.listed(settings.normalise), learnt)
+        held += found.columns
+        doubts += found.warnings
+        one = raw[column.name][raw["id"] == cleaned.kept["id"].iloc[0]].iloc[0]
+        if left_out := column.kind.left_out(one, settings.normalise):
+            job.say(f"columns left out, as clean.normalise does not list them: {len(left_out):,} ({_shown(left_out)})")
+    return held, doubts
 
 
 def _warnings(cleaned: "Cleaned", columns: "Columns", rules: ModuleType) -> list[str]:
@@ -95,6 +125,24 @@ def _tables(cleaned: "Cleaned") -> list["Table"]:
     repaired = [(f"repaired: {name.replace('_', ' ')}", f"{n:,}") for name, n in cleaned.repairs.items()]
     pairs = ("pairs of near duplicates, all kept", f"{counts['near_duplicate_pairs']:,}")
     return [Table("What became of the rows", ("", "rows"), [*rows, *rejected, *repaired, pairs])]
+
+
+def _columns(held: list[dict[str, Any]], rows: int) -> "Table":
+    """Return the table of the page that says what each column holds."""
+    from chainrule.data.validation import Table
+
+    head = ("column", "kind", "missing", "different values", "lowest", "median", "highest", "outliers", "commonest")
+    shown = []
+    for column in held:
+        ends = [
+            f"{column[name]:g}" if isinstance(column.get(name), float) else column.get(name, "") for name in head[4:7]
+        ]
+        outliers = f"{column['outliers']:,}" if "outliers" in column else ""
+        commonest = f"{column['commonest']} ({column['of_commonest'] / rows:.1%})" if "commonest" in column else ""
+        missing = f"{column['missing']:,} ({column['missing'] / rows:.1%})"
+        cells = (column["column"], column["kind"], missing, f"{column['distinct']:,}", *ends, outliers, commonest)
+        shown.append(cells)
+    return Table("Columns", head, shown)
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainrule.fields.columnar import columnar
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -29,17 +27,14 @@ class Profile(NamedTuple):
     warnings: list[str]
 
 
-def profile(values: Sequence[str], targets: Sequence[Any], of_kind: Mapping[str, Sequence[str]]) -> Profile:
-    """Return what clean rows [N] hold; `targets` [N] are names or numbers, None of rows that have none.
+def profile(table: "pa.Table", kinds: Mapping[str, str], targets: Sequence[Any]) -> Profile:
+    """Return what the columns of clean rows hold; `targets` [N] are names or numbers, None of rows that have none.
 
-    of_kind: the columns by kind, as under clean.normalise. Each column has `column`, `kind`, `missing` and `distinct`
+    kinds: by column, as clean.normalise lists them. Each column has `column`, `kind`, `missing` and `distinct`
     (both counts); numbers and dates `lowest`, `median` and `highest`; numbers `outliers`, how many cells lie more than
     FENCE interquartile ranges beyond the quartiles; others `commonest` and `of_commonest`, how many cells hold it.
     """
-    table = columnar(values)
-    found = [
-        _Column(name, kind, table[name], table[name].drop_null()) for kind, names in of_kind.items() for name in names
-    ]
+    found = [_Column(name, kind, table[name], table[name].drop_null()) for name, kind in kinds.items()]
     said = [_told(column) for column in found]
     warnings = [warning for column, own in zip(found, said, strict=True) for warning in _warnings(column, own)]
     return Profile(said, [*warnings, *_given_away(found, targets)])
@@ -143,10 +138,10 @@ def _far(column: _Column) -> str | None:
         return None
     inside = numbers[~far]
     furthest = numbers[far][np.abs(numbers[far] - (low + high) / 2).argmax()]
+    bounds = f"{{{column.name}: [{inside.min():g}, {inside.max():g}]}}"
     return (
         f"column {column.name!r}: {count:,} of {len(numbers):,} numbers lie far from all others, such as {furthest:g}; "
-        f"if they are wrong, clean.normalise.ranges: {{{column.name}: [{inside.min():g}, {inside.max():g}]}} and outside "
-        "say what becomes of them"
+        f"if they are wrong, clean.normalise.ranges: {bounds} and outside say what becomes of them"
     )
 
 
@@ -157,7 +152,7 @@ def _given_away(columns: Sequence[_Column], targets: Sequence[Any]) -> list[str]
     at = at[:: max(1, len(at) // _LOOKED_AT)]
     if len(at) < 2 * _FEW:
         return []
-    own = [targets[index] for index in at]
+    own = [targets[index] for index in at.tolist()]
     warnings = []
     for column in columns:
         codes = _codes(column)[at]
