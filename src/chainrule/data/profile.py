@@ -17,7 +17,8 @@ MOSTLY = 0.5
 _ID = 0.95
 _FEW = 50  # rows below which nothing can be said
 _LOOKED_AT = 100_000  # rows that are looked at for what tells the target
-_BINS = 256
+_BINS, _IN_BIN = 256, 20
+"""Most parts of a column's numbers, and rows in each."""
 
 
 class Profile(NamedTuple):
@@ -53,7 +54,7 @@ def _told(column: _Column) -> dict[str, Any]:
     import pyarrow.compute as pc
 
     known = column.known
-    missing, distinct = len(column.cells) - len(known), pc.count_distinct(known).as_py()
+    missing, distinct = len(column.cells) - len(known), pc.count_distinct(known).as_py() if len(known) else 0
     said: dict[str, Any] = {"column": column.name, "kind": column.kind, "missing": missing, "distinct": distinct}
     if not len(known):
         return said
@@ -72,10 +73,10 @@ def _told(column: _Column) -> dict[str, Any]:
 
 
 def _codes(column: _Column) -> np.ndarray:
-    """Return int64 [N]: which value a cell holds, or in which of 256 parts the number lies; missing is one."""
+    """Return int64 [N]: which value a cell holds, or in which of equal parts the number lies; missing is one."""
     if column.kind == "number" and len(column.known):
-        numbers = column.cells.to_numpy()
-        edges = np.unique(np.quantile(column.known.to_numpy(), np.linspace(0, 1, _BINS + 1), method="nearest"))
+        numbers, parts = column.cells.to_numpy(), min(_BINS, len(column.known) // _IN_BIN + 1)
+        edges = np.unique(np.quantile(column.known.to_numpy(), np.linspace(0, 1, parts + 1), method="nearest"))
         return np.where(np.isnan(numbers), len(edges) + 1, np.searchsorted(edges, numbers, side="right"))
     encoded = column.cells.combine_chunks().dictionary_encode(null_encoding="encode")
     return np.asarray(encoded.indices.to_numpy(), np.int64)
