@@ -8,6 +8,7 @@ import pytest
 
 from chainrule.fields import table
 from chainrule.fields.catalogue import NormaliseTable
+from chainrule.fields.encoding import encode
 from chainrule.fields.reject import Reject
 from chainrule.recipes.defaults.table import DEFAULTS
 
@@ -234,3 +235,26 @@ def test_a_copy_is_another_row_of_the_same_columns():
 def test_columns_that_do_not_fit_are_refused(changed: dict[str, Any], said: str):
     with pytest.raises(ValueError, match=said):
         options(**changed)
+
+
+def test_drift_compares_numbers_and_categories_by_column():
+    facts = {
+        "number": ["age"],
+        "fill": [30.0, 0.5],
+        "date": ["day"],
+        "parts": {"day": ["day"]},
+        "category": ["town", "member"],
+        "places": {"town": {"Rome": 1}, "member": {"true": 1, "false": 2}},
+        "absent": {"town": 2, "member": 0},
+        "text": ["note"],
+        "words": {"most": 2, "buckets": 9},
+    }
+    cells = [{"age": 31, "town": "Rome", "day": "2011-01-20", "member": True, "note": "so so"}]
+    cells += [{**cells[0], "age": None, "town": None}, {**cells[0], "town": "Lima", "member": None}]
+    rows = [encode([row], facts) for row in cells]
+    found = table.measure(rows, ["row"], None, {"row": {"facts": facts}})["row"]
+    assert {name: column.tolist() for name, column in found.numbers.items()} == {
+        "'age'": [31, 30, 31],
+        "missing cells": [0, 2, 1],
+    }
+    assert dict(found.classes) == {"'town'": ["Rome", "missing", "other"], "'member'": ["true", "true", "missing"]}

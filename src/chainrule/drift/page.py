@@ -168,7 +168,10 @@ def page(report: Report, recipe: str, reference: str, current: str, picture: Pat
         sections.append(house.section("Figure", house.figure(house.Figure(picture, summary(report), wide=True))))
     if report.tests:
         sections.append(house.section("Tests", _table(report)))
-    sections += [house.section(_SHARES[kind], _share_table(shares)) for kind, shares in report.shares.items()]
+    sections += [
+        house.section(_SHARES.get(kind, f"Column {kind}"), _share_table(shares))
+        for kind, shares in report.shares.items()
+    ]
     if report.words is not None and not report.undecided:
         sections.append(house.section("Words", _words(report)))
     sections.append(house.section("How to read this", _reading(report)))

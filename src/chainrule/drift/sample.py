@@ -29,7 +29,7 @@ class Sample:
     """N rows, as far as they are compared; all that is empty or None is not compared."""
 
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Names of classes by what they are ("labels", "predictions"), str [N]."""
+    """Names of classes by what they are ("labels", "predictions", a column of a table), str [N]."""
     numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
     """What is measured on each row, by name, float [N]."""
     answers: frozenset[str] = frozenset()
@@ -145,8 +145,7 @@ def _sample(
     kind = plugins.load("fields", facts["kind"])
     predicted, sureness = kind.answered(outputs.answers, facts)
     told = {"predictions": predicted} | ({} if targets is None else {"labels": targets})
-    labels: dict[str, np.ndarray] = {}
-    numbers, vectors, words = _inputs(bundle, rows, tokenizer)
+    numbers, vectors, words, labels = _inputs(bundle, rows, tokenizer)
     about: set[str] = set(sureness)
     for title, values in sorted(told.items()):
         names, measured = kind.compared(values, facts)
@@ -171,8 +170,8 @@ def _sample(
 
 def _inputs(
     bundle: bundles.Bundle, rows: list[Inputs], tokenizer: Any
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[list[str]] | None]:
-    """Return the numbers, the vectors and the words of the inputs; of several their names say which.
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[list[str]] | None, dict[str, np.ndarray]]:
+    """Return the numbers, the vectors, the words and the classes of the inputs; of several their names say which.
 
     Fields of one kind are measured together: they may share a tensor. All words of a row are one vocabulary.
     """
@@ -180,15 +179,18 @@ def _inputs(
     numbers: dict[str, np.ndarray] = {}
     vectors: dict[str, np.ndarray] = {}
     words: list[list[str]] | None = None
+    classes: dict[str, np.ndarray] = {}
     for kind in dict.fromkeys(given.kind for given in fields):
         own = [given.name for given in fields if given.kind == kind]
-        for name, measured in plugins.load("fields", kind).measure(rows, own, tokenizer).items():
+        measure = plugins.load("fields", kind).measure
+        for name, measured in measure(rows, own, tokenizer, bundle.signature.get("preprocessing")).items():
             before = f"{name}: " if len(fields) > 1 else ""
             numbers |= {f"{before}{title}": column for title, column in measured.numbers.items()}
             vectors |= {f"{before}{title}": column for title, column in measured.vectors.items()}
+            classes |= {f"{before}{title}": np.array(column) for title, column in measured.classes.items()}
             if measured.words is not None:
                 words = [[*first, *more] for first, more in zip(words or [[]] * len(rows), measured.words, strict=True)]
-    return numbers, vectors, words
+    return numbers, vectors, words, classes
 
 
 def _task(bundle: bundles.Bundle) -> str:

@@ -178,7 +178,8 @@ def _label_tests(reference: Sample, current: Sample, found: Units, assigned: np.
         most = int(np.abs(shares[1] - shares[0]).argmax())
         said = f"{classes[most]}: {shares[0][most]:.1%} before, {shares[1][most]:.1%} now"
         index = statistics.stability_index(*counts)
-        asked.append(_Asked(name, "label balance", "chi-square", seen, float(seen[0] ** 3), index, said))
+        about = "label balance" if name in ("labels", "predictions") else "input"
+        asked.append(_Asked(name, about, "chi-square", seen, float(seen[0] ** 3), index, said))
     return sorted(asked)
 
 

@@ -219,7 +219,12 @@ def expectations(normalise: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]
     ]
 
 
-def measure(rows: Sequence[Mapping[str, np.ndarray]], fields: Sequence[str], tokenizer: Any) -> dict[str, Measured]:
+def measure(
+    rows: Sequence[Mapping[str, np.ndarray]],
+    fields: Sequence[str],
+    tokenizer: Any,
+    preprocessing: Mapping[str, Any] | None = None,
+) -> dict[str, Measured]:
     """Return by field what drift compares of images as a model gets them, uint8 [1, C, H, W] each.
 
     rows: a graph's inputs, called like the fields unless there is but one. Numbers are in grey levels from 0 to 255,

@@ -345,6 +345,36 @@ def _called(name: str) -> str:
     return f"'{name}'"
 
 
-def measure(rows: Sequence[Mapping[str, np.ndarray]], fields: Sequence[str], tokenizer: Any) -> dict[str, Measured]:
-    """Return by field what drift compares of rows as a model gets them."""
-    return {}
+def measure(
+    rows: Sequence[Mapping[str, np.ndarray]],
+    fields: Sequence[str],
+    tokenizer: Any,
+    preprocessing: Mapping[str, Any] | None = None,
+) -> dict[str, Measured]:
+    """Return by field what drift compares of rows as a model gets them: each column of numbers and of categories.
+
+    rows: a graph's inputs, as `chainrule.fields.encoding` makes them; preprocessing: by field the facts that they were
+    made with. A missing number is what the training rows say stands for it; how many cells of a row are missing is a
+    number of its own. Dates move on by themselves, and are not compared.
+    """
+    assert preprocessing is not None  # exported with every model for tables
+    (field,) = fields
+    facts = preprocessing[field]["facts"]
+    count = len(facts["number"])
+    numbers = np.array([row["numbers"][0, :count] if count else [] for row in rows], np.float64).reshape(
+        len(rows), count
+    )
+    codes = np.array([row["categories"][0] if facts["category"] else [] for row in rows], np.int64)
+    gaps = np.isnan(numbers)
+    missing = gaps.sum(axis=1)
+    classes = {}
+    for at, column in enumerate(facts["category"]):
+        named = {place: name for name, place in facts["places"][column].items()}
+        own = facts["absent"][column]
+        missing = missing + (codes[:, at] == own) * (own not in named)
+        classes[_called(column)] = [
+            named.get(code, "missing" if code == own else "other") for code in codes[:, at].tolist()
+        ]
+    filled = np.where(gaps, np.asarray(facts["fill"][:count], np.float64), numbers)
+    measured = {_called(column): filled[:, at] for at, column in enumerate(facts["number"])}
+    return {field: Measured({**measured, "missing cells": missing.astype(np.float64)}, {}, None, classes)}

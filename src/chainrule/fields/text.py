@@ -165,7 +165,12 @@ def expectations(normalise: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]
     ]
 
 
-def measure(rows: Sequence[Mapping[str, np.ndarray]], fields: Sequence[str], tokenizer: Any) -> dict[str, Measured]:
+def measure(
+    rows: Sequence[Mapping[str, np.ndarray]],
+    fields: Sequence[str],
+    tokenizer: Any,
+    preprocessing: Mapping[str, Any] | None = None,
+) -> dict[str, Measured]:
     """Return by field what drift compares of texts as a model gets them: through its tokenizer, cut to its longest.
 
     rows: a graph's inputs, of which input_ids int64 [1, T] holds the texts of all fields, each with an end behind it.

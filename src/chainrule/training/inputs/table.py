@@ -255,5 +255,5 @@ def load_facts(folder: Path) -> dict[str, Any]:
 
 def preprocessing(facts: dict[str, Any], normalise: dict[str, Any]) -> dict[str, Any]:
     """Return what a server does to a row before the graph, which fills gaps and scales numbers itself."""
-    used = ("number", "date", "parts", "category", "places", "absent", "text", "words")
+    used = ("number", "fill", "date", "parts", "category", "places", "absent", "text", "words")
     return {"normalise": normalise, "facts": {name: facts[name] for name in used}}
