@@ -68,6 +68,19 @@ def page(root: Path, recipe: str, stage: str) -> str:
     return (root / "reports" / recipe / f"{stage}.html").read_text(encoding="utf-8")
 
 
+def test_a_source_of_which_too_much_is_bad_stops_the_chain(root: Path) -> None:
+    rows = [*texts(36), b"", b"\x80\x81", b"", b""]
+    copies = rows[:20]
+    raw(root, "reviews", rows + copies, list("ab" * 30))
+    change(root, "reviews", clean={"most_bad": 0.06})
+    said = r"4 of 60 rows \(7%\) cannot be used, clean.most_bad is 0.06: empty_text 3 \(such as r36: no bytes\), undec"
+    with pytest.raises(DataError, match=said):
+        runner.run(root, "clean", "reviews", clean)
+    assert not (root / "data/clean/reviews").exists()
+    change(root, "reviews", clean={"most_bad": 0.07})
+    runner.run(root, "clean", "reviews", clean)
+
+
 def test_photographs_of_many_sizes_are_refused_where_no_size_is_set_and_taken_where_one_is(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,7 +116,7 @@ def test_long_texts_are_cut_and_where_they_are_rejected_instead_their_loss_is_lo
     assert "repaired: cut 4\n" in said
     assert "left out" not in said
     assert '<td>repaired: cut</td><td class="number">4</td>' in page(root, "reviews", "clean")
-    change(root, "reviews", clean={"normalise": normalise | {"long": "reject"}})
+    change(root, "reviews", clean={"normalise": normalise | {"long": "reject"}, "most_bad": 0.5})
     runner.run(root, "clean", "reviews", clean)
     loud = "4 of 10 rows (40.0%) left out: too long 4"
     assert f"WARNING: {loud}\n" in capsys.readouterr().out

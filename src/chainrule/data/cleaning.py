@@ -18,6 +18,9 @@ from chainrule.system.errors import DataError
 # Called with items, what is done with them, and their unit unless they are rows.
 Progress = Callable[..., Iterable[Any]]
 
+SHOWN = 4
+"""Reasons that a message names."""
+
 PARTS = ("train", "validation", "test", "unlabelled")
 
 # Who keeps an input that several rows have: what was published for testing stays; training makes way.
@@ -106,6 +109,25 @@ def clean(
     reasons = dict(sorted(Counter(rejected["reason"]).items()))
     links = _links(rows, kept, pairs, tied, copies)
     return Cleaned(kept, rejected, links, reasons, dict(sorted(repairs.items())), counts)
+
+
+def refuse_bad(rejected: pd.DataFrame, raw: int, most: float) -> None:
+    """Raise DataError where more than a share `most` of the `raw` rows cannot be read, or not be used by themselves.
+
+    It names each reason with a row. Copies and contradictions are no fault of a row's own.
+    """
+    bad = rejected[~rejected["reason"].str.contains("duplicate|conflicting_labels")]
+    if len(bad) <= most * raw:
+        return
+    counts = bad["reason"].value_counts()
+    first = bad.drop_duplicates("reason").set_index("reason")
+    examples = dict(zip(first.index, first["origin"] + ": " + first["detail"].str[:80], strict=True))
+    named = [f"{reason} {count:,} (such as {examples[reason]})" for reason, count in counts[:SHOWN].items()]
+    more = f", and {len(counts) - SHOWN} more reasons" if len(counts) > SHOWN else ""
+    raise DataError(
+        f"{len(bad):,} of {raw:,} rows ({len(bad) / raw:.0%}) cannot be used, clean.most_bad is {most:g}: "
+        f"{', '.join(named)}{more}; mend the source or what the recipe says of it, or raise clean.most_bad"
+    )
 
 
 def targets(kept: pd.DataFrame, target: str, rules: ModuleType, reasons: Mapping[str, int]) -> list[Any]:

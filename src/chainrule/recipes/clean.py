@@ -17,3 +17,9 @@ class Clean(Section):
         description="text: least Jaccard similarity of word 3-shingles; image: largest mean absolute pixel difference, "
         "less for images that are mostly one level; table: 1, equal rows stay together, or 0, they may part",
     )
+    most_bad: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="share of the rows that may be unreadable or unusable (copies aside); more of them stop the chain",
+    )

@@ -38,6 +38,7 @@ def clean(job: Job) -> None:
         near_duplicates=settings.near_duplicates,
         progress=job.track,
     )
+    cleaning.refuse_bad(cleaned.rejected, len(raw), settings.most_bad)
     out = job.out("data/clean/{recipe}")
     write_rows(out / "rows.parquet", cleaned.kept)
     write_rows(out / "rejected.parquet", cleaned.rejected)

@@ -12,6 +12,7 @@ from chainrule.data.formats.folders import ENDINGS
 from chainrule.data.sources import image_folder
 from chainrule.fields import image
 from chainrule.system.errors import DataError
+from packing import pack
 
 
 def write(root: Path, *names: str) -> Path:
@@ -232,3 +233,44 @@ def test_sign_language_digits_are_complete() -> None:
     counts = frame["label"].value_counts()[[str(i) for i in range(10)]].tolist()
     assert counts == [205, 206, 206, 206, 207, 207, 207, 206, 208, 204]
     assert frame["problem"].isna().all()
+
+
+def test_official_lists_name_the_parts(tmp_path: Path) -> None:
+    root = write(tmp_path, *(f"{label}/{n}.jpg" for label in ("cat", "train") for n in range(3)), "cat/3.jpg")
+    (root / "val.txt").write_text("cat/0.jpg\ntrain/0\n")
+    named = "images/cat/1.jpg,0\nimages/train/1.jpg 1\n\ngone/9.jpg\nbird/3.jpg\n2.jpg\n"
+    (root / "testing_list.csv").write_text(named)
+    lists = {"validation": "val.txt", "test": "testing_list.csv"}
+    frame = image_folder.read(root, group_pattern=None, parts=lists).set_index("id")
+    assert frame["part"].dropna().to_dict() == {
+        "cat/0.jpg": "validation",
+        "cat/1.jpg": "test",
+        "train/0.jpg": "validation",
+        "train/1.jpg": "test",
+    }
+    assert frame.attrs == {
+        "hidden_files": 0,
+        "loose_files": 0,
+        "unmatched_lines": 3,
+        "parts": {"val.txt as validation": 2, "testing_list.csv as test": 2},
+    }
+    packed = pack(
+        tmp_path / "x.zip", {f"x/{path.relative_to(root)}": path.read_bytes() for path in root.glob("**/*.*")}
+    )
+    assert image_folder.read(packed, group_pattern=None, parts=lists).set_index("id")["part"].equals(frame["part"])
+
+
+@pytest.mark.parametrize(
+    ("lists", "said"),
+    [
+        ({"test": "gone.txt"}, r"gone\.txt: missing; put the list there or correct source\.parts\.test"),
+        ({"test": "none.txt"}, r"none\.txt: names none of the files, its first line is 'bird/1\.jpg'"),
+        ({"test": "a.txt", "train": "b.txt"}, r"b\.txt: names cat/1\.jpg, which the list of test names as well"),
+    ],
+)
+def test_lists_that_do_not_fit_are_named(tmp_path: Path, lists: dict[str, str], said: str) -> None:
+    root = write(tmp_path, "cat/1.jpg", "dog/1.jpg")
+    for name, text in (("none.txt", "bird/1.jpg"), ("a.txt", "cat/1.jpg"), ("b.txt", "cat/1")):
+        (root / name).write_text(text)
+    with pytest.raises(DataError, match=said):
+        image_folder.read(root, group_pattern=None, parts=lists)

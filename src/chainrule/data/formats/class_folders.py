@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chainrule.data.formats import folders
 from chainrule.data.formats.folders import Class, Kind
+from chainrule.data.formats.part_lists import by_list
 from chainrule.data.formats.trees import File, Tree, plant, printable
 from chainrule.system.errors import DataError
 
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read(path: Path, kind: Kind, *, group_pattern: str | None, section: str) -> "pd.DataFrame":
+def read(
+    path: Path, kind: Kind, *, group_pattern: str | None, parts: Mapping[str, str] | None, section: str
+) -> "pd.DataFrame":
     """Raw rows of the class folders in `path`, which is a folder, an archive, or a folder of archives.
 
     The column called like the kind holds the bytes of the files; the others are those of the source `image_folder`,
@@ -24,9 +28,12 @@ def read(path: Path, kind: Kind, *, group_pattern: str | None, section: str) -> 
 
     tree = plant(path, section, "the folder of the class folders, or an archive of it (.zip, .tar, .tar.gz, …)")
     pattern = None if group_pattern is None else _compile(group_pattern, section)
-    classes, said = (folders.layout if section == "source" else folders.classes)(tree, kind)
+    by_folder = section == "source" and parts is None
+    classes, said = (folders.layout if by_folder else folders.classes)(tree, kind)
     files, counts = _files(tree, classes)
     said["hidden_files"] += counts.pop("hidden")
+    if parts is not None:
+        files = _in_lists(tree, parts, files, said, section)
     content = dict(tree.contents([file for _, file in files if _readable(file, kind)]))
     columns: dict[str, list[object]] = {
         name: [] for name in ("id", "group", kind.called, "label", "part", "origin", "problem")
@@ -48,8 +55,8 @@ def read(path: Path, kind: Kind, *, group_pattern: str | None, section: str) -> 
     ).sort_values("id", ignore_index=True)
     frame.attrs |= said
     frame.attrs |= {name: count for name, count in counts.items() if count}
-    parts = Counter(f"{own.said} as {own.part}" for own, _ in files if own.part is not None)
-    frame.attrs |= {"parts": dict(parts)} if parts else {}
+    taken = Counter(f"{own.said} as {own.part}" for own, _ in files if own.part is not None)
+    frame.attrs |= {"parts": dict(taken)} if taken else {}
     return frame
 
 
@@ -65,6 +72,18 @@ def _files(tree: Tree, classes: list[Class]) -> tuple[list[tuple[Class, File]], 
         nested += sum(file.name.parent != own.place for file in files) if own.label is not None else 0
         found += [(own, file) for file in files]
     return found, {"hidden": hidden, "nested_files": nested}
+
+
+def _in_lists(
+    tree: Tree, lists: Mapping[str, str], files: list[tuple[Class, File]], said: dict[str, int], section: str
+) -> list[tuple[Class, File]]:
+    """Return the files with the parts that official lists give them; count lines that name no file."""
+    found, said["unmatched_lines"] = by_list(tree, lists, [file.name for _, file in files], section)
+    said["loose_files"] -= sum("/" not in name for name in lists.values())
+    return [
+        (own._replace(part=found[file.name], said=lists[found[file.name]]) if file.name in found else own, file)
+        for own, file in files
+    ]
 
 
 def _readable(file: File, kind: Kind) -> bool:

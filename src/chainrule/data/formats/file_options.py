@@ -16,6 +16,8 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 Classes = Annotated[list[Name], Field(min_length=2, max_length=256), AfterValidator(_distinct)]
+PartLists = Annotated[dict[Literal["train", "validation", "test"], Name], Field(min_length=1)]
+PART_LISTS = "part: text file in path whose lines name files; null: the folders say the parts, if there are any"
 Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
 
 
@@ -86,6 +88,8 @@ class ImageFolderOptions(ImageFolderBatch, SourceOptions):
 
     tested = True
 
+    parts: PartLists | None = Field(description=PART_LISTS)
+
 
 class TextFolderBatch(_ClassFolders):
     """Text files in folders, one folder per class."""
@@ -100,6 +104,8 @@ class TextFolderOptions(TextFolderBatch, SourceOptions):
     """Folders of text files, one per class, or archives of them."""
 
     tested = True
+
+    parts: PartLists | None = Field(description=PART_LISTS)
 
 
 def _no_parts(files: dict[str, str]) -> dict[str, str]:

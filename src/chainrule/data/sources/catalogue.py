@@ -87,7 +87,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "max_cell": 1_000_000,
     },
     "idx": {},
-    "image_folder": {"group_pattern": None},
+    "image_folder": {"group_pattern": None, "parts": None},
     "json_lines": {
         "files": None,
         "part": None,
@@ -113,7 +113,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "max_cell": 1_000_000,
     },
     "reviews": {"seed": 7, "labelled": 6000, "unlabelled": 20_000},
-    "text_folder": {"group_pattern": None, "encoding": None},
+    "text_folder": {"group_pattern": None, "parts": None, "encoding": None},
 }
 """What each source starts with; a literal, of which dvc.yaml lists the recipe's kind."""
 

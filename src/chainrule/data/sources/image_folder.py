@@ -1,5 +1,6 @@
 """Folders of image files, one per class, with or without folders of train and test above or below them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
 GIVES = ("image", "label")
 
 
-def read(path: Path, *, group_pattern: str | None, section: str = "source") -> "pd.DataFrame":
+def read(
+    path: Path, *, group_pattern: str | None, parts: Mapping[str, str] | None = None, section: str = "source"
+) -> "pd.DataFrame":
     """Raw rows of path/<class>/*; of path/<part>/<class>/* or path/<class>/<part>/* where folders are named like parts.
 
     `path` may be an archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz, .tar.zst) of such folders, or a folder of several:
@@ -19,8 +22,10 @@ def read(path: Path, *, group_pattern: str | None, section: str = "source") -> "
     has all of its content is passed over.
 
     Parts are train, validation and test by their usual names (`folders.part_of`); without them `part` is None. Files of
-    a folder called unlabelled, beside parts or classes, have no label and are of that part. attrs["parts"] says what
-    was taken for which. `label` is the name of the class folder, `image` the bytes of the file, `id` its path below
+    a folder called unlabelled, beside parts or classes, have no label and are of that part. `parts` maps parts to
+    official lists, text files in `path` that name files (`part_lists.by_list`); folders are then classes, files that no
+    list names have no part, and attrs["unmatched_lines"] counts lines that name no file. attrs["parts"] says what was
+    taken for which. `label` is the name of the class folder, `image` the bytes of the file, `id` its path below
     `path`; rows are sorted by id. Files in folders below a class are of that class. A group is what the one group of
     the regular expression `group_pattern` finds in the file name, for example the person; without a pattern it is the
     path without its ending, so that only a.jpg and a.png of one folder belong together.
@@ -35,4 +40,4 @@ def read(path: Path, *, group_pattern: str | None, section: str = "source") -> "
     are no parts. Raises DataError for a missing or empty folder, where folders may be parts or classes, and for an
     archive that is not to be trusted (`archives.members`).
     """
-    return class_folders.read(Path(path), folders.IMAGES, group_pattern=group_pattern, section=section)
+    return class_folders.read(Path(path), folders.IMAGES, group_pattern=group_pattern, parts=parts, section=section)

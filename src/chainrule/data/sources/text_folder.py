@@ -1,5 +1,6 @@
 """Folders of text files, one per class (such as aclImdb or 20 Newsgroups), with or without folders of parts."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,12 @@ GIVES = ("text", "label")
 
 
 def read(
-    path: Path, *, group_pattern: str | None, encoding: str | None = None, section: str = "source"
+    path: Path,
+    *,
+    group_pattern: str | None,
+    parts: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    section: str = "source",
 ) -> "pd.DataFrame":
     """Raw rows of class folders, archives and parts as the source `image_folder` reads them; one file is one text.
 
@@ -22,7 +28,7 @@ def read(
     the ending or the content is of something else, and "undecodable_text" where bytes are not in the encoding or that
     is in doubt. Raises DataError as `image_folder` does.
     """
-    rows = class_folders.read(Path(path), folders.TEXTS, group_pattern=group_pattern, section=section)
+    rows = class_folders.read(Path(path), folders.TEXTS, group_pattern=group_pattern, parts=parts, section=section)
     there = rows.index[rows["problem"].isna()]
     found, used = encodings.documents(
         dict(zip(rows["id"][there], rows["text"][there], strict=True)), encoding, f"{section}.encoding"
