@@ -1,90 +1,164 @@
-"""Files of cells as far as a first look needs them: their dialect, the names of their columns, rows, how many there
-are.
-"""
+"""Files of cells as far as a first look needs them: how they are written, their columns, rows, how many there are."""
 
 import csv
 import io
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from chainrule.data.formats import dialect
+from chainrule.data.formats import columnar, dialect, objects, workbook
 from chainrule.data.formats import text as encodings
-from chainrule.data.formats.dialect import Dialect
+from chainrule.data.formats.tables import Table as Opened
+from chainrule.data.formats.typed import written
 from chainrule.inspection.profile import Profile, profile
 from chainrule.system.errors import DataError
 
-ENDINGS = {".csv", ".tsv", ".tab", ".txt", ".data", ".dat"}
+KINDS = {
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".data", ".dat"), "delimited"),
+    **dict.fromkeys((".xlsx", ".xlsm"), "excel"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "json_lines"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+}
+"""The source that reads files of an ending."""
 BYTES = 32 << 20
-"""So much of a file is read; of a larger one the rows are an estimate."""
+"""So much of a CSV file is read; of a larger one the rows are an estimate."""
 ROWS = 100_000
+_SIGNS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "blanks"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A file of cells; every row has as many cells as there are columns."""
+    """A file of cells as texts; every row has as many cells as there are columns."""
 
     path: Path
-    dialect: Dialect
+    kind: str
+    """The source that reads it."""
+    options: dict[str, Any]
+    """The source's options that are not its defaults, columns aside."""
+    said: str
+    """How it is written, in words."""
     titles: list[str] | None
     rows: list[list[str]]
     count: int
     whole: bool
     """Whether all of it was read."""
-    odd: int
+    odd: int = 0
     """Rows of another width."""
+    decimal: str = "."
+    thousands: str = ""
+    doubts: list[str] = field(default_factory=list)
 
     @property
     def width(self) -> int:
         """How many columns there are."""
-        return self.dialect.width
+        return len(self.titles) if self.titles is not None else len(self.rows[0])
 
     def column(self, at: int) -> list[str]:
         """Return a column's cells."""
         return [row[at] for row in self.rows]
 
+    def places(self, column: str | int | Sequence[str | int]) -> list[int]:
+        """Return the places of a column, or of several, as a recipe names them."""
+        several = [column] if isinstance(column, str | int) else column
+        return [self.titles.index(each) if isinstance(each, str) and self.titles else int(each) for each in several]
+
     def profiles(self) -> list[Profile]:
         """Return what each column is."""
         titles = self.titles or [f"column {at}" for at in range(self.width)]
-        named = self.titles is not None
         twice = {title for title in titles if titles.count(title) > 1}
         return [
-            profile(title if named and title and title not in twice else at, title, self.column(at))
+            profile(title if self.titles and title and title not in twice else at, title, self.column(at))
             for at, title in enumerate(titles)
         ]
 
+    def named(self) -> "Table":
+        """Return the table with names for its columns, if it has none: rows of a table are told by names."""
+        if self.titles is not None:
+            return self
+        titles = [f"column_{at}" for at in range(self.width)]
+        return replace(self, titles=titles, options={**self.options, "header": titles})
+
 
 def read(path: Path) -> Table | None:
-    """Return a file of cells; None for one whose lines have no columns. Raises DataError for what is no text."""
-    said = dialect.detect(path)
-    if said.width < 2:
+    """Return a file of cells; None for lines without columns. Raises DataError for what cannot be read."""
+    kind = KINDS[path.suffix.lower()]
+    if kind == "delimited":
+        return _delimited(path)
+    if kind == "excel":
+        (opened,) = workbook.tables([path], sheet=None, header=True, section="source")
+    elif kind == "json_lines":
+        (opened,) = objects.tables([path], encoding=None, section="source")
+    else:
+        (opened,) = columnar.tables([path], section="source")
+    return _opened(opened, kind)
+
+
+def _opened(opened: Opened, kind: str) -> Table | None:
+    """Return a file whose format names its columns and types its cells."""
+    if opened.titles is None or opened.width < 2:
+        return None
+    found = opened.rows(range(opened.width))
+    rows = [[_text(cell) for cell in row.cells] for row in islice(found, ROWS) if row.cells is not None]
+    if not rows:
+        raise DataError(f"{opened.path}: not one row can be read")
+    count, whole = len(rows), len(rows) < ROWS
+    if not whole:
+        count += sum(1 for _ in found)
+    said = {"excel": "a sheet of Excel", "json_lines": "JSON objects", "parquet": "Parquet"}[kind]
+    return Table(opened.path, kind, {}, said, opened.titles, rows, count, whole)
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, list) and all(isinstance(each, str | int) for each in cell):
+        return ",".join(map(str, cell))
+    if isinstance(cell, dict):
+        return str(cell.get("path") or "")
+    try:
+        return written(cell)
+    except ValueError:
+        return ""
+
+
+def _delimited(path: Path) -> Table | None:
+    found = dialect.detect(path)
+    if found.width < 2:
         return None
     size = path.stat().st_size
     data = encodings.content(path, "source", most=BYTES)
     if len(data) < size:
         data = data[: data.rfind(b"\n") + 1]
-    text, _ = encodings.decoded({str(path): data}, said.encoding, "source.encoding")[str(path)]
-    rows = _rows(text, said)
-    titles = said.titles
-    rows = rows[1:] if said.header else rows
-    if not rows:
+    text, _ = encodings.decoded({str(path): data}, found.encoding, "source.encoding")[str(path)]
+    rows = _rows(text, found.delimiter, found.quoting)[found.header :]
+    fitting = [row for row in rows if len(row) == found.width]
+    if not fitting:
         raise DataError(f"{path}: holds a header and no rows; fetch the file again")
-    fitting = [row for row in rows if len(row) == said.width]
     whole = len(data) == size and len(rows) < ROWS
-    count = len(rows) if whole else round(text.count("\n") * size / len(data)) - int(said.header)
-    return Table(path, said, titles, fitting, count, whole, len(rows) - len(fitting))
+    count = len(rows) if whole else round(text.count("\n") * size / len(data)) - int(found.header)
+    options = {
+        **({} if found.delimiter == "," else {"delimiter": found.delimiter}),
+        **({} if found.quoting else {"quoting": False}),
+        **({} if found.header else {"header": False}),
+        **({} if found.encoding == "utf-8" else {"encoding": found.encoding}),
+    }
+    quotes = "quoted cells" if found.quoting else "quotes as they are"
+    header = "a header" if found.header else "no header"
+    said = f"columns apart by {_SIGNS[found.delimiter]}, {header}, {quotes}, {found.encoding}"
+    odd = len(rows) - len(fitting)
+    titles, marks = found.titles, (found.decimal, found.thousands or "")
+    return Table(path, "delimited", options, said, titles, fitting, count, whole, odd, *marks, found.doubts)
 
 
-def _rows(text: str, said: Dialect) -> list[list[str]]:
+def _rows(text: str, delimiter: str, quoting: bool) -> list[list[str]]:
     """Return the rows that hold something; where quotes do not match, what comes of it: the source counts them."""
-    if not said.quoting:
-        lines = islice((line.rstrip("\r\n") for line in io.StringIO(text, newline="\n")), ROWS)
-        return [line.split(said.delimiter) for line in lines if line]
+    lines: Iterable[str] = io.StringIO(text, newline="" if quoting else "\n")
+    if not quoting:
+        return [line.split(delimiter) for each in islice(lines, ROWS) if (line := each.rstrip("\r\n"))]
     before = csv.field_size_limit(2**31 - 1)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=said.delimiter)
-        return [row for row in islice(reader, ROWS) if row]
+        return [row for row in islice(csv.reader(lines, delimiter=delimiter), ROWS) if row]
     except csv.Error:
-        return [line.split(said.delimiter) for line in islice(text.splitlines(), ROWS) if line]
+        return [line.split(delimiter) for line in islice(text.splitlines(), ROWS) if line]
     finally:
         csv.field_size_limit(before)

@@ -58,9 +58,30 @@ def this_machine() -> Machine:
 def choose(found: Examples, root: Path, asked: str | None, machine: Machine) -> Plan:
     """Return the plan for some examples; asked: the base that the user names, or `nothing`."""
     why: list[str] = []
+    if found.modality == "table":
+        if asked not in (None, NOTHING):
+            raise DataError(f"--base {asked}: tables start from nothing")
+        return Plan(_tables(found, why), tuple(why))
     base, fit = _base(found, root, asked, why)
     blocks = _images(found, base, machine, why) if found.modality == "image" else _texts(found, base, fit, machine, why)
     return Plan(blocks, tuple(why))
+
+
+def _tables(found: Examples, why: list[str]) -> dict[str, Any]:
+    trained = found.parts.get("train", found.rows)
+    epochs = 60 if trained < 100_000 else 20 if trained < 500_000 else 5
+    why.append(
+        f"net: mlp over {found.columns} columns with embeddings of numbers and categories, at most {epochs} epochs for "
+        f"{trained:,} rows; the report holds it against linear models and gradient boosting"
+    )
+    return {
+        "clean": {},
+        "augment": {},
+        "base": _block(None),
+        "net": {"name": "mlp"},
+        "pretrain": {"objective": {"name": "none"}},
+        "finetune": {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 60 else {})},
+    }
 
 
 # ---- bases

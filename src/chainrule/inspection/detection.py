@@ -6,7 +6,7 @@ from chainrule.data.formats.folders import TOP
 from chainrule.data.formats.trees import Directory
 from chainrule.inspection import arrays, classes, lines, tables
 from chainrule.inspection.examples import Examples, Options, Place
-from chainrule.inspection.tables import LISTS
+from chainrule.inspection.labels import LISTS
 from chainrule.system.errors import DataError
 
 FORMS = (arrays.look, classes.look, lines.look, tables.look)

@@ -56,6 +56,8 @@ class Examples:
     texts: tuple[tuple[str, ...], ...] = ()
     """A sample of the texts, one or two a row."""
     images: Images | None = None
+    columns: int = 0
+    """Of a table, those that are learnt from."""
     normalise: Mapping[str, Any] = field(default_factory=dict)
     split: Mapping[str, Any] = field(default_factory=dict)
     found: tuple[str, ...] = ()

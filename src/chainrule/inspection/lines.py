@@ -6,7 +6,7 @@ from pathlib import Path
 from chainrule.data.formats import dialect
 from chainrule.data.formats import text as encodings
 from chainrule.inspection.examples import Examples, Options, Place
-from chainrule.inspection.tables import part_of
+from chainrule.inspection.parts import part_of
 from chainrule.system.errors import DataError
 
 FULL = {"neg": "negative", "pos": "positive"}

@@ -1,0 +1,140 @@
+"""Which columns of a table are which fields of which task."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from chainrule.data.formats.folders import ENDINGS as IMAGES
+from chainrule.inspection import roles
+from chainrule.inspection.examples import Options
+from chainrule.inspection.profile import Profile, titles
+from chainrule.inspection.roles import Roles
+from chainrule.system.errors import ParamsError
+
+LONG = 20.0
+"""Words on average from which on a text is what a row is about, whatever stands beside it."""
+FEW_BESIDE = 4
+"""A text with no more columns beside it is what a row is about."""
+_FIRST = re.compile(r"(.*?)[\W_]*(1|a|first|one|left|premise|source|query)$", re.IGNORECASE)
+_SECOND = re.compile(r"(.*?)[\W_]*(2|b|second|two|right|hypothesis|target|answer)$", re.IGNORECASE)
+
+
+def of_columns(profiles: Sequence[Profile], folder: Path, options: Options) -> Roles:
+    """Return what each column is for; ParamsError where two could be the target, or none.
+
+    folder: from which cells would name images.
+    """
+    images = [each for each in profiles if names_images(each, folder)]
+    if len(images) > 1:
+        raise ParamsError(f"several columns name images ({titles(images)}); a recipe takes one")
+    group = roles.group_of(profiles) if options.group is None else _asked(profiles, options.group)
+    prose = [each for each in profiles if each.kind == "text" and str(each.column) != options.target]
+    others = [each for each in profiles if each not in (*images, *prose, group)]
+    if not images and not prose and len(profiles) == 2:
+        prose = [each for each in others if each.kind == "names" and each.characters >= 3][:1]
+        others = [each for each in others if each not in prose]
+    if _is_table(images, prose, others, options.task):
+        return _of_table(profiles, group, options)
+    candidates = [each for each in others if roles.could_be_target(each)]
+    marks = roles.marks_of(candidates) if options.target is None else []
+    if marks and not any(roles.NAMES[0] & {*each.title.lower().split()} for each in candidates):
+        said = [f"labels: {len(marks)} columns that say 1 or 0"]
+        return _of_inputs(
+            profiles, images, prose, None, [each.column for each in marks], "labels", group, options, said
+        )
+    said = []
+    if not images and options.target is None and options.task is None:
+        candidates, said = _tellable(candidates)
+    column, why = roles.target_of(candidates, profiles, options.target)
+    kind = roles.kind_of_target(column, options.task)
+    if options.task is None and roles.separator_of(column):
+        kind = "labels"
+    said.append(f"target: {column.title}, {why}")
+    return _of_inputs(profiles, images, prose, column, column.column, kind, group, options, said)
+
+
+def names_images(given: Profile, folder: Path) -> bool:
+    """Whether cells are the paths of images, from the folder of their file."""
+    some = [value.replace("\\", "/") for value in list(given.values)[:20]]
+    if not some or not all(Path(value).suffix.lower() in IMAGES for value in some):
+        return False
+    return sum((folder / value).is_file() for value in some) * 2 >= len(some)
+
+
+def _is_table(images: Sequence[Profile], prose: Sequence[Profile], others: Sequence[Profile], task: str | None) -> bool:
+    """Whether rows are told by all of their columns, rather than by an image or a text among them."""
+    if task is not None:
+        return task.startswith("table_")
+    about_text = prose and (len(others) <= FEW_BESIDE or max(each.words for each in prose) >= LONG)
+    return not images and not about_text
+
+
+def _asked(profiles: Sequence[Profile], name: str) -> Profile:
+    found = next((each for each in profiles if name in (each.title, str(each.column))), None)
+    if found is None:
+        raise ParamsError(f"--group {name}: no such column; {titles(profiles)}")
+    return found
+
+
+def _tellable(candidates: list[Profile]) -> tuple[list[Profile], list[str]]:
+    """Return the candidates that can be told of texts, and what is said of the others: no task tells their numbers."""
+    good = [each for each in candidates if roles.kind_of_target(each, None) == "label" or roles.separator_of(each)]
+    if not good or len(good) == len(candidates):
+        return candidates, []
+    numbers = [each for each in candidates if each not in good]
+    return good, [f"{titles(numbers)}: numbers, which no task tells of texts; not used"]
+
+
+def _of_table(profiles: Sequence[Profile], group: Profile | None, options: Options) -> Roles:
+    candidates = [each for each in profiles if roles.could_be_target(each) and each != group]
+    column, why = roles.target_of(candidates, profiles, options.target)
+    if column.kind == "constant":
+        raise ParamsError(f"--target {column.title}: all of its cells hold the same; name another")
+    kind = roles.kind_of_target(column, options.task)
+    task = {"label": "table_classification", "number": "table_regression"}[kind]
+    others = [each for each in profiles if each not in (column, group)]
+    said = [f"target: {column.title}, {why}; {'a number' if kind == 'number' else f'{column.distinct} classes'}"]
+    return Roles(task, "table", kind, {}, column.column, column, group, others, said)
+
+
+def _of_inputs(
+    profiles: Sequence[Profile],
+    images: Sequence[Profile],
+    prose: Sequence[Profile],
+    profile: Profile | None,
+    target: Any,
+    kind: str,
+    group: Profile | None,
+    options: Options,
+    said: list[str],
+) -> Roles:
+    """Return the roles of columns where the inputs are an image, a text or two."""
+    texts = sorted((each for each in prose if each is not profile), key=lambda each: -each.words)
+    if not images and not texts:
+        raise ParamsError("no column holds texts; --task table_classification takes all columns")
+    used = [images[0] if images else texts[0]]
+    modality = "image" if images else "text"
+    task = {"label": f"{modality}_classification", "labels": "multi_label", "number": f"{modality}_regression"}[kind]
+    if task == "text_regression":
+        assert profile is not None
+        raise ParamsError(f"{profile.title} is a number, and no task tells one of texts; --target names classes")
+    inputs: dict[str, Any] = {modality: used[0].column}
+    in_order = [each for each in prose if each is not profile]
+    if task == "text_classification" and (options.task == "text_pair_classification" or _pair(in_order)):
+        task, used = "text_pair_classification", in_order[:2]
+        inputs = {"first": used[0].column, "second": used[1].column}
+    marks = target if isinstance(target, list) else []
+    taken = (*used, profile, group)
+    left = [each for each in profiles if each not in taken and each.column not in marks and each.kind != "constant"]
+    return Roles(task, modality, kind, inputs, target, profile, group, left, said)
+
+
+def _pair(texts: Sequence[Profile]) -> bool:
+    """Whether two columns of text are two of a kind, rather than a title and what is below it."""
+    if len(texts) != 2:
+        return False
+    one, two = texts
+    named = _FIRST.match(one.title) and _SECOND.match(two.title)
+    alike = 0.5 <= one.words / max(two.words, 0.1) <= 2
+    return bool(named) or (isinstance(one.column, int) and alike)

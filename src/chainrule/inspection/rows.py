@@ -1,0 +1,97 @@
+"""The columns of a table by what they hold, how dates and numbers are written, and whether rows are in time."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from chainrule.inspection.cells import Table
+from chainrule.inspection.profile import Profile, titles
+from chainrule.inspection.roles import Roles, is_id
+
+FEWEST_TIMES = 20
+"""Different dates from which on numbers are a series, of which the newest are tested."""
+SAYS_YES_OR_NO = {"true", "false", "yes", "no", "y", "n", "t", "f", "0", "1"}
+_PARTS = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})(?:([T ])(\d{1,2}:\d{2})(:\d{2})?.*)?")
+
+
+class Columns(NamedTuple):
+    """What clean.normalise says of them; the column of time, and `split`, if the split is by it; what is said."""
+
+    normalise: dict[str, Any]
+    time: Profile | None
+    split: dict[str, Any]
+    said: list[str]
+    doubts: list[str]
+
+
+def columns(main: Table, chosen: Roles) -> Columns:
+    """Return how the columns of a table are used."""
+    kinds: dict[str, list[str]] = {kind: [] for kind in ("number", "category", "date", "boolean", "text")}
+    ids, constants, doubts = [], [], []
+    for each in chosen.others:
+        if each.kind == "constant":
+            constants.append(each)
+        elif is_id(each) or (not each.title and each.whole):
+            ids.append(each)
+        else:
+            kinds[kind_of(each)].append(str(each.column))
+    said = [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
+    said += [f"left out, constant: {titles(constants)}"] if constants else []
+    if ids:
+        said.append(
+            f"left out, they number or name rows: {', '.join(each.title or 'the first column' for each in ids)}"
+        )
+    normalise: dict[str, Any] = {kind: names for kind, names in kinds.items() if names}
+    if any(each.comma for each in chosen.others) or (kinds["number"] and main.decimal == ","):
+        normalise["decimal"] = ","
+    if main.thousands and kinds["number"]:
+        normalise["thousands"] = main.thousands
+    dates = [each for each in chosen.others if each.kind == "date"]
+    written, doubt = _dates(dates)
+    normalise |= {"dates": written} if written else {}
+    doubts += doubt
+    time = next((each for each in dates if each.distinct >= FEWEST_TIMES), None)
+    if time is None or chosen.target_kind != "number":
+        return Columns(normalise, None, {}, said, doubts)
+    form = _format(time, bool(written.get("day_first", True)))
+    said.append(f"split: by time, the newest rows by {time.title} are tested: what comes next is the question")
+    return Columns(normalise, time, {"time": {"format": form} if form else {}}, said, doubts)
+
+
+def kind_of(given: Profile) -> str:
+    """Return the kind that a column of a table is of."""
+    if given.kind == "boolean":
+        return "boolean" if {value.lower() for value in given.values} <= SAYS_YES_OR_NO else "category"
+    if given.kind == "names":
+        return "text"  # its words may come again
+    return given.kind
+
+
+def _dates(dates: Sequence[Profile]) -> tuple[dict[str, Any], list[str]]:
+    """Return clean.normalise.dates where dates are not ISO 8601; a doubt where day and month cannot be told apart."""
+    first, second, short = set(), set(), False
+    for each in dates:
+        for value in each.values:
+            if (found := _PARTS.fullmatch(value)) is not None and len(found[1]) < 4:
+                first.add(int(found[1]))
+                second.add(int(found[3]))
+                short = short or len(found[4]) == 2
+    if not first:
+        return {}, []
+    day_first = max(first) > 12 or max(second) <= 12
+    doubts = [] if max(first) > 12 or max(second) > 12 else [f"dates of {titles(dates)}: read day first, look at one"]
+    if short:
+        formats = [form for each in dates if (form := _format(each, day_first))]
+        return {"formats": list(dict.fromkeys(formats))}, doubts
+    return {"day_first": day_first}, doubts
+
+
+def _format(given: Profile, day_first: bool) -> str | None:
+    """Return how a column's dates are written, as strptime says it; None for ISO 8601."""
+    found = _PARTS.fullmatch(next(iter(given.values)))
+    if found is None or len(found[1]) == 4:
+        return None
+    one, two = ("%d", "%m") if day_first else ("%m", "%d")
+    year = "%Y" if len(found[4]) == 4 else "%y"
+    clock = f"{found[5]}%H:%M{':%S' if found[7] else ''}" if found[5] else ""
+    return f"{one}{found[2]}{two}{found[2]}{year}{clock}"
