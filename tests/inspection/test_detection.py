@@ -160,6 +160,17 @@ def test_a_file_for_each_class(tmp_path: Path) -> None:
     assert found.counts == {"negative": 20, "positive": 20}
 
 
+@pytest.mark.parametrize("prefix", ["", "__label__"])
+def test_lines_of_a_label_and_a_text(tmp_path: Path, prefix: str) -> None:
+    for part, count in (("train", 60), ("test", 30)):
+        rows = "".join(f"{prefix}{('DESC', 'NUM', 'LOC')[at % 3]} {SENTENCES[at % 4]} {at}\n" for at in range(count))
+        write(tmp_path / f"{part}.txt", rows)
+    found = look(tmp_path)
+    assert found.source == {"kind": "label_lines", "path": str(tmp_path)}
+    assert (found.parts, found.counts) == ({"train": 60, "test": 30}, {"DESC": 30, "NUM": 30, "LOC": 30})
+    assert found.texts[0] == (f"{SENTENCES[0]} 0",)
+
+
 def test_repeats_and_contradictions_are_counted(tmp_path: Path) -> None:
     rows = sentences(20) + f"{SENTENCES[0]} 0\tbad\n{SENTENCES[1]} 1\tbad\n"
     found = look(write(tmp_path / "rows.tsv", rows))
@@ -247,6 +258,17 @@ def test_class_folders_in_archives_by_part(tmp_path: Path) -> None:
     assert (only.counts, only.source["path"]) == ({"a": 6, "b": 6}, str(tmp_path / "packed" / "train.tar.gz"))
 
 
+def test_arrays_of_images(tmp_path: Path) -> None:
+    images = np.arange(30 * 64, dtype=np.uint8).reshape(30, 8, 8)
+    labels = np.arange(30) % 3
+    np.savez(tmp_path / "shapes.npz", x_train=images[:20], y_train=labels[:20], x_test=images[20:], y_test=labels[20:])
+    found = look(tmp_path / "shapes.npz")
+    assert (found.source["kind"], found.parts) == ("arrays", {"train": 20, "test": 10})
+    assert found.counts == {"0": 10, "1": 10, "2": 10}
+    assert found.images is not None
+    assert (found.images.shorter, found.images.grey) == (8, True)
+
+
 def test_class_folders_of_texts(tmp_path: Path) -> None:
     for at in range(24):
         write(
@@ -274,7 +296,11 @@ def test_files_that_are_identical_are_counted(tmp_path: Path) -> None:
     ("name", "text", "said"),
     [
         ("nothing", None, "no such file or directory"),
-        ("novel.txt", "It was a dark and stormy night.\nThe rain fell.\n" * 20, "no examples that are known"),
+        (
+            "novel.txt",
+            "".join(f"{word.title()} went by as the rain fell.\n" for word in SENTENCES[0].split() * 3),
+            "no examples that are known",
+        ),
         ("empty.csv", "", "empty"),
     ],
 )

@@ -9,7 +9,7 @@ from chainrule.inspection.examples import Examples, Options, Place
 from chainrule.inspection.labels import LISTS
 from chainrule.system.errors import DataError
 
-FORMS = (arrays.look, classes.look, lines.look, tables.look)
+FORMS = (arrays.look, classes.look, lines.look, tables.look, lines.look_for_labels)
 NOTES = ("readme", "license", "licence", "changelog", "citation", "authors", "notice", "about", "info", "description")
 NO_DATA = {".md", ".rst", ".pdf", ".py", ".ipynb", ".html", ".yaml", ".yml", ".dvc", ".sh", ".bib", ".toml"}
 

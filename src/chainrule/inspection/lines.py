@@ -1,16 +1,21 @@
-"""Files of lines as examples: one file for each class."""
+"""Files of lines as examples: one file for each class, or a label and a text in each line."""
 
 from collections import Counter
 from pathlib import Path
 
 from chainrule.data.formats import dialect
 from chainrule.data.formats import text as encodings
+from chainrule.data.sources.label_lines import FASTTEXT
 from chainrule.inspection.examples import Examples, Options, Place
 from chainrule.inspection.parts import part_of
 from chainrule.system.errors import DataError
 
 FULL = {"neg": "negative", "pos": "positive"}
 SAMPLE = 1000
+PLAIN = {".txt", ".text", ".train", ".test", ".valid", ".ft", ".label", ""}
+BYTES = 64 << 20
+FEWEST, SELDOM, MOST_CLASSES = 20, 0.05, 200
+"""Lines from which on first words may be labels: of at most this share, and no more than so many."""
 
 
 def look(place: Place, options: Options) -> Examples | None:
@@ -54,6 +59,52 @@ def look(place: Place, options: Options) -> Examples | None:
         texts=tuple((line,) for lines in texts.values() for line in lines[::step]),
         found=(f"{len(labels)} text files, one for each class, a text a line, {', '.join(used)}",),
     )
+
+
+def look_for_labels(place: Place, options: Options) -> Examples | None:
+    """Return the examples of files whose lines are a label and a text; None where they are none.
+
+    Labels begin as fastText's do, or the first words of the lines are few.
+    """
+    files = [file for file in place.files if file.suffix.lower() in PLAIN]
+    if not files or len(files) < len(place.files):
+        return None
+    found: dict[str, list[str]] = {}
+    try:
+        contents = {str(file): encodings.content(file, "source", most=BYTES) for file in files}
+        decoded = encodings.decoded(contents, None, "source.encoding")
+    except DataError:
+        return None
+    for file in files:
+        part = part_of(file.stem) if len(files) > 1 else None
+        found.setdefault(part or "", []).extend(line for line in decoded[str(file)].text.splitlines() if line.strip())
+    every = [line for own in found.values() for line in own]
+    first = Counter(line.split(maxsplit=1)[0] for line in every)
+    fast = all(line.startswith(FASTTEXT) for line in every[:20])
+    if not fast and not (len(every) >= FEWEST and 2 <= len(first) <= min(MOST_CLASSES, SELDOM * len(every))):
+        return None
+    labels = {part: Counter(_label(line) for line in own) for part, own in found.items()}
+    parts = {part: len(own) for part, own in found.items() if part}
+    several = fast and any(line.split()[1:2] and line.split()[1].startswith(FASTTEXT) for line in every)
+    path = files[0] if len(files) == 1 else place.path
+    step = max(1, len(every) // SAMPLE)
+    return Examples(
+        task=options.task or ("multi_label" if several else "text_classification"),
+        modality="text",
+        target="labels" if several else "label",
+        source={"kind": "label_lines", "path": str(path)},
+        incoming={"kind": "label_lines"},
+        rows=len(every),
+        parts=parts,
+        labels=labels,
+        texts=tuple((line.split(maxsplit=1)[-1],) for line in every[::step]),
+        split={"test": 0} if "test" in parts else {},
+        found=(f"{len(every):,} lines of a label and a text, in {', '.join(file.name for file in files)}",),
+    )
+
+
+def _label(line: str) -> str:
+    return line.split(maxsplit=1)[0].removeprefix(FASTTEXT)
 
 
 def _labels(files: list[Path]) -> dict[str, Path]:

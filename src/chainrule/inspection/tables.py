@@ -121,7 +121,7 @@ def _labelled(found: Mapping[str, list[Table]], main: Table, chosen: Roles) -> t
 
 
 def _files(place: Place, labelled: Mapping[str, list[Table]], main: Table, chosen: Roles) -> dict[str, Any]:
-    """Return the path of a source, and its files if it is a folder: it is where images are named, or there are parts."""
+    """Return the path of a source, and its files where there are parts, or images from the folder."""
     alone = [*labelled] == ["all"] and len(labelled["all"]) == 1
     if alone and chosen.modality != "image":
         return {"path": str(main.path)}
