@@ -51,7 +51,7 @@ DELIBERATE = {
     "deadline": rb"no run began within|was not prepared within",
     "connections": rb"too many connections",
     "bodies": rb"bodies on their way are too large together",
-    "preparing": rb"too many images and texts wait already",
+    "preparing": rb"too many inputs wait to be made already",
 }
 """What a 503 may say, by reason."""
 Kinds = dict[str, Counter[str]]

@@ -13,6 +13,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from chainrule.exporting import bundle, signature
+from chainrule.recipes.defaults import table as table_defaults
+from chainrule.tasks.table_classification import fields as table_fields
 from chainrule.tasks.text_pair_classification import fields as text_pairs
 
 DIGITS = tuple("0123456789")
@@ -122,6 +124,86 @@ def text_bundle(folder: Path, *, shift: float = 0.0, seed: int = 0, **changes: A
     }
     card = "# reviews\n\nA tiny model.\n"
     bundle.write(folder, graph.SerializeToString(deterministic=True), content, card, tokenizer())
+    return folder
+
+
+def table_weights(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights float32 of the table graph: of numbers [3, 2], by category [4, 2], by word [11, 2]."""
+    rng = np.random.default_rng(seed)
+    return tuple(rng.normal(size=(rows, 2)).astype(np.float32) for rows in (3, 4, 11))  # type: ignore[return-value]
+
+
+NEAR = np.array([[0.02], [0.01], [1e-5]], np.float32)
+"""What makes numbers of ages, fares and days as large as one another."""
+
+
+def table_graph(shift: float = 0.0, seed: int = 0) -> onnx.ModelProto:
+    """numbers [batch, 3] with gaps, categories [batch, 2] and words [batch, 1, 4] to logits [batch, 2]."""
+    nodes = [
+        helper.make_node("IsNaN", ["numbers"], ["gap"]),
+        helper.make_node("Where", ["gap", "zero", "numbers"], ["filled"]),
+        helper.make_node("MatMul", ["filled", "weights"], ["of_numbers"]),
+        helper.make_node("Gather", ["by_category", "categories"], ["each"]),
+        helper.make_node("ReduceSum", ["each", "second"], ["of_categories"], keepdims=0),
+        helper.make_node("Gather", ["by_word", "words"], ["every"]),
+        helper.make_node("ReduceSum", ["every", "inner"], ["of_words"], keepdims=0),
+        helper.make_node("Sum", ["of_numbers", "of_categories", "of_words", "shift"], ["logits"]),
+    ]
+    weights, by_category, by_word = table_weights(seed)
+    constants = {
+        "zero": np.array(0.0, np.float32),
+        "weights": weights * NEAR,
+        "by_category": by_category,
+        "by_word": by_word,
+        "second": np.array([1]),
+        "inner": np.array([1, 2]),
+        "shift": np.array(shift, np.float32),
+    }
+    return _model(
+        nodes,
+        [
+            helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["batch", 3]),
+            helper.make_tensor_value_info("categories", TensorProto.INT64, ["batch", 2]),
+            helper.make_tensor_value_info("words", TensorProto.INT64, ["batch", 1, 4]),
+        ],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])],
+        constants,
+        OPSET,
+    )
+
+
+COLUMNS = {"number": ["Age", "Fare"], "date": ["Sailed"], "category": ["Sex"], "boolean": ["Alone"], "text": ["Remark"]}
+ROW = {"Age": 22, "Fare": 7.25, "Sex": "male", "Sailed": "1912-04-10", "Alone": False, "Remark": "a good plot"}
+
+
+def table_rules(**normalise: Any) -> dict[str, Any]:
+    """What is done to a row of the table bundle, as export writes it; keywords are keys of clean.normalise."""
+    return {
+        "normalise": {**table_defaults.DEFAULTS["clean"]["normalise"], **COLUMNS, **normalise},
+        "facts": {
+            "number": ["Age", "Fare"],
+            "date": ["Sailed"],
+            "parts": {"Sailed": ["day"]},
+            "category": ["Sex", "Alone"],
+            "places": {"Sex": {"male": 1, "female": 2}, "Alone": {"true": 1, "false": 2}},
+            "absent": {"Sex": 3, "Alone": 0},
+            "text": ["Remark"],
+            "words": {"most": 4, "buckets": 10},
+        },
+        "shown": {"Age": [1, 28, 80], "Fare": [0, 14.5, 512], "Sailed": ["1911-01-02", "1912-04-10", "1912-04-12"]},
+    }
+
+
+def table_bundle(folder: Path, *, shift: float = 0.0, seed: int = 0, **normalise: Any) -> Path:
+    """Write the table bundle into `folder`, which must not exist; keywords are keys of clean.normalise."""
+    graph = table_graph(shift, seed)
+    content = {
+        **_signature("titanic", "table", graph, ("died", "survived")),
+        "fields": signature.fields(table_fields.fields("table")),
+        "preprocessing": {"row": table_rules(**normalise)},
+        "padding": {},
+    }
+    bundle.write(folder, graph.SerializeToString(deterministic=True), content, "# titanic\n\nA tiny model.\n", None)
     return folder
 
 

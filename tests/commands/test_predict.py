@@ -78,7 +78,7 @@ def test_a_row_that_has_no_answer_stays_with_the_reason(
     assert "--encoding" in problems[5] and found[5]["id"] == "6"
     assert found[6]["text"] == "a\nfilm" and found[6]["id"] == "7"
     said = capsys.readouterr().out.strip().splitlines()[-1]
-    assert "2 of 7 rows answered by reviews version 0 (fp32); 5 have none, `problem` says why" in said
+    assert "2 of 7 rows answered by reviews version 0 (fp32); 5 have no answer, `problem` says why" in said
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

@@ -64,7 +64,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
-    """Three models: the real digits where they were exported, else a tiny stand-in, tiny reviews and pairs."""
+    """Four models: the real digits where they were exported, else a tiny stand-in, tiny reviews, pairs and rows."""
     root = tmp_path_factory.mktemp("served")
     onnx = root / "models" / "onnx"
     onnx.mkdir(parents=True)
@@ -75,6 +75,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
         tiny_bundles.image_bundle(onnx / "digits")
     tiny_bundles.text_bundle(onnx / "reviews")
     tiny_bundles.pair_bundle(onnx / "pairs")
+    tiny_bundles.table_bundle(onnx / "titanic")
     return root
 
 
@@ -210,7 +211,7 @@ def pasted(page: Page, content: bytes, event: str) -> None:
 
 def test_a_drawn_digit_is_answered_live(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(server.url)
-    expect(page.locator("#status-text")).to_have_text("3 models ready")
+    expect(page.locator("#status-text")).to_have_text("4 models ready")
     expect(page.locator("#bars li")).to_have_count(10)
     with page.expect_response(f"{server.url}/models/digits") as answered:
         write(page, "3")
@@ -583,6 +584,58 @@ def test_two_fields_are_two_boxes_and_one_request(server: Server, open_page: Cal
     expect(page.locator("#problem")).to_be_empty()
 
 
+def test_a_row_is_asked_for_by_its_columns(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page("about:blank")
+    with page.expect_request(f"{server.url}/models/titanic") as sent:
+        page.goto(f"{server.url}/#titanic")
+    usual = {"Age": 28, "Fare": 14.5, "Sex": "male", "Sailed": "1912-04-10", "Alone": True, "Remark": None}
+    assert sent.value.post_data_json == usual and sent.value.headers["x-chainrule-example"] == "yes"
+    settled(page)
+    expect(page.locator("#field-row-said")).to_contain_text("What is usual in the training rows")
+    expect(page.locator(".column small").first).to_have_text("1 to 80")
+    expect(page.locator("#program")).to_contain_text('"Sailed":"1912-04-10"')
+    with page.expect_request(f"{server.url}/models/titanic") as sent:
+        page.get_by_label("Sex").select_option("female")
+    assert sent.value.post_data_json == usual | {"Sex": "female"}
+    assert "x-chainrule-example" not in sent.value.headers
+    with page.expect_request(f"{server.url}/models/titanic") as sent:
+        page.get_by_label("Age").fill("100")
+    assert sent.value.post_data_json["Age"] == 100
+    expect(page.locator(".column .odd")).to_have_text("outside of training: 1 to 80")
+    with page.expect_request(f"{server.url}/models/titanic") as sent:
+        page.get_by_label("Sailed").fill("")
+    row = usual | {"Sex": "female", "Age": 100, "Sailed": None}
+    assert sent.value.post_data_json == row
+    served = answer_of(server, "titanic", json.dumps(row).encode(), "application/json")
+    assert settled(page) == served["labels"][0]["label"]
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#best-label")).to_have_text("–")  # a row of nothing is none
+    page.get_by_role("button", name="Usual values").click()
+    settled(page)
+
+
+def test_what_was_not_taken_as_it_came_stands_below_the_answer(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/#titanic")
+    settled(page)
+    many = {f"class {at}": at for at in range(1, 60)}
+
+    def more(route: Any) -> None:
+        found = route.fetch().json()
+        for model in found:
+            for column in model["preprocessing"].get("row", {}).get("columns", []):
+                if column["name"] == "Sex":
+                    column["values"] = list(many)
+        route.fulfill(json=found)
+
+    page.route(f"{server.url}/models", more)
+    page.reload()
+    page.get_by_label("Sex").fill("a dog")  # of many categories one is typed, and may be another
+    expect(page.locator("#notes li")).to_contain_text('"a dog" is no category of the training rows')
+    expect(page.locator(".column .odd")).to_have_text("not met in training")
+    page.get_by_label("Sex").fill("")
+    expect(page.locator("#notes li")).to_have_count(0)
+
+
 def test_a_model_without_a_form_says_where_it_can_be_asked(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page("about:blank")
     unknown = described(server, "reviews", task="embedding", view=None)
@@ -606,7 +659,7 @@ def test_without_a_model_the_page_says_what_to_do(server: Server, open_page: Cal
     expect(page.locator("#nothing")).to_contain_text("dvc repro")
     expect(page.locator("#try")).to_be_hidden()
     page.unroute(f"{server.url}/models")
-    expect(page.locator("#status-text")).to_have_text("3 models ready")
+    expect(page.locator("#status-text")).to_have_text("4 models ready")
     expect(page.locator("#nothing")).to_be_hidden()
 
 
@@ -624,7 +677,7 @@ def test_a_server_that_goes_away_and_comes_back(root: Path, open_page: Callable[
     server = Server(root)
     try:
         page = open_page(f"{server.url}/#reviews", meant="ERR_CONNECTION|status of (404|503)")
-        expect(page.locator("#status-text")).to_have_text("3 models ready")
+        expect(page.locator("#status-text")).to_have_text("4 models ready")
         expect(page.get_by_label("Text")).to_be_visible()
         server.stop()
         page.get_by_label("Text").fill("a good film")
@@ -650,7 +703,7 @@ def test_a_server_with_a_token_asks_for_it(root: Path, open_page: Callable[..., 
         write(page, "0")
         settled(page)
         page.reload()
-        expect(page.locator("#status-text")).to_have_text("3 models ready")
+        expect(page.locator("#status-text")).to_have_text("4 models ready")
         kept = page.evaluate("[Object.values(sessionStorage), Object.values(localStorage), document.cookie]")
         assert kept == [[TOKEN], [], ""]
         settled(page)
@@ -661,7 +714,7 @@ def test_a_server_with_a_token_asks_for_it(root: Path, open_page: Callable[..., 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("model", ["digits", "reviews", "pairs"])
+@pytest.mark.parametrize("model", ["digits", "reviews", "pairs", "titanic"])
 def test_it_fits_every_screen(
     server: Server, open_page: Callable[..., Page], tmp_path: Path, width: int, scheme: Any, model: str
 ) -> None:
@@ -673,7 +726,7 @@ def test_it_fits_every_screen(
         write(page, "5")
     elif model == "reviews":
         page.get_by_label("Text").fill("the plot was fine, the film great")
-    else:
+    elif model == "pairs":
         page.get_by_label("First").fill("the plot was fine")
         page.get_by_label("Second").fill("the film great")
     settled(page)

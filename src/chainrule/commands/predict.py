@@ -2,7 +2,8 @@
 
 import argparse
 import csv
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from chainrule.serving.scoring import Scored
 
 PROBLEM = "problem"
-"""The column that says why a row has no answer."""
+"""The column that says why a row has no answer, or what of it was not taken as it came."""
 Write = Callable[["Scored"], None]
 
 
@@ -56,18 +57,27 @@ def run(arguments: argparse.Namespace) -> int:
     added = [*scoring.columns_of(bundle), PROBLEM]
     _check_out(arguments, found.columns, added, bool(found.delimiter))
     session = runtime.open_session(bundle, arguments.variant, arguments.device, runtime.cores(), limits)
-    counts = {True: 0, False: 0}
+    counts = Counter[str]()
     progress = Progress("predict", found.size, found.unit)
     with _writing(arguments.out, found.columns, added, found.delimiter) as write:
         for row in scoring.scored(bundle, session, found.rows, parts, limits):
             write(row)
-            counts[not row.problem] += 1
-            progress.advance(max(0, row.record.read - progress.done), lambda: f"{sum(counts.values()):,} rows")
+            counts["answered" if row.answered else "left"] += 1
+            counts["odd"] += bool(row.answered and row.problem)
+            progress.advance(max(0, row.record.read - progress.done), lambda: f"{_rows(counts):,} rows")
     progress.close()
-    left = f"; {counts[False]:,} have none, `{PROBLEM}` says why" if counts[False] else ""
     by = f"{bundle.name}{f' version {bundle.version}' if bundle.version else ''} ({session.variant})"
-    print(f"{arguments.out}: {counts[True]:,} of {sum(counts.values()):,} rows answered by {by}{left}")
-    return 0 if counts[True] or not counts[False] else 1
+    said = [f"{arguments.out}: {counts['answered']:,} of {_rows(counts):,} rows answered by {by}"]
+    if counts["left"]:
+        said.append(f"{counts['left']:,} have no answer, `{PROBLEM}` says why")
+    if counts["odd"]:
+        said.append(f"of {counts['odd']:,} answered rows a value was not taken as it came, `{PROBLEM}` says which")
+    print("; ".join(said))
+    return 0 if counts["answered"] or not counts["left"] else 1
+
+
+def _rows(counts: Mapping[str, int]) -> int:
+    return counts["answered"] + counts["left"]
 
 
 def _bundle(root: Path, model: str) -> "Bundle":

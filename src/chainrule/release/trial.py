@@ -126,14 +126,16 @@ def examples(content: Bundle, rows: int, length: int) -> Arrays:
     }
 
 
-def _example(generator: np.random.Generator, tensor: Tensor, rows: int, length: int, highest: int) -> np.ndarray:
+def _example(
+    generator: np.random.Generator, tensor: Tensor, rows: int, length: int, highest: int | list[int]
+) -> np.ndarray:
     shape = (rows, *(size or length for size in tensor.shape[1:]))
     if tensor.name.endswith("mask"):
         return np.ones(shape, np.int64)
     if tensor.datatype == "UINT8":
         return generator.integers(0, 256, shape, np.uint8)
     if tensor.datatype.startswith("INT"):
-        return generator.integers(0, highest + 1, shape).astype(tensor.datatype.lower())
+        return generator.integers(0, np.asarray(highest) + 1, shape).astype(tensor.datatype.lower())
     if tensor.datatype == "FP32":
         return generator.standard_normal(shape).astype(np.float32)
     raise ChainruleError(f"{tensor.name}: no example inputs are known for {tensor.datatype}")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chainrule.serving import protocol
+from chainrule.serving import plain, protocol
 from chainrule.serving.bundle import Tensor
 from chainrule.serving.limits import Limits
 from chainrule.serving.models import Model
@@ -14,7 +14,7 @@ PLATFORM = "onnxruntime_onnx"
 def described(model: Model) -> dict[str, Any]:
     """Return all that the page shows of a model; null for what an older bundle does not say."""
     signature = model.bundle.signature
-    keys = ("task", "fields", "target", "primary", "scores", "quality", "preprocessing")
+    keys = ("task", "fields", "target", "primary", "scores", "quality")
     variants = signature.get("variants")
     return {
         "name": model.name,
@@ -24,6 +24,7 @@ def described(model: Model) -> dict[str, Any]:
         "device": model.device,
         "versions": model.versions,
         **{key: signature.get(key) for key in keys},
+        "preprocessing": plain.shown(model.bundle),
         "view": view(signature["task"]) if signature.get("task") in TASKS else None,
         "variants": variants and {name: about for name, about in variants.items() if name in model.bundle.variants},
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from chainrule.serving import body, given, protocol, routes, security
+from chainrule.serving import body, given, plain, protocol, routes, security
 from chainrule.serving.connection import EXCHANGE
 from chainrule.serving.context import Context
 from chainrule.serving.errors import Refusal
@@ -135,18 +135,23 @@ async def _infer(context: Context, request: _Request, name: str, version: str | 
     if b"charset" in request.headers.get(b"content-type", b""):
         _refuse_charset(request.headers[b"content-type"])
     if len(content) <= LARGE:
-        asked = protocol.decode(content, length, bundle.inputs, bundle.outputs, limits)
+        asked = protocol.decode(content, length, bundle.inputs, bundle.outputs, limits, model.asked)
     else:
         with model:  # it stays for as long; the request is in its queue before anything else happens
             loop = asyncio.get_running_loop()
             asked = await loop.run_in_executor(
-                context.decoder, protocol.decode, content, length, bundle.inputs, bundle.outputs, limits
+                context.decoder, protocol.decode, content, length, bundle.inputs, bundle.outputs, limits, model.asked
             )
+    inputs, notes = asked.inputs, list[str]()
+    if asked.by_field:
+        with model:
+            make = functools.partial(plain.prepared, bundle, asked.inputs, limits)
+            inputs, notes = await context.preparer.run(make, quick=plain.quick(bundle, len(content)))
     decoded = perf_counter()
-    answer = await model.infer(asked.inputs, alone=request.exchange.is_alone())
+    answer = await model.infer(inputs, alone=request.exchange.is_alone())
     answered = perf_counter()
     outputs = [(wanted, answer.outputs[wanted.tensor.name]) for wanted in asked.outputs]
-    length, content = protocol.encode(name, answer.version, asked.id, outputs)
+    length, content = protocol.encode(name, answer.version, asked.id, outputs, notes)
     kind = _JSON if length is None else _BINARY % length
     ended = perf_counter()
     await request.answer(200, _about(answer.version, model.variant, model.provider, model.device) + kind, content)

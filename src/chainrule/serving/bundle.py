@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Tensor:
     """None where the size varies; the first axis is the batch and always varies."""
     axes: tuple[str, ...]
     """A name per axis: inputs with an axis of the same name must agree on its size; "" for a fixed axis."""
+    gaps: bool = False
+    """Whether NaN (in JSON null) says that a value is missing."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,9 @@ class Bundle:
     """sha256 by file name."""
     padding: dict[str, int | float]
     """What fills the varying axes of an input when items of unlike size run together."""
-    highest: dict[str, int]
-    """The largest value that an input may have, where the bundle says one; the smallest is then 0."""
+    highest: dict[str, int | list[int]]
+    """The largest value that an input may have, where the bundle says one, or that of each column of its last axis; the
+    smallest is then 0."""
 
 
 def read(folder: Path, name: str, version: str) -> Bundle:
@@ -97,7 +100,7 @@ def read(folder: Path, name: str, version: str) -> Bundle:
         if file not in sums:
             raise DataError(f"{folder / file}: missing from the bundle; export it again")
     signature = _signature(content[SIGNATURE], folder / SIGNATURE)
-    inputs = _tensors(signature, "inputs", folder)
+    inputs = _with_gaps(_tensors(signature, "inputs", folder), signature)
     outputs = _tensors(signature, "outputs", folder)
     fields = _fields(signature, folder / SIGNATURE)
     _check_task(signature, fields, folder / SIGNATURE)
@@ -118,7 +121,7 @@ def read(folder: Path, name: str, version: str) -> Bundle:
         left_out=left_out,
         sums=sums,
         padding=_padding(signature, inputs, folder),
-        highest={} if tokenizer is None else _highest(tokenizer, inputs, folder),
+        highest={**_of_parts("highest", signature, {}), **(_highest(tokenizer, inputs, folder) if tokenizer else {})},
     )
 
 
@@ -126,6 +129,11 @@ def longest(bundle: Bundle) -> int | None:
     """Return the largest size of a varying axis, such as the tokens of a text; None if the signature names none."""
     found = [rules.get("max_length") for rules in bundle.signature["preprocessing"].values()]
     return max((most for most in found if isinstance(most, int)), default=None)
+
+
+def asked(bundle: Bundle) -> tuple[Tensor, ...]:
+    """Return the fields that a request brings as inputs of the protocol: a text, or the JSON of a row, per item."""
+    return tuple(Tensor(field.name, "BYTES", (None,), ("items",)) for field in input_fields(bundle))
 
 
 def input_fields(bundle: Bundle) -> tuple[Field, ...]:
@@ -286,6 +294,20 @@ def _check_task(signature: dict[str, Any], fields: tuple[Field, ...], path: Path
 
 def _named(fields: tuple[Field, ...]) -> str:
     return ", ".join(field.name for field in fields) or "none"
+
+
+def _of_parts(what: str, signature: dict[str, Any], nothing: Any) -> Any:
+    """Return what the only input field of a known task says of the graph's inputs; `nothing` where none says so."""
+    asked = [field for field in signature["fields"] if field["role"] == "input"]
+    if signature.get("task") not in TASKS or len(asked) != 1:
+        return nothing
+    part = plugins.load("serving.parts", asked[0]["kind"])
+    return getattr(part, what)(signature["preprocessing"][asked[0]["name"]]) if hasattr(part, what) else nothing
+
+
+def _with_gaps(inputs: tuple[Tensor, ...], signature: dict[str, Any]) -> tuple[Tensor, ...]:
+    names = _of_parts("gaps", signature, set())
+    return tuple(replace(tensor, gaps=tensor.name in names) for tensor in inputs)
 
 
 def _declared(signature: dict[str, Any], variants: dict[str, Path], folder: Path) -> dict[str, Path]:

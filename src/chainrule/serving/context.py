@@ -7,6 +7,7 @@ from chainrule.serving.body import Bodies
 from chainrule.serving.logs import Log
 from chainrule.serving.metrics import Metrics
 from chainrule.serving.models import Models
+from chainrule.serving.preparing import Preparer
 from chainrule.serving.settings import Settings
 
 
@@ -23,5 +24,6 @@ class Context:
     metrics: Metrics
     log: Log
     bodies: Bodies
+    preparer: Preparer
     decoder: ThreadPoolExecutor = field(default_factory=_decoder)
     """Decodes large bodies, one at a time: their JSON takes ten times their size, and holds all other requests up."""

@@ -1,9 +1,12 @@
 """What the API's description says of inference, and the page that shows it: no script, nothing from elsewhere."""
 
 import json
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from chainrule.serving import plain
+from chainrule.serving.bundle import Bundle
 from chainrule.system import plugins
 from chainrule.tasks.catalogue import TASKS
 
@@ -90,7 +93,8 @@ def answer_of(task: str) -> dict[str, Any]:
     """Return the JSON Schema of what the plain route answers for a task."""
     own: dict[str, Any] = plugins.load(f"tasks.{task}", "service").schema()
     common = {"model": {"type": "string"}, "version": {"type": "string"}}
-    properties = {**common, **own["properties"], "milliseconds": {"type": "number"}}
+    notes = {"type": "array", "items": {"type": "string"}, "description": "what was not taken as it came, if anything"}
+    properties = {**common, **own["properties"], "notes": notes, "milliseconds": {"type": "number"}}
     return {**own, "title": task, "properties": properties, "required": [*common, *own["required"], "milliseconds"]}
 
 
@@ -100,8 +104,8 @@ ASKED: dict[str, Any] = {
             "application/json": {
                 "schema": {
                     "type": "object",
-                    "additionalProperties": {"type": "string"},
-                    "description": "By input field of the model: a text, or an image file in base64.",
+                    "description": "By input field of the model: a text, an image file in base64, or a row, an object "
+                    "of raw values by column; a row may also stand alone. GET /models/{model}/schema says more.",
                 }
             },
             "image/*": {"schema": {"type": "string", "format": "binary"}},
@@ -118,13 +122,37 @@ ASKED: dict[str, Any] = {
 """What is said of the plain route: an image file or a text alone will do where a model has one input field."""
 
 
+def asked_of(bundles: Iterable[Bundle]) -> dict[str, Any]:
+    """Return the plain route of each of these models as OpenAPI has it, with what the model takes and answers."""
+    found = {}
+    for bundle in bundles:
+        if plain.face(bundle) is None:
+            continue
+        answer = {"application/json": {"schema": answer_of(bundle.signature["task"])}}
+        found[f"/models/{bundle.name}"] = {
+            "post": {
+                "summary": f"What {bundle.name} takes in, its task's answer out",
+                "operationId": f"ask_{bundle.name}",
+                "requestBody": {"content": {"application/json": {"schema": plain.schema(bundle)}}},
+                "responses": {"200": {"description": "The answer of the model's task.", "content": answer}},
+            }
+        }
+    return found
+
+
 def api_page(openapi: dict[str, Any]) -> str:
-    """Return a page of all routes, and of what the plain route answers for each task."""
+    """Return a page of all routes, of what each model takes, and of what the plain route answers for each task."""
     rows = "".join(
         f"<tr><td>{escape(verb.upper())}</td><td><code>{escape(path)}</code></td><td>{escape(about['summary'])}</td></tr>"
         for path, verbs in sorted(openapi["paths"].items())
         for verb, about in verbs.items()
     )
+    asked = "".join(
+        f'<h3>{escape(path.rpartition("/")[2])}</h3><pre class="wide">{escape(_body(verbs["post"]))}</pre>'
+        for path, verbs in sorted(openapi["paths"].items())
+        if path.startswith("/models/") and "{" not in path
+    )
+    requests = f"<h2>Requests</h2><p>What each model takes, as JSON Schema.</p>{asked}" if asked else ""
     answers = "".join(
         f'<h3>{escape(task)}</h3><pre class="wide">{escape(json.dumps(answer_of(task), indent=2))}</pre>'
         for task in TASKS
@@ -148,6 +176,7 @@ def api_page(openapi: dict[str, Any]) -> str:
 <thead><tr><th>Method</th><th>Path</th><th>What it does</th></tr></thead>
 <tbody>{rows}</tbody>
 </table></div>
+{requests}
 <h2>Answers</h2>
 <p>What <code>POST /models/{{model}}</code> answers, by the model's task, as JSON Schema.</p>
 {answers}
@@ -155,3 +184,7 @@ def api_page(openapi: dict[str, Any]) -> str:
 </body>
 </html>
 """
+
+
+def _body(route: dict[str, Any]) -> str:
+    return json.dumps(route["requestBody"]["content"]["application/json"]["schema"], indent=2, ensure_ascii=False)

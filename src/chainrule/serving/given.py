@@ -59,10 +59,11 @@ def charset_of(content_type: str) -> str:
     return charset
 
 
-def parts_of(body: bytes, kind: Kind, fields: Sequence[Field], limits: Limits) -> dict[str, bytes | str]:
-    """Return what a body holds for each input field: the bytes of an image file, or a text.
+def parts_of(body: bytes, kind: Kind, fields: Sequence[Field], limits: Limits) -> dict[str, Any]:
+    """Return what a body holds for each input field: the bytes of an image file, a text, or a row.
 
-    A body that is not JSON will do where there is one field. Raises Refusal (400, 413, 415).
+    A row may be all there is in JSON. A body that is not JSON will do where there is one field. Raises Refusal (400,
+    413, 415).
     """
     if kind.name == JSON:
         utf8 = body if kind.charset == _UTF8 else _decoded(body, kind.charset).encode("utf-8", "surrogatepass")
@@ -72,12 +73,15 @@ def parts_of(body: bytes, kind: Kind, fields: Sequence[Field], limits: Limits) -
     (field,) = fields
     sent, words = ("image", "an image") if kind.name == IMAGE else ("text", "a text")
     if sent != field.kind:
-        other = f": send text/plain, or {_shape(fields)}" if field.kind == "text" else ""
-        raise Refusal(400, f"this model takes {_kind(field).WORDS}, not {words}{other}", "content")
+        remedies = {"image": "", "text": f": send text/plain, or {_shape(fields)}"}
+        remedy = remedies.get(field.kind, f": send JSON, {_shape(fields)}")
+        raise Refusal(400, f"this model takes {_kind(field).WORDS}, not {words}{remedy}", "content")
     return {field.name: body if kind.name == IMAGE else _decoded(body, kind.charset)}
 
 
-def _of_json(content: dict[str, object], fields: Sequence[Field]) -> dict[str, bytes | str]:
+def _of_json(content: dict[str, object], fields: Sequence[Field]) -> dict[str, Any]:
+    if len(fields) == 1 and hasattr(_kind(fields[0]), "bare") and _kind(fields[0]).bare(content, fields[0].name):
+        content = {fields[0].name: content}
     known = [field.name for field in fields]
     for name in content:
         if name not in known:
@@ -105,7 +109,7 @@ def _takes(fields: Sequence[Field]) -> str:
 
 def _shape(fields: Sequence[Field]) -> str:
     """Return the JSON that a model takes, in short."""
-    return json.dumps(dict.fromkeys((field.name for field in fields), "..."))
+    return json.dumps({field.name: getattr(_kind(field), "SHAPE", "...") for field in fields})
 
 
 def _decoded(body: bytes, charset: str) -> str:

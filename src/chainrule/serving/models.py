@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from chainrule.serving import bundle as bundles
-from chainrule.serving import loading, runtime, store
+from chainrule.serving import loading, plain, runtime, store
 from chainrule.serving.batching import Answer, Arrays, Batcher, Ran
 from chainrule.serving.bundle import Bundle
 from chainrule.serving.errors import Refusal
@@ -53,6 +53,8 @@ class Model:
         self._users = 0
         self._unused = asyncio.Event()
         self._unused.set()
+        self.asked = bundles.asked(bundle) if plain.face(bundle) is not None else ()
+        """The fields that may come in place of the graph's inputs."""
         self._batch = min(limits.batch, limits.queue)  # more would never find room
         self._places = _places(bundle)
         self._longest = bundles.longest(bundle)
@@ -141,11 +143,17 @@ class Model:
 
     def _check_values(self, inputs: Arrays) -> None:
         for name, unsigned, most in self._highest:
-            array = inputs[name]
             # Read as unsigned, a negative number is larger than any other: one look is enough.
-            if np.maximum.reduce(array.view(unsigned), axis=None) > most:
-                wrong = array.min() if array.min() < 0 else array.max()
-                raise Refusal(400, f"{name} has {wrong}; this model takes 0 to {most}", "values")
+            seen = inputs[name].view(unsigned)
+            if isinstance(most, int):
+                if np.maximum.reduce(seen, axis=None) > most:
+                    wrong = inputs[name].min() if inputs[name].min() < 0 else inputs[name].max()
+                    raise Refusal(400, f"{name} has {wrong}; this model takes 0 to {most}", "values")
+            elif (beyond := seen > most).any():
+                *_, column = np.argwhere(beyond)[0]
+                wrong = inputs[name][beyond][0]
+                message = f"{name} has {wrong} in column {column}; this model takes 0 to {most[column]} there"
+                raise Refusal(400, message, "values")
 
 
 Observed = Callable[[Model, Arrays, Answer], None]
@@ -313,13 +321,15 @@ class Models:
         return task
 
 
-def _highest(bundle: Bundle) -> list[tuple[str, np.dtype[Any], int]]:
-    """Return each input whose values are bounded, its type without a sign, and the largest value."""
-    return [
-        (tensor.name, np.dtype(f"u{runtime.NUMPY[tensor.datatype].itemsize}"), bundle.highest[tensor.name])
-        for tensor in bundle.inputs
-        if tensor.name in bundle.highest
-    ]
+def _highest(bundle: Bundle) -> list[tuple[str, np.dtype[Any], int | np.ndarray]]:
+    """Return each input whose values are bounded, its type without a sign, and the largest value or that by column."""
+    found: list[tuple[str, np.dtype[Any], int | np.ndarray]] = []
+    for tensor in bundle.inputs:
+        if tensor.name in bundle.highest:
+            most = bundle.highest[tensor.name]
+            unsigned = np.dtype(f"u{runtime.NUMPY[tensor.datatype].itemsize}")
+            found.append((tensor.name, unsigned, most if isinstance(most, int) else np.array(most, unsigned)))
+    return found
 
 
 def _places(bundle: Bundle) -> list[tuple[str, list[tuple[str, int]]]]:

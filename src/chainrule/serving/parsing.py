@@ -1,5 +1,6 @@
 """The JSON of a request, parsed within bounds: as much work as its size lets one expect, and every name said once."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from chainrule.serving.limits import Limits
 _BRACKETS = 400_000
 _PIECE = 256 * 1024  # bytes that are looked at in one step: other threads run in between
 _QUOTE, _OPENING, _CLOSING, _COLON = b'"{}:'
+_NO_NUMBER = re.compile(rb'(?:"([^"\\]{1,100})"\s{0,8}:\s{0,8}|[\[,]\s{0,8})-?(NaN|Infinity)\b')
 # The bit between [ and {, and between ] and }; it makes a quote of 0x02 and a colon of 0x1a, which JSON cannot have.
 _FOLD = np.uint8(ord("{") - ord("["))
 
@@ -27,12 +29,21 @@ def parse(body: bytes, limits: Limits) -> dict[str, Any]:
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise _refusal(f"the body is not valid JSON: {error}", "json") from None
+        raise _refusal(f"the body is not valid JSON: {error}{_no_number(body)}", "json") from None
     if type(content) is not dict:
         raise _refusal("the body must be a JSON object", "json")
     if _has_more_colons(body, _usual_names(content)):
         _refuse_repeated(body, content)
     return content
+
+
+def _no_number(body: bytes) -> str:
+    """Return what to do about a NaN or an infinity, which many programs write as JSON; "" if none is in a body."""
+    found = _NO_NUMBER.search(body)
+    if found is None:
+        return ""
+    where = f" as {found[1].decode('utf-8', 'replace')!r}" if found[1] else ""
+    return f"; {found[2].decode()}{where} is no JSON: send null where a number is not known"
 
 
 def _may_be_deeper(body: bytes, depth: int) -> bool:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from chainrule.serving.bundle import Bundle, input_fields
+from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
+from chainrule.serving.padding import together
 from chainrule.system import plugins
-from chainrule.system.errors import ChainruleError
+from chainrule.system.errors import ChainruleError, TooLargeError
 from chainrule.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
@@ -25,20 +27,85 @@ def face(bundle: Bundle) -> Any:
 def prepare(bundle: Bundle, given: Mapping[Any, Any], limits: Limits) -> "dict[str, np.ndarray]":
     """Return the graph's inputs of one item. Raises ChainruleError if the task cannot take it.
 
-    given: what was sent by input field, the bytes of an image file or a text; a whole row of the recipe will do.
+    given: what was sent by input field, the bytes of an image file, a text or a row of a table; a whole row of the
+    recipe will do.
     """
+    return noted(bundle, given, limits)[0]
+
+
+def noted(bundle: Bundle, given: Mapping[Any, Any], limits: Limits) -> "tuple[dict[str, np.ndarray], list[str]]":
+    """Return what `prepare` does, and what of the item was not taken as it came, a line each."""
     words = None if bundle.tokenizer is None else tokenizer(bundle.tokenizer)
-    parts = {field.name: given[field.name] for field in input_fields(bundle)}
+    parts, notes = {}, []
+    for field in input_fields(bundle):
+        value, kind = given[field.name], part(field.kind)
+        if hasattr(kind, "read"):
+            value = kind.read(value, bundle.signature["preprocessing"][field.name], limits)
+            notes += value.notes
+        parts[field.name] = value
     inputs: dict[str, np.ndarray] = face(bundle).prepare(parts, bundle.signature, words, limits)
-    return inputs
+    return inputs, notes
+
+
+def quick(bundle: Bundle, size: int) -> bool:
+    """Whether a body of so many bytes is prepared so soon that nobody waits for it."""
+    return all(size <= getattr(part(field.kind), "QUICK", 0) for field in input_fields(bundle))
+
+
+def prepared(
+    bundle: Bundle, given: "Mapping[str, np.ndarray]", limits: Limits
+) -> "tuple[dict[str, np.ndarray], list[str]]":
+    """Return the graph's inputs of several items, str [items] by field, and what is to be said of them.
+
+    Raises Refusal (400, 413) that names the item.
+    """
+    items = {len(each) for each in given.values()}
+    if len(items) > 1:
+        raise Refusal(400, f"the fields have {' and '.join(map(str, sorted(items)))} items", "shape")
+    if max(items) > limits.batch:
+        raise Refusal(413, f"{max(items)} items in one request; at most {limits.batch} are taken", "too_large")
+    made, said = [], []
+    for item in range(max(items)):
+        parts = {name: each[item] for name, each in given.items()}
+        try:
+            inputs, notes = noted(bundle, parts, limits)
+        except TooLargeError as error:
+            raise Refusal(413, f"item {item}: {error}", "too_large") from None
+        except ChainruleError as error:
+            raise Refusal(400, f"item {item}: {error}", "content") from None
+        made.append(inputs)
+        said += [f"item {item}: {note}" for note in notes]
+    return together(made, bundle.padding), said
+
+
+def shown(bundle: Bundle) -> dict[str, Any]:
+    """Return by input field what the page knows of how it is prepared; of a task that is not known here, all of it."""
+    rules: dict[str, Any] = bundle.signature["preprocessing"]
+    if face(bundle) is None:
+        return rules
+    return {field.name: part(field.kind).shown(rules[field.name]) for field in input_fields(bundle)}
+
+
+def schema(bundle: Bundle) -> dict[str, Any]:
+    """Return the JSON Schema of what the plain route takes of a model; a row may also stand alone."""
+    rules = bundle.signature["preprocessing"]
+    fields = {field.name: part(field.kind).schema(rules[field.name]) for field in input_fields(bundle)}
+    whole = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+    alone = [found for found in fields.values() if found["type"] == "object"]
+    return {"anyOf": [*alone, whole]} if len(fields) == len(alone) == 1 else whole
+
+
+def part(kind: str) -> Any:
+    """Return the module of the parts of a request that are of a kind."""
+    return plugins.load("serving.parts", kind)
 
 
 def warm(bundle: Bundle, limits: Limits) -> None:
     """Take one of everything that may be sent, so that decoders and tokenizer are there before the first request."""
     if face(bundle) is None:
         return
-    fields = input_fields(bundle)
-    examples = [list(plugins.load("serving.parts", field.kind).examples()) for field in fields]
+    fields, rules = input_fields(bundle), bundle.signature["preprocessing"]
+    examples = [list(part(field.kind).examples(rules[field.name])) for field in fields]
     for turn in range(max(map(len, examples))):
         parts = {field.name: each[turn % len(each)] for field, each in zip(fields, examples, strict=True)}
         with contextlib.suppress(ChainruleError):  # this recipe would have refused such a row

@@ -4,6 +4,7 @@ Pure functions. In arrays, BYTES elements are `str` (ONNX strings are UTF-8) and
 uint16, for NumPy has no such float. FP16 and BF16 travel as binary data only, as the extension says.
 """
 
+import math
 import struct
 from collections.abc import Sequence
 from itertools import chain
@@ -51,13 +52,21 @@ class Request(NamedTuple):
     id: str | None
     inputs: dict[str, np.ndarray]
     outputs: list[Wanted]
+    by_field: bool = False
+    """Whether the inputs are the model's fields as they are before they become the graph's inputs."""
 
 
 def decode(
-    body: bytes, header_length: int | None, inputs: Sequence[Tensor], outputs: Sequence[Tensor], limits: Limits
+    body: bytes,
+    header_length: int | None,
+    inputs: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    limits: Limits,
+    fields: Sequence[Tensor] = (),
 ) -> Request:
     """Decode the body of an inference request for a model with these inputs and outputs.
 
+    fields: what may come in place of the inputs.
     header_length: value of Inference-Header-Content-Length, the bytes of JSON before the binary data; with 0 the body
     is one item for the only input, and all outputs are returned as binary data.
     Raises Refusal (400, or 413 for what is too large).
@@ -73,24 +82,33 @@ def decode(
     content = parsing.parse(head, limits)
     # A letter is found a hundred times as fast as a word, and numbers have none of these.
     truths = (b"r" in head and b"true" in head) or (b"l" in head and b"false" in head)
-    arrays = _inputs(content.get("inputs"), tail, inputs, limits, truths)
+    entries = content.get("inputs")
+    by_field = _is_by_field(entries, inputs, fields)
+    arrays = _inputs(entries, tail, fields if by_field else inputs, limits, truths)
     identifier = content.get("id")
     if identifier is not None and (type(identifier) is not str or len(identifier) > _ID_CHARACTERS):
         raise _bad(f"id must be a text of at most {_ID_CHARACTERS} characters", "request")
     all_binary = flag(_parameters(content, "the request"), "binary_data_output", False)
-    return Request(identifier, arrays, _wanted(content.get("outputs"), outputs, all_binary))
+    return Request(identifier, arrays, _wanted(content.get("outputs"), outputs, all_binary), by_field)
 
 
 def encode(
-    name: str, version: str, identifier: str | None, outputs: Sequence[tuple[Wanted, np.ndarray]]
+    name: str,
+    version: str,
+    identifier: str | None,
+    outputs: Sequence[tuple[Wanted, np.ndarray]],
+    notes: Sequence[str] = (),
 ) -> tuple[int | None, bytes]:
     """Encode the answer: the bytes of JSON before binary data (None if there is none), and the body.
 
+    notes: what is to be said of the inputs.
     Raises Refusal (400) if an output that is wanted as JSON cannot be said in JSON.
     """
     answer: dict[str, Any] = {"model_name": name, "model_version": version}
     if identifier is not None:
         answer["id"] = identifier
+    if notes:
+        answer["parameters"] = {"notes": "\n".join(notes)}
     tensors = answer["outputs"] = []
     binaries = []
     for (tensor, binary), array in outputs:
@@ -109,6 +127,14 @@ def metadata(tensor: Tensor) -> dict[str, Any]:
     """Return a tensor's metadata: -1 where a size varies."""
     shape = [-1 if size is None else size for size in tensor.shape]
     return {"name": tensor.name, "datatype": tensor.datatype, "shape": shape}
+
+
+def _is_by_field(entries: Any, inputs: Sequence[Tensor], fields: Sequence[Tensor]) -> bool:
+    """Whether a request names a field, and no input of the graph, first."""
+    if not fields or type(entries) is not list or not entries or type(entries[0]) is not dict:
+        return False
+    name = entries[0].get("name")
+    return any(field.name == name for field in fields) and all(tensor.name != name for tensor in inputs)
 
 
 def _inputs(
@@ -197,6 +223,8 @@ def _from_json(data: Any, tensor: Tensor, shape: list[int], limits: Limits, trut
             raise _bad(f"input {name}: data must be true or false", "data")
         return np.array(data, bool).reshape(shape)
     code = _CODES[datatype]
+    if tensor.gaps:
+        data = [math.nan if each is None else each for each in data]
     try:
         if truths and bool in set(map(type, data)):  # which `struct` takes for 0 and 1
             raise struct.error
@@ -238,7 +266,9 @@ def _from_binary(data: memoryview, tensor: Tensor, shape: list[int], limits: Lim
     array = np.frombuffer(data, dtype).reshape(shape)
     if not array.flags.aligned:
         array = array.copy()
-    if datatype in _FLOATS:
+    if tensor.gaps:
+        finite = not np.isinf(array).any()
+    elif datatype in _FLOATS:
         finite = np.isfinite(array).all()
     elif datatype == "BF16":
         finite = ((array & 0x7F80) != 0x7F80).all()

@@ -4,7 +4,6 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version as version_of
 from pathlib import Path
 from time import perf_counter
@@ -19,7 +18,7 @@ from chainrule.serving import about, body, given, parsing, plain, protocol, secu
 from chainrule.serving import bundle as bundles
 from chainrule.serving.connection import EXCHANGE
 from chainrule.serving.context import Context
-from chainrule.serving.docs import ASKED, INFER_PATHS, api_page
+from chainrule.serving.docs import ASKED, INFER_PATHS, api_page, asked_of
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 from chainrule.serving.models import Model
@@ -32,9 +31,6 @@ TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml",
     ".js": "text/javascript; charset=utf-8",
 }  # fmt: skip
-PREPARING = 2
-"""Threads that make inputs of images and texts; decoding an image would hold all other requests up."""
-MOST_PREPARING = 64
 EXAMPLE = "x-chainrule-example"
 """What the page asks by itself on opening has this header: it is no input of anybody's."""
 FAILED = "the server failed; its log has the reason"
@@ -80,7 +76,7 @@ def create(context: Context) -> FastAPI:
     api.add_exception_handler(HTTPException, unknown)
 
     @functools.cache
-    def openapi() -> dict[str, Any]:
+    def known() -> dict[str, Any]:
         content = get_openapi(title=api.title, version=api.version, routes=api.routes)
         for verbs in content["paths"].values():
             for route in verbs.values():
@@ -88,6 +84,11 @@ def create(context: Context) -> FastAPI:
         content.pop("components", None)
         content["paths"].update(INFER_PATHS)
         return content
+
+    def openapi() -> dict[str, Any]:
+        # Who needs no token to see this page may only know of models where nobody needs one.
+        served = context.models.serving() if context.settings.token is None else []
+        return known() | {"paths": known()["paths"] | asked_of(model.bundle for model in served)}
 
     api.openapi = openapi  # type: ignore[method-assign] # FastAPI's own way to extend it
     return api
@@ -222,8 +223,6 @@ def _repository(api: FastAPI, context: Context) -> None:
 
 def _plain(api: FastAPI, context: Context) -> None:
     limits = context.settings.limits
-    pool = ThreadPoolExecutor(PREPARING, "prepare")
-    preparing = 0
 
     @api.get("/models", summary="What is served")
     async def served() -> Response:
@@ -234,13 +233,19 @@ def _plain(api: FastAPI, context: Context) -> None:
         found = context.models.get(model)
         return Response(found.bundle.card, media_type="text/markdown", headers={"x-chainrule-version": found.version})
 
+    @api.get("/models/{model}/schema", summary="What a model takes, as JSON Schema")
+    async def schema(model: str) -> Response:
+        found = context.models.get(model)
+        if plain.face(found.bundle) is None:
+            raise Refusal(404, f"{model} has no plain route; GET /v2/models/{model} says its inputs", "unknown_task")
+        return _json(plain.schema(found.bundle), headers={"x-chainrule-version": found.version})
+
     @api.post(
         "/models/{model}",
         summary="A model's fields in, its task's answer out",
         openapi_extra=ASKED,
     )
     async def ask(model: str, request: Request) -> Response:
-        nonlocal preparing
         content = await _read(request, limits)
         state = request.scope["state"]
         state[EXCHANGE].may_end = True
@@ -252,19 +257,11 @@ def _plain(api: FastAPI, context: Context) -> None:
             if face is None:
                 message = f"{model} has no plain route; use /v2/models/{model}/infer"
                 raise Refusal(404, message, "unknown_task")
-            if preparing >= MOST_PREPARING:
-                raise Refusal(503, "too many images and texts wait already; ask again in 1 s", "queue_full", 1)
-            preparing += 1
-            try:
-                making = asyncio.get_running_loop().run_in_executor(pool, _prepared, content, kind, found, limits)
-                inputs = await asyncio.wait_for(making, limits.deadline_seconds)
-            except TimeoutError:
-                message = f"the input was not prepared within {limits.deadline_seconds:g} s; ask again"
-                raise Refusal(503, message, "deadline", 1) from None
-            finally:
-                preparing -= 1
+            make = functools.partial(_prepared, content, kind, found, limits)
+            inputs, notes = await context.preparer.run(make, quick=plain.quick(found.bundle, len(content)))
             prepared = perf_counter()
-            answer = await found.infer(inputs, observed=EXAMPLE not in request.headers)
+            alone = state[EXCHANGE].is_alone()
+            answer = await found.infer(inputs, alone=alone, observed=EXAMPLE not in request.headers)
             answered = perf_counter()
         try:
             answered_with = face.answer(answer.outputs, found.bundle.signature)
@@ -279,6 +276,7 @@ def _plain(api: FastAPI, context: Context) -> None:
             "model": model,
             "version": answer.version,
             **answered_with,
+            **({"notes": notes} if notes else {}),
             "milliseconds": round((ended - start) * 1e3, 3),
         }
         by = {
@@ -294,10 +292,11 @@ def _report(model: Model) -> dict[str, Any]:
     return model.statistics.report(model.name, model.version)
 
 
-def _prepared(body: bytes, kind: given.Kind, model: Model, limits: Limits) -> Any:
+def _prepared(body: bytes, kind: given.Kind, model: Model, limits: Limits) -> tuple[Any, list[str]]:
+    """Return the graph's inputs of what was sent, and what is to be said of them."""
     parts = given.parts_of(body, kind, bundles.input_fields(model.bundle), limits)
     try:
-        return plain.prepare(model.bundle, parts, limits)
+        return plain.noted(model.bundle, parts, limits)
     except TooLargeError as error:
         raise Refusal(413, str(error), "too_large") from None
     except ChainruleError as error:

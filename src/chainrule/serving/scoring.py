@@ -28,7 +28,12 @@ class Scored:
     answer: list[Any]
     """A cell for each of `columns_of`; None each where there is none."""
     problem: str
-    """Why there is no answer, or ""."""
+    """Why there is no answer, or what of the row was not taken as it came, or ""."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer."""
+        return any(cell is not None for cell in self.answer)
 
 
 def columns_of(bundle: Bundle) -> tuple[str, ...]:
@@ -87,17 +92,18 @@ def scored(bundle: Bundle, session: Session, rows: Iterable[Record], parts: Part
     nothing = [None] * len(columns_of(bundle))
     of_answer, face = _kind(bundle).cells, plain.face(bundle)
 
-    def prepared(record: Record) -> Arrays | str:
+    def prepared(record: Record) -> tuple[Arrays | None, str]:
         if record.problem:
-            return record.problem
+            return None, record.problem
         try:
-            return plain.prepare(bundle, parts(record), limits)
+            inputs, notes = plain.noted(bundle, parts(record), limits)
         except ChainruleError as error:
-            return str(error)
+            return None, str(error)
+        return inputs, "; ".join(notes)
 
-    def answered(record: Record, outputs: Arrays) -> Scored:
+    def answered(record: Record, outputs: Arrays, notes: str) -> Scored:
         try:
-            return Scored(record, of_answer(face.answer(outputs, bundle.signature)), "")
+            return Scored(record, of_answer(face.answer(outputs, bundle.signature)), notes)
         except ChainruleError as error:
             return Scored(record, nothing, f"{error}: the row is beyond what the model can take")
 
@@ -105,13 +111,13 @@ def scored(bundle: Bundle, session: Session, rows: Iterable[Record], parts: Part
     with ThreadPoolExecutor(runtime.cores()) as pool:
         while together := list(islice(left, TOGETHER)):
             made = list(pool.map(prepared, together))
-            outputs = offline.answers(run, [each for each in made if not isinstance(each, str)], bundle.padding)
+            outputs = offline.answers(run, [inputs for inputs, _ in made if inputs is not None], bundle.padding)
             place = 0
-            for record, each in zip(together, made, strict=True):
-                if isinstance(each, str):
-                    yield Scored(record, nothing, each)
+            for record, (inputs, said) in zip(together, made, strict=True):
+                if inputs is None:
+                    yield Scored(record, nothing, said)
                 else:
-                    yield answered(record, {name: array[place : place + 1] for name, array in outputs.items()})
+                    yield answered(record, {name: array[place : place + 1] for name, array in outputs.items()}, said)
                     place += 1
 
 

@@ -170,6 +170,7 @@ def make_server(settings: Settings, log: "Log") -> "Server":
     from chainrule.serving.metrics import Metrics
     from chainrule.serving.models import Models
     from chainrule.serving.observed import Observer
+    from chainrule.serving.preparing import Preparer
 
     limits = settings.limits
     metrics = Metrics()
@@ -179,7 +180,8 @@ def make_server(settings: Settings, log: "Log") -> "Server":
         metrics.observed = observer.counts
     models = Models(Options(settings.device, settings.variant, settings.threads, limits), metrics.ran, observer)
     metrics.serving = models.serving
-    app = create_app(Context(models, settings, metrics, log, Bodies(limits.bodies_bytes)))
+    preparer = Preparer(limits.deadline_seconds)
+    app = create_app(Context(models, settings, metrics, log, Bodies(limits.bodies_bytes), preparer))
     return Server(
         Shared(app, limits), lambda: _life(models, settings, log, observer), limits.deadline_seconds + DRAIN_SECONDS
     )

@@ -1,5 +1,7 @@
 // The panel of the answer: what the task's view shows, what is wrong, how long it took.
 
+import { element } from "./markdown.js";
+
 const KEPT_TIMES = 50;
 const QUIET = 700; // ms without a change before an answer is read out
 
@@ -23,6 +25,7 @@ export function showAnswer(found, trip) {
   get("problem").textContent = "";
   get("answer").classList.add("full");
   const said = view.show(found);
+  get("notes").replaceChildren(...(found.notes ?? []).map((note) => element("li", {}, note)));
   showTimes(found.milliseconds, trip);
   clearTimeout(spokenTimer);
   spokenTimer = setTimeout(() => {
@@ -36,6 +39,7 @@ export function showNothing(problem = "") {
   get("problem").textContent = problem;
   get("spoken").textContent = "";
   get("answer").classList.remove("full");
+  get("notes").replaceChildren();
   view?.clear();
 }
 

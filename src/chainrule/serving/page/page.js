@@ -3,6 +3,7 @@
 import { setView, showAnswer, showNothing } from "./answer.js";
 import { exampleOf, readsDigits } from "./example.js";
 import * as image from "./fields/image.js";
+import * as table from "./fields/table.js";
 import * as text from "./fields/text.js";
 import { element, plural } from "./markdown.js";
 import { showLatency, showRecord } from "./record.js";
@@ -12,7 +13,7 @@ import { title as words } from "./units.js";
 
 const LOOK_AGAIN = 10_000; // ms between looks at the list of models
 const LOOK_SOON = 2_000; // ms, while there is none
-const KINDS = { image, text }; // what asks for a field, by its kind
+const KINDS = { image, table, text }; // what asks for a field, by its kind
 
 const get = (id) => document.getElementById(id);
 let models = [];

@@ -69,7 +69,17 @@ def pixels(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> np.nd
     return np.ascontiguousarray(image.decode([png]).transpose(0, 3, 1, 2))
 
 
-def examples() -> Iterator[bytes]:
+def shown(rules: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the page knows of the field: its rules."""
+    return rules
+
+
+def schema(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of a part."""
+    return {"type": "string", "contentEncoding": "base64", "description": "an image file"}
+
+
+def examples(rules: Mapping[str, Any]) -> Iterator[bytes]:
     """Return a small image file of every format that is taken."""
     for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP"):
         buffer = io.BytesIO()

@@ -77,7 +77,17 @@ def encoded(text: str, pair: str | None, tokenizer: "Tokenizer | None", names: I
     return {name: np.array([made[name]], np.int64) for name in names}
 
 
-def examples() -> Iterator[str]:
+def shown(rules: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the page knows of the field: its rules."""
+    return rules
+
+
+def schema(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of a part."""
+    return {"type": "string", "description": "a text"}
+
+
+def examples(rules: Mapping[str, Any]) -> Iterator[str]:
     """Return a text that is taken."""
     yield "a text"
 

@@ -5,11 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.fields import table
-from chainrule.fields.encoding import encode
-from chainrule.fields.reject import Reject
 from chainrule.serving.answers.label import answer, check, schema
-from chainrule.system.errors import DataError
+from chainrule.serving.parts import table
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -20,15 +17,10 @@ __all__ = ["answer", "check", "prepare", "schema"]
 
 
 def prepare(
-    parts: Mapping[str, bytes | str],
+    parts: Mapping[str, Any],
     signature: Mapping[str, Any],
     tokenizer: "Tokenizer | None",
     limits: "Limits",
 ) -> dict[str, np.ndarray]:
-    """Return the graph's inputs, for a JSON object of cells; DataError for what no row could be."""
-    rules = signature["preprocessing"]["row"]
-    try:
-        clean, _ = table.normalise(parts["row"], **rules["normalise"])
-    except Reject as reject:
-        raise DataError(reject.detail) from reject
-    return encode(table.decode([clean]), rules["facts"])
+    """Return the graph's inputs, one row each, for a row of cells. Raises DataError for what no row could be."""
+    return table.inputs(parts["row"], signature["preprocessing"]["row"], limits)
