@@ -10,6 +10,7 @@ is exported as the stage `export` does it and served by `chainrule serve`, the c
 Target: a request of raw values at most 1 ms over the bare session in p50.
 """
 
+import csv
 import json
 import resource
 import statistics
@@ -60,7 +61,9 @@ def rows(count: int, seed: int = 0) -> list[Row]:
     columns: dict[str, list[Any]] = {}
     for at in range(NAMES["number"]):
         numbers = rng.lognormal(at, 1, count).round(2)
-        columns[f"number {at}"] = [None if gap else value for value, gap in zip(numbers.tolist(), rng.random(count) < 0.05, strict=True)]
+        columns[f"number {at}"] = [
+            None if gap else value for value, gap in zip(numbers.tolist(), rng.random(count) < 0.05, strict=True)
+        ]
     for at in range(NAMES["category"]):
         columns[f"category {at}"] = [f"value {place}" for place in rng.integers(0, VALUES, count)]
     return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
@@ -93,9 +96,118 @@ def turn(root: Path, folder: Path, seconds: float) -> dict[str, Any]:
             "tensors": [serving_load.request("/v2/models/rows/infer", tensors(each), json_type) for each in inputs],
         }
         for way, requests in ways.items():
-            serving_load.closed_loop(up.port, requests, 1, 0.5, lambda *_: True)
             tally = serving_load.closed_loop(up.port, requests, 1, seconds, lambda *_: True)
             if tally.failed:
                 common.stop(f"{way}: {tally.failed} requests failed: {dict(tally.statuses)}")
             found[way] = tally.figures()
     return found
+
+
+def in_bytes(row: Row) -> bytes:
+    """Return a request of the protocol for a row."""
+    given = {"name": "row", "datatype": "BYTES", "shape": [1], "data": [json.dumps(row)]}
+    return json.dumps({"inputs": [given]}).encode()
+
+
+def tensors(inputs: dict[str, np.ndarray]) -> bytes:
+    """Return a request of the protocol for the graph's own inputs."""
+    kinds = {"float32": "FP32", "int64": "INT64"}
+    given = [
+        {
+            "name": name,
+            "datatype": kinds[str(array.dtype)],
+            "shape": array.shape,
+            "data": [None if value != value else value for value in array.ravel().tolist()],
+        }
+        for name, array in inputs.items()
+    ]
+    return json.dumps({"inputs": given}).encode()
+
+
+def scored(root: Path, count: int) -> dict[str, Any]:
+    """Return how long `chainrule predict` takes for a file of so many rows, and its peak memory."""
+    found = rows(count, seed=2)
+    file = root / "rows.csv"
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(found[0]))
+        writer.writeheader()
+        writer.writerows(found)
+    command = [sys.executable, "-m", "chainrule.cli", "predict", "rows", str(file), "--out", str(root / "answers.csv")]
+    began = time.perf_counter()
+    ended = subprocess.run([*command, "--root", str(root)], capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - began
+    if ended.returncode != 0:
+        common.stop(ended.stderr)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {
+        "rows": count,
+        "seconds": round(seconds, 2),
+        "rows_per_second": round(count / seconds),
+        "peak_mib": round(peak),
+    }
+
+
+def summary(rounds: list[dict[str, Any]], file: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures' spreads, and the verdict."""
+    found = {
+        way: {
+            key: common.spread([each[way][key] for each in rounds])
+            for key in ("p50_ms", "p99_ms")
+            if key in rounds[0][way]
+        }
+        for way in rounds[0]
+    }
+    over = statistics.median(each["plain"]["p50_ms"] - each["bare"]["p50_ms"] for each in rounds)
+    met = common.target("a row of raw values over the bare session, p50", over, "<=", TARGET_MS, " ms")
+    print(f"{file['rows']:,} rows of a CSV: {file['rows_per_second']:,} a second, at most {file['peak_mib']} MiB")
+    return {"targets": {"added": met}, "latency": found, "file": file}
+
+
+def write(net: str, folder: Path) -> None:
+    """Write the bundle of a net with random weights, as the stage `export` does it, without scores."""
+    import torch
+
+    from chainrule.exporting import bundle, graph, signature
+    from chainrule.fields import table as field
+    from chainrule.nets.catalogue import DEFAULTS
+    from chainrule.recipes.defaults import table as defaults
+    from chainrule.tasks.table_classification import fields, model
+    from chainrule.training import weights
+    from chainrule.training.inputs import table as inputs
+
+    rules = normalise()
+    clean = [field.normalise(json.dumps(row), **rules)[0] for row in rows(ROWS_LEARNT)]
+    tokenizer = defaults.DEFAULTS["pretrain"]["tokenizer"]
+    facts = inputs.fit_facts([inputs.held(clean, field.decode)], tokenizer, None, rules)
+    built = weights.build_net({"modality": "table", "net": {"name": net, **DEFAULTS[net]}}, facts, 0)
+    target = {"classes": ["no", "yes"]}
+    whole = model.build(built, facts, target).eval()
+    traced = graph.to_onnx(
+        whole, model.example(facts, 2, torch.Generator().manual_seed(0)), model.dynamic_shapes(facts)
+    )
+    described = {
+        "version": signature.VERSION,
+        "recipe": "rows",
+        "task": "table_classification",
+        "modality": "table",
+        "net": {"name": net},
+        "fields": signature.fields(fields.fields("table")),
+        "inputs": signature.tensors(traced.graph.input),
+        "outputs": signature.tensors(traced.graph.output),
+        "target": {"kind": "label", **target},
+        "padding": model.padding(facts),
+        "preprocessing": {"row": inputs.preprocessing(facts, rules)},
+        "scores": {},
+        "versions": {},
+    }
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    content = traced.SerializeToString(deterministic=True)
+    bundle.write(folder, content, described, "# rows\n\nRandom weights.\n", None)
+    print(f"{net}: {sum(each.numel() for each in whole.parameters()):,} parameters, {len(content):,} bytes")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3 and not sys.argv[1].startswith("-"):
+        write(sys.argv[1], Path(sys.argv[2]))
+    else:
+        main()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chainrule.fields.cells import plain
 from chainrule.fields.encoding import DATE_PARTS, OTHER, Row, category, encode, numbers, sizes
 from chainrule.system.errors import DataError, ParamsError
 from chainrule.system.files import read_json, write_json
@@ -254,6 +255,31 @@ def load_facts(folder: Path) -> dict[str, Any]:
 
 
 def preprocessing(facts: dict[str, Any], normalise: dict[str, Any]) -> dict[str, Any]:
-    """Return what a server does to a row before the graph, which fills gaps and scales numbers itself."""
+    """Return what a server does to a row before the graph, which fills gaps and scales numbers itself.
+
+    shown, for a form: by column of numbers and dates [lowest, usual, highest] of the training rows, nulls of a date
+    that is the same in all of them.
+    """
     used = ("number", "fill", "date", "parts", "category", "places", "absent", "text", "words")
-    return {"normalise": normalise, "facts": {name: facts[name] for name in used}}
+    return {"normalise": normalise, "facts": {name: facts[name] for name in used}, "shown": _shown(facts)}
+
+
+def _shown(facts: Mapping[str, Any]) -> dict[str, list[Any]]:
+    measured = {}
+    for name, *of in zip(*(facts[key] for key in ("names", "fill", "mean", "std", "edges")), strict=True):
+        fill, mean, std, edges = of
+        measured[name] = [edges[0] * std + mean, fill, edges[-1] * std + mean]
+    shown: dict[str, list[Any]] = {
+        column: [plain(float(f"{value:.6g}")) for value in measured[column]] for column in facts["number"]
+    }
+    for column in facts["date"]:
+        timed = "day_sine" in facts["parts"][column]
+        days = measured.get(f"{column} day", [None] * 3)
+        shown[column] = [None if day is None else _moment(day, timed) for day in days]
+    return shown
+
+
+def _moment(day: float, timed: bool) -> str:
+    """Return a number of days since 1970 as ISO 8601."""
+    moment = np.datetime64(0, "s") + np.timedelta64(round(day * 86_400), "s")
+    return str(moment if timed else (moment + np.timedelta64(12, "h")).astype("datetime64[D]"))
