@@ -755,7 +755,7 @@ def test_decoders_and_tokenizer_are_there_before_the_first_request(tmp_path, mon
             lambda content, *rest, prepare=prepare, **more: taken.append(prepare(content, *rest, **more)),
         )
     with live_server.running(live_server.project(tmp_path)):
-        assert len(taken) == len(list(image_parts.examples())) + len(list(text_parts.examples()))
+        assert len(taken) == len(list(image_parts.examples({}))) + len(list(text_parts.examples({})))
 
 
 # ---- its parts

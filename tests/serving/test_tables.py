@@ -158,6 +158,26 @@ def test_a_recipe_may_refuse_what_it_cannot_read(tmp_path: Path) -> None:
     assert plain.noted(strict, dear, LIMITS)[1] == [said]
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {},
+        {"normalise": {}, "facts": {}, "shown": {}},
+        tiny_bundles.table_rules(number=["Other"]),
+        tiny_bundles.table_rules(missing={"number": {"constant": "much"}}),
+        tiny_bundles.table_rules() | {"shown": {"Age": [1]}},
+        tiny_bundles.table_rules() | {"facts": tiny_bundles.table_rules()["facts"] | {"places": {"Sex": 1}}},
+    ],
+)
+def test_a_bundle_that_does_not_say_how_a_row_is_read_is_refused(tmp_path: Path, rules: dict[str, Any]) -> None:
+    folder = tiny_bundles.table_bundle(tmp_path / "titanic")
+    signature = json.loads((folder / "signature.json").read_text())
+    (folder / "signature.json").write_text(json.dumps(signature | {"preprocessing": {"row": rules}}))
+    tiny_bundles.resum(folder)
+    with pytest.raises(DataError, match=r"signature.json: how a row is read .* export it again"):
+        bundles.read(folder, "titanic", "")
+
+
 # ---- the protocol
 
 

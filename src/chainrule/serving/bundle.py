@@ -100,10 +100,11 @@ def read(folder: Path, name: str, version: str) -> Bundle:
         if file not in sums:
             raise DataError(f"{folder / file}: missing from the bundle; export it again")
     signature = _signature(content[SIGNATURE], folder / SIGNATURE)
-    inputs = _with_gaps(_tensors(signature, "inputs", folder), signature)
+    inputs = _tensors(signature, "inputs", folder)
     outputs = _tensors(signature, "outputs", folder)
     fields = _fields(signature, folder / SIGNATURE)
     _check_task(signature, fields, folder / SIGNATURE)
+    gaps = _of_parts("gaps", signature, fields, set())
     tokenizer = _text(content[TOKENIZER], folder / TOKENIZER) if TOKENIZER in content else None
     declared = _declared(signature, variants, folder)
     return Bundle(
@@ -113,7 +114,7 @@ def read(folder: Path, name: str, version: str) -> Bundle:
         digest=hashlib.sha256(listing).hexdigest(),
         signature=signature,
         fields=fields,
-        inputs=inputs,
+        inputs=tuple(replace(tensor, gaps=tensor.name in gaps) for tensor in inputs),
         outputs=outputs,
         card=_text(content[CARD], folder / CARD),
         tokenizer=tokenizer,
@@ -121,7 +122,10 @@ def read(folder: Path, name: str, version: str) -> Bundle:
         left_out=left_out,
         sums=sums,
         padding=_padding(signature, inputs, folder),
-        highest={**_of_parts("highest", signature, {}), **(_highest(tokenizer, inputs, folder) if tokenizer else {})},
+        highest={
+            **_of_parts("highest", signature, fields, {}),
+            **(_highest(tokenizer, inputs, folder) if tokenizer else {}),
+        },
     )
 
 
@@ -296,18 +300,13 @@ def _named(fields: tuple[Field, ...]) -> str:
     return ", ".join(field.name for field in fields) or "none"
 
 
-def _of_parts(what: str, signature: dict[str, Any], nothing: Any) -> Any:
+def _of_parts(what: str, signature: dict[str, Any], fields: tuple[Field, ...], nothing: Any) -> Any:
     """Return what the only input field of a known task says of the graph's inputs; `nothing` where none says so."""
-    asked = [field for field in signature["fields"] if field["role"] == "input"]
+    asked = [field for field in fields if field.role == "input"]
     if signature.get("task") not in TASKS or len(asked) != 1:
         return nothing
-    part = plugins.load("serving.parts", asked[0]["kind"])
-    return getattr(part, what)(signature["preprocessing"][asked[0]["name"]]) if hasattr(part, what) else nothing
-
-
-def _with_gaps(inputs: tuple[Tensor, ...], signature: dict[str, Any]) -> tuple[Tensor, ...]:
-    names = _of_parts("gaps", signature, set())
-    return tuple(replace(tensor, gaps=tensor.name in names) for tensor in inputs)
+    part = plugins.load("serving.parts", asked[0].kind)
+    return getattr(part, what)(signature["preprocessing"][asked[0].name]) if hasattr(part, what) else nothing
 
 
 def _declared(signature: dict[str, Any], variants: dict[str, Path], folder: Path) -> dict[str, Path]:

@@ -93,9 +93,18 @@ def answer_of(task: str) -> dict[str, Any]:
     """Return the JSON Schema of what the plain route answers for a task."""
     own: dict[str, Any] = plugins.load(f"tasks.{task}", "service").schema()
     common = {"model": {"type": "string"}, "version": {"type": "string"}}
-    notes = {"type": "array", "items": {"type": "string"}, "description": "what was not taken as it came, if anything"}
-    properties = {**common, **own["properties"], "notes": notes, "milliseconds": {"type": "number"}}
+    properties = {**common, **own["properties"], **_notes(task), "milliseconds": {"type": "number"}}
     return {**own, "title": task, "properties": properties, "required": [*common, *own["required"], "milliseconds"]}
+
+
+def _notes(task: str) -> dict[str, Any]:
+    """Return the property of what was not taken as it came, where a task has fields of which that may be said."""
+    known = plugins.load(f"tasks.{task}", "fields")
+    kinds = {field.kind for modality in known.MODALITIES for field in known.fields(modality) if field.role == "input"}
+    if not any(hasattr(plain.part(kind), "read") for kind in kinds):
+        return {}
+    described = "what was not taken as it came, a line each; absent if there is nothing"
+    return {"notes": {"type": "array", "items": {"type": "string"}, "description": described}}
 
 
 ASKED: dict[str, Any] = {

@@ -130,6 +130,14 @@ def schema(rules: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def check(rules: Mapping[str, Any]) -> None:
+    """Raise DataError if the field's `preprocessing` is not as export writes it."""
+    try:
+        shown(rules), highest(rules), encode([dict.fromkeys(_reader(rules).columns)], rules["facts"])
+    except (AttributeError, KeyError, TypeError, ValueError, Reject) as error:
+        raise DataError(f"how a row is read is not as export writes it ({error!r:.200}); export it again") from None
+
+
 def highest(rules: Mapping[str, Any]) -> dict[str, Any]:
     """Return the largest value of each input that has one: of categories by column, of words."""
     facts = rules["facts"]

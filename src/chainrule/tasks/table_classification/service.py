@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.serving.answers.label import answer, check, schema
+from chainrule.serving.answers import label
+from chainrule.serving.answers.label import answer, schema
 from chainrule.serving.parts import table
 
 if TYPE_CHECKING:
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from chainrule.serving.limits import Limits
 
 __all__ = ["answer", "check", "prepare", "schema"]
+
+
+def check(signature: Mapping[str, Any]) -> None:
+    """Raise DataError if a bundle's graph does not give a logit for each class, or says not how a row is read."""
+    label.check(signature)
+    table.check(signature["preprocessing"]["row"])
 
 
 def prepare(
