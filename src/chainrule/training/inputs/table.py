@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule.fields.cells import plain
 from chainrule.fields.encoding import DATE_PARTS, OTHER, Row, category, encode, numbers, sizes
 from chainrule.system.errors import DataError, ParamsError
 from chainrule.system.files import read_json, write_json
@@ -270,13 +269,19 @@ def _shown(facts: Mapping[str, Any]) -> dict[str, list[Any]]:
         fill, mean, std, edges = of
         measured[name] = [edges[0] * std + mean, fill, edges[-1] * std + mean]
     shown: dict[str, list[Any]] = {
-        column: [plain(float(f"{value:.6g}")) for value in measured[column]] for column in facts["number"]
+        column: [_rounded(value) for value in measured[column]] for column in facts["number"]
     }
     for column in facts["date"]:
         timed = "day_sine" in facts["parts"][column]
         days = measured.get(f"{column} day", [None] * 3)
         shown[column] = [None if day is None else _moment(day, timed) for day in days]
     return shown
+
+
+def _rounded(value: float) -> float | int:
+    """Return a number with as many digits as float32 has, whole ones as int."""
+    rounded = float(f"{value:.6g}")
+    return int(rounded) if rounded.is_integer() else rounded
 
 
 def _moment(day: float, timed: bool) -> str:
