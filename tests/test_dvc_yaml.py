@@ -38,7 +38,7 @@ SHARED = {
         "chainrule.fields.names",
         "chainrule.tasks.field",
     },
-    "nets": {"chainrule.nets.shared.encoder", "chainrule.nets.shared.images"},
+    "nets": {f"chainrule.nets.shared.{name}" for name in ("columns", "encoder", "images")},
     "training/objectives": {
         "chainrule.evaluation.shown",
         *(

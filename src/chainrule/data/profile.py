@@ -131,13 +131,16 @@ def _is_id(column: _Column, distinct: int) -> bool:
 
 
 def _far(column: _Column) -> str | None:
+    """Return a warning where a few numbers lie beyond a gap: a long tail, in which numbers thin out, is no mistake."""
     numbers = column.known.to_numpy()
     low, high = (float(each) for each in np.quantile(numbers, (0.25, 0.75), method="nearest"))
     far = _beyond(numbers, low, high, FAR)
-    count = int(far.sum())
-    if not count or count > 0.001 * len(numbers) + 1:  # a long tail is no mistake
+    count, gap = int(far.sum()), FENCE * (high - low)
+    if not count or count > 0.001 * len(numbers) + 1:
         return None
     inside = numbers[~far]
+    if ((numbers[far] < inside.max() + gap) & (numbers[far] > inside.min() - gap)).any():
+        return None
     furthest = numbers[far][np.abs(numbers[far] - (low + high) / 2).argmax()]
     bounds = f"{{{column.name}: [{inside.min():g}, {inside.max():g}]}}"
     return (

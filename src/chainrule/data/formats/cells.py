@@ -230,7 +230,7 @@ def _text(cell: str) -> Found:
 
 def _whole_row(table: Table, places: list[int]) -> _Input:
     """Return what makes a row of a table: JSON of its cells by column; DataError for two columns of one name."""
-    names = [table.titles[place] if table.titles else "" for place in places]
+    names = [table.titles[place] if table.titles else str(place) for place in places]
     names = [name or f"column {place}" for name, place in zip(names, places, strict=True)]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
