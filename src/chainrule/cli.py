@@ -10,6 +10,10 @@ from chainrule.system import progress
 from chainrule.system.errors import ChainruleError
 
 COMMANDS = {
+    "crossvalidate": (
+        "chainrule.commands.crossvalidate",
+        "what a recipe is worth on rows left out in turn, with its spread",
+    ),
     "export-triton": ("chainrule.exporting.triton", "write a bundle as a model repository of Triton and KServe"),
     "gradcheck": ("chainrule.commands.gradcheck", "analytic against numeric derivatives of each block of a net"),
     "models": ("chainrule.commands.models", "what is registered, what is champion and how it came to be"),

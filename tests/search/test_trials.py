@@ -16,8 +16,8 @@ import search_project
 from chainrule import cli
 from chainrule.recipes.file import recipe_block
 from chainrule.runs.journal import journals
+from chainrule.search import aside, space, study, trial, worker
 from chainrule.search import plan as plans
-from chainrule.search import space, study, trial, worker
 from chainrule.stages.job import Untracked
 from chainrule.system import processes
 from chainrule.system.errors import DataError, ParamsError
@@ -88,7 +88,7 @@ def test_a_search_changes_nothing_until_it_is_told_to(root: Path, capsys: pytest
 def test_a_trial_cannot_read_the_test_rows(root: Path) -> None:
     plan = planned(root)
     folder = root / "lent"
-    trial.lend(plan, recipe_block(root, "digits"), folder)
+    aside.lend(root, "digits", plan.given, recipe_block(root, "digits"), plan.stages, folder)
     lent = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink()}
     shutil.rmtree(folder)
     assert lent == {
@@ -97,11 +97,11 @@ def test_a_trial_cannot_read_the_test_rows(root: Path) -> None:
     }  # fmt: skip
     assert not list((root / "data" / "augmented" / "digits").glob("test*"))
     tests = root / "data" / "split" / "digits" / "test.parquet"
-    aside = tests.rename(root / "aside.parquet")
+    away = tests.rename(root / "away.parquet")
     try:
         found = trial.train(plan, 0, {"finetune.epochs": 1}, Untracked(), lambda value, epoch: None, 1)
     finally:
-        aside.rename(tests)
+        away.rename(tests)
     assert found["epochs"] == 1 and 0 <= found["accuracy"] <= 1
 
 

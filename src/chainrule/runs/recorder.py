@@ -330,8 +330,10 @@ def send_event(client: "MlflowClient", folder: Path, status: Status, start: Even
             first = {name: event["values"][f"test.{name}"] for name in names if f"test.{name}" in event["values"]}
             log_points(client, parent_id, [{**event, "values": first | event["values"]}])
         case "artifact":
-            # What `evaluate` draws and writes is about the whole chain, and what `search` does about all its trials.
-            for run in (run_id, parent_id) if start["stage"] in ("evaluate", "search") else (run_id,):
+            # What `evaluate` draws and writes is about the whole chain, and what `search` does about all its trials, …
+            for run in (
+                (run_id, parent_id) if start["stage"] in ("evaluate", "search", "crossvalidation") else (run_id,)
+            ):
                 log_artifact(client, run, folder / "files" / event["file"], event["folder"])
         case "dataset":
             log_dataset(client, [run_id, parent_id], event)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,18 +107,18 @@ def make(root: Path, recipe: str, options: Mapping[str, Any], *, seed: int | Non
         measure.PRIMARY.more_is_better,
         f"{recipe}-{digest[:8]}",
     )
-    _refuse_stale(plan)
+    refuse_stale(root, recipe, plan.stages)
     return plan
 
 
-def _refuse_stale(plan: Plan) -> None:
-    """Raise DataError where stages that a trial does not run itself are not up to date."""
-    wanted = [stage for stage in tracking.CHAIN[: tracking.CHAIN.index("finetune")] if stage not in plan.stages]
-    found = staleness.look(plan.root).get(plan.recipe)
+def refuse_stale(root: Path, recipe: str, own: Sequence[str]) -> None:
+    """Raise DataError where stages before `finetune` are not up to date, but for a trial's own."""
+    wanted = [stage for stage in tracking.CHAIN[: tracking.CHAIN.index("finetune")] if stage not in own]
+    found = staleness.look(root).get(recipe)
     if found is None:
-        raise ChainruleError(f"dvc.yaml has no stage of {plan.recipe}")
+        raise ChainruleError(f"dvc.yaml has no stage of {recipe}")
     late = [stage for stage in found if stage.name in wanted and (stage.reasons or stage.follows)]
     if late:
         why = "; ".join(f"{stage.name}: {next(iter(stage.reasons), 'follows one that is stale')}" for stage in late[:3])
-        command = " ".join(["dvc repro", *(f"{stage.name}@{plan.recipe}" for stage in late)])
-        raise DataError(f"{plan.recipe}: what trials read is not up to date ({why}); `{command}`")
+        command = " ".join(["dvc repro", *(f"{stage.name}@{recipe}" for stage in late)])
+        raise DataError(f"{recipe}: what trials read is not up to date ({why}); `{command}`")

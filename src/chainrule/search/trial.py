@@ -8,19 +8,17 @@ Nothing of the project's own outputs can be written from there, and the test row
 that it reads, are not there to be read.
 """
 
-import importlib
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from chainrule.recipes.file import PARAMS, complete
+from chainrule.recipes.file import complete
 from chainrule.recipes.search import with_values
+from chainrule.search import aside
 from chainrule.search.plan import Plan
-from chainrule.system import progress
 from chainrule.system.files import remove
 
 Report = Callable[[float, int], None]
@@ -65,42 +63,12 @@ def train(plan: Plan, number: int, values: Mapping[str, Any], run: Any, report: 
     folder.mkdir(parents=True)
     began = time.monotonic()
     try:
-        lend(plan, block, folder)
-        # A stage may ask what the recipe gives and what it leaves to its defaults. JSON is YAML.
-        (folder / PARAMS).write_text(json.dumps({"recipes": {plan.recipe: given}}), encoding="utf-8")
+        aside.lend(plan.root, plan.recipe, given, block, plan.stages, folder)
         with open(plan.folder / f"{number}.log", "w", encoding="utf-8") as log, redirect_stdout(log):
             for stage in plan.stages:
-                _carry_out(plan, stage, block, folder, Watched(run, plan.metric, report), cores, f"trial {number}")
+                watched = Watched(run, plan.metric, report)
+                aside.carry_out(plan.recipe, stage, block, folder, watched, cores, f"trial {number}")
         found: dict[str, Any] = json.loads((folder / "reports" / plan.recipe / "finetune.json").read_text("utf-8"))
         return {**found, "seconds": round(time.monotonic() - began, 1)}
     finally:
         remove(folder)
-
-
-def lend(plan: Plan, block: dict[str, Any], folder: Path) -> None:
-    """Link into a trial's folder what dvc.yaml says that its stages read, but code and what they make themselves."""
-    declared = importlib.import_module("chainrule.stages.declared")
-    made = [f"{place}/{plan.recipe}" for place in map(_makes, plan.stages)]
-    for stage in plan.stages:
-        deps, _ = declared.inputs(plan.root, stage, plan.recipe, block) or ([], {})
-        for dep in deps:
-            link = folder / dep
-            if dep.startswith("src/") or dep in made or link.is_symlink():
-                continue
-            link.parent.mkdir(parents=True, exist_ok=True)
-            os.symlink(plan.root / dep, link)
-
-
-def _makes(stage: str) -> str:
-    return {"augment": "data/augmented", "pretrain": "models/pretrained", "finetune": "models/finetuned"}[stage]
-
-
-def _carry_out(
-    plan: Plan, stage: str, block: dict[str, Any], folder: Path, run: Watched, cores: int, label: str
-) -> None:
-    # By name: what lies below the stages does not import them.
-    job = importlib.import_module("chainrule.stages.job")
-    work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
-    counter = lambda unit: progress.counter(f"{label}: {stage}", unit)  # noqa: E731
-    at_work = job.Job(stage, plan.recipe, folder, block, run, cores, counter=counter)
-    job.carry_out(at_work, work, trains=stage != "augment")
