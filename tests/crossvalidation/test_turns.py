@@ -29,7 +29,6 @@ WORDS = ["crossvalidate", "digits", "--folds", "2"]
 def made(project: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = search_project.make(project, tmp_path_factory.mktemp("folds") / "project")
     shutil.copy(empty_store, root)
-    (root / "data" / "split" / "digits" / "test.parquet").unlink()  # nobody may read it
     return root
 
 
@@ -86,15 +85,21 @@ def test_a_turn_that_is_done_is_not_done_again_and_one_that_is_not_finds_the_sam
     assert not [path for path in plan.iterdir() if path.is_dir()], "no fold's folder stays"
 
 
-def test_groups_of_rows_held_out_are_in_no_other_split_of_the_turn(root: Path) -> None:
-    found = turn.material(plans.make(root, "digits", 3))
+def test_groups_of_rows_held_out_are_in_no_other_split_of_the_turn_and_no_test_row_is_read(root: Path) -> None:
+    plan = plans.make(root, "digits", 3)
+    tests = root / "data" / "split" / "digits" / "test.parquet"
+    away = tests.rename(root / "away.parquet")
+    try:
+        found = turn.material(plan)
+    finally:
+        away.rename(tests)
+    assert not set(found.rows["group"]) & set(read_rows(tests)["group"])
     for number in range(3):
         rows, left_out = turn.divided(found, number)
         groups = {name: set(rows["group"][rows["split"] == name]) for name in ("train", "validation", "test")}
         assert all(groups.values()) and not left_out
-        assert (
-            not groups["test"] & (groups["train"] | groups["validation"]) and not groups["train"] & groups["validation"]
-        )
+        assert not groups["test"] & (groups["train"] | groups["validation"])
+        assert not groups["train"] & groups["validation"]
 
 
 def test_what_is_tied_to_rows_held_out_is_left_out_and_so_is_a_class_that_cannot_be_learnt(root: Path) -> None:

@@ -285,3 +285,56 @@ def test_of_one_input_with_several_numbers_the_first_stays_and_the_others_say_wh
         DataError, match=r"of 1 clean rows those to learn from are all of 2.5 \(rejected: decimal_comma 1"
     ):
         targets(result.kept, "price", number, result.reasons)
+
+
+SETS = columns("multi_label", "text")
+
+
+def relabelled(rows: pd.DataFrame, of=COLUMNS, contradictions: str = "reject", **labels) -> Cleaned:
+    return clean(rows, of, rules, normalise=OPTIONS, near_duplicates=1.0, labels=labels, contradictions=contradictions)
+
+
+def test_labels_are_merged_renamed_and_dropped_in_any_case():
+    rows = raw(
+        (b"a", "Kitten", None),
+        (b"b", "CAT", None),
+        (b"c", "dog", "test"),
+        (b"d", "Junk", None),
+        (b"e", None, "unlabelled"),
+    )
+    result = relabelled(rows, case="lower", map={"kitten": "cat", "Dog": "Hund"}, drop=["JUNK"])
+    assert result.kept["label"].tolist()[:3] == ["cat", "cat", "Hund"]
+    assert reasons(result) == {"r3": "dropped_label"}
+    assert result.rejected["label"].tolist() == ["Junk"], "as it was found"
+    assert result.repairs == {"renamed_label": 3}
+    as_found = relabelled(rows, map={"kitten": "cat"}, drop=["junk"])
+    assert as_found.kept["label"].tolist()[:4] == ["Kitten", "CAT", "dog", "Junk"], "case counts unless it is lowered"
+
+
+def test_of_a_set_a_dropped_label_is_taken_out_and_the_row_stays():
+    rows = raw((b"a", '["x","y"]', None), (b"b", '["y"]', None), (b"c", '["Z","x"]', None))
+    rows = rows.rename(columns={"label": "labels"})
+    result = relabelled(rows, SETS, map={"Z": "x"}, drop=["y"])
+    assert result.kept["labels"].tolist() == ['["x"]', "[]", '["x"]']
+
+
+def test_the_label_of_most_rows_wins_where_that_is_asked_for_and_a_tie_is_rejected():
+    rows = raw(
+        (b"same", "a", None), (b"Same!", "b", None), (b"same", "b", None), (b"other", "a", None), (b"other", "b", None)
+    )
+    assert set(reasons(relabelled(rows)).values()) == {"conflicting_labels"}
+    result = relabelled(rows, contradictions="majority")
+    assert result.kept[["id", "label"]].to_numpy().tolist() == [["r1", "b"]]
+    assert reasons(result) == {
+        "r0": "outvoted",
+        "r2": "exact_duplicate",
+        "r3": "conflicting_labels",
+        "r4": "conflicting_labels",
+    }
+    assert result.rejected["detail"][0] == "2 of 3 rows with the same input say b, as r1 does"
+    assert set(result.links["other_group"]) == {"g0", "g2"}, "their groups stay together"
+
+
+def test_merged_labels_contradict_each_other_no_more():
+    rows = raw((b"same", "kitten", None), (b"same", "cat", None), (b"x", "dog", None))
+    assert reasons(relabelled(rows, map={"kitten": "cat"})) == {"r1": "exact_duplicate"}

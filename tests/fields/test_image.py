@@ -229,3 +229,94 @@ def test_a_copy_is_turned_about_its_centre_and_filled_with_the_border():
 def test_describe_gives_width_height_and_mean():
     described = image.describe([grey(np.full((2, 3), 7)), grey(np.full((4, 5), 9))])
     assert described.to_dict("list") == {"width": [3, 5], "height": [2, 4], "mean": [7.0, 9.0]}
+
+
+def test_an_image_becomes_square_as_asked():
+    pixels = np.full((4, 8), 200, np.uint8)
+    pixels[:, 3:5] = 0
+    found = {
+        fit: image.decode([image.normalise(grey(pixels), mode="L", size=8, max_pixels=100, fit=fit)[0]])[0, :, :, 0]
+        for fit in ("cut", "pad", "stretch")
+    }
+    assert (found["cut"][4] < 100).sum() in (3, 4, 5), "the middle half, twice as wide"
+    assert (found["pad"][:2] == 200).all() and (found["pad"][3:5, 3:5] < 50).all(), "the colour of the border around it"
+    assert (found["stretch"][:, 3:5] < 60).all() and (found["stretch"][:, 0] > 190).all()
+
+
+def test_what_is_behind_an_image_is_what_was_asked_for_and_none_may_be():
+    raw = encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0)))
+    levels = {
+        alpha: image.decode([image.normalise(raw, mode="L", size=None, max_pixels=100, alpha=alpha)[0]]).max()
+        for alpha in ("white", "grey", "black")
+    }
+    assert levels == {"white": 255, "grey": 128, "black": 0}
+    with pytest.raises(Reject, match="transparent_image"):
+        image.normalise(raw, mode="L", size=None, max_pixels=100, alpha="reject")
+
+
+@pytest.mark.parametrize(
+    ("picture", "depth", "levels"),
+    [
+        (Image.fromarray(np.array([[0, 1028], [2056, 4095]], np.uint16)), "scale", [0, 4, 8, 16]),
+        (Image.fromarray(np.array([[0, 1028], [2056, 4095]], np.uint16)), "stretch", [0, 64, 128, 255]),
+        (Image.fromarray(np.array([[-1.5, 0.0], [0.75, 1.5]], np.float32)), "stretch", [0, 128, 191, 255]),
+        (Image.fromarray(np.full((2, 2), 7, np.uint16)), "stretch", [0, 0, 0, 0]),
+    ],
+)
+def test_deep_grey_levels_are_brought_to_eight_bit_as_asked(picture, depth, levels):
+    raw = encoded(picture, "TIFF")
+    value, _ = image.normalise(raw, mode="L", size=None, max_pixels=100, depth=depth)
+    assert image.decode([value]).ravel().tolist() == levels
+    with pytest.raises(Reject, match="unsupported_depth"):
+        image.normalise(raw, mode="L", size=None, max_pixels=100, depth="reject")
+
+
+def test_an_animation_is_rejected_where_that_is_asked_for():
+    frames = [Image.fromarray(noise(seed, 4, 4)) for seed in range(3)]
+    raw = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    with pytest.raises(Reject, match="animation: 3 frames"):
+        image.normalise(raw, mode="L", size=None, max_pixels=100, animation="reject")
+
+
+OFF = {"degrees": 0.0, "shift": 0.0, "scale": 0.0}
+
+
+def copies(picture: np.ndarray, count: int = 40, **options: object) -> np.ndarray:
+    """Return float [count, …] pixels of as many copies."""
+    rng = np.random.default_rng(0)
+    return np.stack([
+        image.decode([image.augmented_copy(grey(picture), rng, **(OFF | options))])[0].astype(float)
+        for _ in range(count)
+    ]).squeeze()  # fmt: skip
+
+
+def test_what_is_off_draws_nothing_so_that_copies_of_before_stay_the_same_bytes():
+    turned = {"degrees": 20.0, "shift": 0.1, "scale": 0.1}
+    raw = grey(noise(3, 12, 12))
+    off = {"crop": 1.0, "flip": False, "vertical_flip": False, "colour": 0.0, "blur": 0.0, "noise": 0.0, "erase": 0.0}
+    plain, other = (np.random.default_rng(5) for _ in range(2))
+    assert image.augmented_copy(raw, plain, **turned) == image.augmented_copy(raw, other, **turned, **off)
+    assert plain.random() == other.random()
+
+
+def test_copies_are_mirrored_half_of_the_time():
+    picture = np.arange(16, dtype=np.uint8).reshape(4, 4) * 10
+    for option, mirrored in (("flip", picture[:, ::-1]), ("vertical_flip", picture[::-1])):
+        same = [(copy == picture).all() for copy in copies(picture, **{option: True})]
+        other = [(copy == mirrored).all() for copy in copies(picture, **{option: True})]
+        assert 8 < sum(same) < 32 and sum(same) + sum(other) == 40
+
+
+def test_copies_differ_in_light_noise_sharpness_and_what_is_lost_as_far_as_asked():
+    flat, half = np.full((20, 20), 100, np.uint8), np.full((20, 20), 50, np.uint8)
+    half[:, 10:] = 150
+    means = copies(flat, colour=0.3).mean(axis=(1, 2))
+    assert 68 <= means.min() < 80 and 120 < means.max() <= 132
+    deviations = copies(flat, noise=0.1).std(axis=(1, 2))
+    assert deviations.min() < 8 and 18 < deviations.max() < 28
+    steps = [np.abs(np.diff(copy, axis=1)).max() for copy in copies(half, blur=1.0)]
+    assert max(steps) <= 100 and min(steps) < 95
+    lost = np.array([(copy != flat).mean() for copy in copies(flat, erase=0.2)])
+    assert 8 < (lost > 0).sum() < 32 and lost.max() < 0.25
+    cut = copies(half, crop=0.3)
+    assert len({int((copy < 100).sum()) for copy in cut}) > 5, "the border lies elsewhere"

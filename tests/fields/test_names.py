@@ -84,3 +84,11 @@ def test_labels_that_are_likely_one_are_found() -> None:
         ("Cat", "cat"),
         ("no_tumor", "notumor"),
     ]
+
+
+def test_what_is_mapped_or_dropped_and_was_never_met_is_told() -> None:
+    found = names.renaming({"case": "lower", "map": {"Cat ": "animal", "cow": "animal"}, "drop": ["animal", "plant"]})
+    assert found is not None
+    assert [found(name) for name in ("CAT", "Dog")] == [None, "dog"]
+    assert found.unmet({"CAT", "dog"}) == ["cow", "plant"]
+    assert names.renaming(None) is None and names.renaming({"case": "keep", "map": {}, "drop": []}) is None

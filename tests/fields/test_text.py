@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from chainrule.fields import shingles, text
+from chainrule.fields import shingles, text, typos
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
@@ -268,3 +268,55 @@ def test_the_texts_of_a_pair_are_measured_apart() -> None:
     assert found["second"].numbers["unknown pieces"].tolist() == [0, 0.25]
     alone = text.measure([{"input_ids": np.array([tokenizer.encode("good film").ids])}], ["text"], tokenizer)
     assert alone["text"].words == [["good", "film"]]
+
+
+@pytest.mark.parametrize(
+    ("raw", "options", "value", "repairs"),
+    [
+        ("“Ｈｅｌｌｏ” — it’s ﬁne…", {"quotes": "plain"}, '"Ｈｅｌｌｏ" - it\'s ﬁne...', ["quotes"]),
+        ("Ｈｅｌｌｏ ﬁne", {"unicode": "NFKC"}, "Hello fine", ["unicode"]),
+        ("Ｈｅｌｌｏ ﬁne", {}, "Ｈｅｌｌｏ ﬁne", []),
+        ("sooooo 10000000!!!!", {"repeats": 3}, "sooo 10000000!!!", ["repeats"]),
+        ("哈哈哈哈哈", {"repeats": 2}, "哈哈", ["repeats"]),
+    ],
+)
+def test_repairs_that_are_asked_for_know_no_language(raw, options, value, repairs):
+    found = text.normalise(
+        raw.encode(), lowercase=False, strip_html=False, min_characters=1, max_characters=100, **options
+    )
+    assert found == (value, repairs)
+    again = text.normalise(
+        value.encode(), lowercase=False, strip_html=False, min_characters=1, max_characters=100, **options
+    )
+    assert again == (value, [])
+
+
+@settings(max_examples=60)
+@given(word=st.text(min_size=1, max_size=12), seed=st.integers(0, 99), keyboard=st.sampled_from([None, "qwerty"]))
+def test_a_slip_changes_one_place_behind_the_first_letter_in_any_script(word, seed, keyboard):
+    found = typos.mistyped(word, np.random.default_rng(seed), keyboard)
+    letters = [place for place, letter in enumerate(word) if letter.isalpha()]
+    if len(letters) < 3:
+        assert found == word
+    else:
+        assert abs(len(found) - len(word)) <= 1 and found[: letters[0]] == word[: letters[0]]
+        assert sum(one != other for one, other in zip(found, word, strict=False)) <= len(word)
+
+
+def test_slips_are_of_the_kinds_that_are_named():
+    found = {typos.mistyped("слово", np.random.default_rng(seed), None) for seed in range(60)}
+    assert {"солво", "слво", "сллово"} <= found
+    keys = {typos.mistyped("abCd", np.random.default_rng(seed), "qwerty") for seed in range(200)}
+    assert {"avCd", "abXd", "abVd", "abCs"} <= keys and not keys & {"avcd", "qbCd"}
+    assert typos.neighbours(typos.KEYBOARDS["qwerty"])["g"] == "tyfhvb"
+
+
+def test_a_share_of_the_words_has_slips_and_none_without():
+    words = " ".join(["window"] * 400)
+    copy = text.augmented_copy(words, np.random.default_rng(1), delete=0.0, swap=0.0, typos=0.25).split()
+    assert len(copy) == 400 and 70 < sum(word != "window" for word in copy) < 130
+    plain, other = (np.random.default_rng(5) for _ in range(2))
+    assert text.augmented_copy(words, plain, delete=0.1, swap=0.1) == text.augmented_copy(
+        words, other, delete=0.1, swap=0.1, typos=0.0, keyboard="azerty"
+    )
+    assert plain.random() == other.random()

@@ -12,6 +12,7 @@ from chainrule.data.columns import Columns
 from chainrule.data.duplicates import anchored
 from chainrule.data.nearness import near_duplicates as alike
 from chainrule.data.normalising import Normal, key, normal, normalisers
+from chainrule.fields.names import renaming
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
@@ -52,6 +53,8 @@ def clean(
     *,
     normalise: Mapping[str, Any],
     near_duplicates: float,
+    labels: Mapping[str, Any] | None = None,
+    contradictions: str = "reject",
     progress: Progress | None = None,
 ) -> Cleaned:
     """Normalise inputs and target, turn away what cannot be used and find duplicates.
@@ -60,13 +63,16 @@ def clean(
     `normalising.normal`; then, by the keys of the inputs, duplicate_of_test_row and duplicate_of_validation_row
     (the copy outside of an official part makes way; copies within one are published so and stay, counted),
     conflicting_labels (all rows of part train or none that share their inputs and have targets that contradict each
-    other), exact_duplicate (the first stays, with its own target; a labelled row goes before an unlabelled one). Where
-    equal inputs are as many observations to their kinds, rows of a table, none of these is looked for.
+    other; with `contradictions` "majority" outvoted instead, where one target is of more of these rows than any other:
+    the first row of it stays), exact_duplicate (the first stays, with its own target; a labelled row goes before an
+    unlabelled one). `labels` are the options of clean.labels.
+    Where equal inputs are as many observations to their kinds, rows of a table, none of these is looked for.
 
     Raises DataError for a missing column, a repeated id or an unknown part.
     """
     _check(rows, columns)
     rows = rows.reset_index(drop=True)
+    rename = renaming(labels)
     verdicts: dict[int, tuple[str, str]] = {}
     usable: dict[int, Normal] = {}
     problems = rows["problem"] if "problem" in rows else [None] * len(rows)
@@ -75,14 +81,14 @@ def clean(
     steps: Iterable[Any] = enumerate(zip(raw, rows[columns.target.name], rows["part"], problems, strict=True))
     for index, (inputs, target, part, problem) in steps if progress is None else progress(list(steps), "normalise"):
         try:
-            usable[index] = normal(inputs, target, part, problem, columns, own)
+            usable[index] = normal(inputs, target, part, problem, columns, own, rename)
         except Reject as rejection:
             verdicts[index] = (rejection.reason, rejection.detail)
 
     repairs = Counter(repair for row in usable.values() for repair in row.repairs)
     repaired = sum(bool(row.repairs) for row in usable.values())
     parts = [None if pd.isna(part) else str(part) for part in rows["part"]]
-    copies, within_official = _duplicates(rows, parts, usable, columns, rules, verdicts)
+    copies, within_official = _duplicates(rows, parts, usable, columns, rules, verdicts, contradictions)
 
     kept_at = [index for index in usable if index not in verdicts]
     values = [[usable[index].inputs[place] for index in kept_at] for place in range(len(columns.inputs))]
@@ -194,6 +200,7 @@ def _duplicates(
     columns: Columns,
     rules: ModuleType,
     verdicts: dict[int, tuple[str, str]],
+    contradictions: str,
 ) -> tuple[list[tuple[int, int]], int]:
     """Add verdicts on duplicates; return (kept, rejected) indices and how many copies official parts keep."""
     if all(hasattr(column.kind, "OBSERVED") for column in columns.inputs):
@@ -214,6 +221,20 @@ def _duplicates(
         if rank <= 1:
             within_official += len(best) - 1
             reason = f"duplicate_of_{parts[best[0]]}_row"
+        elif (
+            rank == 2
+            and contradictions == "majority"
+            and rules.contradictory([own[index] for index in best])
+            and (winner := _winner([own[index] for index in best])) is not None
+        ):
+            ours = [index for index in best if own[index] == winner]
+            lost = [index for index in best if own[index] != winner]
+            for index in lost:
+                said = f"{len(ours)} of {len(best)} rows with the same input say {winner}, as {ids[ours[0]]} does"
+                verdicts[index] = ("outvoted", said)
+                copies.append((ours[0], index))
+            best, others = ours[:1], ours[1:] + others
+            reason = "exact_duplicate"
         elif rank == 2 and rules.contradictory([own[index] for index in best]):
             for index in best:
                 rival = next(other for other in best if own[other] != own[index])
@@ -232,6 +253,12 @@ def _duplicates(
             verdicts[index] = (reason, f"same input as {ids[best[0]]}{detail}")
             copies.append((best[0], index))
     return copies, within_official
+
+
+def _winner(values: list[Any]) -> Any:
+    """Return the value that is there more often than any other; None where two are."""
+    (first, most), (_, next_most) = Counter(values).most_common(2)
+    return first if most > next_most else None
 
 
 def _rejected(rows: pd.DataFrame, target: str, verdicts: dict[int, tuple[str, str]]) -> pd.DataFrame:

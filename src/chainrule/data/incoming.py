@@ -109,6 +109,7 @@ def take_in(
             options,
             fields,
             block["clean"]["normalise"],
+            block["clean"].get("labels"),
             welcome,
             progress,
         )

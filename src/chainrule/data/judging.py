@@ -11,7 +11,7 @@ from chainrule.data.columns import Columns
 from chainrule.data.formats import folders
 from chainrule.data.normalising import normal, normalisers
 from chainrule.data.reading import reader, takes_along, united
-from chainrule.fields.names import tidy
+from chainrule.fields.names import Renaming, renaming, tidy
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
@@ -67,10 +67,14 @@ def judge(
     options: Mapping[str, Any],
     columns: Columns,
     normalise: Mapping[str, Any],
+    labels: Mapping[str, Any] | None,
     welcome: Collection[str],
     progress: Progress | None,
 ) -> Verdict:
-    """Read every file as `ingest` will and its rows as `clean` will (clean.normalise); the copies lie in `folder`."""
+    """Read every file as `ingest` will, and its rows as `clean` will; the copies lie in `folder`.
+
+    normalise, labels: what stands under `clean`.
+    """
     verdict = Verdict()
     whole = options.get("files") is None
     if not names:
@@ -89,7 +93,7 @@ def judge(
             read_files.add(piece)
             continue
         read_files |= rows.attrs.get("images", {}).keys()
-        _judge_rows(rows, piece, columns, normalise, welcome, verdict, read_files, progress)
+        _judge_rows(rows, piece, columns, normalise, renaming(labels), welcome, verdict, read_files, progress)
     for name in sorted(set(names) - read_files):
         if takes_along(kind, columns) and batches.key_of(name, options["files"]) is None:
             verdict.waiting[name] = "no table names it yet"
@@ -104,6 +108,7 @@ def _judge_rows(
     piece: str,
     columns: Columns,
     normalise: Mapping[str, Any],
+    rename: Renaming | None,
     welcome: Collection[str],
     verdict: Verdict,
     read_files: set[str],
@@ -125,7 +130,7 @@ def _judge_rows(
         try:
             if problem is None and part not in (None, "unlabelled"):
                 raise Reject(OFFICIAL, "")
-            value = normal(inputs, target, part, problem, columns, own_normalisers).target
+            value = normal(inputs, target, part, problem, columns, own_normalisers, rename).target
         except Reject as reject:
             if piece:
                 faults[reject.reason] += 1

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from chainrule.data.columns import Column, Columns
+from chainrule.fields.names import Renaming
 from chainrule.fields.reject import Reject
 
 Normalise = Callable[[Any], tuple[Any, list[str]]]
@@ -31,9 +32,17 @@ def normalisers(columns: Columns, options: Mapping[str, Any]) -> list[Normalise]
 
 
 def normal(
-    raw: Sequence[Any], target: Any, part: Any, problem: Any, columns: Columns, normalise: Sequence[Normalise]
+    raw: Sequence[Any],
+    target: Any,
+    part: Any,
+    problem: Any,
+    columns: Columns,
+    normalise: Sequence[Normalise],
+    rename: Renaming | None = None,
 ) -> Normal:
     """Return a raw row normalised; `raw` holds its inputs, `normalise` is what `normalisers` returns.
+
+    rename: what clean.labels asks for.
 
     Raises Reject, in this order: what the source put into `problem`; of each input missing_input (of several inputs
     missing_<field>, also where there are but blanks) and the reasons of its kind (of several <reason>_in_<field>);
@@ -55,6 +64,9 @@ def normal(
             raise Reject(f"missing_{name}", f"no {name}, and the row is not in the part unlabelled")
         return Normal(tuple(inputs), None, tuple(dict.fromkeys(repairs)))
     value, done = kind.normalise(target)
+    if rename is not None:
+        value, changed = kind.renamed(value, rename)
+        done = [*done, *changed]
     return Normal(tuple(inputs), value, tuple(dict.fromkeys([*repairs, *done])))
 
 

@@ -16,6 +16,22 @@ class NormaliseImage(Section):
         ge=1, le=4096, description="side in pixels: shorter side scaled, centre cut out; null: as found"
     )
     max_pixels: int = Field(ge=1, description="larger images are rejected before they are decoded")
+    fit: Literal["cut", "pad", "stretch"] = Field(
+        default="cut",
+        description="how an image becomes square: its centre is cut out, its shorter side filled with the colour of "
+        "the border, or its sides stretched",
+    )
+    alpha: Literal["white", "grey", "black", "reject"] = Field(
+        default="white", description="what lies behind an image that can be seen through; reject: none is taken"
+    )
+    depth: Literal["scale", "stretch", "reject"] = Field(
+        default="scale",
+        description="levels of more than 8 bit: of 65,535 (floats are rejected), from each image's least to its "
+        "greatest, or none are taken",
+    )
+    animation: Literal["first", "reject"] = Field(
+        default="first", description="files of several frames or pages: the first counts, or none is taken"
+    )
 
 
 class NormaliseText(Section):
@@ -26,6 +42,16 @@ class NormaliseText(Section):
     min_characters: int = Field(ge=1, description="shorter texts are rejected")
     max_characters: int = Field(ge=1, description="most characters of a text; longer ones are cut, or rejected")
     long: Literal["cut", "reject"] = Field(description="what becomes of longer texts: cut after a word, or rejected")
+    unicode: Literal["NFC", "NFKC"] = Field(
+        default="NFC",
+        description="NFKC: letters of double width, ligatures and the like become the letters that they stand for",
+    )
+    quotes: Literal["keep", "plain"] = Field(
+        default="keep", description="plain: curly quotes, long dashes and the ellipsis become those of a keyboard"
+    )
+    repeats: int | None = Field(
+        default=None, ge=1, description="longest run of one letter or sign, such as 3 for soooooo; null: any"
+    )
 
 
 Name = Annotated[str, Field(min_length=1)]
@@ -128,6 +154,24 @@ class AugmentImage(Section):
     degrees: float = Field(ge=0, le=180, description="largest rotation, both ways")
     shift: float = Field(ge=0, le=0.5, description="largest displacement as a share of the side")
     scale: float = Field(ge=0, le=0.5, description="largest change of size as a share")
+    crop: float = Field(
+        default=1.0, gt=0, le=1, description="smallest share of the area that is cut out to fill the image; 1: all"
+    )
+    flip: bool = Field(default=False, description="whether half the copies are mirrored left to right")
+    vertical_flip: bool = Field(default=False, description="whether half the copies are mirrored top to bottom")
+    colour: float = Field(
+        default=0.0, ge=0, le=1, description="most by which brightness, contrast, saturation differ from 1"
+    )
+    blur: float = Field(default=0.0, ge=0, le=1, description="share of the copies that are blurred")
+    noise: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="largest standard deviation of what is added to levels, as a share of 255",
+    )
+    erase: float = Field(
+        default=0.0, ge=0, le=0.5, description="largest share of the area that half the copies lose to noise"
+    )
 
 
 class AugmentText(Section):
@@ -135,6 +179,12 @@ class AugmentText(Section):
 
     delete: float = Field(ge=0, lt=1, description="share of the words that are left out")
     swap: float = Field(ge=0, le=1, description="share of the words that change places with the next")
+    typos: float = Field(
+        default=0.0, ge=0, le=1, description="share of the words with a slip: letters swapped, left out, doubled"
+    )
+    keyboard: Literal["qwerty", "qwertz", "azerty", "jcuken"] | None = Field(
+        default=None, description="whose neighbouring keys are hit as well; null: none, as in any script"
+    )
 
 
 class AugmentTable(Section):

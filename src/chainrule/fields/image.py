@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from PIL import Image, ImageOps
 
+from chainrule.fields import alterations
 from chainrule.fields.measured import Measured
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 DTYPE = "object"
 
 Mode = Literal["L", "RGB"]
+Fit = Literal["cut", "pad", "stretch"]
+Alpha = Literal["white", "grey", "black", "reject"]
+Depth = Literal["scale", "stretch", "reject"]
+Animation = Literal["first", "reject"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")  # of every ending in `formats.folders`
 
@@ -54,16 +59,27 @@ _MAX_CANDIDATES = 20_000_000  # pairs to verify; 320 MB of indices
 _CHUNK = 100_000  # pairs verified at once; 50 MB
 
 
-def normalise(raw: bytes, *, mode: Mode, size: int | None, max_pixels: int) -> tuple[bytes, list[str]]:
+def normalise(
+    raw: bytes,
+    *,
+    mode: Mode,
+    size: int | None,
+    max_pixels: int,
+    fit: Fit = "cut",
+    alpha: Alpha = "white",
+    depth: Depth = "scale",
+    animation: Animation = "first",
+) -> tuple[bytes, list[str]]:
     """Return PNG bytes of `mode` and what had to be repaired.
 
-    EXIF orientation is applied, transparency is laid over white, 16-bit greys are scaled to 8 bit, only the
-    first frame of an animation is kept. With `size` the image is scaled until its shorter side has `size`
-    pixels and cut to the central square. A plain PNG of the right mode and size is returned as it is, so the
-    function is idempotent.
+    EXIF orientation is applied, what can be seen through is laid over `alpha`, only the first frame of an animation
+    is kept. Levels of more than 8 bit are scaled from 0 to 65,535, or stretched from the image's least to its greatest
+    (`depth`). With `size` the image becomes a square of that side: cut, its shorter side scaled to it and the centre
+    taken; pad, its longer side, the rest filled with the median colour of the border; or stretch. A plain PNG of the
+    right mode and size is returned as it is, so the function is idempotent.
 
     Raises Reject: unreadable_image, too_many_pixels (width times height is more than `max_pixels`; checked
-    before the pixels are unpacked), unsupported_depth.
+    before the pixels are unpacked), unsupported_depth, and where that is asked for transparent_image and animation.
     """
     plain = _is_plain_png(raw, mode, size)
     try:
@@ -78,19 +94,37 @@ def normalise(raw: bytes, *, mode: Mode, size: int | None, max_pixels: int) -> t
             if plain:
                 return raw, []
             repairs: list[str] = []
-            if getattr(image, "n_frames", 1) > 1:
+            if (frames := getattr(image, "n_frames", 1)) > 1:
+                if animation == "reject":
+                    raise Reject("animation", f"{frames} frames or pages")
                 repairs.append("first_frame")
             orientation = image.getexif().get(0x0112, 1)
             turned = ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
             if turned is not image:
                 repairs.append("exif_orientation")
-            image = _to_mode(turned, mode, repairs)
+            image = _to_mode(turned, mode, repairs, alpha, depth)
     except _BROKEN as error:
         raise Reject("unreadable_image", _line(error)) from error
     if size is not None and image.size != (size, size):
-        image = ImageOps.fit(image, (size, size), method=Image.Resampling.LANCZOS)
+        image = _square(image, size, fit)
         repairs.append("resized")
     return _encode(image), repairs
+
+
+def _square(image: Image.Image, size: int, fit: Fit) -> Image.Image:
+    method = Image.Resampling.LANCZOS
+    if fit == "cut":
+        return ImageOps.fit(image, (size, size), method=method)
+    if fit == "pad":
+        return ImageOps.pad(image, (size, size), method=method, color=_ground(np.asarray(image)))
+    return image.resize((size, size), method)
+
+
+def _ground(pixels: np.ndarray) -> int | tuple[int, ...]:
+    """Return the median colour of an image's border, as Pillow has colours."""
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    fill = tuple(int(level) for level in np.atleast_1d(np.median(border, axis=0)))
+    return fill if len(fill) > 1 else fill[0]
 
 
 def decode(values: Sequence[bytes]) -> np.ndarray:
@@ -165,8 +199,22 @@ def near_duplicates(
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
-def augmented_copy(value: bytes, rng: np.random.Generator, *, degrees: float, shift: float, scale: float) -> bytes:
-    """Return a copy turned, moved and scaled at random.
+def augmented_copy(
+    value: bytes,
+    rng: np.random.Generator,
+    *,
+    degrees: float,
+    shift: float,
+    scale: float,
+    crop: float = 1.0,
+    flip: bool = False,
+    vertical_flip: bool = False,
+    colour: float = 0.0,
+    blur: float = 0.0,
+    noise: float = 0.0,
+    erase: float = 0.0,
+) -> bytes:
+    """Return a copy turned, moved and scaled at random, then altered as `alterations.altered` does it.
 
     By up to `degrees` either way, up to `shift` of each side and a factor of up to 1 ± `scale`, each drawn
     evenly. What comes into view is filled with the median colour of the border.
@@ -181,16 +229,26 @@ def augmented_copy(value: bytes, rng: np.random.Generator, *, degrees: float, sh
     mid_x, mid_y = image.width / 2, image.height / 2
     at_x, at_y = mid_x + move_x, mid_y + move_y
     affine = (cos, sin, mid_x - cos * at_x - sin * at_y, -sin, cos, mid_y + sin * at_x - cos * at_y)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    fill = tuple(int(level) for level in np.atleast_1d(np.median(border, axis=0)))
     turned = image.transform(
         image.size,
         Image.Transform.AFFINE,
         affine,
         resample=Image.Resampling.BICUBIC,
-        fillcolor=fill if len(fill) > 1 else fill[0],
+        fillcolor=_ground(pixels),
     )
-    return _encode(turned)
+    return _encode(
+        alterations.altered(
+            turned,
+            rng,
+            crop=crop,
+            flip=flip,
+            vertical_flip=vertical_flip,
+            colour=colour,
+            blur=blur,
+            noise=noise,
+            erase=erase,
+        )
+    )
 
 
 def describe(values: Sequence[bytes]) -> "pd.DataFrame":
@@ -287,19 +345,34 @@ def _is_plain_png(raw: bytes, mode: Mode, size: int | None) -> bool:
     return at > 33 and raw[at:] == b"\x00\x00\x00\x00IEND\xaeB`\x82"
 
 
-def _to_mode(image: Image.Image, mode: Mode, repairs: list[str]) -> Image.Image:
-    """Bring any of Pillow's modes to `mode`, noting how."""
-    if image.mode.startswith("I"):
-        levels = np.asarray(image).astype(np.int64)
-        if levels.min() < 0 or levels.max() > 65535:
-            raise Reject("unsupported_depth", "grey levels beyond 16 bit")
-        image = Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
-        repairs.append("sixteen_bit")
-    elif image.mode == "F":
+def _eight_bit(image: Image.Image, depth: Depth) -> Image.Image:
+    """Return deeper grey levels as 8 bit."""
+    if depth == "reject":
+        raise Reject("unsupported_depth", "grey levels of more than 8 bit")
+    if depth == "scale" and image.mode == "F":
         raise Reject("unsupported_depth", "floating-point grey levels have no known range")
+    if depth == "stretch":
+        values = np.asarray(image).astype(np.float64)
+        if not np.isfinite(values).all():
+            raise Reject("unsupported_depth", "grey levels that are no numbers")
+        low, high = values.min(), values.max()
+        return Image.fromarray(np.rint((values - low) * (255 / max(high - low, 1e-300))).astype(np.uint8))
+    levels = np.asarray(image).astype(np.int64)
+    if levels.min() < 0 or levels.max() > 65535:
+        raise Reject("unsupported_depth", "grey levels beyond 16 bit")
+    return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
+
+
+def _to_mode(image: Image.Image, mode: Mode, repairs: list[str], alpha: Alpha, depth: Depth) -> Image.Image:
+    """Bring any of Pillow's modes to `mode`, noting how."""
+    if image.mode.startswith("I") or image.mode == "F":
+        repairs.append("sixteen_bit" if image.mode != "F" else "floating_point")
+        image = _eight_bit(image, depth)
     if image.has_transparency_data:
         over = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")
+        if alpha == "reject":
+            raise Reject("transparent_image", "parts of it can be seen through")
+        image = Image.alpha_composite(Image.new("RGBA", over.size, alpha), over).convert("RGB")
         repairs.append("alpha")
     elif image.mode == "P":
         image = image.convert("RGB")

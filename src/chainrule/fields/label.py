@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.fields.measured import Measured
-from chainrule.fields.names import doubts, same_numbers, tidy, too_many
+from chainrule.fields.names import Renaming, doubts, same_numbers, tidy, too_many
+from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
 DTYPE = "str"
@@ -35,6 +36,14 @@ def united(met: Collection[str], known: Collection[str] = ()) -> dict[str, str]:
 def normalise(raw: str) -> tuple[str, list[str]]:
     """Return the label and what had to be repaired: ingest wrote it in one way already."""
     return raw, []
+
+
+def renamed(value: str, rename: Renaming) -> tuple[str, list[str]]:
+    """Return the label as the recipe calls it, and whether that is another. Raises Reject: dropped_label."""
+    name = rename(value)
+    if name is None:
+        raise Reject("dropped_label", f"clean.labels.drop names {value}")
+    return name, ["renamed_label"] if name != value else []
 
 
 def contradictory(values: Collection[str]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.fields.measured import Measured
-from chainrule.fields.names import doubts, same_numbers, tidy, too_many
+from chainrule.fields.names import Renaming, doubts, same_numbers, tidy, too_many
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
@@ -75,6 +75,12 @@ def normalise(raw: str) -> tuple[str, list[str]]:
     if not all(map(str.strip, found)) or (not found and "".join(raw.split()) != "[]"):
         raise Reject("unreadable_labels", f"{raw[:60]!r} is no list of names")
     return written(found), ["repeated_label"] if len(set(found)) < len(found) else []
+
+
+def renamed(value: str, rename: Renaming) -> tuple[str, list[str]]:
+    """Return the set with its labels as the recipe calls them, without those it drops; and whether it is another."""
+    found = written([name for name in map(rename, read(value)) if name is not None])
+    return found, ["renamed_label"] if found != value else []
 
 
 def contradictory(values: Collection[str]) -> bool:

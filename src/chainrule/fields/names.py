@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 # What shows nothing: format characters (soft hyphen, zero width, direction, byte order mark), fillers and the choice
 # between a sign's two pictures. The two joiners stay between letters of the scripts that need them, and in emoji.
@@ -27,6 +28,42 @@ def tidy(label: str) -> str:
     if label.isascii() and label.isprintable():
         return " ".join(label.split())
     return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", _CONTROL.sub("", label))).split())
+
+
+class Renaming(NamedTuple):
+    """What becomes of names of classes: in lower case or not, each that is mapped another, and some left out."""
+
+    lower: bool
+    map: Mapping[str, str]
+    drop: frozenset[str]
+
+    def __call__(self, name: str) -> str | None:
+        """Return the name that a class gets, None where it is left out; a name is mapped once."""
+        name = name.lower() if self.lower else name
+        name = self.map.get(name, name)
+        return None if name in self.drop else name
+
+    def unmet(self, met: Collection[str]) -> list[str]:
+        """Return what is mapped or left out and is none of the names that were met."""
+        known = {name.lower() if self.lower else name for name in met}
+        made = {self.map.get(name, name) for name in known}
+        return sorted((self.map.keys() - known) | (self.drop - made))
+
+
+def renaming(options: Mapping[str, Any] | None) -> Renaming | None:
+    """Return what clean.labels asks for (`case`, `map`, `drop`, each as it is left out if need be); None if nothing."""
+    given = {"case": "keep", "map": {}, "drop": [], **(options or {})}
+    lower = given["case"] == "lower"
+
+    def same(name: str) -> str:
+        return tidy(name).lower() if lower else tidy(name)
+
+    found = Renaming(
+        lower,
+        {same(name): tidy(other) for name, other in given["map"].items()},
+        frozenset(same(name) for name in given["drop"]),
+    )
+    return found if lower or found.map or found.drop else None
 
 
 def plain_number(label: str) -> str:

@@ -5,11 +5,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html.entities import html5
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from chainrule.fields import shingles
+from chainrule.fields import typos as slips
 from chainrule.fields.measured import Measured
 from chainrule.fields.reject import Reject
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 DTYPE = "str"
 
 Long = Literal["cut", "reject"]
+Form = Literal["NFC", "NFKC"]
+Quotes = Literal["keep", "plain"]
 
 _BLANK = "▁"  # how a piece says that a word begins with it
 _MAX_PASSES = 10
@@ -46,6 +49,16 @@ _MARKUP = ("amp", "lt", "gt", "quot", "nbsp")
 # An entity whose ampersand was lost, as in "Microsoft #39;s"; "ranked #12; next" counts something.
 _LAME_ENTITY = re.compile(r"(?<![&\w;])(#39|quot|amp|lt|gt|nbsp|apos|#\d{2,5}(?=;\S));")
 
+_PLAIN = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+        "\u2026": "...",
+    }
+)
+"""What typography sets, as a keyboard has it."""
+
 _NUMBER_MARK = re.compile(r"(?<=\d)[.,](?=\d)")
 
 
@@ -57,21 +70,27 @@ def normalise(
     min_characters: int,
     max_characters: int,
     long: Long = "cut",
+    unicode: Form = "NFC",
+    quotes: Quotes = "keep",
+    repeats: int | None = None,
 ) -> tuple[str, list[str]]:
     """Return the text and what had to be repaired.
 
     Read as UTF-8 (or UTF-16 where a byte order mark says so), else as cp1252. Then HTML is stripped and
-    unescaped, mojibake undone (ftfy, R. Speer 2019), Unicode brought to NFC, control characters removed,
-    whitespace collapsed to single blanks; over again until nothing changes, so the function is idempotent.
+    unescaped, mojibake undone (ftfy, R. Speer 2019), Unicode brought to NFC (or NFKC), control characters removed,
+    with `quotes` plain what typography sets becomes what keyboards have, runs of one letter or sign are cut to
+    `repeats` (digits stay), whitespace collapsed to single blanks; over again until nothing changes, so the function is
+    idempotent.
     What then is longer than `max_characters` is cut after a word, or within one that is longer than half of
     that (repair "cut"), or rejected, as `long` says.
 
     Raises Reject: undecodable_text, empty_text, too_short (under `min_characters`), too_long.
     """
     text, repairs = _decoded(raw)
-    text = _settled(text, lowercase, strip_html, repairs)
+    wanted = _Wanted(lowercase, strip_html, unicode, quotes, repeats)
+    text = _settled(text, wanted, repairs)
     if long == "cut" and len(text) > max_characters:
-        text = _settled(_cut(text, min_characters, max_characters), lowercase, strip_html, repairs)
+        text = _settled(_cut(text, min_characters, max_characters), wanted, repairs)
         repairs.append("cut")
     if not text:
         raise Reject("empty_text", "nothing is left but blanks, controls or markup" if raw else "no bytes")
@@ -82,12 +101,20 @@ def normalise(
     return text, list(dict.fromkeys(repairs))
 
 
-def _settled(text: str, lowercase: bool, strip_html: bool, repairs: list[str]) -> str:
+class _Wanted(NamedTuple):
+    lowercase: bool
+    strip_html: bool
+    unicode: Form
+    quotes: Quotes
+    repeats: int | None
+
+
+def _settled(text: str, wanted: _Wanted, repairs: list[str]) -> str:
     """Return the text after as many passes as change it; Reject if there is no end to them."""
     for _ in range(_MAX_PASSES):
         before = text
-        text = _pass(text, strip_html, repairs)
-        if lowercase:
+        text = _pass(text, wanted, repairs)
+        if wanted.lowercase:
             text = text.lower()
         if text == before:
             return text
@@ -129,11 +156,20 @@ def near_duplicates(
     return shingles.alike((words(value.casefold()) for value in shown), len(values), threshold)
 
 
-def augmented_copy(value: str, rng: np.random.Generator, *, delete: float, swap: float) -> str:
-    """Return a copy with words left out and neighbours swapped.
+def augmented_copy(
+    value: str,
+    rng: np.random.Generator,
+    *,
+    delete: float,
+    swap: float,
+    typos: float = 0.0,
+    keyboard: str | None = None,
+) -> str:
+    """Return a copy with words left out, neighbours swapped, and slips of a typist in a share `typos` of the words.
 
     Each word is deleted with probability `delete`, each left swapped with the next with probability `swap`:
-    random deletion and swap of EDA (Wei and Zou 2019, arXiv:1901.11196). At least one word is left.
+    random deletion and swap of EDA (Wei and Zou 2019, arXiv:1901.11196). At least one word is left. What a slip is says
+    `typos.mistyped`; a text without blanks is one word.
     """
     words = value.split()
     if not words:
@@ -144,6 +180,9 @@ def augmented_copy(value: str, rng: np.random.Generator, *, delete: float, swap:
     kept = [word for word, stays in zip(words, keep, strict=True) if stays]
     for index in np.flatnonzero(rng.random(len(kept) - 1) < swap):
         kept[index], kept[index + 1] = kept[index + 1], kept[index]
+    if typos:
+        for index in np.flatnonzero(rng.random(len(kept)) < typos):
+            kept[index] = slips.mistyped(kept[index], rng, keyboard)
     return " ".join(kept)
 
 
@@ -242,7 +281,7 @@ def _decoded(raw: bytes) -> tuple[str, list[str]]:
     return text, ["decoded_cp1252"]
 
 
-def _pass(text: str, strip_html: bool, repairs: list[str]) -> str:
+def _pass(text: str, wanted: _Wanted, repairs: list[str]) -> str:
     """Apply every repair once, noting those that changed something."""
     from ftfy import fix_encoding
 
@@ -250,7 +289,7 @@ def _pass(text: str, strip_html: bool, repairs: list[str]) -> str:
     if shown != text:
         repairs.append("control_characters")
     text = shown
-    if strip_html:
+    if wanted.strip_html:
         bare = _without_html(text)
         if bare != text:
             repairs.append("html")
@@ -259,10 +298,18 @@ def _pass(text: str, strip_html: bool, repairs: list[str]) -> str:
         fixed = fix_encoding(text)
         if fixed != text:
             repairs.append("mojibake")
-        composed = unicodedata.normalize("NFC", fixed)
+        composed = unicodedata.normalize(wanted.unicode, fixed)
         if composed != fixed:
             repairs.append("unicode")
         text = composed
+        if wanted.quotes == "plain" and (plain := text.translate(_PLAIN)) != text:
+            repairs.append("quotes")
+            text = plain
+    if wanted.repeats is not None:
+        shorter = re.sub(rf"([^\d\s])\1{{{wanted.repeats},}}", lambda run: run[1] * (wanted.repeats or 1), text)
+        if shorter != text:
+            repairs.append("repeats")
+        text = shorter
     spaced = " ".join(text.split())
     if spaced != text:
         repairs.append("whitespace")

@@ -351,6 +351,8 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
         if not SOURCES[kind].tested or (by_file and not said):
             needed = "the source has no official test part, so a share is needed, such as 0.2"
             yield Mistake(f"{path}.split.test", "0", needed)
+    if at(block, ("clean", "labels")) and at(block, ("target",)) == "number":
+        yield Mistake(f"{path}.clean.labels", "a block", "it goes with labels; the target is a number")
     if isinstance(at(block, ("split", "time")), dict) and kind in SOURCES and at(block, ("source", "time")) is None:
         able = [name for name, entry in SOURCES.items() if "time" in entry.model_fields]
         needed = "the column of when a row is of is needed, for split.time"

@@ -8,6 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from chainrule.fields.catalogue import MODALITIES
 from chainrule.recipes.check import SECTIONS
 from chainrule.recipes.file import complete, given_block, merged, section
 
@@ -17,6 +18,11 @@ def in_force(block: dict[str, Any]) -> dict[str, Any]:
     values = complete(block)
     for name, model in SECTIONS.items():
         values[name] = merged(section(values, name, model).model_dump(), values[name])
+    modality = MODALITIES.get(block.get("modality", ""))
+    if modality is not None:
+        for model, place in ((modality.normalise, ("clean", "normalise")), (modality.augment, ("augment", "options"))):
+            above, key = values[place[0]], place[1]
+            above[key] = merged(section(above, key, model).model_dump(), above[key])
     return values
 
 

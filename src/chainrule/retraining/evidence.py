@@ -179,7 +179,13 @@ def _clean(root: Path, recipe: str, block: Mapping[str, Any], names: Sequence[st
     settings = block["clean"]
     rules = plugins.load(f"tasks.{block['task']}", "rows")
     cleaned = cleaning.clean(
-        raw, fields, rules, normalise=settings["normalise"], near_duplicates=settings["near_duplicates"]
+        raw,
+        fields,
+        rules,
+        normalise=settings["normalise"],
+        near_duplicates=settings["near_duplicates"],
+        labels=settings.get("labels"),
+        contradictions=settings.get("contradictions", "reject"),
     )
     kept = cleaned.kept
     return kept[kept["part"].isna()].reset_index(drop=True)

@@ -36,6 +36,8 @@ def clean(job: Job) -> None:
         rules,
         normalise=settings.normalise,
         near_duplicates=settings.near_duplicates,
+        labels=settings.labels.model_dump(),
+        contradictions=settings.contradictions,
         progress=job.track,
     )
     cleaning.refuse_bad(cleaned.rejected, len(raw), settings.most_bad)
@@ -47,7 +49,7 @@ def clean(job: Job) -> None:
     job.say(f"kept {counts['kept']:,} of {counts['raw']:,} rows")
     job.say(f"rejected: {_listed(cleaned.reasons)}; repaired: {_listed(cleaned.repairs)}")
     held, doubts = _profiles(job, raw, cleaned, columns, settings)
-    warnings = [*_warnings(cleaned, columns, rules), *doubts]
+    warnings = [*_unmet(raw, columns, settings.labels.model_dump()), *_warnings(cleaned, columns, rules), *doubts]
     for warning in warnings:
         job.warn(warning)
     target = columns.target.name
@@ -84,6 +86,19 @@ def _profiles(
         if left_out := column.kind.left_out(one, settings.normalise):
             job.say(f"columns left out, as clean.normalise does not list them: {len(left_out):,} ({_shown(left_out)})")
     return held, doubts
+
+
+def _unmet(raw: "pd.DataFrame", columns: "Columns", labels: dict[str, Any]) -> list[str]:
+    """Return a line on names that clean.labels speaks of and no row has."""
+    from chainrule.data.normalising import readable
+    from chainrule.fields.names import renaming
+
+    rename, kind = renaming(labels), columns.target.kind
+    if rename is None:
+        return []
+    met = {name for own in kind.classes(readable(kind, raw[columns.target.name].dropna().unique())) for name in own}
+    unmet = rename.unmet(met)
+    return [f"clean.labels speaks of labels that no row has: {_shown(unmet)}"] if unmet else []
 
 
 def _warnings(cleaned: "Cleaned", columns: "Columns", rules: ModuleType) -> list[str]:

@@ -59,8 +59,9 @@ def pixels(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> np.nd
     height, width = rules["height"], rules["width"]
     limit = min(limits.pixels, rules["max_pixels"])
     size = height if height == width else None
+    policies = {name: rules[name] for name in ("fit", "alpha", "depth", "animation") if name in rules}
     try:
-        png, _ = image.normalise(part, mode=rules["mode"], size=size, max_pixels=limit)
+        png, _ = image.normalise(part, mode=rules["mode"], size=size, max_pixels=limit, **policies)
     except Reject as reject:
         kind = TooLargeError if reject.reason == "too_many_pixels" else DataError
         raise kind(_sentence(reject, limit)) from reject
@@ -100,6 +101,6 @@ def _covering(png: bytes, height: int, width: int) -> bytes:
 def _sentence(reject: Reject, limit: int) -> str:
     if reject.reason == "too_many_pixels":
         return f"the image has too many pixels; this model takes at most {limit:,}"
-    if reject.reason == "unsupported_depth":
+    if reject.reason in ("unsupported_depth", "transparent_image", "animation"):
         return f"the image cannot be used: {reject.detail}"
     return f"the image cannot be read: {reject.detail}"

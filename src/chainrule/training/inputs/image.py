@@ -200,4 +200,5 @@ def preprocessing(facts: dict[str, Any], normalise: dict[str, Any]) -> dict[str,
         "height": facts["height"],
         "width": facts["width"],
         "max_pixels": normalise["max_pixels"],
+        **{name: normalise[name] for name in ("fit", "alpha", "depth", "animation") if name in normalise},
     }

@@ -1,0 +1,78 @@
+"""What becomes of the pixels of a copy of an image: cut out, mirrored, in other light, noisy, erased."""
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+LUMINANCE = (0.299, 0.587, 0.114)
+
+
+def altered(
+    image: Image.Image,
+    rng: np.random.Generator,
+    *,
+    crop: float,
+    flip: bool,
+    vertical_flip: bool,
+    colour: float,
+    blur: float,
+    noise: float,
+    erase: float,
+) -> Image.Image:
+    """Return an image of mode L or RGB altered at random, in this order; what is off draws nothing.
+
+    crop: smallest share of the area that is cut out and fills the image, drawn evenly from it to 1, in the image's own
+    shape. flip, vertical_flip: mirrored left to right, top to bottom, each half of the time. colour: brightness,
+    contrast and (RGB) saturation are each multiplied by a factor drawn evenly from 1 ± colour. blur: share of the
+    copies that a Gaussian of up to a hundredth of the longer side blurs, half a pixel at least. noise: standard
+    deviation of what is added to every level, as a share of 255, drawn evenly from 0 to it (one for the image). erase:
+    a rectangle of up to this share of the area, 3:10 to 10:3, becomes noise (Zhong et al. 2020, Random Erasing,
+    arXiv:1708.04896), half of the time.
+    """
+    if crop < 1:
+        image = _cropped(image, rng, crop)
+    if flip and rng.random() < 0.5:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if vertical_flip and rng.random() < 0.5:
+        image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    if blur and rng.random() < blur:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.1, 1) * max(0.5, max(image.size) / 100)))
+    if not (colour or noise or erase):
+        return image
+    pixels = np.asarray(image).astype(np.float32)
+    if colour:
+        pixels = _coloured(pixels, rng, colour)
+    if noise:
+        pixels = pixels + rng.normal(0, rng.uniform(0, noise) * 255, pixels.shape)
+    if erase and rng.random() < 0.5:
+        pixels = _erased(pixels, rng, erase)
+    return Image.fromarray(np.rint(pixels).clip(0, 255).astype(np.uint8))
+
+
+def _cropped(image: Image.Image, rng: np.random.Generator, crop: float) -> Image.Image:
+    side = np.sqrt(rng.uniform(crop, 1))
+    width, height = (max(1, round(side * length)) for length in image.size)
+    left, top = (
+        int(rng.integers(0, whole - part + 1)) for whole, part in zip(image.size, (width, height), strict=True)
+    )
+    return image.resize(image.size, Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
+
+
+def _coloured(pixels: np.ndarray, rng: np.random.Generator, colour: float) -> np.ndarray:
+    bright, contrast, saturation = rng.uniform(1 - colour, 1 + colour, 3)
+    pixels = pixels * bright
+    grey = pixels @ np.array(LUMINANCE, np.float32) if pixels.ndim == 3 else pixels
+    if pixels.ndim == 3:
+        pixels = grey[..., None] + saturation * (pixels - grey[..., None])
+    return np.asarray(grey.mean() + contrast * (pixels - grey.mean()))
+
+
+def _erased(pixels: np.ndarray, rng: np.random.Generator, erase: float) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    area = rng.uniform(0.02, max(erase, 0.02)) * height * width
+    ratio = np.exp(rng.uniform(np.log(0.3), np.log(1 / 0.3)))
+    high, wide = min(height, max(1, round(np.sqrt(area * ratio)))), min(width, max(1, round(np.sqrt(area / ratio))))
+    top, left = int(rng.integers(0, height - high + 1)), int(rng.integers(0, width - wide + 1))
+    found = pixels.copy()
+    hole = found[top : top + high, left : left + wide]
+    found[top : top + high, left : left + wide] = rng.integers(0, 256, hole.shape)
+    return found
