@@ -184,6 +184,22 @@ def test_near_duplicates_are_exactly_the_pairs_at_or_over_the_threshold(texts, t
     assert text.near_duplicates(texts, threshold).tolist() == expected
 
 
+@pytest.mark.parametrize("words", [30, 700])
+def test_long_texts_are_found_in_pieces_and_as_exactly(words, monkeypatch):
+    """Bitmaps of 700 runs are full, and each piece holds a pair or two."""
+    monkeypatch.setattr(shingles, "_AT_ONCE", 3)
+    rng = np.random.default_rng(0)
+    texts = []
+    for number in range(40):
+        own = texts[-1].split() if number % 2 else [str(word) for word in rng.integers(0, 50, words)]
+        for place in rng.integers(0, words, rng.integers(1, max(2, words // 20))):
+            own[place] = f"x{number}"
+        texts.append(" ".join(own))
+    expected = [[i, j] for i, j in itertools.combinations(range(40), 2) if jaccard(texts[i], texts[j]) >= 0.85]
+    assert 3 < len(expected) < 20
+    assert text.near_duplicates(texts, 0.85).tolist() == expected
+
+
 def test_short_texts_are_one_shingle_and_empty_ones_are_like_nothing():
     assert text.near_duplicates(["so good", "So good!", "so", "", "..."], 0.9).tolist() == [[0, 1]]
     assert text.near_duplicates([], 0.5).shape == (0, 2)

@@ -38,7 +38,7 @@ def altered(
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.1, 1) * max(0.5, max(image.size) / 100)))
     if not (colour or noise or erase):
         return image
-    pixels = np.asarray(image).astype(np.float32)
+    pixels: np.ndarray = np.asarray(image).astype(np.float32)
     if colour:
         pixels = _coloured(pixels, rng, colour)
     if noise:

@@ -79,7 +79,8 @@ def normalise(raw: str) -> tuple[str, list[str]]:
 
 def renamed(value: str, rename: Renaming) -> tuple[str, list[str]]:
     """Return the set with its labels as the recipe calls them, without those it drops; and whether it is another."""
-    found = written([name for name in map(rename, read(value)) if name is not None])
+    names = [rename(name) for name in read(value)]
+    found = written([name for name in names if name is not None])
     return found, ["renamed_label"] if found != value else []
 
 
