@@ -27,6 +27,9 @@ ALL: list[dict[str, Any]] = [
     {"colour": 0.8},
     {"grey": 0.5},
     {"blur": 0.7},
+    {"vertical_flip": True},
+    {"scale": 0.4},
+    {"noise": 0.1},
     {"crop": 0.08, "flip": True, "colour": 0.8, "grey": 0.2, "blur": 0.5},  # SimCLR's
 ]
 
@@ -302,3 +305,16 @@ def test_inputs_mix_training_batches_only_and_tell_both_targets() -> None:
 def test_without_targets_nothing_can_be_mixed() -> None:
     with pytest.raises(ParamsError, match="mixup and cutmix mix targets"):
         Inputs(torch.zeros(2, 9, 9, 1, dtype=torch.uint8), None, {}, cutmix=1.0)
+
+
+def test_images_are_scaled_about_their_middle_and_mirrored_top_to_bottom_and_noise_has_its_strength() -> None:
+    images = torch.zeros(200, 1, 16, 16, dtype=torch.uint8)
+    images[:, :, 4:12, 4:12] = 200
+    sizes = [(copy > 100).sum().item() for copy in Distortions(scale=0.5).apply(images, seeded(0))]
+    assert 16 <= min(sizes) < 30 and 120 < max(sizes) <= 144, "an area of 64, by 0.5 to 1.5 a side"
+    images[:, :, :2] = 250
+    found = Distortions(vertical_flip=True).apply(images, seeded(0))
+    assert 70 < sum(torch.equal(copy, own) for copy, own in zip(found, images.flip(2), strict=True)) < 130
+    flat = torch.full((200, 3, 16, 16), 100, dtype=torch.uint8)
+    deviations = Distortions(noise=0.1).apply(flat, seeded(0)).float().flatten(1).std(dim=1)
+    assert deviations.min() < 3 and 20 < deviations.max() < 27

@@ -11,6 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from chainrule.fields.catalogue import MODALITIES
 from chainrule.recipes.check import SECTIONS
 from chainrule.recipes.file import complete, given_block, merged, section
+from chainrule.training.inputs.catalogue import INPUTS
 
 
 def in_force(block: dict[str, Any]) -> dict[str, Any]:
@@ -23,6 +24,10 @@ def in_force(block: dict[str, Any]) -> dict[str, Any]:
         for model, place in ((modality.normalise, ("clean", "normalise")), (modality.augment, ("augment", "options"))):
             above, key = values[place[0]], place[1]
             above[key] = merged(section(above, key, model).model_dump(), above[key])
+        for above in (values["finetune"], values["pretrain"].get("training") or {}):
+            if above.get("distort") is not None:
+                own = section(above, "distort", INPUTS[block["modality"]].distort).model_dump()
+                above["distort"] = merged(own, above["distort"])
     return values
 
 

@@ -70,6 +70,16 @@ def blurred(images: Tensor, generator: torch.Generator, *, share: float) -> Tens
     return found
 
 
+def noisy(images: Tensor, generator: torch.Generator, *, largest: float) -> Tensor:
+    """Return uint8 [B, C, H, W] with noise on every level.
+
+    Gaussian, its deviation drawn evenly for each image from 0 to `largest`, a share of 255.
+    """
+    deviation = 255 * largest * torch.rand(len(images), generator=generator)
+    noise = torch.randn(images.shape, generator=generator)
+    return rounded(torch.addcmul(images.float(), deviation[:, None, None, None], noise))
+
+
 def rounded(pixels: Tensor) -> Tensor:
     """Return float pixels as uint8, what is beyond 0 to 255 at the limits."""
     return pixels.round_().clamp_(0, 255).to(torch.uint8)

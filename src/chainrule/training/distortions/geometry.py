@@ -34,6 +34,19 @@ def turned(images: Tensor, angle: Tensor) -> Tensor:
     return mapped(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
 
 
+def scaled(images: Tensor, factor: Tensor) -> Tensor:
+    """Return uint8 [B, C, H, W] as large as factors [B] say, about their middle; black comes into view."""
+    still = torch.zeros_like(factor)
+    rows = [factor.reciprocal(), still, still], [still, factor.reciprocal(), still]
+    return mapped(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
+
+
+def toppled(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return uint8 [B, C, H, W], each mirrored top to bottom half of the time."""
+    chosen = torch.rand(len(images), generator=generator) < 0.5
+    return torch.where(chosen[:, None, None, None], images.flip(2), images)
+
+
 def mapped(images: Tensor, maps: Tensor) -> Tensor:
     """Return uint8 [B, C, H, W] in which each pixel is the one that its map [B, 2, 3] sends it to, black beyond.
 

@@ -12,13 +12,21 @@ class DistortImage(Section):
 
     shift: int = Field(ge=0, le=64, description="largest displacement in pixels, both ways")
     flip: bool = Field(description="whether half the images are mirrored left to right")
+    vertical_flip: bool = Field(default=False, description="whether half the images are mirrored top to bottom")
     crop: float = Field(gt=0, le=1, description="smallest share of the area that is cut out to fill the image; 1: all")
     degrees: float = Field(ge=0, le=180, description="largest turn, both ways")
+    scale: float = Field(default=0.0, ge=0, le=0.5, description="largest change of size as a share, both ways")
     randaugment: int = Field(ge=0, le=8, description="operations of RandAugment on each image; 0: none")
     magnitude: int | None = Field(ge=0, le=30, description="their strength; null: drawn for each, as in TrivialAugment")
     colour: float = Field(ge=0, le=1, description="most by which brightness, contrast, saturation differ from 1")
     grey: float = Field(ge=0, le=1, description="share of the images that lose their colours")
     blur: float = Field(ge=0, le=1, description="share of the images that are blurred")
+    noise: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="largest deviation of the noise on levels, as a share of 255",
+    )
     erase: int = Field(ge=0, le=512, description="side in pixels of a square that is greyed out; 0: none")
     mixup: float = Field(ge=0, le=10, description="alpha of mixup, in fine-tuning only; 0: none")
     cutmix: float = Field(ge=0, le=10, description="alpha of CutMix, in fine-tuning only; 0: none")
