@@ -98,7 +98,9 @@ def test_a_given_value_wins_over_the_tasks_and_that_over_the_modalitys(monkeypat
     assert in_force(images)["finetune"]["epochs"] == 5
     assert in_force({**images, "finetune": {"strategy": {"name": "full"}, "epochs": 3}})["finetune"]["epochs"] == 3
     given = in_force({**images, "finetune": {"strategy": {"name": "full"}, "distort": {"flip": True}, "patience": 2}})
-    assert given["finetune"]["distort"] == {**defaults_of_images.DEFAULTS["finetune"]["distort"], "flip": True}
+    own = {**defaults_of_images.DEFAULTS["finetune"]["distort"], "flip": True}
+    assert {key: given["finetune"]["distort"][key] for key in own} == own
+    assert given["finetune"]["distort"]["noise"] == 0.0, "of the section's model"
     assert given["finetune"]["patience"] == 2
     dilated = in_force({**images, "net": {"name": "dsdnet", "dilations": [3]}})
     assert dilated["net"]["dilations"] == [3], "a list is taken whole"
