@@ -120,9 +120,9 @@ def clean(
 def refuse_bad(rejected: pd.DataFrame, raw: int, most: float) -> None:
     """Raise DataError where more than a share `most` of the `raw` rows cannot be read, or not be used by themselves.
 
-    It names each reason with a row. Copies and contradictions are no fault of a row's own.
+    It names each reason with a row. Copies, contradictions and labels that are not wanted are no fault of a row's own.
     """
-    bad = rejected[~rejected["reason"].str.contains("duplicate|conflicting_labels")]
+    bad = rejected[~rejected["reason"].str.contains("duplicate|conflicting_labels|outvoted|dropped_label")]
     if len(bad) <= most * raw:
         return
     counts = bad["reason"].value_counts()

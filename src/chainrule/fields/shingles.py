@@ -119,7 +119,8 @@ def _able(one: np.ndarray, other: np.ndarray, size: np.ndarray, bitmaps: np.ndar
     apart = np.bitwise_count(bitmaps[one] ^ bitmaps[other]).sum(axis=1, dtype=np.int64)
     both = size[one] + size[other]
     # With c in common, apart <= both - 2c and c >= threshold / (1 + threshold) * both.
-    return possible[(both - apart) / 2 >= threshold / (1 + threshold) * both - 1e-9]
+    enough: np.ndarray = possible[(both - apart) / 2 >= threshold / (1 + threshold) * both - 1e-9]
+    return enough
 
 
 def _too_many(pairs: int, count: int, threshold: float) -> str:
