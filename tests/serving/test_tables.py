@@ -12,6 +12,7 @@ import pytest
 import live_server
 import tiny_bundles
 from chainrule.cli import main
+from chainrule.fields import table
 from chainrule.serving import bundle as bundles
 from chainrule.serving import observed, plain
 from chainrule.serving.limits import Limits
@@ -176,6 +177,32 @@ def test_a_bundle_that_does_not_say_how_a_row_is_read_is_refused(tmp_path: Path,
     tiny_bundles.resum(folder)
     with pytest.raises(DataError, match=r"signature.json: how a row is read .* export it again"):
         bundles.read(folder, "titanic", "")
+
+
+def test_a_clean_row_of_the_recipe_is_read_as_it_is(tmp_path: Path) -> None:
+    """What drift and the contest of a promotion ask: dates are ISO there, and other versions have other columns."""
+    dates = {"formats": ["%Y-%d-%m"], "day_first": None}
+    bundle = bundles.read(tiny_bundles.table_bundle(tmp_path / "titanic", dates=dates), "titanic", "")
+    raw = {**ROW, "Sailed": "1912-10-04"}
+    clean, _ = table.normalise(json.dumps(raw), **bundle.signature["preprocessing"]["row"]["normalise"])
+    expected = plain.prepare(bundle, {"row": raw}, LIMITS)
+    assert expected["numbers"][0, 2] == DAYS
+    more = json.dumps({**json.loads(clean), "Cabin": "C85"})
+    for row in (clean, more):
+        found = plain.prepare(bundle, {"row": row}, LIMITS)
+        assert {name: array.tolist() for name, array in found.items()} == {
+            name: array.tolist() for name, array in expected.items()
+        }
+    with pytest.raises(DataError, match="no column 'Age', 'Fare', 'Sex', 'Sailed', 'Alone', which the model learnt"):
+        plain.prepare(bundle, {"row": '{"Remark": "a"}'}, LIMITS)
+
+
+def test_a_date_may_be_written_as_iso_beside_the_formats_of_the_recipe(tmp_path: Path) -> None:
+    dates = {"formats": ["%d/%m/%Y"], "day_first": None}
+    bundle = bundles.read(tiny_bundles.table_bundle(tmp_path / "titanic", dates=dates), "titanic", "")
+    for written in ("10/04/1912", "1912-04-10"):
+        inputs, notes = plain.noted(bundle, {"row": {**ROW, "Sailed": written}}, LIMITS)
+        assert inputs["numbers"][0, 2] == DAYS and notes == []
 
 
 # ---- the protocol

@@ -128,13 +128,13 @@ def _date(formats: Sequence[str], day_first: bool | None, cell: Any) -> str:
                 return _iso(datetime.strptime(text, form))
             except ValueError:
                 continue
+        if found := _ISO.fullmatch(text):  # besides any format: whoever asks a served model may write so
+            year, _, month, day, time, zone = found.groups()
+            return _iso(datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}T{_padded(time)}{zone or ''}"))
         if formats:
             raise Reject(
                 "not_a_date", f"{_short(cell)} is none of {', '.join(formats)} (clean.normalise.dates.formats)"
             )
-        if found := _ISO.fullmatch(text):
-            year, _, month, day, time, zone = found.groups()
-            return _iso(datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}T{_padded(time)}{zone or ''}"))
         if found := _WRITTEN.fullmatch(text):
             one, mark, other, year, time = found.groups()
             day, month = _ordered(one, other, mark, day_first, text)

@@ -47,6 +47,10 @@ def noted(bundle: Bundle, given: Mapping[Any, Any], limits: Limits) -> "tuple[di
     return inputs, notes
 
 
+def _of_text(kind: str, value: str, limits: Limits) -> Any:
+    return part(kind).of_text(value, limits) if hasattr(part(kind), "of_text") else value
+
+
 def quick(bundle: Bundle, size: int) -> bool:
     """Whether a body of so many bytes is prepared so soon that nobody waits for it."""
     return all(size <= getattr(part(field.kind), "QUICK", 0) for field in input_fields(bundle))
@@ -66,8 +70,10 @@ def prepared(
         raise Refusal(413, f"{max(items)} items in one request; at most {limits.batch} are taken", "too_large")
     made, said = [], []
     for item in range(max(items)):
-        parts = {name: each[item] for name, each in given.items()}
         try:
+            parts = {
+                field.name: _of_text(field.kind, given[field.name][item], limits) for field in input_fields(bundle)
+            }
             inputs, notes = noted(bundle, parts, limits)
         except TooLargeError as error:
             raise Refusal(413, f"item {item}: {error}", "too_large") from None

@@ -67,8 +67,18 @@ def of_cells(cells: Mapping[str, Any], folder: Path, limits: Limits) -> dict[str
     return dict(cells)
 
 
+def of_text(value: str, limits: Limits) -> dict[str, Any]:
+    """Return the row whose JSON a text is. Raises DataError for anything else."""
+    try:
+        return parsing.parse(value.encode(), limits)
+    except UnicodeEncodeError as error:
+        raise DataError(f"the row is not valid Unicode at character {error.start}") from error
+    except Refusal as refusal:
+        raise DataError(refusal.message.replace("the body", "the row")) from None
+
+
 def inputs(part: Any, rules: Mapping[str, Any], limits: Limits) -> dict[str, np.ndarray]:
-    """Return the graph's inputs, one row each, of a row: an object of cells, its JSON, or what `read` made of it.
+    """Return the graph's inputs, one row each, of an object of cells, of a clean row, or of what `read` made of one.
 
     rules: the field's `preprocessing` in the signature; limits: how long a cell may be. Raises DataError, with the
     column and the remedy, for what no row could be.
@@ -78,16 +88,20 @@ def inputs(part: Any, rules: Mapping[str, Any], limits: Limits) -> dict[str, np.
 
 
 def read(part: Any, rules: Mapping[str, Any], limits: Limits) -> Read:
-    """Return the cells of a row as cleaning makes the rows, and what had to be done. Raises DataError as `inputs`."""
+    """Return the cells of a row as cleaning makes the rows, and what had to be done; a clean row, a str, is read alone.
+
+    Raises DataError as `inputs`.
+    """
     reader = _reader(rules)
-    cells = part if isinstance(part, dict) else _object(part, limits)
-    _check(cells, reader.columns, limits)
+    if isinstance(part, str):
+        return Read(_of_clean(part, reader), [])
+    _check(part, reader.columns, limits)
     try:
-        clean, repairs = reader.normalise(cells)
+        clean, repairs = reader.normalise(part)
     except Reject as reject:
-        raise DataError(_sentence(reject, cells)) from reject
+        raise DataError(_sentence(reject, part)) from reject
     (row,) = field.decode([clean])
-    return Read(row, [*_repaired(repairs, cells, row), *_unknown(row, reader.facts)])
+    return Read(row, [*_repaired(repairs, part, row), *_unknown(row, reader.facts)])
 
 
 def examples(rules: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -166,15 +180,15 @@ def _reader(rules: Mapping[str, Any]) -> Reader:
     return reader
 
 
-def _object(part: bytes | str, limits: Limits) -> dict[str, Any]:
-    if len(part) > limits.body_bytes:
-        raise TooLargeError(f"the row is too long; at most {limits.body_bytes:,} bytes are read")
-    try:
-        return parsing.parse(part.encode() if isinstance(part, str) else part, limits)
-    except UnicodeEncodeError as error:
-        raise DataError(f"the row is not valid Unicode at character {error.start}") from error
-    except Refusal as refusal:
-        raise DataError(refusal.message.replace("the body", "the row")) from None
+def _of_clean(clean: str, reader: Reader) -> dict[str, Any]:
+    """Return the cells of a clean row, which may have columns that this model does not know: it is not cleaned again.
+
+    Dates are ISO 8601 there, whatever the recipe's own look like.
+    """
+    (row,) = field.decode([clean])
+    if missing := [name for name in reader.columns if name not in row]:
+        raise DataError(f"the row has no column {_listed(missing)}, which the model learnt from")
+    return {name: row[name] for name in reader.columns}
 
 
 def _check(cells: Mapping[str, Any], known: Mapping[str, str], limits: Limits) -> None:
