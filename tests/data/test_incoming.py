@@ -389,6 +389,33 @@ def test_folders_of_classes_in_a_folder_are_set_aside_rather_than_called_a_new_c
     assert "archive is no class, dark in it is" in taken.set_aside["archive/dark/1.png"]
 
 
+def test_folders_of_texts_are_taken_in_with_those_without_a_label(tmp_path: Path) -> None:
+    texts = {"dark/1.txt": b"a grim tale", "light/2": "grün und hell".encode(), "unlabelled/3.txt": b"who knows"}
+    offer(tmp_path, texts | {"dark/4.txt": b"\x89PNG\r\n\x1a\n", "dark/5.pdf": b"%PDF-1.7", "dark/6.txt": b""})
+    block = TABLES | {"incoming": {"kind": "text_folder", "group_pattern": None, "encoding": None}}
+    taken = take(tmp_path, block)
+    assert taken.accepted == tuple(texts) and taken.rows == 3
+    assert taken.set_aside == {
+        "dark/4.txt": "not_a_text_file: an image",
+        "dark/5.pdf": "not_a_text_file: found by the source",
+        "dark/6.txt": "empty_text: no bytes",
+    }
+    fields = columns("text_classification", "text")
+    batch = tmp_path / "data/accepted/mine" / str(taken.batch)
+    rows = batches.read(batch, reader("text_folder", fields), {"group_pattern": None, "encoding": None})
+    assert rows["part"].fillna("").tolist() == ["", "", "unlabelled"]
+    assert rows["label"].fillna("").tolist() == ["dark", "light", ""]
+
+
+def test_lines_of_a_label_and_a_text_are_taken_in(tmp_path: Path) -> None:
+    lines = {"a.txt": b"dark a grim tale\nlight a merry one\n", "b.unlabelled.txt": b"who knows\n", "c.csv": b"x"}
+    offer(tmp_path, lines)
+    names = {"unlabelled": "*.unlabelled.txt", "all": "*.txt"}
+    taken = take(tmp_path, TABLES | {"incoming": {"kind": "label_lines", "files": names}})
+    assert taken.accepted == ("a.txt", "b.unlabelled.txt") and taken.rows == 3
+    assert list(taken.set_aside) == ["c.csv"]
+
+
 def test_names_that_are_not_utf8_wait_and_the_rest_goes_on(tmp_path: Path) -> None:
     place = offer(tmp_path, {"dark/1.png": png(1)})
     (place / "dark" / os.fsdecode(b"caf\xe9.png")).write_bytes(png(2))

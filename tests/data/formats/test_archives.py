@@ -7,6 +7,7 @@ import struct
 import tarfile
 import zipfile
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -170,6 +171,24 @@ def test_what_is_no_archive_or_cut_short_is_named(tmp_path: Path) -> None:
                 DataError, match=rf"{name}{ending}: (no archive, )?(truncated|.*holds no class folders)"
             ):
                 image_folder.read(tmp_path / f"{name}{ending}", group_pattern=None)
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tar", ".tar.gz", ".tar.xz", ".tar.zst"])
+def test_damage_anywhere_is_one_line_or_rows(tmp_path: Path, ending: str) -> None:
+    whole = pack(tmp_path / f"whole{ending}", FILES).read_bytes()
+    random = Random(ending)
+    said = []
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for _ in range(random.choice([1, 3, 20])):
+            damaged[random.randrange(len(damaged))] = random.randrange(256)
+        (tmp_path / f"x{ending}").write_bytes(damaged)
+        try:
+            image_folder.read(tmp_path / f"x{ending}", group_pattern=None)
+        except DataError as error:
+            said.append(str(error))
+    assert said
+    assert not any("\n" in line for line in said)
 
 
 def test_a_damaged_member_of_a_zip_is_a_row_with_its_reason(tmp_path: Path) -> None:

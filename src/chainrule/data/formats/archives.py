@@ -9,6 +9,7 @@ import gzip
 import lzma
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -27,7 +28,10 @@ MOST_BYTES_OF_ONE = 1 << 30
 """Of one member: a photograph has ten million."""
 MOST_RATIO, SMALL = 200, 64 << 20
 """Bytes unpacked for each byte packed, beyond the first SMALL: photographs have 1, texts 3 to 10, blank images 100."""
-_BROKEN = (EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, OSError, ValueError)
+_BROKEN = (
+    *(EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, struct.error, OSError, ValueError),
+    *(NotImplementedError, RuntimeError, OverflowError, MemoryError),
+)
 _CHUNK = 1 << 20
 
 
@@ -173,7 +177,7 @@ def _zip_contents(path: Path, wanted: Collection[Member]) -> Iterator[tuple[Memb
         for member in sorted(wanted, key=lambda member: member.at):
             try:
                 yield member, archive.read(infos[member.at])
-            except (*_BROKEN, NotImplementedError, RuntimeError) as error:
+            except _BROKEN as error:
                 yield member, f"damaged_in_archive: {_line(error)}"
 
 

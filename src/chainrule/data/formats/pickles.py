@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import pickletools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ def load(data: bytes, name: str) -> Any:
     what is no pickle. `name` is for messages.
     """
     try:
+        _refuse_gaps(data)
         return _Restricted(io.BytesIO(data), encoding="bytes").load()
     except _Refused as error:
         raise DataError(
@@ -28,6 +30,13 @@ def load(data: bytes, name: str) -> Any:
         raise DataError(
             f"{name}: no pickle that can be read ({' '.join(str(error).split())}); fetch it again"
         ) from None
+
+
+def _refuse_gaps(data: bytes) -> None:
+    """Raise ValueError where a place in the memo is beyond what the pickle can fill: all below it would be made."""
+    for code, place, _ in pickletools.genops(data):
+        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(place or 0) > len(data):
+            raise ValueError(f"it keeps a value at place {place}, and has {len(data):,} bytes")
 
 
 def array(value: Any) -> Any:

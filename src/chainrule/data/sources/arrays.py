@@ -1,6 +1,7 @@
 """NumPy arrays of images and their labels: a .npz file, or .npy files in a folder."""
 
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,10 @@ _IMAGES = {"x", "image", "images", "img", "imgs", "pixels", "pictures", "data", 
 _LABELS = {"y", "label", "labels", "target", "targets", "class", "classes", "ids"}
 _MOST_BYTES = 64 << 30
 _ORDER = ("all", "train", "validation", "test")
-_BROKEN = (OSError, ValueError, EOFError, KeyError, MemoryError, zlib.error, zipfile.BadZipFile, OverflowError)
+_BROKEN = (
+    *(OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, zlib.error, zipfile.BadZipFile, struct.error),
+    *(NotImplementedError, RuntimeError, OverflowError, MemoryError),
+)
 
 
 def read(
