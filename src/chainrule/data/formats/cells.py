@@ -49,19 +49,34 @@ def read(
     `open_tables` opens files of a format. The other arguments, what becomes of broken rows, and errors are those of the
     source `delimited`.
     """
+    found = places(Path(path), files, section)
+    opened = open_tables([place.path for place in found])
+    ways = Ways(columns, part, group, time, writing, max_cell)
+    return of_tables(Path(path), fields, list(zip(found, opened, strict=True)), ways)
+
+
+class Ways(NamedTuple):
+    """Which columns of tables are what, and how they are read; as the arguments of `read`."""
+
+    columns: Columns | None
+    part: Column | None
+    group: Column | None
+    time: Column | None
+    writing: Writing
+    max_cell: int
+
+
+def of_tables(path: Path, fields: Sequence[Field], opened: Sequence[tuple[Place, Table]], ways: Ways) -> "pd.DataFrame":
+    """Raw rows of tables that are open, each with its place; `path` is the source's."""
     import pandas as pd
 
-    path = Path(path)
-    found = places(path, files, section)
     images: Counter[str] = Counter()
     inputs = [field.name for field in fields if field.role == "input"]
     (of_target,) = (field for field in fields if field.role == "target")
     names = ("id", "group", *inputs, of_target.name, "part", "origin", "problem", "time")
     frames: list[pd.DataFrame] = []
-    opened = open_tables([place.path for place in found])
-    for place, table in zip(found, opened, strict=True):
-        ways = (columns, part, group, time)
-        plan = _plan(table, fields, place.part, *ways, writing, max_cell, partial(_image, path, images))
+    for place, table in opened:
+        plan = _plan(table, fields, place.part, ways, partial(_image, path, images))
         made = _rows(table, plan, place)
         while chunk := list(_first(made, CHUNK)):
             own = zip(names, zip(*chunk, strict=True), strict=True)
@@ -70,13 +85,13 @@ def read(
             )
         plan.target.end()
     frame = pd.concat(frames, ignore_index=True)
-    frame = frame if time is not None else frame.drop(columns="time")
-    used = Counter(table.encoding for table in opened if table.encoding)
-    noted = sum((table.noted for table in opened), Counter[str]())
+    frame = frame if ways.time is not None else frame.drop(columns="time")
+    used = Counter(table.encoding for _, table in opened if table.encoding)
+    noted = sum((table.noted for _, table in opened), Counter[str]())
     frame.attrs = {key: dict(counts) for key, counts in (("encodings", used), ("noted", noted)) if counts}
     if any(field.kind == "image" for field in fields):
         frame.attrs["images"] = dict(images)
-        if section == "source" and path.is_dir():
+        if path.is_dir() and all(table.section == "source" for _, table in opened):
             frame.attrs["unnamed_images"] = sum(image not in images for image in _images(path))
     return frame
 
@@ -110,27 +125,18 @@ class _Plan(NamedTuple):
 
 
 def _plan(
-    table: Table,
-    fields: Sequence[Field],
-    own_part: str,
-    columns: Columns | None,
-    part: Column | None,
-    group: Column | None,
-    time: Column | None,
-    writing: Writing,
-    max_cell: int,
-    read_image: Callable[[Path, Any], Found],
+    table: Table, fields: Sequence[Field], own_part: str, ways: Ways, read_image: Callable[[Path, Any], Found]
 ) -> _Plan:
     """Return what is made of the rows of a table; DataError for a column that is not there."""
-    group_at = None if group is None else column(table, "group", group)
-    part_at = None if part is None else column(table, "part", part)
-    time_at = None if time is None else column(table, "time", time)
+    columns = ways.columns
+    beside = {"part": ways.part, "group": ways.group, "time": ways.time}
+    part_at, group_at, time_at = (None if own is None else column(table, key, own) for key, own in beside.items())
     (field,) = (field for field in fields if field.role == "target")
     asked: Any = _of(columns, field.name)
     labelled = own_part != "unlabelled"
     made = NO_TARGET
     if labelled or (isinstance(asked, str) and tidy(asked) in (table.titles or ())):
-        made = target(table, field.kind, f"columns.{field.name}", asked, writing)
+        made = target(table, field.kind, f"columns.{field.name}", asked, ways.writing)
     taken = {*made.places, group_at, part_at}
     inputs = []
     for each in (each for each in fields if each.role == "input"):
@@ -140,7 +146,7 @@ def _plan(
         place = column(table, f"columns.{each.name}", _of(columns, each.name))
         give = partial(read_image, table.path.parent) if each.kind == "image" else texts(_text)
         inputs.append(_Input(partial(_at, give, place), [place]))
-    return _Plan(inputs, made, labelled, part_at, group_at, time_at, max_cell)
+    return _Plan(inputs, made, labelled, part_at, group_at, time_at, ways.max_cell)
 
 
 def _of(columns: Columns | None, field: str) -> Any:

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +34,36 @@ def _table(path: Path, section: str) -> Table:
         schema, count = file.schema_arrow, file.metadata.num_rows
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: no Parquet file that can be read ({_line(error)}); fetch it again") from None
-    refuse_wide(path, len(schema.names))
     if not count:
         raise DataError(f"{path}: holds no rows; fetch it again")
-    classes = _classes(schema.metadata or {})
-    named = [classes.get(name) for name in schema.names]
+
+    def batches(wanted: list[str]) -> Iterator[Any]:
+        yield from file.iter_batches(batch_size=BATCH, columns=wanted)
+
+    return of_batches(path, section, schema.names, _classes(schema.metadata or {}), batches)
+
+
+def of_batches(
+    path: Path,
+    section: str,
+    names: Sequence[str],
+    classes: Mapping[str, Sequence[str]],
+    batches: Callable[[list[str]], Iterator[Any]],
+) -> Table:
+    """Return the table of Arrow's batches; `batches` gives them with the columns that it is called with.
+
+    names: of all columns; classes: by column the names of classes whose numbers stand there.
+    """
+    import pyarrow
+
+    refuse_wide(path, len(names))
+    named = [classes.get(name) for name in names]
 
     def rows(places: Sequence[int]) -> Iterator[Row]:
-        wanted = [schema.names[place] for place in places]
+        wanted = [names[place] for place in places]
         line = 0
         try:
-            for batch in file.iter_batches(batch_size=BATCH, columns=wanted):
+            for batch in batches(wanted):
                 own = [_values(batch.column(name), named[place]) for name, place in zip(wanted, places, strict=True)]
                 for values in zip(*own, strict=True):
                     line += 1
@@ -55,9 +74,7 @@ def _table(path: Path, section: str) -> Table:
         except (pyarrow.ArrowException, OSError) as error:
             raise DataError(f"{path}: cannot be read behind row {line:,} ({_line(error)}); fetch it again") from None
 
-    return Table(
-        path, section, [tidy(name) for name in schema.names], len(named), rows, None, True, None, False, Counter()
-    )
+    return Table(path, section, [tidy(name) for name in names], len(named), rows, None, True, None, False, Counter())
 
 
 def _line(error: BaseException) -> str:

@@ -13,8 +13,10 @@ from chainrule.data.formats.options import (
     FieldColumns,
     Name,
     OwnFiles,
+    Part,
     SourceOptions,
 )
+from chainrule.data.sources import torchvision
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -167,3 +169,25 @@ class ParquetBatch(TableBatch):
 
 class ParquetOptions(TableOptions):
     """Parquet files."""
+
+
+class HubOptions(TableBatch, SourceOptions):
+    """A data set of the Hugging Face hub, or a folder of one."""
+
+    tested = True
+
+    splits: dict[Part, Name] | None = Field(description="part of the split, or all: its split; null: by their names")
+
+
+class SklearnOptions(SourceOptions):
+    """A table that comes with scikit-learn."""
+
+    modalities = ("table",)
+
+
+class TorchvisionOptions(SourceOptions):
+    """Images that torchvision knows by name."""
+
+    modalities = ("image",)
+    gives = torchvision.GIVES
+    tested = True

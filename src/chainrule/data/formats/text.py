@@ -192,6 +192,8 @@ def _reason(error: UnicodeError) -> str:
 def _refuse_binary(name: str, data: bytes) -> None:
     if kind := _binary(data):
         remedy = "unpack it" if "archive" in kind else "export it as CSV or plain text"
+        if name.lower().endswith((".xlsx", ".xlsm")) or kind == "Parquet":
+            remedy = f"the kind {'parquet' if kind == 'Parquet' else 'excel'} reads it"
         raise DataError(f"{name}: {kind}, not a text file; {remedy}")
 
 

@@ -23,10 +23,13 @@ from chainrule.data.formats.table_options import (
     DelimitedOptions,
     ExcelBatch,
     ExcelOptions,
+    HubOptions,
     JsonLinesBatch,
     JsonLinesOptions,
     ParquetBatch,
     ParquetOptions,
+    SklearnOptions,
+    TorchvisionOptions,
 )
 from chainrule.data.sources import digits, reviews
 
@@ -86,6 +89,16 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "time": None,
         "max_cell": 1_000_000,
     },
+    "hub": {
+        "splits": None,
+        "columns": None,
+        "labels": None,
+        "separator": ",",
+        "decimal": ".",
+        "group": None,
+        "time": None,
+        "max_cell": 1_000_000,
+    },
     "idx": {},
     "image_folder": {"group_pattern": None, "parts": None},
     "json_lines": {
@@ -113,7 +126,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "max_cell": 1_000_000,
     },
     "reviews": {"seed": 7, "labelled": 6000, "unlabelled": 20_000},
+    "sklearn": {},
     "text_folder": {"group_pattern": None, "parts": None, "encoding": None},
+    "torchvision": {},
 }
 """What each source starts with; a literal, of which dvc.yaml lists the recipe's kind."""
 
@@ -179,19 +194,24 @@ SOURCES: dict[str, type[SourceOptions]] = {
     "delimited": DelimitedOptions,
     "digits": DigitsOptions,
     "excel": ExcelOptions,
+    "hub": HubOptions,
     "idx": IdxOptions,
     "image_folder": ImageFolderOptions,
     "json_lines": JsonLinesOptions,
     "label_lines": LabelLinesOptions,
     "parquet": ParquetOptions,
     "reviews": ReviewsOptions,
+    "sklearn": SklearnOptions,
     "text_folder": TextFolderOptions,
+    "torchvision": TorchvisionOptions,
 }
 
 ALSO_CALLED = {
     **dict.fromkeys(("csv", "tsv", "table", "pandas", "image_table"), "delimited"),
     **dict.fromkeys(("xlsx", "xls", "xlsm", "openpyxl", "spreadsheet", "workbook"), "excel"),
     **dict.fromkeys(("json", "jsonl", "ndjson", "jsonlines", "json_line"), "json_lines"),
+    **dict.fromkeys(("huggingface", "hugging_face", "datasets", "load_dataset", "hf"), "hub"),
+    **dict.fromkeys(("scikit_learn", "scikit-learn", "toy_datasets"), "sklearn"),
     **dict.fromkeys(("pq", "arrow", "pyarrow"), "parquet"),
     **dict.fromkeys(("image", "images", "imagenet", "images_folder", "image_dir", "pictures"), "image_folder"),
     **dict.fromkeys(("texts", "text_dir", "texts_folder", "documents", "txt_folder"), "text_folder"),
