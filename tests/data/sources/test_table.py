@@ -38,7 +38,7 @@ def test_options_are_the_arguments_of_the_reader(kind: str) -> None:
     assert (SOURCES[kind].gives is None) == ("fields" in taken)
     # Sources of batches say which block their messages mean.
     assert (kind in INCOMING) == ("section" in taken)
-    assert set(SOURCES[kind].modalities) & {"image", "text"}
+    assert set(SOURCES[kind].modalities) & {"image", "text", "table"}
 
 
 @pytest.mark.parametrize("kind", sorted(SOURCES))
