@@ -298,7 +298,10 @@ def test_files_that_are_identical_are_counted(tmp_path: Path) -> None:
         ("nothing", None, "no such file or directory"),
         (
             "novel.txt",
-            "".join(f"{word.title()} went by as the rain fell.\n" for word in SENTENCES[0].split() * 3),
+            "".join(
+                f"{word.title()} went by{' and by' * (len(word) % 4)} as it fell.\n"
+                for word in SENTENCES[0].split() * 3
+            ),
             "no examples that are known",
         ),
         ("empty.csv", "", "empty"),

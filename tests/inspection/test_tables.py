@@ -111,6 +111,21 @@ def test_files_of_the_same_columns_are_one_table_and_of_others_are_refused(tmp_p
         look(tmp_path)
 
 
+def test_a_table_with_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("id,country,label\n" + "".join(f"r{at},NL,{'ab'[at % 2]}\n" for at in range(30)))
+    with pytest.raises(DataError, match="beside the target no column tells anything: id, country"):
+        look(path)
+
+
+def test_a_column_that_gives_the_target_away_is_pointed_out(tmp_path: Path) -> None:
+    rows = houses(300).assign(tax=[at * 1.9 for at in range(300)], mood=[at * 37 % 11 for at in range(300)])
+    rows.to_csv(tmp_path / "houses.csv", index=False)
+    doubts = look(tmp_path / "houses.csv", target="price").doubts
+    assert any(doubt.startswith("column 'tax' alone tells") for doubt in doubts)
+    assert not any(doubt.startswith("column 'mood'") for doubt in doubts)
+
+
 def test_whole_numbers_are_classes_unless_they_are_called_like_a_quantity(tmp_path: Path) -> None:
     rows = pd.DataFrame({"a": [at / 3 for at in range(60)], "b": [at % 11 / 2 for at in range(60)]})
     rows.assign(quality=[at % 6 + 3 for at in range(60)]).to_csv(tmp_path / "wine.csv", index=False)

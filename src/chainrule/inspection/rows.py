@@ -1,13 +1,19 @@
 """The columns of a table by what they hold, how dates and numbers are written, and whether rows are in time."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from chainrule.fields.reject import Reject
 from chainrule.inspection.cells import Table
-from chainrule.inspection.profile import Profile, titles
+from chainrule.inspection.profile import Profile, absent, number, titles
 from chainrule.inspection.roles import Roles, is_id
+from chainrule.recipes.defaults.table import DEFAULTS
+from chainrule.recipes.file import merged
+from chainrule.system.errors import DataError
 
+PROFILED = 20_000
+"""So many rows are looked at for what is doubtful about their columns."""
 FEWEST_TIMES = 20
 """Different dates from which on numbers are a series, of which the newest are tested."""
 SAYS_YES_OR_NO = {"true", "false", "yes", "no", "y", "n", "t", "f", "0", "1"}
@@ -27,7 +33,7 @@ class Columns(NamedTuple):
 def columns(main: Table, chosen: Roles) -> Columns:
     """Return how the columns of a table are used."""
     kinds: dict[str, list[str]] = {kind: [] for kind in ("number", "category", "date", "boolean", "text")}
-    ids, constants, doubts = [], [], []
+    ids, constants = [], []
     for each in chosen.others:
         if each.kind == "constant":
             constants.append(each)
@@ -35,6 +41,8 @@ def columns(main: Table, chosen: Roles) -> Columns:
             ids.append(each)
         else:
             kinds[kind_of(each)].append(str(each.column))
+    if not any(kinds.values()):
+        raise DataError(f"{main.path}: beside the target no column tells anything: {titles([*ids, *constants])}")
     said = [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
     said += [f"left out, constant: {titles(constants)}"] if constants else []
     if ids:
@@ -47,15 +55,37 @@ def columns(main: Table, chosen: Roles) -> Columns:
     if main.thousands and kinds["number"]:
         normalise["thousands"] = main.thousands
     dates = [each for each in chosen.others if each.kind == "date"]
-    written, doubt = _dates(dates)
+    written, found = _dates(dates)
     normalise |= {"dates": written} if written else {}
-    doubts += doubt
+    found += doubts(main, chosen, normalise)
     time = next((each for each in dates if each.distinct >= FEWEST_TIMES), None)
     if time is None or chosen.target_kind != "number":
-        return Columns(normalise, None, {}, said, doubts)
+        return Columns(normalise, None, {}, said, found)
     form = _format(time, bool(written.get("day_first", True)))
     said.append(f"split: by time, the newest rows by {time.title} are tested: what comes next is the question")
-    return Columns(normalise, time, {"time": {"format": form} if form else {}}, said, doubts)
+    return Columns(normalise, time, {"time": {"format": form} if form else {}}, said, found)
+
+
+def doubts(main: Table, chosen: Roles, normalise: Mapping[str, Any]) -> list[str]:
+    """Return what the cleaning would point out of the columns: far numbers, rare names, what gives the target away."""
+    from chainrule.data.profile import profile
+    from chainrule.fields import table
+
+    options = merged(DEFAULTS["clean"]["normalise"], dict(normalise))
+    clean = table.normaliser(**options)
+    (at,) = main.places(chosen.target)
+    titles_of = main.titles or []
+    values: list[str] = []
+    targets: list[Any] = []
+    for row in main.rows[:: max(1, len(main.rows) // PROFILED)]:
+        if absent(row[at].strip()):
+            continue
+        try:
+            values.append(clean(dict(zip(titles_of, row, strict=True)))[0])
+        except Reject:
+            continue
+        targets.append(number(row[at], main.decimal == ",") if chosen.target_kind == "number" else row[at].strip())
+    return profile(table.columnar(values), table.listed(options), targets).warnings if values else []
 
 
 def kind_of(given: Profile) -> str:
