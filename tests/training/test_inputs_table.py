@@ -48,6 +48,13 @@ def test_pieces_are_quantiles_of_the_numbers_that_are_there() -> None:
     assert facts["edges"][1] == [-0.5, 0.5]  # all of one value
 
 
+def test_a_column_that_is_mostly_zero_has_pieces_for_the_rest() -> None:
+    rows = [row | {"fare": float(max(0, place - 90))} for place, row in enumerate(ROWS * 17)][:99]
+    facts = table.fit_facts([table.held(rows, list)], TOKENIZER, None, KINDS)
+    edges = np.array(facts["edges"][1]) * facts["std"][1] + facts["mean"][1]
+    assert edges == pytest.approx([0, 2, 4, 6, 8], abs=1e-4)
+
+
 def test_categories_have_places_by_how_often_they_are_met() -> None:
     facts = fitted()
     assert facts["category"] == ["port", "alone"]

@@ -1,7 +1,7 @@
 """The columns of a table as one vector of a row: what nets for tables begin with.
 
 Numbers by pieces: Gorishniy, Rubachev & Babenko 2022, "On Embeddings for Numerical Features in Tabular Deep Learning",
-https://arxiv.org/abs/2203.05556, section 3.2 (quantiles) and figure 2 (Q-LR).
+https://arxiv.org/abs/2203.05556, section 3.2 (quantiles), as Q-LR.
 """
 
 import itertools

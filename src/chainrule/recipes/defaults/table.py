@@ -38,7 +38,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
             "batch_size": 256,
             "optimizer": "adamw",
             "learning_rate": 0.002,
-            "weight_decay": 0.01,
+            "weight_decay": 0.1,
             "schedule": "cosine",
             "warm_up": 0.05,
             "gradient_clip": 1.0,
@@ -46,15 +46,16 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         },
     },
     "finetune": {
-        "epochs": 60,
+        "epochs": 40,
         "batch_size": 256,
         "optimizer": "adamw",
         "learning_rate": 0.002,
-        "weight_decay": 0.01,
+        "weight_decay": 0.1,
         "schedule": "cosine",
         "warm_up": 0.05,
         "gradient_clip": 1.0,
-        "patience": 16,
+        "ema": 0.99,  # a table is known by heart in few passes: the average is what a slow end would give
+        "patience": 8,
         "distort": {"noise": 0.0, "dropout": 0.0},
     },
 }

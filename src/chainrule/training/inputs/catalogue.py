@@ -73,7 +73,9 @@ class FeatureTokenizer(Section):
 
     missing: Missing = Field(description="what stands for a cell that is missing")
     bins: int = Field(
-        ge=1, le=1000, description="pieces that a number's range is cut into, with as many training rows in each"
+        ge=1,
+        le=1000,
+        description="pieces that a number's range is cut into, with as many different training values in each",
     )
     fewest: int = Field(
         ge=1, le=10_000, description="training rows that a category needs to be told from others that are rare"

@@ -211,8 +211,12 @@ def _scales(measured: np.ndarray, centre: Callable[[np.ndarray], np.floating[Any
 
 
 def _edges(values: np.ndarray, bins: int) -> list[float]:
-    """Return the edges of at most so many pieces with as many of these values each; those of one value are round it."""
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)).astype(np.float32)).astype(float).tolist()
+    """Return the edges of at most so many pieces with as many different values each; those of one value are round it.
+
+    Different ones: of a column that is mostly 0, pieces with as many rows each would leave hardly one to all the rest.
+    """
+    different = np.unique(values)
+    edges = np.unique(np.quantile(different, np.linspace(0, 1, bins + 1)).astype(np.float32)).astype(float).tolist()
     return edges if len(edges) > 1 else [edges[0] - 0.5, edges[0] + 0.5]
 
 
