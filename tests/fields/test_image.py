@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from chainrule.data.duplicates import anchored, unify_groups
+from chainrule.data.formats import png
 from chainrule.fields import image
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
@@ -320,3 +321,14 @@ def test_copies_differ_in_light_noise_sharpness_and_what_is_lost_as_far_as_asked
     assert 8 < (lost > 0).sum() < 32 and lost.max() < 0.25
     cut = copies(half, crop=0.3)
     assert len({int((copy < 100).sum()) for copy in cut}) > 5, "the border lies elsewhere"
+
+
+@pytest.mark.parametrize("shape", [(5, 9), (9, 5, 3), (1, 1), (4, 4, 3)])
+@pytest.mark.parametrize("level", [0, 1, 6])
+def test_pixels_are_the_same_whoever_packed_them(shape: tuple[int, ...], level: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, *shape), np.uint8)
+    pixels[0] = 0
+    written = [encoded(Image.fromarray(each), "PNG", compress_level=level) for each in pixels]
+    for values in (written, png.encode(pixels)):
+        assert (image.decode(values) == pixels.reshape(*pixels.shape[:3], -1)).all()
+        assert [image.key(value) for value in values] == [image.key(value) for value in written]

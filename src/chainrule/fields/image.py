@@ -327,7 +327,29 @@ def _small(grey: np.ndarray) -> np.ndarray:
 
 def _pixels(value: bytes) -> np.ndarray:
     """Return uint8 [H, W] or [H, W, 3] of normalised PNG bytes."""
-    return np.asarray(Image.open(io.BytesIO(value), formats=("PNG",)))
+    found = _unfiltered(value)
+    return np.asarray(Image.open(io.BytesIO(value), formats=("PNG",))) if found is None else found
+
+
+def _unfiltered(value: bytes) -> np.ndarray | None:
+    """Return the pixels of normalised PNG bytes whose rows are as they are (filter 0), in a fifth of the time.
+
+    None for any other. Sources of arrays write such files, by the ten thousand and small.
+    """
+    width, height, _, colour = struct.unpack_from(">IIBB", value, 16)
+    (size,) = struct.unpack_from(">I", value, 33)
+    channels = {0: 1, 2: 3}.get(colour)
+    if channels is None or value[37:41] != b"IDAT" or 41 + size + 4 + 12 != len(value):  # several pieces
+        return None
+    if value[41:43] != b"\x78\x01":  # packed at level 1, as sources do; what Pillow writes has filters
+        return None
+    rows = np.frombuffer(zlib.decompress(memoryview(value)[41 : 41 + size]), np.uint8)
+    if rows.size != height * (1 + width * channels):
+        return None
+    rows = rows.reshape(height, -1)
+    if rows[:, 0].any():
+        return None
+    return rows[:, 1:] if channels == 1 else rows[:, 1:].reshape(height, width, channels)
 
 
 def _is_plain_png(raw: bytes, mode: Mode, size: int | None) -> bool:
@@ -408,7 +430,9 @@ def _thumbnails(values: Iterable[bytes], count: int) -> np.ndarray:
     out = np.empty((count, _THUMBNAIL * _THUMBNAIL), np.uint8)
     side = (_THUMBNAIL, _THUMBNAIL)
     for index, value in enumerate(values):
-        grey = Image.open(io.BytesIO(value), formats=("PNG",)).convert("L")
+        pixels = _unfiltered(value)
+        opened = Image.open(io.BytesIO(value), formats=("PNG",)) if pixels is None else Image.fromarray(pixels)
+        grey = opened.convert("L")
         out[index] = np.frombuffer(grey.resize(side, Image.Resampling.BOX).tobytes(), np.uint8)
     return out
 
