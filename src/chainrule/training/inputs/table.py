@@ -4,6 +4,7 @@ What is told is the feature tokenizer (Gorishniy et al. 2021, https://arxiv.org/
 what turns columns into features): the places of categories, what fills gaps, scales, and pieces of the numbers' ranges.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -272,9 +273,7 @@ def _shown(facts: Mapping[str, Any]) -> dict[str, list[Any]]:
     for name, *of in zip(*(facts[key] for key in ("names", "fill", "mean", "std", "edges")), strict=True):
         fill, mean, std, edges = of
         measured[name] = [edges[0] * std + mean, fill, edges[-1] * std + mean]
-    shown: dict[str, list[Any]] = {
-        column: [_rounded(value) for value in measured[column]] for column in facts["number"]
-    }
+    shown: dict[str, list[Any]] = {column: _rounded(measured[column]) for column in facts["number"]}
     for column in facts["date"]:
         timed = "day_sine" in facts["parts"][column]
         days = measured.get(f"{column} day", [None] * 3)
@@ -282,10 +281,11 @@ def _shown(facts: Mapping[str, Any]) -> dict[str, list[Any]]:
     return shown
 
 
-def _rounded(value: float) -> float | int:
-    """Return a number with as many digits as float32 has, whole ones as int."""
-    rounded = float(f"{value:.6g}")
-    return int(rounded) if rounded.is_integer() else rounded
+def _rounded(values: Sequence[float]) -> list[float | int]:
+    """Return numbers to as many digits as the largest of them has in float32, whole ones as int."""
+    largest = max(map(abs, values))
+    rounded = [round(float(value), 5 - math.floor(math.log10(largest))) if largest else 0.0 for value in values]
+    return [int(value) if value.is_integer() else value for value in rounded]
 
 
 def _moment(day: float, timed: bool) -> str:
