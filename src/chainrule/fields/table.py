@@ -51,6 +51,7 @@ def normalise(raw: bytes | str | Mapping[str, Any], **options: Any) -> tuple[str
 
 def normaliser(
     *,
+    remembered: int = _REMEMBERED,
     number: Sequence[str] = (),
     category: Sequence[str] = (),
     date: Sequence[str] = (),
@@ -67,6 +68,7 @@ def normaliser(
 ) -> Normalise:
     """Return what normalises a row, by clean.normalise: from raw to (clean, what had to be repaired).
 
+    remembered: of how many cells of a column the values are kept at hand; the other arguments are keys of the section.
     raw: a JSON object of cells by column, in UTF-8 or read already. clean: compact JSON of exactly the columns that are
     listed, in the order number, category, date, boolean, text: numbers, strings (NFC), ISO 8601, true or false; null
     where a cell is missing. Repairs, each with `_in_<column>`: filled (a constant for what was missing),
@@ -86,10 +88,10 @@ def normaliser(
             empty = _empty(name, policy, read[kind])
             find = _finder(name, read[kind], nothing, empty, unreadable, ranges.get(name), outside)
             columns.append(_Column(name, f"{_written(name)}:", find, {}))
-    return _of_columns(columns)
+    return _of_columns(columns, remembered)
 
 
-def _of_columns(columns: Sequence[_Column]) -> Normalise:
+def _of_columns(columns: Sequence[_Column], remembered: int) -> Normalise:
     def normalise(raw: bytes | str | Mapping[str, Any]) -> tuple[str, list[str]]:
         row = raw if isinstance(raw, Mapping) else _object(raw)
         parts, repairs, held = [], [], False
@@ -102,7 +104,7 @@ def _of_columns(columns: Sequence[_Column]) -> Normalise:
                 if found is None:
                     found = find(cell)
                     if len(cell) <= _LONGEST:
-                        if len(seen) >= _REMEMBERED:
+                        if len(seen) >= remembered:
                             seen.clear()
                         seen[cell] = found
             else:

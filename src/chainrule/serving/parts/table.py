@@ -23,6 +23,7 @@ SHAPE = {"<column>": "..."}
 QUICK = 8192
 """The most bytes of rows that are prepared in less than the time in which a thread wakes up, or not much more."""
 _NAMED = 10  # columns, or values of one, that a message names
+_REMEMBERED = 256  # cells of a column: what is kept of requests must not grow with them
 _KEPT = 8  # bundles whose readers are at hand
 _JSON_TYPES = {"number": "number", "category": "string", "date": "string", "boolean": "boolean", "text": "string"}
 
@@ -173,7 +174,7 @@ def _reader(rules: Mapping[str, Any]) -> Reader:
         return found[1]
     normalise = rules["normalise"]
     kinds = {name: kind for kind in KINDS for name in normalise[kind]}
-    reader = Reader(kinds, field.normaliser(**normalise), rules["facts"])
+    reader = Reader(kinds, field.normaliser(**normalise, remembered=_REMEMBERED), rules["facts"])
     while len(_readers) >= _KEPT:
         _readers.pop(next(iter(_readers)), None)
     _readers[id(rules)] = (rules, reader)
