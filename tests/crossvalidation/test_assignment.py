@@ -1,12 +1,15 @@
 """Who is held out when: each row once, groups whole, strata spread, and by time only the past to learn from."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.crossvalidation.assignment import by_group, turns
+from chainrule.crossvalidation.turn import Material, divided
 from chainrule.system.errors import DataError
+from chainrule.tasks.text_classification import rows as rules
 
 
 @settings(max_examples=60)
@@ -61,3 +64,23 @@ def test_too_few_groups_or_moments_are_said_with_a_remedy() -> None:
         turns(["a", "b", "c"], ["x"] * 3, None, 5, 0.2, 0)
     with pytest.raises(DataError, match="groups end at 5 different moments, 3 turns by time take 8"):
         turns([str(n) for n in range(20)], ["x"] * 20, np.arange(20.0) % 5, 3, 0.2, 0)
+
+
+def test_by_time_no_unlabelled_row_is_as_new_as_the_rows_that_choose() -> None:
+    names = [f"r{n}" for n in range(60)]
+    rows = pd.DataFrame({name: pd.Series(names, dtype="str") for name in ("id", "group", "origin", "text", "split")})
+    rows = rows.assign(label=["a", "b"] * 30, part=pd.Series([None] * 60, dtype="str"))
+    free = rows.assign(
+        id=[f"u{n}" for n in range(60)], group=[f"u{n}" for n in range(60)], part="unlabelled", label=None
+    )
+    moments = np.arange(60.0)
+    links = pd.DataFrame({name: pd.Series([], dtype="str") for name in ("id", "other", "other_group", "kind")})
+    made = turns(names, rows["label"].tolist(), moments, 3, 0.2, 0)
+    found = Material(rows, free, links, "label", rules, made, np.concatenate([moments, moments]))
+    for number in range(3):
+        own, left_out = divided(found, number)
+        at = own["id"].str[1:].astype(int).groupby(own["split"])
+        assert at.max()["unlabelled"] < at.min()["validation"] and at.max()["train"] < at.min()["validation"]
+        assert at.max()["validation"] < at.min()["test"]
+        assert left_out == {"not_before_validation": 60 - at.size()["unlabelled"]}
+        assert own["part"].isin(["validation", "test", "unlabelled"]).equals(own["split"].ne("train"))
