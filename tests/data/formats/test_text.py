@@ -109,7 +109,7 @@ def test_a_mark_in_the_file_goes_before_what_is_given() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"PAR1\x15\x04\x15", "Parquet, not a text file; export it"),
+        (b"PAR1\x15\x04\x15", "Parquet, not a text file; the kind parquet reads it"),
         (b"PK\x03\x04\x14\x00", "a compressed archive .*unpack it"),
         (b"\x1f\x8b\x08\x00", "a compressed archive"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "old Excel"),
