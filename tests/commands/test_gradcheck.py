@@ -75,3 +75,24 @@ def test_a_base_that_is_not_fetched_is_said(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"recipes": {"mine": recipe}}))
     assert cli.main(["gradcheck", "mine", "--root", str(tmp_path)]) == 1
     assert "`dvc repro fetch@mine` brings it" in capsys.readouterr().err
+
+
+def test_rows_of_a_table_are_made_up_of_every_kind_of_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {"number": ["n"], "category": ["c"], "date": ["d"], "boolean": ["b"], "text": ["t"]}
+    block = {
+        **IMAGES,
+        "task": "table_regression",
+        "modality": "table",
+        "target": "number",
+        "source": {"kind": "delimited", "path": "rows.csv", "columns": {"target": "y"}},
+        "incoming": {"kind": "delimited", "columns": {"target": "y"}},
+        "clean": {"normalise": columns},
+        "net": {"name": "tabm", "embedding": 2, "members": 2, "layers": 1, "width": 3},
+        "pretrain": {"objective": {"name": "none"}, "tokenizer": {"bins": 3, "buckets": 5, "fewest": 1}},
+    }
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"recipes": {"mine": block}}))
+    assert cli.main(["gradcheck", "mine", "--root", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert [line.split()[0] for line in said.splitlines()[2:6]] == ["columns", "layers.0", "head", "loss"]
