@@ -10,7 +10,7 @@ from PIL import Image
 
 from chainrule.data.duplicates import anchored, unify_groups
 from chainrule.data.formats import png
-from chainrule.fields import image
+from chainrule.fields import image, thumbnails
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
@@ -193,7 +193,7 @@ def test_fewer_than_two_images_have_no_near_duplicates():
 
 
 def test_too_many_candidates_are_refused_with_a_remedy(monkeypatch):
-    monkeypatch.setattr(image, "_MAX_CANDIDATES", 2)
+    monkeypatch.setattr(thumbnails, "_MAX_CANDIDATES", 2)
     with pytest.raises(DataError, match=r"about 3 pairs of 3 images .* lower clean.near_duplicates"):
         image.near_duplicates([grey(np.full((16, 16), 9))] * 3, 0.01)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from PIL import Image, ImageOps
 
-from chainrule.fields import alterations
+from chainrule.fields import alterations, thumbnails
 from chainrule.fields.measured import Measured
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
@@ -51,12 +51,6 @@ _BROKEN = (
 Image.MAX_IMAGE_PIXELS = None
 
 _SIDE = 8  # of the thumbnails whose pixels drift compares all together
-_THUMBNAIL = 16  # side of the grey thumbnails that near duplicates are judged on
-_FULL = 255 * _THUMBNAIL**2  # summed difference of a black and a white thumbnail
-_CONTRAST = 0.15  # mean deviation from the median level from which on an image is taken to be filled
-_PROJECTIONS = 16
-_MAX_CANDIDATES = 20_000_000  # pairs to verify; 320 MB of indices
-_CHUNK = 100_000  # pairs verified at once; 50 MB
 
 
 def normalise(
@@ -158,45 +152,14 @@ def near_duplicates(
 ) -> np.ndarray:
     """Return the index pairs [P, 2] (int64, first < second, sorted) of images that look alike.
 
-    Alike means: the mean absolute difference of their 16x16 grey thumbnails is at most `threshold` of the
-    full range; of images that are mostly one level (thin strokes on an empty ground) less in proportion, for
-    these are close to each other by their emptiness alone: the less, the further the mean absolute
-    deviation from the median level is below 0.15 of the full range, in the emptier of the two. No such pair is
-    missed: with signs s, |mean(s * d)| <= mean|d|, so projections of the thumbnails on sign vectors are a
-    contraction, and a k-d tree over them (Chebyshev distance) finds a superset, which is then verified. The signs
-    are those of the leading principal components, along which the images differ most.
+    Alike are their 16x16 grey thumbnails, as `thumbnails.alike` says; no such pair is missed.
 
     Raises DataError when more than about 20 million pairs would have to be verified.
     """
-    from scipy.spatial import KDTree
-
     if len(values) < 2:
         return np.zeros((0, 2), np.int64)
     shown = progress(values, "look for near duplicates", "images") if progress else values
-    thumbnails = _thumbnails(shown, len(values))
-    signs = _principal_signs(thumbnails)
-    projected = thumbnails.astype(np.float32) @ signs / _FULL
-    tree = KDTree(projected, leafsize=32)
-    radius = threshold + 1e-5  # room for rounding: the verification below is exact
-    # Counted on every k-th image (all of them up to 2,000): counting all takes five times as long as finding
-    # them.
-    sample = projected[:: max(1, len(values) // 2_000)]
-    found = tree.query_ball_point(sample, radius, p=np.inf, return_length=True).sum() - len(sample)
-    candidates = int(found) * len(values) // len(sample) // 2
-    if candidates > _MAX_CANDIDATES:
-        raise DataError(
-            f"about {candidates} pairs of {len(values)} images may be near duplicates at {threshold}: "
-            "lower clean.near_duplicates"
-        )
-    pairs: np.ndarray = tree.query_pairs(radius, p=np.inf, output_type="ndarray").astype(np.int64)
-    limits = np.floor(threshold * _FULL * _fullness(thumbnails) + 1e-9).astype(np.int64)
-    alike = np.zeros(len(pairs), bool)
-    for start in range(0, len(pairs), _CHUNK):
-        some = pairs[start : start + _CHUNK]
-        difference = thumbnails[some[:, 0]].astype(np.int16) - thumbnails[some[:, 1]]
-        alike[start : start + _CHUNK] = np.abs(difference).sum(1, dtype=np.int64) <= limits[some].min(1)
-    pairs = pairs[alike]
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    return thumbnails.alike(_thumbnails(shown, len(values)), threshold)
 
 
 def augmented_copy(
@@ -427,29 +390,14 @@ def _encode(image: Image.Image) -> bytes:
 
 def _thumbnails(values: Iterable[bytes], count: int) -> np.ndarray:
     """Return uint8 [N, 256]: every image in grey, averaged down (or blown up) to 16x16."""
-    out = np.empty((count, _THUMBNAIL * _THUMBNAIL), np.uint8)
-    side = (_THUMBNAIL, _THUMBNAIL)
+    side = (thumbnails.SIDE, thumbnails.SIDE)
+    out = np.empty((count, thumbnails.SIDE**2), np.uint8)
     for index, value in enumerate(values):
         pixels = _unfiltered(value)
         opened = Image.open(io.BytesIO(value), formats=("PNG",)) if pixels is None else Image.fromarray(pixels)
         grey = opened.convert("L")
         out[index] = np.frombuffer(grey.resize(side, Image.Resampling.BOX).tobytes(), np.uint8)
     return out
-
-
-def _fullness(thumbnails: np.ndarray) -> np.ndarray:
-    """Return float64 [N] in 0 to 1: how much of each image is something else than its ground."""
-    ground = np.median(thumbnails, axis=1, keepdims=True)
-    return np.asarray(np.minimum(1, np.abs(thumbnails - ground).mean(axis=1) / (255 * _CONTRAST)))
-
-
-def _principal_signs(thumbnails: np.ndarray) -> np.ndarray:
-    """Return float32 [256, 16] of -1 and 1: the signs of the leading principal components of a sample."""
-    step = max(1, len(thumbnails) // 10_000)
-    sample = thumbnails[::step].astype(np.float32)
-    sample -= sample.mean(0)
-    _, vectors = np.linalg.eigh(sample.T @ sample)
-    return np.where(vectors[:, ::-1][:, :_PROJECTIONS] >= 0, 1, -1).astype(np.float32)
 
 
 def _shape(pixels: np.ndarray) -> str:
