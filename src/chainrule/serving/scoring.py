@@ -109,8 +109,9 @@ def scored(bundle: Bundle, session: Session, rows: Iterable[Record], parts: Part
 
     left = iter(rows)
     with ThreadPoolExecutor(runtime.cores()) as pool:
+        each_of = map if plain.quick(bundle, 0) else pool.map  # what is so quick would but wait for its turn
         while together := list(islice(left, TOGETHER)):
-            made = list(pool.map(prepared, together))
+            made = list(each_of(prepared, together))
             outputs = offline.answers(run, [inputs for inputs, _ in made if inputs is not None], bundle.padding)
             place = 0
             for record, (inputs, said) in zip(together, made, strict=True):
