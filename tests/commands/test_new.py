@@ -98,6 +98,17 @@ def test_few_rows_and_uneven_classes_are_doubted(root: Path, capsys: pytest.Capt
     assert "1 of 2 classes have fewer than 20 rows to learn from: rare 3" in capsys.readouterr().out
 
 
+def test_a_table_of_numbers_becomes_a_recipe_for_a_number(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{at % 9},{'abc'[at % 3]},{at * 0.37:.2f}\n" for at in range(120))
+    (root / "data" / "rooms.csv").write_text(f"rooms,town,price\n{rows}")
+    assert main(["new", "rooms", "--data", "data/rooms.csv"]) == 0
+    check(root)
+    block = YAML(typ="safe").load((root / "params.yaml").read_text())["recipes"]["rooms"]
+    assert (block["task"], block["net"]) == ("table_regression", {"name": "mlp"})
+    assert block["clean"] == {"normalise": {"number": ["rooms"], "category": ["town"]}}
+    assert "look at this" not in capsys.readouterr().out
+
+
 REAL = pytest.mark.skipif(
     not {"CHAINRULE_REAL_DATA", "CHAINRULE_REAL_MODELS"} <= os.environ.keys(),
     reason="CHAINRULE_REAL_DATA and CHAINRULE_REAL_MODELS name no directories",
@@ -119,6 +130,14 @@ NOTHING = {"from": "nothing"}
         ("chnsenticorp-hotel", NOTHING, "text_cnn"),
         ("thucnews-titles", NOTHING, "text_cnn"),
         ("afqmc-zh", NOTHING, "encoder"),
+        ("adult", NOTHING, "mlp"),
+        ("avocado", NOTHING, "mlp"),
+        ("bike-sharing", NOTHING, "mlp"),
+        ("california-housing", NOTHING, "mlp"),
+        ("cifar10-jpeg", EFFICIENTNET, "timm"),
+        ("telco-churn", NOTHING, "mlp"),
+        ("titanic", NOTHING, "mlp"),
+        ("wine-quality", NOTHING, "mlp"),
         ("sign-language-digits", EFFICIENTNET, "timm"),
         ("fashion-mnist", NOTHING, "resnet9"),
         ("mnist", NOTHING, "resnet9"),

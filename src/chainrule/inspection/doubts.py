@@ -14,6 +14,8 @@ SHOWN = 4
 
 def of_labels(labels: Mapping[str, Counter[str]]) -> Iterator[str]:
     """Yield what is doubtful about the classes of the parts."""
+    if not labels:
+        return  # what is to be told is a number
     counts = sum(labels.values(), Counter[str]())
     if len(counts) < 2:
         yield f"one class alone, {next(iter(counts), 'none')!r}: there is nothing to tell"
