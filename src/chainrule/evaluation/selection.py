@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.evaluation.bootstrap import Progress
 
 FOLDS = 5
+MANY = 100_000
 Fold = tuple[np.ndarray, ...]
 
 
@@ -51,8 +52,12 @@ def best(
 
 
 def threads(inputs: Any) -> AbstractContextManager[Any]:
-    """Return what to fit in: sparse products take one thread anyway, more would only spin over short vectors."""
+    """Return what to fit in: one thread for sparse products and for trees, where more would only wait for one another.
+
+    Trees are those of tables that are no arrays, up to MANY rows.
+    """
     from scipy.sparse import issparse
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(1) if issparse(inputs) else nullcontext()
+    alone = issparse(inputs) or (not isinstance(inputs, np.ndarray) and inputs.shape[0] < MANY)
+    return threadpool_limits(1) if alone else nullcontext()
