@@ -120,3 +120,18 @@ def test_batches_are_altered_in_training_alone() -> None:
     assert set(altered["categories"][:, 0][altered["categories"][:, 0] != plain["categories"][:, 0]].tolist()) == {2}
     empty = (altered["words"] == 0).all(dim=2).float().mean()
     assert 0.2 < empty < 0.4
+
+
+def test_a_form_is_shown_what_training_rows_had() -> None:
+    shown = table.preprocessing(fitted(), {})["shown"]
+    assert shown == {
+        "age": [20, 35, 90],
+        "fare": [6.5, 7, 7.5],  # the same in all rows: one piece about it
+        "day": ["2012-04-01", "2012-04-19", "2012-05-06"],
+    }
+    moments = [row | {"day": f"{row['day']}T0{hour}:30:00"} for hour, row in enumerate(ROWS)]
+    timed = table.fit_facts([table.held(moments, list)], TOKENIZER, None, KINDS)
+    low, _, high = table.preprocessing(timed, {})["shown"]["day"]
+    assert (low, high) == ("2012-04-01T00:30:00", "2012-05-06T05:30:00")
+    same = table.fit_facts([table.held([row | {"day": "2012-04-01"} for row in ROWS], list)], TOKENIZER, None, KINDS)
+    assert table.preprocessing(same, {})["shown"]["day"] == [None, None, None]
