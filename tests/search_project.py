@@ -28,7 +28,6 @@ recipes:
       objective: {name: none}
     finetune:
       strategy: {name: full}
-      precision: fp32 # as every training in the process of the tests: accelerate takes one
       epochs: 2 # few
       batch_size: 256
 

@@ -15,6 +15,7 @@ from chainrule.training.course import Course, Record, Watchers
 from chainrule.training.inputs.image import Inputs
 from chainrule.training.objectives.supervised import Supervised
 from chainrule.training.targets.label import Loss
+from chainrule.training.validation import Score, evaluate
 
 FACTS: dict[str, Any] = {"channels": 1, "height": 6, "width": 6, "mean": [0.5], "std": [0.3]}
 SETTINGS: dict[str, Any] = {
@@ -79,6 +80,11 @@ def fit(objective: nn.Module, rows: Inputs, validation: Inputs, **changes: Any) 
         {f.name: given.pop(f.name) for f in fields(kind) if f.name in given} for kind in (Course, Watchers)
     )
     return loop.fit(objective, rows, validation, Course(**course), watchers=Watchers(**watchers), **given)
+
+
+def measured(objective: nn.Module, rows: Inputs, score: Score | None = None, **changes: Any) -> Record:
+    """Return what a validation of these rows finds with SETTINGS but for the changes."""
+    return evaluate(objective, rows, Course(**(SETTINGS | changes)), torch.device("cpu"), score)
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:

@@ -85,6 +85,12 @@ def test_a_search_changes_nothing_until_it_is_told_to(root: Path, capsys: pytest
     assert "Nothing found was better than the recipe as it is" in capsys.readouterr().out
 
 
+def test_a_process_tries_one_precision_after_another(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["tune", "digits", "--set", "finetune.precision=fp32,bf16", "--set", "finetune.epochs=1"]
+    assert cli.main([*words, "--sampler", "grid"]) == 0
+    assert "2 whole trials, 0 ended early, 0 could not be trained" in capsys.readouterr().out
+
+
 def test_a_trial_cannot_read_the_test_rows(root: Path) -> None:
     plan = planned(root)
     folder = root / "lent"

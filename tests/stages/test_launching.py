@@ -109,7 +109,7 @@ def test_a_failure_of_a_process_is_the_stages(root: Path) -> None:
     many = available_cores() + 1
     failed = finetuned(root, batch_size=64, launch={"processes": many})
     assert (failed.returncode, failed.stderr.count("\n")) == (2, 1)
-    assert f"launch.processes: found {many}; this machine has {many - 1} cores" in failed.stderr
+    assert f"recipes.mine.finetune.launch.processes: found {many}; this machine has {many - 1} cores" in failed.stderr
     assert (root / "models" / "finetuned" / "mine" / "model.safetensors").read_bytes() == before
 
 

@@ -23,7 +23,7 @@ SIZES: dict[str, Any] = {"layers": 1, "width": 16, "heads": 2, "max_length": 24,
 
 
 def block(objective: str, net: dict[str, Any], **tokenizer: Any) -> dict[str, Any]:
-    training = {"epochs": 1, "batch_size": 4, "precision": "fp32"}  # a process has one precision: that of other tests
+    training = {"epochs": 1, "batch_size": 4}
     return {
         "task": "text_classification",
         "modality": "text",

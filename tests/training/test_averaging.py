@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from chainrule.training.course import Record
-from chainrule.training.validation import evaluate
-from small_trainings import KilledError, dying, fit, images, same, small_objective, weights
+from small_trainings import KilledError, dying, fit, images, measured, same, small_objective, weights
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +60,7 @@ def test_the_average_is_what_is_measured_and_training_goes_on_from_the_weights()
     assert all(same(one, other) for one, other in zip(*ends, strict=True))
     assert [record["train_loss"] for record in histories[0]] == [record["train_loss"] for record in histories[1]]
     best = next(record for record in reversed(histories[1]) if record["best"])
-    left = evaluate(averaged, images(8, seed=1), 6, torch.device("cpu"), seed=3)
+    left = measured(averaged, images(8, seed=1))
     assert left["validation_loss"] == best["validation_loss"]
     assert best["validation_loss"] not in [record["validation_loss"] for record in histories[0]]
 

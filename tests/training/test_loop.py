@@ -11,8 +11,7 @@ from chainrule.training import schedules
 from chainrule.training.course import Record
 from chainrule.training.objectives import masked_image
 from chainrule.training.optimizers import make_optimizer
-from chainrule.training.validation import evaluate
-from small_trainings import FACTS, SETTINGS, Linear, accuracy, fit, images, same, small_objective, weights
+from small_trainings import FACTS, Linear, accuracy, fit, images, measured, same, small_objective, weights
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +80,7 @@ def test_leaves_the_weights_of_the_best_epoch_not_of_the_last() -> None:
     assert losses[-1] > losses[0]
     assert [record["best"] for record in history] == [True, False, False, False]
     assert same(weights(longer), weights(once))
-    left = evaluate(longer, contrary, 6, torch.device("cpu"), seed=SETTINGS["seed"])
+    left = measured(longer, contrary)
     assert left["validation_loss"] == losses[0]
     assert not longer.training
 
@@ -212,9 +211,8 @@ def test_validation_does_not_disturb_training() -> None:
 def test_validation_loss_is_the_mean_over_rows_whatever_the_batches() -> None:
     objective = small_objective()
     rows = images(20)
-    device = torch.device("cpu")
-    at_once = evaluate(objective, rows, 20, device, 0, accuracy)
-    in_parts = evaluate(objective, rows, 7, device, 0, accuracy)
+    at_once = measured(objective, rows, accuracy, batch_size=20)
+    in_parts = measured(objective, rows, accuracy, batch_size=7)
     assert in_parts["validation_loss"] == pytest.approx(at_once["validation_loss"], rel=1e-5)
     assert in_parts["validation_accuracy"] == at_once["validation_accuracy"]
 
@@ -228,7 +226,7 @@ def test_a_validation_hides_the_same_places_every_time() -> None:
     found = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        found.append(evaluate(objective, rows, 8, torch.device("cpu"), seed=3)["validation_loss"])
+        found.append(measured(objective, rows)["validation_loss"])
     assert found[0] == found[1]
 
 
@@ -246,3 +244,45 @@ def test_without_a_score_there_are_losses_alone() -> None:
     rows.target = None
     history = fit(Brightness(), rows, rows, learning_rate=0.1)
     assert set(history[0]) == {"epoch", "train_loss", "learning_rate", "validation_loss", "best"}
+
+
+def test_trainings_of_a_process_each_have_their_precision() -> None:
+    ends, seen = [], []
+    for precision in ("fp32", "bf16", "fp32", "bf16"):
+        objective = small_objective()
+        products: set[tuple[bool, torch.dtype]] = set()
+        convolution = next(module for module in objective.modules() if isinstance(module, nn.Conv2d))
+        convolution.register_forward_hook(
+            lambda module, given, result, products=products: products.add((module.training, result.dtype))
+        )
+        history = fit(objective, images(24), images(8), precision=precision, score=accuracy)
+        seen.append(products)
+        ends.append((history, weights(objective)))
+    assert seen[0] == {(True, torch.float32), (False, torch.float32)}
+    assert seen[1] == {(True, torch.bfloat16), (False, torch.bfloat16)}
+    for one, other in ((0, 2), (1, 3)):
+        assert seen[one] == seen[other]
+        assert ends[one][0] == ends[other][0]
+        assert same(ends[one][1], ends[other][1])
+    assert not same(ends[0][1], ends[1][1])
+
+
+def test_after_a_training_in_half_precision_a_model_computes_in_single() -> None:
+    objective = small_objective()
+    fit(objective, images(24), images(8), precision="bf16", epochs=1)
+    batch = images(8).take(torch.arange(8), None)
+    with torch.no_grad():
+        assert objective(batch)["outputs"]["logits"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("patience", [None, 1])
+def test_what_is_told_at_the_end_is_the_last_epoch_and_its_loss(patience: int | None) -> None:
+    told: list[tuple[int, int, str]] = []
+    history = fit(
+        small_objective(), images(24), images(20, seed=1, contrary=True), epochs=4, patience=patience,
+        on_batch=lambda done, total, note: told.append((done, total, note())),
+    )  # fmt: skip
+    assert len(history) < 4 if patience else len(history) == 4
+    last = f"epoch {len(history)}/4 loss {history[-1]['train_loss']:.3f}"
+    assert told[-1] == (4 * len(history), 4 * len(history), last)
+    assert {note.split()[1] for _, _, note in told} == {f"{epoch}/4" for epoch in range(1, len(history) + 1)}

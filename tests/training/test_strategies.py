@@ -18,8 +18,7 @@ from chainrule.training.objectives.supervised import Supervised
 from chainrule.training.optimizers import make_optimizer
 from chainrule.training.strategies import discriminative, full, gradual, head_only, last_layers, lora, named
 from chainrule.training.targets.label import Loss
-from chainrule.training.validation import evaluate
-from small_trainings import fit, images
+from small_trainings import fit, images, measured
 
 FACTS: dict[str, Any] = {"mean": [0.5], "std": [0.3]}
 TARGET = {"classes": ["a", "b"]}
@@ -248,8 +247,7 @@ def test_a_loss_of_its_own_is_learnt_from_and_not_validated_by() -> None:
     model = small_model()
     objective = Supervised(model, Loss())
     more = strategy.StrategyLoss(objective, strategy.of(towards_nothing, {"strength": 5.0}, model))
-    here = torch.device("cpu")
-    assert evaluate(more, images(8), 8, here, 0) == evaluate(objective, images(8), 8, here, 0)
+    assert measured(more, images(8)) == measured(objective, images(8))
 
 
 LORA: dict[str, Any] = {"rank": 2, "alpha": 8, "targets": None}

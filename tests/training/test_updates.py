@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from chainrule.system.errors import ChainruleError
+from chainrule.training.prediction import predict
 from small_trainings import KilledError, Linear, accuracy, dying, fit, images, same, small_objective, weights
 
 PLAIN: dict[str, Any] = {"optimizer": "sgd", "gradient_clip": None, "learning_rate": 0.1, "weight_decay": 0.0}
@@ -96,6 +98,36 @@ def test_what_did_not_fit_is_not_tried_again_after_a_kill(tmp_path: Path, capsys
     capsys.readouterr()
     fit(Limited(4), images(24), images(8), checkpoint=tmp_path / "it.safetensors", save_seconds=0)
     assert "do not fit" not in capsys.readouterr().out
+
+
+class Answering(nn.Module):
+    """A model that fits in memory for so many rows at once."""
+
+    inputs = ("image",)
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.objective, self.rows = Linear(), rows
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        if len(image) > self.rows:
+            raise full_machine()
+        found: dict[str, Tensor] = self.objective({"image": image, "target": torch.zeros(len(image), dtype=torch.long)})
+        return {"logits": found["outputs"]["logits"]}  # type: ignore[index]
+
+
+def test_answers_to_a_batch_that_does_not_fit_are_given_in_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    expected = predict(Answering(44), images(44), 10)
+    assert capsys.readouterr().out == ""
+    said: list[str] = []
+    found = predict(Answering(3), images(44), 10, said.append)
+    np.testing.assert_allclose(found["logits"], expected["logits"], rtol=1e-4, atol=1e-6)
+    assert said == [
+        "10 rows do not fit in memory beside the net: each batch of 10 is taken in 2 parts",
+        "5 rows do not fit in memory beside the net: each batch of 10 is taken in 4 parts",
+    ]
+    with pytest.raises(ChainruleError, match="one row does not fit in memory: take a smaller net"):
+        predict(Answering(0), images(4), 2, said.append)
 
 
 def test_l1_pulls_every_weight_of_a_matrix_towards_nothing_and_no_bias() -> None:

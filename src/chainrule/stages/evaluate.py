@@ -29,7 +29,7 @@ def evaluate(job: Job) -> None:
     known = card["target_facts"]
     job.run.dataset(job.recipe, len(test), "test", f"data/split/{job.recipe}/test.parquet")
     measure = plugins.load(f"tasks.{card['task']}", "metrics")
-    outputs = prediction.predict(model, rows.to_inputs(test, card, facts, known), BATCH_SIZE)
+    outputs = prediction.predict(model, rows.to_inputs(test, card, facts, known), BATCH_SIZE, job.say)
     target = rows.encoded_target(test, card, known)
     _refuse_not_finite(outputs)
 

@@ -68,7 +68,7 @@ def finetune(job: Job) -> None:
     best = next(record for record in reversed(history) if record["best"])
     learnt = chosen.count(best["epoch"])
     chosen.merge(model)
-    outputs = prediction.predict(model, validation, settings.batch_size)
+    outputs = prediction.predict(model, validation, settings.batch_size, job.say)
     target_facts, found = task.calibrate(model, outputs, validation.target.numpy(), target_facts)
     out = job.out("models/finetuned/{recipe}")
     out.mkdir()

@@ -43,7 +43,9 @@ def fit(
         job.rehearse(objective, inputs, course, more.get("strategy"))
     checkpoint = _checkpoint(job, course.precision)
     # Of weights that are cut into shares no process has a layer's gradient.
-    audit = Audit(job, settings, objective, inputs) if settings.audit and not course.shard else None
+    audit = None
+    if settings.audit and not course.shard:
+        audit = Audit(job, course, settings.audit.every, objective, inputs)
     started = time.monotonic()
     history = loop.fit(
         objective,

@@ -15,7 +15,7 @@ from chainrule.recipes.file import recipe_block
 from chainrule.runs import tracking
 from chainrule.stages import runner
 from chainrule.stages.job import THREADS, Job
-from chainrule.stages.launching import DONE, FAILED
+from chainrule.stages.launching import DONE, FAILED, LAUNCHES
 from chainrule.system import processes
 from chainrule.system.errors import ChainruleError, ParamsError
 from chainrule.system.files import write_json
@@ -24,7 +24,7 @@ from chainrule.system.files import write_json
 def main() -> None:
     """Do the work of a stage as one of several processes and exit: 0 done, else as the stage would."""
     parser = argparse.ArgumentParser(prog="torchrun … -m chainrule.stages.worker", description=main.__doc__)
-    parser.add_argument("stage", choices=("pretrain", "finetune"))
+    parser.add_argument("stage", choices=tuple(LAUNCHES))
     parser.add_argument("recipe")
     parser.add_argument("--told", type=Path, help="folder in which the first process says how it ended")
     parser.add_argument("--journal", type=Path, help="folder of the stage's run, which the first process goes on with")
@@ -62,14 +62,16 @@ def _refuse_too_many(job: Job) -> None:
     """Raise ParamsError for more processes on this machine than there are GPUs, or cores where there are none."""
     import torch
 
-    wanted, key = int(os.environ["LOCAL_WORLD_SIZE"]), f"recipes.{job.recipe}.{job.stage}: launch.processes"
+    wanted, key = int(os.environ["LOCAL_WORLD_SIZE"]), ".".join(("recipes", job.recipe, *LAUNCHES[job.stage]))
     if not torch.cuda.is_available():
         os.environ["ACCELERATE_USE_CPU"] = "true"  # else each process would train for itself
         there, what = processes.available_cores(), "cores"
     else:
         there, what = torch.cuda.device_count(), "GPUs"
     if wanted > there:
-        raise ParamsError(f"{key}: found {wanted}; this machine has {there} {what}, and each process needs one")
+        raise ParamsError(
+            f"{key}.processes: found {wanted}; this machine has {there} {what}, and each process needs one"
+        )
 
 
 if __name__ == "__main__":

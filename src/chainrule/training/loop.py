@@ -1,6 +1,6 @@
 """The one training loop: every task, pretraining and fine-tuning alike, on Hugging Face accelerate.
 
-Device placement, mixed precision and distributed launch come from accelerate. The course of a training is a pure
+Device placement and distributed launch come from accelerate. The course of a training is a pure
 function of the seed: the order of an epoch comes from (seed, epoch), all other randomness of a step (masks, dropout,
 distortions) from (seed, step). So nothing random needs saving, when a checkpoint is written changes nothing, and a
 training that was killed and resumed ends with the same weights, bit for bit. No step waits for a number of its own:
@@ -13,6 +13,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import nn
 
@@ -20,11 +21,12 @@ from chainrule.system.errors import DataError
 from chainrule.system.files import remove
 from chainrule.training import averaging, checkpoints, peers
 from chainrule.training.course import Course, Record, State, Watchers
+from chainrule.training.memory import halving
 from chainrule.training.optimizers import make_optimizer
 from chainrule.training.prediction import Inputs
 from chainrule.training.seeds import seeded
 from chainrule.training.strategy import Strategy
-from chainrule.training.updates import DivergedError, Run, calmer, halving, update
+from chainrule.training.updates import DivergedError, Run, calmer, halve, update
 from chainrule.training.validation import Score, evaluate
 
 SAVE_SECONDS = 20.0
@@ -83,16 +85,17 @@ def prepared(
     # A weight that does not learn yet has no gradient, which processes must expect of one another.
     partly = strategy is not None and strategy.partly
     accelerator = Accelerator(
-        mixed_precision="no" if course.precision == "fp32" else course.precision,
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=partly)],
+        mixed_precision="no", kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=partly)]
     )
     rates = strategy.rates(strategy.model) if strategy else {}
     optimizer = make_optimizer(objective, course.optimizer, course.learning_rate, course.weight_decay, rates)
     wrapped = accelerator.prepare_model(objective, evaluation_mode=course.shard)  # which wraps in no DDP
-    optimizer = accelerator.prepare_optimizer(optimizer)
+    scaler = torch.amp.GradScaler(accelerator.device.type, enabled=course.precision == "fp16")
     batches = len(inputs.order(course.batch_size, seeded(course.seed, 0)))
     weights = list(wrapped.parameters())
-    run = Run(label, objective, inputs, course, strategy, watchers, accelerator, wrapped, optimizer, weights, batches)
+    run = Run(
+        label, objective, inputs, course, strategy, watchers, accelerator, wrapped, optimizer, scaler, weights, batches
+    )
     if course.ema is not None:
         run.average = averaging.begun(objective)
     return run
@@ -101,7 +104,7 @@ def prepared(
 def _resume(run: Run, checkpoint: Path) -> None:
     """Go on from a checkpoint; one that is not whole or another training's is dropped, and that is said."""
     try:
-        kept, run.best, average = checkpoints.load(checkpoint, run.objective, run.optimizer.optimizer)
+        kept, run.best, average = checkpoints.load(checkpoint, run.objective, run.optimizer)
     except DataError as error:
         remove(checkpoint)
         run.say(f"{error}: dropped, training starts anew")
@@ -110,8 +113,7 @@ def _resume(run: Run, checkpoint: Path) -> None:
     run.state = State(**kept)
     for name, tensor in run.average.items():
         tensor.copy_(average[name])
-    if run.accelerator.scaler is not None:
-        run.accelerator.scaler.load_state_dict(run.state.scaler)
+    run.scaler.load_state_dict(run.state.scaler)
     run.say(f"resumes in epoch {run.state.epoch + 1} of {run.course.epochs}, batch {run.state.batch + 1}")
 
 
@@ -140,10 +142,8 @@ def _measured(run: Run, validation: Inputs, score: Score | None, decides: str) -
     course, state = run.course, run.state
     with averaging.instead(run.objective, run.average):
         found = halving(
-            run,
-            lambda: evaluate(
-                run.wrapped, validation, course.batch_size, run.accelerator.device, course.seed, score, state.parts
-            ),
+            lambda: evaluate(run.objective, validation, course, run.accelerator.device, score, state.parts),
+            lambda: halve(run),
         )
     found = peers.agreed(run.accelerator, found)
     loss = found[LOSS]
@@ -179,11 +179,10 @@ class _Keeper:
         if self.path is None or not self._due(run, share * self.seconds):
             return
         run.read()
-        if run.accelerator.scaler is not None:
-            run.state.scaler = run.accelerator.scaler.state_dict()
+        run.state.scaler = run.scaler.state_dict()
         state = {**asdict(run.state), "watchers": run.watchers.kept}
         writes = run.accelerator.is_main_process
-        checkpoints.save(self.path, state, run.objective, run.optimizer.optimizer, run.best, run.average, writes=writes)
+        checkpoints.save(self.path, state, run.objective, run.optimizer, run.best, run.average, writes=writes)
         self.saved = time.monotonic()
 
     def _due(self, run: Run, seconds: float) -> bool:

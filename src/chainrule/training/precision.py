@@ -1,8 +1,17 @@
-"""Which number format a training computes in: from what the hardware is, never from a clock."""
+"""Which number format a training computes in: from what the hardware is, never from a clock; and computing in it.
+
+accelerate could do it, but has one format for a whole process, in which two trainings may follow one another.
+"""
+
+from collections.abc import Sequence
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from chainrule.system.errors import ParamsError
+
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def resolve(precision: str, gains_from_bf16: bool) -> str:
@@ -29,3 +38,20 @@ def multiplies_bf16() -> bool:
         return torch.cuda.get_device_capability()[0] >= 8
     has = torch.cpu.get_capabilities()
     return bool(has.get("amx_tile") or has.get("avx512_bf16"))
+
+
+def called(objective: nn.Module, batches: Sequence[dict[str, Tensor]], precision: str) -> dict[str, Any]:
+    """Return what an objective makes of batches, its products in the format "fp32", "bf16" or "fp16".
+
+    What it returns is float32, whatever it was computed in (Micikevicius et al. 2018, arXiv:1710.03740).
+    """
+    device = next(iter(batches[0].values())).device
+    with torch.autocast(device.type, HALVES.get(precision), enabled=precision in HALVES):
+        found: dict[str, Any] = objective(*batches)
+    return _single(found)  # type: ignore[no-any-return]
+
+
+def _single(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _single(part) for name, part in value.items()}
+    return value.float() if isinstance(value, Tensor) and value.dtype in HALVES.values() else value

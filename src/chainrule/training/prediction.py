@@ -1,10 +1,14 @@
 """What a model says about rows."""
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from chainrule.training.memory import halving, too_many
 
 
 class Inputs(Protocol):
@@ -29,15 +33,36 @@ def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tenso
 
 
 @torch.no_grad()
-def predict(model: nn.Module, inputs: Inputs, batch_size: int) -> dict[str, np.ndarray]:
-    """Return the outputs [N, …] float32 by name of a model in evaluation mode for every row, in row order."""
+def predict(
+    model: nn.Module, inputs: Inputs, batch_size: int, say: Callable[[str], None] = print
+) -> dict[str, np.ndarray]:
+    """Return the outputs [N, …] float32 by name of a model in evaluation mode for every row, in row order.
+
+    say: is told, in a line, that batches do not fit in memory and are taken in parts. ChainruleError where one row does
+    not fit.
+    """
     model.eval()
-    device = next(model.parameters()).device
-    names: tuple[str, ...] = model.inputs  # type: ignore[assignment]
     batches = inputs.order(batch_size, None)
-    found: list[dict[str, Tensor]] = []
-    for index in batches:
-        batch = to_device(inputs.take(index, None), device)
-        found.append({name: tensor.float().cpu() for name, tensor in model(**{k: batch[k] for k in names}).items()})
+    parts = 1
+
+    def halve() -> None:
+        nonlocal parts
+        found = too_many(math.ceil(batch_size / parts))
+        parts *= 2
+        say(f"{found}: each batch of {batch_size} is taken in {parts} parts")
+
+    said = [halving(lambda index=index: _outputs(model, inputs, index.chunk(parts)), halve) for index in batches]
+    found = [outputs for batch in said for outputs in batch]
     place = torch.cat(batches).argsort()
     return {name: torch.cat([outputs[name] for outputs in found])[place].numpy() for name in found[0]}
+
+
+def _outputs(model: nn.Module, inputs: Inputs, parts: Sequence[Tensor]) -> list[dict[str, Tensor]]:
+    """Return the outputs, float32 on the CPU by name, of each part of a batch's rows."""
+    device = next(model.parameters()).device
+    names: tuple[str, ...] = model.inputs  # type: ignore[assignment]
+    found = []
+    for index in parts:
+        batch = to_device(inputs.take(index, None), device)
+        found.append({name: tensor.float().cpu() for name, tensor in model(**{k: batch[k] for k in names}).items()})
+    return found

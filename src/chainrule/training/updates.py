@@ -5,27 +5,24 @@ same gradient, but for what couples the rows of a batch (batch norm's statistics
 """
 
 import math
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils.memory import should_reduce_batch_size
 from torch import Tensor, nn
 
 from chainrule.system.errors import ChainruleError
-from chainrule.training import averaging, peers, schedules
+from chainrule.training import averaging, peers, precision, schedules
 from chainrule.training.audit.finite import first_not_finite
 from chainrule.training.batches import mean, parts, read, share, views
 from chainrule.training.course import Course, State, Watchers
+from chainrule.training.memory import halving, too_many
 from chainrule.training.prediction import Inputs
 from chainrule.training.seeds import mix, seed_default, seeded
 from chainrule.training.strategy import Strategy
 
 CURVE_POINTS = 200
-Result = TypeVar("Result")
 
 
 class DivergedError(ChainruleError):
@@ -44,7 +41,8 @@ class Run:
     watchers: Watchers
     accelerator: Accelerator
     wrapped: nn.Module
-    optimizer: Any  # accelerate's, around the own one
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler  # of the loss in fp16; in other formats it does nothing
     weights: list[nn.Parameter]  # all: to find them in the modules takes half as long as to clip their gradients
     batches: int  # of an epoch
     state: State = field(default_factory=State)
@@ -75,13 +73,15 @@ class Run:
 
     def tell_batches(self, more: int = 0, ended: bool = False) -> None:
         """Tell the watchers how many batches are done: so many more than the state says."""
-        state, epochs = self.state, self.course.epochs
-        done = state.epoch * self.batches + state.batch + more
-        self.watchers.on_batch(
-            done,
-            done if ended else epochs * self.batches,
-            lambda: f"epoch {state.epoch + 1}/{epochs} loss {state.train_loss:.3f}",
-        )
+        done = self.state.epoch * self.batches + self.state.batch + more
+        self.watchers.on_batch(done, done if ended else self.course.epochs * self.batches, lambda: self._where(more))
+
+    def _where(self, more: int) -> str:
+        """Return the epoch and its loss so far in words; between two epochs, those of the one that is over."""
+        state, loss, epoch = self.state, self.state.train_loss, self.state.epoch + 1
+        if state.history and not state.batch + more:
+            loss, epoch = state.history[-1]["train_loss"], state.epoch
+        return f"epoch {epoch}/{self.course.epochs} loss {loss:.3f}"
 
     def read(self) -> float:
         """Add the losses that nobody has read yet to the state, and return the last (NaN: there is none).
@@ -103,7 +103,8 @@ def _refuse_not_finite(run: Run, losses: list[float], first: int) -> None:
     if place is None:
         return
     order = run.inputs.order(run.course.batch_size, seeded(run.course.seed, run.state.epoch))
-    found = first_not_finite(run.objective, _batches(run, first + place, order[first + place]))
+    batches = _batches(run, first + place, order[first + place])
+    found = first_not_finite(run.objective, batches, run.course.precision)
     where = f"epoch {run.state.epoch + 1}, batch {first + place + 1}"
     raise DivergedError(f"{where}: the loss is {losses[place]}: {found}; {calmer(run.course)}")
 
@@ -117,25 +118,12 @@ def calmer(course: Course) -> str:
 
 def update(run: Run, together: list[Tensor], rate: float) -> None:
     """Move the weights along the mean gradient of some batches of row indices, with which the state goes on."""
-    losses = halving(run, lambda: _backward(run, together))
+    losses = halving(lambda: _backward(run, together), lambda: halve(run))
     if run.accelerator.device.type == "cpu":  # nothing has to be waited for, and the weights are as they were
         _refuse_not_finite(run, [float(loss) for loss, _ in losses], run.state.batch)
     run.unread += losses
     run.state.batch += len(together)
     _step(run, rate)
-
-
-def halving(run: Run, work: Callable[[], Result]) -> Result:
-    """Return what the work returns, done anew with the parts of batches halved for as long as memory does not do."""
-    while True:
-        try:
-            return work()
-        except (RuntimeError, MemoryError) as error:
-            if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
-                raise
-        # Outside of the handler, where the error no longer holds on to what filled the memory.
-        run.optimizer.zero_grad()
-        _halve(run)
 
 
 def _backward(run: Run, together: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
@@ -149,9 +137,9 @@ def _backward(run: Run, together: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
             # same number; for updates of fewer batches, such as the last of an epoch, its documentation has `no_sync`.
             last = position + 1 == len(together) and number == len(pieces)
             with nullcontext() if last else run.accelerator.no_sync(run.wrapped):
-                result = run.wrapped(*batches)
+                result = precision.called(run.wrapped, batches, run.course.precision)
                 loss = result["loss"] if weight == 1 else result["loss"] * weight
-                run.accelerator.backward(loss / len(together))
+                run.scaler.scale(loss / len(together)).backward()
             found.append((result["loss"].detach(), result["count"]))
         losses.append(peers.pooled(run.accelerator, *(found[0] if len(found) == 1 else mean(found))))
         if position + 1 < len(together):
@@ -168,38 +156,31 @@ def _batches(run: Run, position: int, index: Tensor) -> list[dict[str, Tensor]]:
     return views(run.objective, run.inputs, mine, seeded(*place), accelerator.device)
 
 
-def _halve(run: Run) -> None:
+def halve(run: Run) -> None:
     """Take batches in twice as many parts from now on, and say so; ChainruleError where that cannot help."""
     course, state = run.course, run.state
-    rows = math.ceil(course.batch_size / run.accelerator.num_processes / state.parts)
-    found = f"{rows} rows do not fit in memory beside the net" if rows > 1 else "one row does not fit in memory"
+    run.optimizer.zero_grad()
+    found = too_many(math.ceil(course.batch_size / run.accelerator.num_processes / state.parts))
     if run.accelerator.num_processes > 1:  # the others have gone on to exchange what this one does not have
         remedy = f"lower {course.key('batch_size')} and raise {course.key('accumulation')}"
         raise ChainruleError(f"{found}: {remedy}")
-    if rows == 1:
-        raise ChainruleError(f"{found}: take a smaller net, or shorter texts or smaller images")
-    if run.accelerator.device.type == "cuda":
-        torch.cuda.empty_cache()
     state.parts *= 2
     run.say(f"{found}: each batch of {course.batch_size} is learnt in {state.parts} parts, their gradients added up")
 
 
 def _step(run: Run, rate: float) -> None:
     """Move the weights along the gradients that are there."""
-    course, accelerator = run.course, run.accelerator
-    # accelerate's optimizer looks on the disk for another package at every step; only a scaled loss needs it.
-    clip, optimizer = accelerator.clip_grad_norm_, run.optimizer.optimizer
-    if accelerator.scaler is not None:  # which may be divided out but once
-        accelerator.unscale_gradients()
-        clip, optimizer = torch.nn.utils.clip_grad_norm_, run.optimizer
+    course, optimizer = run.course, run.optimizer
+    run.scaler.unscale_(optimizer)
     if course.l1:
         _add_l1(run.weights, course.l1)
     with run.watchers.around_update(run.state.update):
         if course.gradient_clip is not None:
-            clip(run.weights, course.gradient_clip)
+            run.accelerator.clip_grad_norm_(run.weights, course.gradient_clip)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["multiplier"]
-        optimizer.step()
+        run.scaler.step(optimizer)
+        run.scaler.update()
     optimizer.zero_grad()
     if run.average:
         averaging.follow(run.average, run.objective, course.ema or 0.0, run.state.update)

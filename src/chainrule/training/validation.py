@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from chainrule.training import precision
 from chainrule.training.batches import parts, read, views
-from chainrule.training.course import Record, State
+from chainrule.training.course import Course, Record, State
 from chainrule.training.prediction import Inputs
 from chainrule.training.seeds import mix, seed_default, seeded
 
@@ -20,9 +21,8 @@ Score = Callable[[dict[str, np.ndarray], np.ndarray], dict[str, float]]
 def evaluate(
     objective: nn.Module,
     inputs: Inputs,
-    batch_size: int,
+    course: Course,
     device: torch.device,
-    seed: int,
     score: Score | None = None,
     number: int = 1,
 ) -> Record:
@@ -34,12 +34,12 @@ def evaluate(
     objective.eval()
     losses: list[tuple[Tensor, Tensor]] = []
     said: list[dict[str, Tensor]] = []
-    for position, index in enumerate(inputs.order(batch_size, None)):
-        part = mix(seed, VALIDATION_SEED, position)
+    for position, index in enumerate(inputs.order(course.batch_size, None)):
+        part = mix(course.seed, VALIDATION_SEED, position)
         seed_default(part, device)  # the same masks after every epoch
         distorted = seeded(part) if getattr(objective, "views", 1) > 1 else None
         for _, batches in parts(views(objective, inputs, index, distorted, device), number):
-            result = objective(*batches)
+            result = precision.called(objective, batches, course.precision)
             losses.append((result["loss"], result["count"]))
             if score is not None:
                 outputs = {**result["outputs"], "": batches[0]["target"]}

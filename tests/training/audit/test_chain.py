@@ -30,9 +30,9 @@ def scaling(gain: float, width: int = 4) -> nn.Linear:
     return layer
 
 
-def chain(net: nn.Module, batch: Tensor | None = None) -> list[depth.Link]:
+def chain(net: nn.Module, batch: Tensor | None = None, **more: str) -> list[depth.Link]:
     objective = Sum(net)
-    return depth.factors(objective, layers(objective), [{"x": torch.randn(3, 4) if batch is None else batch}])
+    return depth.factors(objective, layers(objective), [{"x": torch.randn(3, 4) if batch is None else batch}], **more)
 
 
 @pytest.mark.parametrize("gain", [0.5, 1.0, 3.0])
@@ -135,9 +135,12 @@ def test_the_training_is_left_as_it_was() -> None:
 
 
 def test_precision_is_that_of_the_training() -> None:
-    with torch.autocast("cpu", torch.bfloat16):
-        links = chain(nn.Sequential(*(scaling(2.0) for _ in range(3))))
-    assert [link.factor for link in links] == pytest.approx([2, 2, 2])
+    net = nn.Sequential(*(scaling(2.0) for _ in range(3)))
+    seen = set()
+    net[1].register_forward_hook(lambda module, given, result: seen.add(result.dtype))
+    for products in ("bf16", "fp32", "bf16"):
+        assert [link.factor for link in chain(net, products=products)] == pytest.approx([2, 2, 2])
+    assert seen == {torch.bfloat16, torch.float32}
 
 
 def test_two_views_of_a_row_count_together() -> None:

@@ -1,23 +1,20 @@
 """The audit beside a real training: it changes nothing, ends the same after a kill, and says where a number broke."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from chainrule.nets import cnn
-from chainrule.recipes.training import Audit as Settings
-from chainrule.recipes.training import Training
 from chainrule.stages.audited import Audit
 from chainrule.stages.job import Job
 from chainrule.system.errors import ChainruleError
 from chainrule.tasks.image_classification import model as task
 from chainrule.training import strategy
+from chainrule.training.course import Course
 from chainrule.training.inputs.image import Inputs
 from chainrule.training.objectives.supervised import Supervised
 from chainrule.training.strategies import gradual, head_only
@@ -34,24 +31,14 @@ COURSES: dict[str, dict[str, Any]] = {
 
 def audit(objective: nn.Module, rows: Inputs, **changes: Any) -> Audit:
     """Return the audit that a stage would put beside the training of `fit`."""
-    course = {key: value for key, value in (SETTINGS | changes).items() if key not in ("seed", "strategy")}
-    settings = Training.model_validate({**course, "distort": {}, "audit": {"every": 2}})
-    assert settings.audit == Settings(every=2)
-    return Audit(Job("finetune", "mine", Path(), {"seed": SETTINGS["seed"]}), settings, objective, rows)
+    course = Course(**(SETTINGS | changes))
+    return Audit(Job("finetune", "mine", Path(), {"seed": course.seed}), course, 2, objective, rows)
 
 
 def frozen(name: str, objective: nn.Module) -> dict[str, Any]:
     """Return the strategy of that name for an objective, as the loop takes it."""
     module, options = {"head_only": (head_only, {}), "gradual": (gradual, {"per_epoch": 1})}[name]
     return {"strategy": strategy.of(module, options, objective.get_submodule("model"))}
-
-
-@pytest.fixture(autouse=True)
-def any_precision() -> Iterator[None]:
-    """Let a test choose another precision than the one before it: accelerate has one for a process."""
-    AcceleratorState._reset_state()
-    yield
-    AcceleratorState._reset_state()
 
 
 @pytest.mark.parametrize("name", COURSES)

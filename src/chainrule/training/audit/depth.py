@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from chainrule.training import precision
 from chainrule.training.audit.layers import Layer
 
 SAME = 0.01
@@ -34,10 +35,13 @@ class Link(NamedTuple):
     reached: float | None
 
 
-def factors(objective: nn.Module, layers: Sequence[Layer], batches: Sequence[dict[str, Tensor]]) -> list[Link]:
+def factors(
+    objective: nn.Module, layers: Sequence[Layer], batches: Sequence[dict[str, Tensor]], products: str = "fp32"
+) -> list[Link]:
     """Return the chain from the input to the loss, in the order in which the blocks were called.
 
-    objective: called with the batches, in the mode that it is in; it returns "loss". Its buffers are as before
+    objective: called with the batches, in the mode that it is in; it returns "loss". products: their
+    number format (`training.precision`). Its buffers are as before
     afterwards, no weight gets a gradient, and frozen blocks are seen like the others. A block that is called several
     times (as with two views of a row) has the norm over all calls.
     """
@@ -46,7 +50,7 @@ def factors(objective: nn.Module, layers: Sequence[Layer], batches: Sequence[dic
     handles = [handle for layer in layers for handle in _hooked(layer, calls)]
     try:
         with torch.enable_grad(), torch.random.fork_rng(_devices(batches)):
-            loss = objective(*batches)["loss"]
+            loss = precision.called(objective, batches, products)["loss"]
             norms = _norms(loss, calls)
     finally:
         for handle in handles:

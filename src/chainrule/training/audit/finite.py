@@ -6,10 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.training import precision
+
 
 @torch.no_grad()
-def first_not_finite(objective: nn.Module, batches: Sequence[dict[str, Tensor]]) -> str:
+def first_not_finite(objective: nn.Module, batches: Sequence[dict[str, Tensor]], products: str) -> str:
     """Return in words where NaN or infinity first appears when the objective is called with these batches.
+
+    products: their number format (`training.precision`).
 
     The weights come first: if an update has spoilt them, no module is to blame for what they make. Of the modules the
     innermost is named, since it ends before those around it. Buffers are as before afterwards.
@@ -32,7 +36,7 @@ def first_not_finite(objective: nn.Module, batches: Sequence[dict[str, Tensor]])
     kept = {name: buffer.clone() for name, buffer in objective.named_buffers()}
     handles = [module.register_forward_hook(leaves, with_kwargs=True) for module in objective.modules()]
     try:
-        objective(*batches)
+        precision.called(objective, batches, products)
     finally:
         for handle in handles:
             handle.remove()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.training.audit import depth, norms
-from chainrule.training.audit.layers import Layer, layers
+from chainrule.training.audit.layers import layers
 
 MOST_UPDATES, MOST_CHAINS = 200, 12
 """So many are kept of a training of any length: beyond that every second one is dropped, and no more are made."""
@@ -42,12 +42,14 @@ def begin(objective: nn.Module, every: int) -> Record:
     }
 
 
-def around_update(objective: nn.Module, probe: Callable[[], list[dict[str, Tensor]]], record: Record) -> Around:
+def around_update(
+    objective: nn.Module, probe: Callable[[], list[dict[str, Tensor]]], record: Record, products: str = "fp32"
+) -> Around:
     """Return a function of an update's number whose context adds to the record what the update does.
 
     The context is entered when the gradients are there, before clipping, and left when the weights have moved. probe
     returns the batches of the pass along depth, the same ones every time, so that only the weights differ; it is
-    called when they are first needed.
+    called when they are first needed. products: their number format (`training.precision`).
     """
     found = layers(objective)
     batches: list[dict[str, Tensor]] = []
@@ -60,7 +62,7 @@ def around_update(objective: nn.Module, probe: Callable[[], list[dict[str, Tenso
         if update % record["chain_every"] == 0:
             if not batches:
                 batches.extend(probe())
-            record["chains"].append(_chain(objective, found, batches, update))
+            record["chains"].append(_chain(update, depth.factors(objective, found, batches, products)))
         gradients, dead = norms.of_gradients(found)
         before = norms.kept(found)
         yield
@@ -79,8 +81,7 @@ def rows(batch_size: int) -> int:
     return min(batch_size, max(4, batch_size // 4), MOST_ROWS)
 
 
-def _chain(objective: nn.Module, found: list[Layer], batches: list[dict[str, Tensor]], update: int) -> Record:
-    links = depth.factors(objective, found, batches)
+def _chain(update: int, links: list[depth.Link]) -> Record:
     said = [{**link._asdict(), "factor": _short(link.factor), "reached": _short(link.reached)} for link in links]
     return {"update": update, "links": said}
 
