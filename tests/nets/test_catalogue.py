@@ -27,10 +27,12 @@ def test_every_option_is_asked_for_explained_and_no_other_is_taken(name: str) ->
         options.model_validate({"no_such_option": 1})
 
 
-def test_masked_image_takes_nets_with_a_feature_map() -> None:
+def test_what_nets_give_is_what_their_modules_have() -> None:
     for name, net in NETS.items():
         source = inspect.getsource(importlib.import_module(f"chainrule.nets.{name}"))
-        assert net.masked_image == ("def feature_map" in source)
+        assert ("feature_map" in net.gives) == ("def feature_map" in source)
+        assert ("causal" in net.gives) == ("causal" in source)
+        assert bool({"both_sides", "causal"} & set(net.gives)) == (net.modality == "text")
 
 
 def test_even_kernels_are_refused() -> None:

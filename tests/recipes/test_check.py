@@ -143,6 +143,7 @@ GPT = {"name": "gpt", "layers": 1, "width": 16, "heads": 2, "max_length": 96, "d
         (GPT, "masked_language", "net gpt sees nothing behind a hidden token; take bilstm, encoder"),
         (GPT, "sentence_order", "net gpt sees nothing behind a hidden token; take bilstm, encoder"),
         (GPT, "causal", None),
+        ({"name": "transformers"}, "causal", None),
         (GPT, "skip_gram", None),
         (None, "masked_and_next", None),
     ],

@@ -147,7 +147,7 @@ def test_a_net_that_scales_is_rebuilt_in_the_size_of_the_images() -> None:
 
 def test_a_net_without_maps_is_refused_in_a_line() -> None:
     facts: dict[str, Any] = {"height": 12, "width": 12, "mean": [0.4], "std": [0.2]}
-    with pytest.raises(ParamsError, match="gives masked_image no feature map; take another"):
+    with pytest.raises(ParamsError, match="masked_image: this net gives no feature map; take another"):
         masked_image.build(nn.Linear(2, 2), facts, mask_ratio=0.5, patch=4, loss="l1")
 
 
@@ -191,6 +191,13 @@ def test_simclr_compares_two_distorted_views_by_projections_of_length_one() -> N
     result["loss"].backward()
     missing = [name for name, weight in objective.named_parameters() if weight.grad is None or not weight.grad.any()]
     assert missing == []
+
+
+@pytest.mark.parametrize(("distort", "warns"), [({}, True), ({"shift": 2}, False)])
+def test_distortions_that_leave_two_views_the_same_are_warned_of(distort: dict[str, Any], warns: bool) -> None:
+    said = contrastive().look(small_trainings.images(60, **distort))
+    assert len(said) == warns
+    assert not warns or ("views of an image differ by 0%" in said[0] and "pretrain.training.distort" in said[0])
 
 
 def test_simclr_learns_to_find_the_other_view() -> None:

@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
 
-from chainrule.nets import encoder, gpt
+from chainrule.nets import encoder, gpt, transformers
 from chainrule.system.errors import ParamsError
 from chainrule.training import loop
 from chainrule.training.course import Course
@@ -259,8 +259,28 @@ def test_the_order_of_sentences_is_learnt() -> None:
 
 def test_a_net_that_sees_what_follows_cannot_be_asked_what_follows() -> None:
     facts = facts_of(SENTENCES)
-    with pytest.raises(ParamsError, match="tokens see those behind them; take net gpt"):
+    with pytest.raises(ParamsError, match="causal: this net sees the tokens that it would have to tell; take"):
         causal.build(small_encoder(facts), facts)
+
+
+@pytest.mark.parametrize("module", [masked_language, masked_and_next, sentence_order])
+def test_a_net_that_sees_nothing_behind_a_token_is_not_asked_for_a_hidden_one(module: Any) -> None:
+    facts = facts_of(SENTENCES)
+    name = module.__name__.rpartition(".")[2]
+    with pytest.raises(ParamsError, match=f"{name}: this net sees nothing behind a hidden token; take causal"):
+        module.build(small_gpt(facts), facts, mask_ratio=0.2, whole_word=False)
+
+
+def test_a_base_that_is_a_decoder_learns_what_follows() -> None:
+    texts = ["alpha beta gamma delta epsilon"] * 32
+    facts = facts_of(texts, max_length=12)
+    sizes = {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 12, "vocab_size": facts["vocabulary"]}
+    torch.manual_seed(0)
+    net = transformers.build(facts["vocabulary"], facts["pad_id"], dropout=0.0, config={"model_type": "gpt2", **sizes})
+    history = train(causal.build(net, facts), texts, facts)
+    assert history[-1]["validation_loss"] < 0.7 * history[0]["validation_loss"]
+    with pytest.raises(ParamsError, match="masked_language: this net sees nothing behind"):
+        masked_language.build(net, facts, mask_ratio=0.2, whole_word=False)
 
 
 def test_the_loss_is_of_each_token_but_the_first_given_those_before_it() -> None:

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from chainrule.nets.shared.needs import Need
+
 
 class _Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -183,21 +185,20 @@ class Net(NamedTuple):
 
     options: type[BaseModel]  # of `net` without its name
     modality: Literal["image", "table", "text"]
-    masked_image: bool  # can be pretrained by masked image: has feature_map, map_channels and stride
-    causal: bool = False  # no token sees those behind it
+    gives: tuple[Need, ...] = ()  # of what objectives need; of two that exclude one another its base tells which
 
 
 NETS: dict[str, Net] = {
-    "bilstm": Net(BiLSTMOptions, "text", False),
-    "cnn": Net(CNNOptions, "image", True),
-    "dsdnet": Net(DSDNetOptions, "image", True),
-    "encoder": Net(EncoderOptions, "text", False),
-    "gpt": Net(GPTOptions, "text", False, causal=True),
-    "mlp": Net(MLPOptions, "table", False),
-    "resnet9": Net(ResNet9Options, "image", True),
-    "tabm": Net(TabMOptions, "table", False),
-    "text_cnn": Net(TextCNNOptions, "text", False),
-    "timm": Net(TimmOptions, "image", True),
-    "torchvision": Net(TorchvisionOptions, "image", False),
-    "transformers": Net(TransformersOptions, "text", False),
+    "bilstm": Net(BiLSTMOptions, "text", ("both_sides",)),
+    "cnn": Net(CNNOptions, "image", ("feature_map",)),
+    "dsdnet": Net(DSDNetOptions, "image", ("feature_map",)),
+    "encoder": Net(EncoderOptions, "text", ("both_sides",)),
+    "gpt": Net(GPTOptions, "text", ("causal",)),
+    "mlp": Net(MLPOptions, "table"),
+    "resnet9": Net(ResNet9Options, "image", ("feature_map",)),
+    "tabm": Net(TabMOptions, "table"),
+    "text_cnn": Net(TextCNNOptions, "text", ("both_sides",)),
+    "timm": Net(TimmOptions, "image", ("feature_map",)),
+    "torchvision": Net(TorchvisionOptions, "image"),
+    "transformers": Net(TransformersOptions, "text", ("both_sides", "causal")),
 }

@@ -10,7 +10,7 @@ import importlib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,8 @@ from pydantic import BaseModel, Field
 from chainrule.data.formats.options import BatchOptions
 from chainrule.data.sources.catalogue import ALSO_CALLED, INCOMING, SOURCES
 from chainrule.fields.catalogue import MODALITIES
-from chainrule.nets.catalogue import NETS, Net
+from chainrule.nets.catalogue import NETS
+from chainrule.nets.shared.needs import LACKING
 from chainrule.recipes import starts
 from chainrule.recipes.asked import not_given, unknown_kinds
 from chainrule.recipes.augment import Augment
@@ -92,20 +93,6 @@ SECTIONS: dict[str, type[Section]] = {
 
 MOST_LOST: dict[tuple[str, ...], float] = {("retrain", "margin"): 1, ("export", "variants", "loses"): 0.1}
 """Of a metric that is a share, the most that a challenger or a variant may be allowed to lose."""
-
-
-class Need(NamedTuple):
-    """What an objective may need of a net: whether a net has it, and what is said of one that has not."""
-
-    able: Callable[[Net], bool]
-    lacking: str
-
-
-NEEDS = {
-    "feature_map": Need(lambda net: net.masked_image, "gives no feature map"),
-    "causal": Need(lambda net: net.causal, "sees the tokens that it would have to tell"),
-    "both_sides": Need(lambda net: not net.causal, "sees nothing behind a hidden token"),
-}
 
 
 class PlugIns(NamedTuple):
@@ -332,11 +319,9 @@ def _launches(block: dict[str, Any], path: str) -> Iterator[Mistake]:
 def _able(objective: str, net: str, path: str) -> Iterator[Mistake]:
     """Check that the net has what the objective needs of it."""
     needs = OBJECTIVES[objective].needs
-    if needs is not None and not NEEDS[needs].able(NETS[net]):
-        able = [
-            name for name, entry in NETS.items() if entry.modality == NETS[net].modality and NEEDS[needs].able(entry)
-        ]
-        needed = f"net {net} {NEEDS[needs].lacking}; take {', '.join(able)}"
+    if needs is not None and needs not in NETS[net].gives:
+        able = [name for name, entry in NETS.items() if needs in entry.gives]
+        needed = f"net {net} {LACKING[needs]}; take {', '.join(able)}"
         yield Mistake(f"{path}.pretrain.objective.name", repr(objective), needed)
 
 

@@ -84,8 +84,9 @@ def _fit(
     """Train the objective; the net it holds learns. Return the history, and what is said of the gradients."""
     from chainrule.stages import session
 
-    if hasattr(objective, "look"):  # at all training rows, once
-        objective.look(inputs)
+    if hasattr(objective, "look"):  # at the training rows, once
+        for warning in objective.look(inputs):
+            job.warn(warning)
     return session.fit(job, settings, objective, inputs, validation, gains_from_bf16=objective.net.gains_from_bf16)
 
 

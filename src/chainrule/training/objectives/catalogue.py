@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from chainrule.nets.shared.needs import Need
 from chainrule.recipes.file import Section
 
 
@@ -79,8 +80,7 @@ class ObjectiveEntry(NamedTuple):
 
     options: type[Section]
     modality: str | None  # None: any
-    needs: Literal["feature_map", "both_sides", "causal"] | None = None
-    """What it needs of the net: maps of features; tokens that see those behind them; tokens that do not."""
+    needs: Need | None = None  # of the net
 
 
 OBJECTIVES: dict[str, ObjectiveEntry] = {

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.evaluation.shown import Learnt, Passage, Passages, Piece
-from chainrule.system.errors import ParamsError
+from chainrule.nets.shared import needs
 from chainrule.training.objectives.shared import pieces, restored
 
 NOT_TOLD = -100
@@ -46,8 +46,7 @@ class Causal(nn.Module):
 
 def build(net: nn.Module, facts: dict[str, Any]) -> Causal:
     """Return the objective for a causal net; ParamsError for one whose tokens see what follows them."""
-    if not getattr(net, "causal", False):
-        raise ParamsError("pretrain.objective causal: this net's tokens see those behind them; take net gpt")
+    needs.require(net, "causal", "causal")
     return Causal(net)
 
 

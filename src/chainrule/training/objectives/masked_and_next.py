@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.evaluation.shown import Learnt
+from chainrule.nets.shared import needs
 from chainrule.training.objectives.shared import pairs
 from chainrule.training.objectives.shared.masking import Masking
 from chainrule.training.objectives.shared.pairs import Chosen, MaskedPairs
@@ -32,6 +33,7 @@ def build(net: nn.Module, facts: dict[str, Any], *, mask_ratio: float, whole_wor
 
     The verdict is of the pooled row, which fine-tuning uses, in place of BERT's first token.
     """
+    needs.require(net, "both_sides", "masked_and_next")
     masking = Masking(net, facts, mask_ratio=mask_ratio, whole_word=whole_word)
     return MaskedPairs(net, masking, facts, choose)
 

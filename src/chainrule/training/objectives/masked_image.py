@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.evaluation.shown import Learnt, Strip, Strips
+from chainrule.nets.shared import needs
 from chainrule.system.errors import ParamsError
 from chainrule.training.objectives.shared import pictures
 
@@ -113,10 +114,7 @@ def build(net: nn.Module, facts: dict[str, Any], *, mask_ratio: float, patch: in
 
     Raises ParamsError where the mask would leave nothing of an image to see, and for a net without a feature map.
     """
-    if not hasattr(net, "map_channels"):
-        raise ParamsError(
-            "pretrain.objective: the net gives masked_image no feature map; take another net or objective"
-        )
+    needs.require(net, "feature_map", "masked_image")
     patches = -(-facts["height"] // patch) * -(-facts["width"] // patch)
     if round(mask_ratio * patches) >= patches or patches == 1:
         raise ParamsError(

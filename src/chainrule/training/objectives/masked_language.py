@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from chainrule.evaluation.shown import Learnt
+from chainrule.nets.shared import needs
 from chainrule.training.objectives.shared import restored
 from chainrule.training.objectives.shared.masking import Masking
 
@@ -32,8 +33,10 @@ def build(net: nn.Module, facts: dict[str, Any], *, mask_ratio: float, whole_wor
     """Return the objective for an encoder and the facts of its inputs (vocabulary, mask_id, special_ids, tokenizer).
 
     mask_ratio: share of the tokens but the special ones that are predicted; of those 80% become the mask token, 10% a
-    random token, 10% stay. whole_word: all tokens of a word together.
+    random token, 10% stay. whole_word: all tokens of a word together. Raises ParamsError for a net of which a token
+    does not see those behind it, and where no token is the mask.
     """
+    needs.require(net, "both_sides", "masked_language")
     return MaskedLanguage(net, Masking(net, facts, mask_ratio=mask_ratio, whole_word=whole_word))
 
 

@@ -14,6 +14,8 @@ from chainrule.training.objectives.shared import pictures
 
 NEIGHBOURS = 4
 """Of each image that is shown."""
+HARDLY, LOOKED_AT = 0.2, 64
+"""Share of the difference between two images under which two views are all but the same, and images that tell it."""
 
 
 class SimCLR(nn.Module):
@@ -36,6 +38,16 @@ class SimCLR(nn.Module):
         self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), nn.Linear(width, projection))
         self.register_buffer("mean", mean.view(1, -1, 1, 1))
         self.register_buffer("std", std.view(1, -1, 1, 1))
+
+    def look(self, inputs: Any) -> list[str]:
+        """Return a line of warning where the distortions leave two views of an image all but the same."""
+        index, draw = torch.arange(min(len(inputs), LOOKED_AT)), torch.Generator().manual_seed(0)
+        one, other = (inputs.take(index, draw)["image"].float() for _ in range(self.views))
+        apart, others = (one - other).abs().mean(), (one - other.roll(1, 0)).abs().mean()
+        if apart >= HARDLY * others:
+            return []
+        found = f"simclr: two views of an image differ by {float(apart / others):.0%} of what two images do"
+        return [f"{found}; let pretrain.training.distort alter more, such as crop: 0.2, colour: 0.4"]
 
     def forward(self, one: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return loss (NT-Xent, nats), projections float32 [2, B, projection] of length 1 and count [] of images.

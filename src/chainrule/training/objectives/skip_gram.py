@@ -45,13 +45,14 @@ class SkipGram(nn.Module):
         self.register_buffer("special_ids", torch.tensor(special_ids), persistent=False)
         self.register_buffer("counts", torch.zeros(vocabulary), persistent=False)
 
-    def look(self, inputs: Any) -> None:
-        """Count the tokens of the training texts."""
+    def look(self, inputs: Any) -> list[str]:
+        """Count the tokens of the training texts; there is nothing to warn of."""
         for index in torch.split(torch.arange(len(inputs)), 1024):
             batch = inputs.take(index, None)
             seen = batch["input_ids"][batch["attention_mask"].bool()]
             self.counts += torch.bincount(seen, minlength=len(self.counts)).to(self.counts)
         self.counts[self.special_ids] = 0
+        return []
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return loss (nats per pair of neighbours, its negatives included) and count [] of pairs.
