@@ -1,6 +1,7 @@
 """A stage's work by two processes: what is published, what is told, and how a failure is said."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,28 @@ def test_two_processes_publish_what_one_does(root: Path) -> None:
         name: tensor.shape for name, tensor in weights.items()
     }
     assert not list(root.rglob(".partial/*"))
+
+
+def test_two_hosts_meet_at_the_address_of_the_first(root: Path) -> None:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    write(root)
+    # What docs/scale-out.md has the user start on the other host.
+    words = f"--nnodes=2 --node-rank=1 --nproc-per-node=1 --master-addr=127.0.0.1 --master-port={port}".split()
+    words = [sys.executable, "-m", "torch.distributed.run", *words, "-m", "chainrule.stages.worker", "finetune", "mine"]
+    other = subprocess.Popen(words, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        launch = {"processes": 1, "hosts": 2, "address": f"127.0.0.1:{port}"}
+        done = finetuned(root, launch=launch)
+        said, failed = other.communicate()
+    finally:
+        other.kill()
+    assert (done.returncode, other.returncode) == (0, 0), done.stderr + failed
+    assert "1 processes on each of 2 hosts" in done.stdout and "epoch 2: loss" in done.stdout
+    assert said == "", "the first host's first process alone says something"
+    report = json.loads((root / "reports" / "mine" / "finetune.json").read_text())
+    assert report["epochs"] == 2 and not list(root.rglob(".partial/*"))
 
 
 def test_a_failure_of_a_process_is_the_stages(root: Path) -> None:

@@ -165,6 +165,15 @@ def test_no_answer_is_a_line_with_the_command_that_brings_the_files(tmp_path: Pa
         assert remedy in line
 
 
+def test_a_hub_that_takes_the_call_and_says_nothing_is_given_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # what connects is taken into its queue, and that is all
+        done = fetch(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}", HF_HUB_ETAG_TIMEOUT="1")
+    (line,) = done.stderr.strip().splitlines()
+    assert (done.returncode, line.count("hf download")) == (1, 1)
+    assert line.startswith(f"base.name: {NAME}: not on this machine, and the hub does not answer (")
+    assert "timed out" in line
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

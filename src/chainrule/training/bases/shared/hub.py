@@ -9,8 +9,6 @@ from chainrule import QUIET
 from chainrule.system.errors import DataError
 from chainrule.training.bases.shared.folders import Folder
 
-SECONDS = 10.0
-"""So long the hub may take for an answer."""
 OFFLINE = "HF_HUB_OFFLINE"
 SAFE = (".safetensors", ".safetensors.index.json")
 PICKLED = (".bin", ".bin.index.json")
@@ -33,16 +31,17 @@ def bring(name: str, revision: str | None, place: str) -> Folder:
     """Return a folder with the model's files and the commit that they are of.
 
     What is in the hub's cache is not loaded again, and is taken where the hub cannot be asked. Raises DataError for
-    what the hub does not have, and, with what brings the files, where it does not answer.
+    what the hub does not have, and, with what brings the files, where it does not answer: within the 10 seconds, or as
+    many as HF_HUB_ETAG_TIMEOUT says, that the hub's client gives it.
     """
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
-        about = HfApi().model_info(name, revision=revision, timeout=SECONDS)
+        about = HfApi().model_info(name, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         files = wanted(each.rfilename for each in about.siblings or ())
         # By the name that was asked for, so that the cache knows what it means where the hub does not answer.
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=files, etag_timeout=SECONDS))
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=files))
         return Folder(folder, folder.name)
     except GatedRepoError:
         raise DataError(
