@@ -160,15 +160,48 @@ def test_the_teachers_loss_is_the_divergence_of_what_both_say(kind: str) -> None
     assert float(found) == pytest.approx(0.75 * 7 + 0.25 * 4 * expected, rel=1e-5)
 
 
+def test_of_numbers_the_teachers_loss_is_the_squared_distance_in_standard_deviations() -> None:
+    model = nn.Module()
+    model.inputs = ("x",)
+    teacher = distillation.Teacher(Says(torch.tensor([3.0, -1.0]), "value"), "number", {}, [], std=4.0)
+    found = distillation.loss(
+        model, torch.tensor(7.0), {"x": torch.zeros(2)}, {"value": torch.tensor([1.0, 7.0])},
+        weight=0.25, temperature=2.0, features=0.0, beside=teacher,
+    )  # fmt: skip
+    assert float(found) == pytest.approx(0.75 * 7 + 0.25 * (0.5**2 + 2**2) / 2, rel=1e-6)
+
+
+def test_a_student_of_numbers_learns_what_its_teacher_says(tmp_path: Path) -> None:
+    """Of numbers that are upside down, with the teacher's in their place, it learns the right ones."""
+
+    def numbers(sign: float, seed: int) -> pd.DataFrame:
+        table = project.images(64, seed=seed)
+        return table.assign(target=table.pop("label").map({"up": 10.0 * sign, "down": -10.0 * sign}))
+
+    of_numbers = {"task": "image_regression", "target": "number"}
+    teacher = project.block("image", FULL, finetune={"epochs": 6}) | of_numbers
+    build(tmp_path, "teacher", numbers(1, 0), teacher)
+    taught = {"name": "distillation", "weight": 1.0}
+    student = project.block("image", taught, "finetuned/teacher", finetune={"epochs": 1, "batch_size": 2}) | of_numbers
+    upside_down = numbers(-1, 1)
+    build(tmp_path, "student", upside_down, student)
+    model, card, facts = models.load_model(tmp_path / "models/finetuned/student")
+    with torch.no_grad():
+        said = model(**rows.to_inputs(upside_down, card, facts, None).take(torch.arange(64), None))["value"]
+    assert np.corrcoef(said.numpy(), upside_down["target"])[0, 1] < -0.9
+    with pytest.raises(ParamsError, match="tells a number; a teacher tells a label, as the recipe does"):
+        build(tmp_path, "other", project.images(32), project.block("image", taught, "finetuned/teacher"))
+
+
 class Says(nn.Module):
     """A teacher that says the same of every batch."""
 
-    def __init__(self, logits: Tensor) -> None:
+    def __init__(self, said: Tensor, name: str = "logits") -> None:
         super().__init__()
-        self.logits = logits
+        self.said, self.name = said, name
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        return {"logits": self.logits}
+        return {self.name: self.said}
 
 
 def test_the_teachers_answers_and_the_tasks_loss_are_weighted(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class DistillationOptions(Section):
     """The base is a teacher, whose answers are learnt beside the targets."""
 
     weight: float = Field(ge=0, le=1, description="share of the teacher's answers in the loss; the rest is the task's")
-    temperature: float = Field(gt=0, le=100, description="what softens both answers")
+    temperature: float = Field(gt=0, le=100, description="what softens both answers; a number has none to soften")
     features: float = Field(ge=0, le=100, description="weight of the distance between projected features; 0: none")
 
 

@@ -1,10 +1,12 @@
 """The base teaches: its answers are learnt beside the rows' own targets (Hinton et al. 2015, arXiv:1503.02531).
 
 The loss of a batch is (1 - weight) · the task's + weight · T² · KL(teacher ‖ student), both softened by the temperature
-T; with `features`, that many times the cosine distance between the teacher's features and the student's, projected by
+T; of numbers, weight · the squared distance of the two answers, in standard deviations of the training rows. With
+`features`, that many times the cosine distance between the teacher's features and the student's is added, projected by
 a matrix that is learnt along (Sanh et al. 2019, DistilBERT, arXiv:1910.01108, section 3, without its masked language).
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,16 +18,17 @@ from chainrule.system.errors import ParamsError
 from chainrule.training import models
 from chainrule.training.strategy import Given, unlike
 
-LABELS = "labels"
+LABELS, NUMBER = "labels", "number"
 
 
 class Teacher(NamedTuple):
-    """The model that teaches, what went into both heads last, and what ends the watching of them."""
+    """The model that teaches, what went into both heads last, and what ends the watching of them; std: of a number."""
 
     model: Any
     kind: str
     seen: dict[str, Tensor]
     hooks: list[Any]
+    std: float = 1.0
 
 
 def prepare(model: nn.Module, given: Given, *, features: float) -> Teacher:
@@ -34,9 +37,13 @@ def prepare(model: nn.Module, given: Given, *, features: float) -> Teacher:
     place = given.block["base"]["from"]
     if unread := unlike(facts, given.facts):
         raise ParamsError(f"base.from: {place}: a teacher reads the student's rows, but its {unread}")
-    if card["target"] != given.block["target"] or "classes" not in given.target_facts:
-        raise ParamsError(f"base.from: {place}: tells {card['target']}; a teacher tells the same classes as the recipe")
-    if differing := _differing(card["target_facts"]["classes"], given.target_facts["classes"]):
+    kind = card["target"]
+    if kind != given.block["target"]:
+        raise ParamsError(
+            f"base.from: {place}: tells a {kind}; a teacher tells a {given.block['target']}, as the recipe"
+        )
+    ours, theirs = (facts.get("classes", []) for facts in (given.target_facts, card["target_facts"]))
+    if differing := _differing(theirs, ours):
         raise ParamsError(f"base.from: {place}: its classes are others: {differing}")
     seen: dict[str, Tensor] = {}
     hooks: list[Any] = []
@@ -44,7 +51,7 @@ def prepare(model: nn.Module, given: Given, *, features: float) -> Teacher:
         heads: dict[str, Any] = {"student": model.head, "teacher": taught.head}
         model.projection = nn.Linear(heads["student"].in_features, heads["teacher"].in_features)
         hooks = [head.register_forward_pre_hook(partial(_keep, seen, who)) for who, head in heads.items()]
-    return Teacher(taught.requires_grad_(False), card["target"], seen, hooks)
+    return Teacher(taught.requires_grad_(False), kind, seen, hooks, given.target_facts.get("std", 1.0))
 
 
 def _differing(theirs: list[str], ours: list[str]) -> str:
@@ -72,16 +79,22 @@ def loss(
     names: tuple[str, ...] = model.inputs  # type: ignore[assignment]
     with torch.no_grad():
         taught = beside.model.to(loss.device)(**{name: batch[name] for name in names})
-    student, teacher = (
-        functional.log_softmax(_choices(logits.float(), beside.kind) / temperature, dim=1)
-        for logits in (outputs["logits"], taught["logits"])
-    )
-    divergence = functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
-    total = (1 - weight) * loss + weight * temperature**2 * divergence
+    total = (1 - weight) * loss + weight * _apart(outputs, taught, temperature, beside)
     if features:
         projected = model.get_submodule("projection")(beside.seen["student"]).float()
         total = total + features * (1 - functional.cosine_similarity(projected, beside.seen["teacher"].float())).mean()
     return total
+
+
+def _apart(outputs: Mapping[str, Tensor], taught: Mapping[str, Tensor], temperature: float, teacher: Teacher) -> Tensor:
+    """Return how far the student's answers are from the teacher's, as the loss counts it."""
+    if teacher.kind == NUMBER:
+        return functional.mse_loss(outputs["value"] / teacher.std, taught["value"] / teacher.std)
+    ours, theirs = (
+        functional.log_softmax(_choices(logits.float(), teacher.kind) / temperature, dim=1)
+        for logits in (outputs["logits"], taught["logits"])
+    )
+    return temperature**2 * functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 
 def _choices(logits: Tensor, kind: str) -> Tensor:
