@@ -9,6 +9,7 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
+from chainrule.evaluation import pretraining
 from chainrule.recipes.file import complete
 from chainrule.stages import job
 from chainrule.stages.fetch import fetch
@@ -52,7 +53,7 @@ def run(root: Path, recipe: dict[str, Any]) -> str:
     (root / "params.yaml").write_text(yaml.safe_dump({"recipes": {RECIPE: recipe}}))
     for stage, work in (("fetch", fetch), ("pretrain", pretrain)):
         job.carry_out(job.Job(stage, RECIPE, root, complete(recipe)), work)
-    return (root / f"reports/{RECIPE}/pretrain.html").read_text(encoding="utf-8")
+    return pretraining.draw(root, RECIPE).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("objective", ["none", "masked_and_next", "skip_gram", "causal"])

@@ -1,6 +1,5 @@
 """The page of a pretraining: what the weights started from, the course of the loss, and what the net has learnt."""
 
-import io
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -11,20 +10,22 @@ import numpy as np
 
 from chainrule.evaluation import page
 from chainrule.evaluation.figures import curves
-from chainrule.evaluation.shown import Learnt, Passage, Passages, Piece, Plane, Strip, Strips, Table
+from chainrule.evaluation.learnt import of_json, png
+from chainrule.evaluation.shown import Passage, Passages, Piece, Plane, Strip, Strips, Table
+from chainrule.system.files import read_json, remove
 
 WIDTH, HEIGHT, EDGE = 1000, 640, 60
 """Of a plane in its own units; between its edge and the words there is room for half a word."""
 
 
-def to_html(
-    recipe: str, facts: Mapping[str, str], history: Sequence[Mapping[str, Any]] = (), learnt: Learnt | None = None
-) -> str:
+def to_html(recipe: str, told: Mapping[str, Any]) -> str:
     """Return the page as one string that needs nothing else, the same for the same arguments.
 
-    facts: lines under the heading; history: a record per epoch as the training loop gives it, none where nothing was
-    trained; learnt: what the objective shows on validation rows.
+    told: what the stage `pretrain` wrote. facts: lines under the heading; history: a record per epoch as the training
+    loop gives it, none where nothing was trained; learnt: what the objective shows on validation rows, or None.
     """
+    facts, history = told["facts"], told["history"]
+    learnt = of_json(told["learnt"]) if told["learnt"] else None
     numbers = learnt.numbers if learnt else {}
     sections = [_section(shown) for shown in (learnt.sections if learnt else ())]
     course = [_course(history)] if history else []
@@ -38,12 +39,13 @@ def to_html(
     )
 
 
-def started(card: Mapping[str, Any]) -> str:
-    """Return in one line what the weights started from, of a base's card."""
-    if card["from"] == "nothing":
-        return "random numbers"
-    known = (card.get("name"), card.get("revision"), card.get("licence"))
-    return ", ".join([str(card["from"]), *(str(each) for each in known if each)])
+def draw(root: Path, recipe: str) -> Path:
+    """Write the page of a pretraining that has just ended, which `evaluate` will write again, and return where."""
+    folder = root / "reports" / recipe
+    path = folder / "pretrain.html"
+    remove(path)  # it may be a link to what DVC keeps
+    path.write_text(to_html(recipe, read_json(folder / "learnt.json")), encoding="utf-8")
+    return path
 
 
 def _course(history: Sequence[Mapping[str, Any]]) -> str:
@@ -86,19 +88,11 @@ def _piece(shown: Piece) -> str:
 
 def _strip(shown: Strip) -> str:
     images = "".join(
-        f'<figure><img src="{page.data_uri(_png(image))}" alt="{escape(said)}">'
+        f'<figure><img src="{page.data_uri(png(image))}" alt="{escape(said)}">'
         f"<figcaption>{escape(said)}</figcaption></figure>"
         for image, said in shown.images
     )
     return f'<li class="{_verdict(shown.right)}">{images}</li>'
-
-
-def _png(image: np.ndarray) -> bytes:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(file, "PNG")
-    return file.getvalue()
 
 
 def _plane(shown: Plane) -> str:

@@ -55,6 +55,7 @@ def evaluate(job: Job) -> None:
     _write_curves(job.out("reports/{recipe}/curves"), history, measure.PRIMARY.name)
     weights = sum(parameter.numel() for parameter in model.parameters())
     to_try = advice(job.recipe, card["modality"], card["base"]["from"], len(train), weights, history)
+    _show_pretraining(job)
     _show_gradients(job, read_json(folder / "gradients.json"))
     _show(job, card, measure, test, outputs, target, history, report, to_try)
     job.run.headline(headline(report))
@@ -189,6 +190,16 @@ def _show(
     )
     path = job.out("reports/{recipe}/report.html")
     path.write_text(html, encoding="utf-8")
+    job.run.artifact(path)
+
+
+def _show_pretraining(job: Job) -> None:
+    """Write what the net had learnt from inputs alone as a page that needs nothing else."""
+    from chainrule.evaluation import pretraining
+
+    path = job.out("reports/{recipe}/pretrain.html")
+    told = read_json(job.dep("reports/{recipe}/learnt.json"))
+    path.write_text(pretraining.to_html(job.recipe, told), encoding="utf-8")
     job.run.artifact(path)
 
 

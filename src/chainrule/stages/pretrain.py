@@ -74,7 +74,7 @@ def pretrain(job: Job) -> None:
     write_json(out / "history.json", history)
     write_json(out / "gradients.json", gradients)
     write_json(job.out("reports/{recipe}/pretrain.json"), report)
-    _show(job, base.card, report, history, learnt)
+    _tell(job, base.card, report, history, learnt)
     job.run.headline({f"pretrain.{key}": value for key, value in report.items() if key == "validation_loss"})
 
 
@@ -90,15 +90,22 @@ def _fit(
     return session.fit(job, settings, objective, inputs, validation, gains_from_bf16=objective.net.gains_from_bf16)
 
 
-def _show(job: Job, card: Any, report: dict[str, Any], history: list[dict[str, Any]], learnt: Any) -> None:
-    """Write what the net has learnt as a page that needs nothing else."""
-    from chainrule.evaluation import pretraining
+def _tell(job: Job, card: Any, report: dict[str, Any], history: list[dict[str, Any]], learnt: Any) -> None:
+    """Write what is on the page of the pretraining; how that looks is no matter of this stage."""
+    from chainrule.evaluation.learnt import to_json
 
     trained = {"rows": f"{report['rows']:,}", "weights": f"{report['parameters']:,}"} if history else {}
-    facts = {"objective": report["objective"], "starts from": pretraining.started(card), **trained}
-    path = job.out("reports/{recipe}/pretrain.html")
-    path.write_text(pretraining.to_html(job.recipe, facts, history, learnt), encoding="utf-8")
-    job.run.artifact(path)
+    facts = {"objective": report["objective"], "starts from": _started(card), **trained}
+    told = {"facts": facts, "history": history, "learnt": to_json(learnt) if learnt else None}
+    write_json(job.out("reports/{recipe}/learnt.json"), told)
+
+
+def _started(card: dict[str, Any]) -> str:
+    """Return in one line what the weights started from, of a base's card."""
+    if card["from"] == "nothing":
+        return "random numbers"
+    known = (card.get("name"), card.get("revision"), card.get("licence"))
+    return ", ".join([str(card["from"]), *(str(each) for each in known if each)])
 
 
 def _parameters(net: Any) -> int:

@@ -6,6 +6,7 @@ all that it stands on are no input of any stage; they are loaded by name, and te
 
 import argparse
 import gc
+import importlib
 import shutil
 import sys
 import tempfile
@@ -20,6 +21,9 @@ from chainrule.stages import launching
 from chainrule.stages.job import STATE, Count, Job, carry_out
 from chainrule.system import dvc_lock, files, locks, processes, progress
 from chainrule.system.errors import ChainruleError, DataError
+
+PAGES = {"pretrain": "chainrule.evaluation.pretraining"}
+"""What draws what a stage told, at once; the page that DVC keeps is `evaluate`'s, for how it looks decides nothing."""
 
 
 def main(stage: str, work: Callable[[Job], None], trains: bool = False) -> None:
@@ -71,6 +75,8 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
             launching.carry_out(job, launch, stage_run.folder)
         else:
             carry_out(job, work, trains)
+        if stage in PAGES:
+            stage_run.artifact(importlib.import_module(PAGES[stage]).draw(root, recipe))
 
 
 def watchers(name: str) -> dict[str, Any]:
