@@ -51,10 +51,12 @@ def predict(
         parts *= 2
         say(f"{found}: each batch of {batch_size} is taken in {parts} parts")
 
-    said = [halving(lambda index=index: _outputs(model, inputs, index.chunk(parts)), halve) for index in batches]
-    found = [outputs for batch in said for outputs in batch]
+    def outputs(index: Tensor) -> list[dict[str, Tensor]]:
+        return halving(lambda: _outputs(model, inputs, index.chunk(parts)), halve)
+
+    found = [part for index in batches for part in outputs(index)]
     place = torch.cat(batches).argsort()
-    return {name: torch.cat([outputs[name] for outputs in found])[place].numpy() for name in found[0]}
+    return {name: torch.cat([part[name] for part in found])[place].numpy() for name in found[0]}
 
 
 def _outputs(model: nn.Module, inputs: Inputs, parts: Sequence[Tensor]) -> list[dict[str, Tensor]]:
