@@ -63,19 +63,18 @@ def ratio(training: Callable[[int], tuple[Any, Any, int]], updates: int) -> floa
 
 def timed(objective: Any, inputs: Any, batch_size: int, *, audited: bool) -> float:
     """Train and return the seconds that the process computed, from the first update to validation."""
-    from chainrule.recipes.training import Training
+    from chainrule.recipes.training import Audit as Settings
     from chainrule.stages.audited import Audit
     from chainrule.stages.job import Job
     from chainrule.training import loop
     from chainrule.training.course import Course, Watchers
 
-    course = {**COURSE, "batch_size": batch_size, "precision": "fp32"}
-    settings = Training.model_validate({**course, "distort": {}})
+    course = Course(**{**COURSE, "batch_size": batch_size, "precision": "fp32", "seed": SEED})
     job = Job("finetune", "benchmark", Path(), {"seed": SEED})
-    beside = Audit(job, settings, objective, inputs).watchers() if audited else {}
+    beside = Audit(job, course, Settings().every, objective, inputs).watchers() if audited else {}
     moments: list[float] = []
     watchers = Watchers(on_batch=lambda *_: moments.append(time.process_time()), **beside)
-    loop.fit(objective, inputs, inputs.few, Course(**course, seed=SEED), watchers=watchers)
+    loop.fit(objective, inputs, inputs.few, course, watchers=watchers)
     return moments[-2] - moments[0]  # the last is told after validation
 
 

@@ -41,6 +41,7 @@ SHARED = {
     "nets": {f"chainrule.nets.shared.{name}" for name in ("columns", "encoder", "images")},
     "training/objectives": {
         "chainrule.evaluation.shown",
+        "chainrule.nets.shared.needs",
         *(
             f"chainrule.training.objectives.shared.{name}"
             for name in ("masking", "pairs", "pictures", "pieces", "restored")

@@ -45,10 +45,7 @@ def _section(shown: dict[str, Any]) -> Passages | Strips | Plane | Table:
         rows = [Strip([(_pixels(image), said) for image, said in row["images"]], row["right"]) for row in shown["rows"]]
         return Strips(**shown | {"rows": rows})
     if kind is Table:
-        heads, cells = (
-            [_cell(head) for head in shown["heads"]],
-            [[_cell(cell) for cell in row] for row in shown["rows"]],
-        )
+        heads, *cells = ([_cell(cell) for cell in row] for row in (shown["heads"], *shown["rows"]))
         return Table(**shown | {"heads": heads, "rows": cells})
     return Plane(**shown)
 
