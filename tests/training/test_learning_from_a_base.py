@@ -189,7 +189,7 @@ def test_a_student_of_numbers_learns_what_its_teacher_says(tmp_path: Path) -> No
     with torch.no_grad():
         said = model(**rows.to_inputs(upside_down, card, facts, None).take(torch.arange(64), None))["value"]
     assert np.corrcoef(said.numpy(), upside_down["target"])[0, 1] < -0.9
-    with pytest.raises(ParamsError, match="tells a number; a teacher tells a label, as the recipe does"):
+    with pytest.raises(ParamsError, match="tells a number; a teacher tells a label, as the recipe"):
         build(tmp_path, "other", project.images(32), project.block("image", taught, "finetuned/teacher"))
 
 
