@@ -323,14 +323,14 @@ def run_chainrule(folder: Path, batch_size: int, warm_up: int, threads: int, wat
 @contextmanager
 def watching(folder: Path, batch_size: int, objective: Any, inputs: Any) -> Iterator[dict[str, Any]]:
     """Give what a stage's training has beside it: a run in MLflow, the gradient audit, progress and checkpoints."""
-    from chainrule.recipes.training import Training
+    from chainrule.recipes.training import Audit as Settings
     from chainrule.runs import tracking
     from chainrule.stages.audited import Audit
     from chainrule.stages.job import Job
     from chainrule.system import progress
-    from chainrule.training.course import Watchers
+    from chainrule.training.course import Course, Watchers
 
-    settings = Training.model_validate({**course(batch_size), "distort": {}})
+    planned = Course(**{**course(batch_size), "seed": SEED})
     checkpoint = folder / "checkpoint"
     checkpoint.unlink(missing_ok=True)
     with tracking.stage_run(folder, "speed", "finetune", {}) as run:
@@ -339,7 +339,7 @@ def watching(folder: Path, batch_size: int, objective: Any, inputs: Any) -> Iter
             on_epoch=lambda record: run.metrics({"train_loss": record["train_loss"]}, step=record["epoch"]),
             on_update=lambda record: run.metrics(record, step=record["update"]),
             on_batch=progress.counter(job.name, "batches"),
-            **Audit(job, settings, objective, inputs).watchers(),
+            **Audit(job, planned, Settings().every, objective, inputs).watchers(),
         )
         yield {"watchers": watchers, "checkpoint": checkpoint, "save_seconds": SAVE_SECONDS}
 
