@@ -304,13 +304,12 @@ def run_chainrule(folder: Path, batch_size: int, warm_up: int, threads: int, wat
         return order(size, generator)
 
     inputs.take, validation.order = noting_take, noting_order
+    planned = Course(**course(batch_size), precision=precision, seed=SEED)
     beside: AbstractContextManager[dict[str, Any]] = nullcontext({})
     if watched:
-        beside = watching(folder, batch_size, objective, inputs)
+        beside = watching(folder, planned, objective, inputs)
     with beside as more:
-        history = loop.fit(
-            objective, inputs, validation, Course(**course(batch_size), precision=precision, seed=SEED), **more
-        )
+        history = loop.fit(objective, inputs, validation, planned, **more)
     samples = sum(rows for _, rows, _ in taken[warm_up:])
     tokens = sum(tokens for _, _, tokens in taken)
     seconds = ends[0] - taken[warm_up][0]
@@ -321,16 +320,15 @@ def run_chainrule(folder: Path, batch_size: int, warm_up: int, threads: int, wat
 
 
 @contextmanager
-def watching(folder: Path, batch_size: int, objective: Any, inputs: Any) -> Iterator[dict[str, Any]]:
+def watching(folder: Path, planned: Any, objective: Any, inputs: Any) -> Iterator[dict[str, Any]]:
     """Give what a stage's training has beside it: a run in MLflow, the gradient audit, progress and checkpoints."""
     from chainrule.recipes.training import Audit as Settings
     from chainrule.runs import tracking
     from chainrule.stages.audited import Audit
     from chainrule.stages.job import Job
     from chainrule.system import progress
-    from chainrule.training.course import Course, Watchers
+    from chainrule.training.course import Watchers
 
-    planned = Course(**{**course(batch_size), "seed": SEED})
     checkpoint = folder / "checkpoint"
     checkpoint.unlink(missing_ok=True)
     with tracking.stage_run(folder, "speed", "finetune", {}) as run:
