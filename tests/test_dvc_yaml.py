@@ -35,6 +35,7 @@ SHARED = {
     "data/sources": {
         # All but what is for people who write recipes.
         *(f"chainrule.data.formats.{path.stem}" for path in FORMATS if not path.stem.endswith(NO_FORMAT)),
+        "chainrule",  # its environment, by which `hub` knows whether a user said that it may not be asked
         "chainrule.fields.names",
         "chainrule.tasks.field",
     },
@@ -55,6 +56,7 @@ SHARED = {
     "evaluation/floors": {
         *(f"chainrule.evaluation.{name}" for name in ("bootstrap", "primary", "selection", "thresholds")),
         "chainrule.evaluation.scores.labels",
+        "chainrule.fields.encoding",
         "chainrule.fields.text",
     },
 }

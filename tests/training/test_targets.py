@@ -39,16 +39,24 @@ def net() -> torch.nn.Module:
     return cnn.build(1, width=4, depth=1, dropout=0.0)
 
 
-def test_the_loss_that_chooses_the_epoch_does_not_mind_how_sure_a_net_is_of_itself() -> None:
+def test_the_loss_that_chooses_the_epoch_does_not_mind_a_net_that_is_too_sure_of_itself() -> None:
     logits = np.array([[2.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 3.0]], np.float32)
     classes = np.array([0, 1, 1, 1])  # one of four is wrong
     loss = label.loss({"classes": ["a", "b"]}, torch.from_numpy(classes), smoothing=0.0, **CROSS_ENTROPY)
-    modest, sure = (label.calibrated_loss(loss, {"logits": logits * times}, classes) for times in (1, 9))
-    assert sure == pytest.approx(modest, abs=1e-5)
-    assert modest < float(loss({"logits": torch.from_numpy(logits)}, torch.from_numpy(classes)))
-    better = label.calibrated_loss(loss, {"logits": logits * 9}, np.array([0, 1, 0, 1]))
-    assert better < modest
-    assert label.calibrated_loss(loss, {"logits": np.full_like(logits, np.inf)}, classes) == np.inf
+
+    def chosen_by(found: np.ndarray, right: np.ndarray) -> float:
+        return label.calibrated_loss(loss, {"logits": found}, right)
+
+    sure, surer = chosen_by(logits * 9, classes), chosen_by(logits * 27, classes)
+    assert surer == pytest.approx(sure, abs=1e-5)
+    assert sure < float(loss({"logits": torch.from_numpy(logits * 9)}, torch.from_numpy(classes)))
+    # With every row right, or where it doubts too much, its loss is as it is: more certainty is better.
+    all_right = np.array([0, 1, 0, 1])
+    for times in (0.1, 1.0):
+        plain = float(loss({"logits": torch.from_numpy(logits * times)}, torch.from_numpy(all_right)))
+        assert chosen_by(logits * np.float32(times), all_right) == pytest.approx(plain, abs=1e-6)
+    assert chosen_by(logits * 9, all_right) < sure
+    assert chosen_by(np.full_like(logits, np.inf), classes) == np.inf
 
 
 def test_a_regression_answers_in_the_unit_of_the_rows(net: torch.nn.Module) -> None:

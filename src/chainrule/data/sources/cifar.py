@@ -30,7 +30,7 @@ class _Batch(NamedTuple):
     binary: bool
 
 
-def read(path: Path, *, labels: Detail = "fine", section: str = "source") -> "pd.DataFrame":
+def read(path: Path, *, labels: Detail = "fine") -> "pd.DataFrame":
     """Raw rows of the batches in `path`, a folder or the archive as published: training part first, in file order.
 
     `image` holds PNG bytes (RGB, 32 by 32), `label` the name that the file of names has for the number; of CIFAR-100
@@ -41,7 +41,7 @@ def read(path: Path, *, labels: Detail = "fine", section: str = "source") -> "pd
     import numpy as np
     import pandas as pd
 
-    tree = plant(Path(path), section, "the folder of the batches, or the archive of it")
+    tree = plant(Path(path), "source", "the folder of the batches, or the archive of it")
     there = tree.below(TOP)[0]
     batches = _batches(there)
     for part in ("train", "test"):

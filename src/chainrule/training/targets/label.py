@@ -86,16 +86,16 @@ def balanced(encoded: Tensor, classes: int) -> Tensor:
 
 
 def calibrated_loss(loss: nn.Module, outputs: Mapping[str, np.ndarray], encoded: np.ndarray) -> float:
-    """Return the loss of validation rows at the temperature that suits them best.
+    """Return the loss of validation rows once a net that is too sure of itself is made as modest as suits them best.
 
     It says which epoch is best. As a net grows too sure of itself its loss rises while its answers still get better;
-    the first is what `calibrate` puts right at the end.
+    the first is what `calibrate` puts right at the end. One that is not too sure has its loss as it is.
     """
     logits, target = outputs["logits"], torch.from_numpy(encoded)
     if not np.isfinite(logits).all():
         return math.inf
-    scaled = torch.from_numpy(logits) / fit_temperature(logits, encoded)
-    return float(loss({"logits": scaled}, target))
+    temperature = max(1.0, fit_temperature(logits, encoded))
+    return float(loss({"logits": torch.from_numpy(logits) / temperature}, target))
 
 
 def calibrate(
