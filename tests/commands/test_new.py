@@ -75,6 +75,7 @@ def test_a_file_without_recipes_gets_its_first(root: Path, reviews: Path) -> Non
     ("arguments", "said"),
     [
         (["Films", "--data", "data/films.csv"], "a recipe's name is lower-case"),
+        (["films", "--data", ""], "--data is empty"),
         (["films", "--data", "data/none.csv"], "no such file or directory"),
         (["films", "--data", "data/films.csv", "--task", "poetry"], "--task poetry: one of"),
         (["films", "--data", "data/films.csv", "--base", "gpt9"], "--base gpt9: not on this machine"),

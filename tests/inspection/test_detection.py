@@ -316,6 +316,20 @@ def test_what_is_no_data_is_said_in_a_line(tmp_path: Path, name: str, text: str 
     assert "\n" not in str(raised.value)
 
 
+def test_links_to_themselves_are_no_data(tmp_path: Path) -> None:
+    for one, other in (("a", "b"), ("b", "a")):
+        (tmp_path / one).symlink_to(other)
+    with pytest.raises(DataError, match="no examples that are known: a, b"):
+        look(tmp_path)
+
+
+def test_one_folder_of_images_is_one_class(tmp_path: Path) -> None:
+    for at in range(4):
+        picture(tmp_path / "cats" / f"{at}.png", 10 * at)
+    with pytest.raises(DataError, match="cats is the only folder with files; a second class is needed"):
+        look(tmp_path)
+
+
 # ---- real sets
 
 REAL = pytest.mark.skipif("CHAINRULE_REAL_DATA" not in os.environ, reason="CHAINRULE_REAL_DATA names no directory")

@@ -1,14 +1,17 @@
 """What `chainrule new` finds in tables of mixed columns, in any format."""
 
+import json
 import os
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from chainrule.data.sources import delimited
 from chainrule.inspection.detection import detect
 from chainrule.inspection.examples import Examples, Options
 from chainrule.system.errors import DataError, ParamsError
+from chainrule.tasks.table_classification.fields import fields
 
 
 def look(path: Path, **options: str) -> Examples:
@@ -170,3 +173,58 @@ def test_real_tables_in_time_are_split_by_it() -> None:
 def test_the_labels_of_adults_test_part_are_those_of_its_training_part() -> None:
     found = look(Path(os.environ["CHAINRULE_REAL_DATA"]) / "adult")
     assert found.labels["test"] == {"<=50K": 12435, ">50K": 3846}
+
+
+# ---- messy files
+
+ROWS = "".join(f"{at}.5,{at % 3},{'rgb'[at % 3]},{('yes', 'no')[at % 2]}\n" for at in range(60))
+
+
+def test_a_header_that_names_two_columns_alike_is_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("x,x,color,label\n" + ROWS)
+    with pytest.raises(DataError, match="several columns are called 'x'; give each a name of its own"):
+        look(path)
+
+
+def test_a_column_without_a_name_is_called_as_a_row_calls_it(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("x,y,,label\n" + ROWS)
+    normalise = look(path).normalise
+    raw = delimited.read(path, fields=fields("table"))
+    assert {*normalise["number"], *normalise["category"]} == {*json.loads(raw["row"][0])}
+
+
+def test_marks_and_forms_are_no_columns_that_are_learnt_from(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("x;color;label\n" + "".join(f"{at},5;{'rgb'[at % 3]};{'ab'[at % 2]}\n" for at in range(60)))
+    found = look(path)
+    assert found.normalise["decimal"] == ","
+    assert found.columns == 2
+
+
+def test_objects_that_cannot_be_read_are_pointed_out_and_nested_ones_are_no_constants(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [json.dumps({"x": at / 2, "more": {"a": at}, "label": "ab"[at % 2]}) for at in range(60)]
+    path.write_text("\n".join([*rows[:50], *(row[:-1] for row in rows[50:])]))
+    found = look(path)
+    assert found.rows == 60
+    assert "10 rows cannot be read, most of them broken_json; they will be rejected and counted" in found.doubts
+    assert "left out, no cell holds a value (empty, or nested): more" in found.found
+
+
+def test_more_columns_than_a_table_has_are_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    row = ",".join(map(str, range(20_000)))
+    path.write_text(",".join(f"c{at}" for at in range(20_000)) + f",label\n{row},a\n{row},b\n")
+    with pytest.raises(DataError, match=r"has 20,001 columns, more than 10,000"):
+        look(path)
+
+
+@pytest.mark.parametrize(("cell", "said"), [("yes", "label holds one value in 60 rows"), ("n{at}", "label holds 60")])
+def test_why_the_column_that_is_called_like_a_target_is_none(tmp_path: Path, cell: str, said: str) -> None:
+    path = tmp_path / "rows.csv"
+    rows = (f"{at * 7 % 11}.5,{'rgb'[at % 3]},{cell.format(at=at)}\n" for at in range(60))
+    path.write_text("x,color,label\n" + "".join(rows))
+    with pytest.raises(ParamsError, match=said):
+        look(path)

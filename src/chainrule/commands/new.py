@@ -33,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     root, name = arguments.root.resolve(), arguments.name
     if not RECIPE_NAME.fullmatch(name):
         raise ParamsError(f"{name}: a recipe's name is lower-case letters, digits, - and _")
+    if not arguments.data:
+        raise ParamsError("--data is empty; it names a file or folder of examples")
     if arguments.task not in (None, *TASKS):
         raise ParamsError(f"--task {arguments.task}: one of {', '.join(TASKS)} is needed")
     rewriting.added(root, name, {}, "")  # there is none of that name

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import Any
 from chainrule.data.formats import columnar, dialect, objects, workbook
 from chainrule.data.formats import text as encodings
 from chainrule.data.formats.tables import Table as Opened
+from chainrule.data.formats.tables import refuse_wide
 from chainrule.data.formats.typed import written
 from chainrule.inspection.profile import Profile, profile
 from chainrule.system.errors import DataError
@@ -67,9 +69,9 @@ class Table:
     def profiles(self) -> list[Profile]:
         """Return what each column is."""
         titles = self.titles or [f"column {at}" for at in range(self.width)]
-        twice = {title for title in titles if titles.count(title) > 1}
+        times = Counter(titles)
         return [
-            profile(title if self.titles and title and title not in twice else at, title, self.column(at))
+            profile(title if self.titles and title and times[title] == 1 else at, title, self.column(at))
             for at, title in enumerate(titles)
         ]
 
@@ -100,14 +102,23 @@ def _opened(opened: Opened, kind: str) -> Table | None:
     if opened.titles is None or opened.width < 2:
         return None
     found = opened.rows(range(opened.width))
-    rows = [[_text(cell) for cell in row.cells] for row in islice(found, ROWS) if row.cells is not None]
+    rows: list[list[str]] = []
+    faults: Counter[str] = Counter()
+    for row in islice(found, ROWS):
+        if row.cells is None:
+            faults[row.fault.partition(":")[0]] += 1
+        else:
+            rows.append([_text(cell) for cell in row.cells])
     if not rows:
         raise DataError(f"{opened.path}: not one row can be read")
-    count, whole = len(rows), len(rows) < ROWS
-    if not whole:
-        count += sum(1 for _ in found)
+    looked = len(rows) + faults.total()
+    count = looked + sum(1 for _ in found)
+    doubts = [
+        f"{faults.total():,} rows cannot be read, most of them {most}; they will be rejected and counted"
+        for most, _ in faults.most_common(1)
+    ]
     said = {"excel": "a sheet of Excel", "json_lines": "JSON objects", "parquet": "Parquet"}[kind]
-    return Table(opened.path, kind, {}, said, opened.titles, rows, count, whole)
+    return Table(opened.path, kind, {}, said, opened.titles, rows, count, looked < ROWS, doubts=doubts)
 
 
 def _text(cell: Any) -> str:
@@ -125,6 +136,7 @@ def _delimited(path: Path) -> Table | None:
     found = dialect.detect(path)
     if found.width < 2:
         return None
+    refuse_wide(path, found.width)
     size = path.stat().st_size
     data = encodings.content(path, "source", most=BYTES)
     if len(data) < size:

@@ -102,6 +102,8 @@ def _kind(tree: Tree) -> Kind | None:
 def _refuse_no_classes(path: Path, classes: Sequence[str], with_files: set[str | None]) -> None:
     """Raise DataError for folders that are no classes: one alone, or images here and masks there."""
     named = {str(name).lower().rstrip("s") for name in with_files}
+    if len(with_files) == 1 and not named <= NO_CLASSES:
+        raise DataError(f"{path}: {next(iter(with_files))} is the only folder with files; a second class is needed")
     if len(with_files) < 2 or named <= NO_CLASSES:
         shown = ", ".join(sorted({*classes})[:6])
         raise DataError(f"{path}: {shown}: these folders are no classes, and there is no task for what they hold")

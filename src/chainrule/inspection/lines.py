@@ -30,20 +30,24 @@ def look(place: Place, options: Options) -> Examples | None:
     labels = _labels(files)
     texts: dict[str, list[str]] = {}
     used: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for label, file in labels.items():
         try:
-            data = file.read_bytes()
+            data = encodings.content(file, "source", most=BYTES)
+            if len(data) == BYTES:
+                data = data[: data.rfind(b"\n") + 1] or data
+            times = file.stat().st_size / max(1, len(data))
             text, encoding = encodings.decoded({str(file): data}, None, "source.encoding")[str(file)]
         except DataError:
             return None
         used[encoding] += 1
         texts[label] = [line for line in text.splitlines() if line.strip()]
+        counts[label] = round(len(texts[label]) * times)  # of a file longer than what is read, an estimate
     if len(used) > 1:
         return None  # the source reads them in one
     if sum(dialect.detect(file).width > 1 for file in files) * 2 > len(texts):
         return None
     step = max(1, sum(map(len, texts.values())) // SAMPLE)
-    counts = Counter({label: len(lines) for label, lines in texts.items()})
     return Examples(
         task=options.task or "text_classification",
         modality="text",

@@ -78,8 +78,10 @@ def target_of(candidates: Sequence[Profile], every: Sequence[Profile], asked: st
             raise ParamsError(f"--target {asked}: {'no such column' if not found else 'several columns'}; {there}")
         return found[0], "as --target says"
     if not candidates:
-        raise ParamsError(f"no column could be a target: {titles(every)}; name one by --target")
-    last = max(candidates, key=list(every).index)
+        raise ParamsError(
+            f"no column could be a target: {titles(every)}; name one by --target{_not_told(candidates, every)}"
+        )
+    last = candidates[-1]  # they are in the order of the columns
     for names in NAMES:
         named = [each for each in candidates if names & {*_words(each.title)}]
         if len(named) == 1:
@@ -92,7 +94,19 @@ def target_of(candidates: Sequence[Profile], every: Sequence[Profile], asked: st
         return candidates[0], "no other column could be"
     if last is every[-1]:
         return last, "the last column, as is usual; --target names another"
-    raise ParamsError(f"several columns could be the target: {titles(candidates)}; name one by --target")
+    raise ParamsError(
+        f"several columns could be the target: {titles(candidates)}; name one by --target{_not_told(candidates, every)}"
+    )
+
+
+def _not_told(candidates: Sequence[Profile], every: Sequence[Profile]) -> str:
+    """Return why columns that are called like a target are none."""
+    called = [each for each in every if each not in candidates and NAMES[0] & {*_words(each.title)}]
+    why = (
+        f"{each.title} holds {f'{each.distinct} values' if each.distinct > 1 else 'one value'} in {each.cells} rows"
+        for each in called
+    )
+    return f" ({', '.join(why)})" if called else ""
 
 
 def kind_of_target(given: Profile, asked: str | None) -> str:

@@ -1,6 +1,7 @@
 """The columns of a table by what they hold, how dates and numbers are written, and whether rows are in time."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -33,18 +34,25 @@ class Columns(NamedTuple):
 def columns(main: Table, chosen: Roles) -> Columns:
     """Return how the columns of a table are used."""
     kinds: dict[str, list[str]] = {kind: [] for kind in ("number", "category", "date", "boolean", "text")}
-    ids, constants = [], []
+    called = Counter(map(name_of, chosen.others))
+    if twice := [name for name, times in called.items() if times > 1]:
+        raise DataError(f"{main.path}: several columns are called {twice[0]!r}; give each a name of its own")
+    ids, constants, empty = [], [], []
     for each in chosen.others:
-        if each.kind == "constant":
+        if not each.cells:
+            empty.append(each)
+        elif each.kind == "constant":
             constants.append(each)
         elif is_id(each) or (not each.title and each.whole):
             ids.append(each)
         else:
-            kinds[kind_of(each)].append(str(each.column))
+            kinds[kind_of(each)].append(name_of(each))
     if not any(kinds.values()):
-        raise DataError(f"{main.path}: beside the target no column tells anything: {titles([*ids, *constants])}")
+        useless = titles([*ids, *constants, *empty])
+        raise DataError(f"{main.path}: beside the target no column tells anything: {useless}")
     said = [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
     said += [f"left out, constant: {titles(constants)}"] if constants else []
+    said += [f"left out, no cell holds a value (empty, or nested): {titles(empty)}"] if empty else []
     if ids:
         said.append(
             f"left out, they number or name rows: {', '.join(each.title or 'the first column' for each in ids)}"
@@ -74,7 +82,7 @@ def doubts(main: Table, chosen: Roles, normalise: Mapping[str, Any]) -> list[str
     options = merged(DEFAULTS["clean"]["normalise"], dict(normalise))
     clean = table.normaliser(**options)
     (at,) = main.places(chosen.target)
-    titles_of = main.titles or []
+    titles_of = [title or f"column {at}" for at, title in enumerate(main.titles or [])]
     values: list[str] = []
     targets: list[Any] = []
     for row in main.rows[:: max(1, len(main.rows) // PROFILED)]:
@@ -86,6 +94,11 @@ def doubts(main: Table, chosen: Roles, normalise: Mapping[str, Any]) -> list[str
             continue
         targets.append(number(row[at], main.decimal == ",") if chosen.target_kind == "number" else row[at].strip())
     return profile(table.columnar(values), table.listed(options), targets).warnings if values else []
+
+
+def name_of(given: Profile) -> str:
+    """Return what a row calls a column: one without a name by its place, as sources do."""
+    return given.title or f"column {given.column}"
 
 
 def kind_of(given: Profile) -> str:

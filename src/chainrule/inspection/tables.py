@@ -64,7 +64,7 @@ def _examples(place: Place, found: Mapping[str, list[Table]], main: Table, chose
         labels=labels.renamed(counts, called or same),
         texts=_texts(main, chosen),
         images=_images(main, chosen),
-        columns=sum(map(len, used.normalise.values())) if used else 0,
+        columns=sum(len(names) for names in used.normalise.values() if isinstance(names, list)) if used else 0,
         normalise=used.normalise if used else {},
         split=split or (used.split if used else {}),
         found=(*_said(every, chosen), *told, *named, *(used.said if used else [])),

@@ -132,11 +132,14 @@ def _header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
     first, *body = rows or [[]]
     first = [tidy(cell) for cell in first]
     named = [title for title in first if title]
-    if len(set(named)) < len(named) or not named:
+    if not named:
         return False, ""
     columns = [[row[at] for row in body if at < len(row)] for at in range(len(first))]
     votes = [_vote(title, own) for title, own in zip(first, columns, strict=True)]
     total = sum(votes)
+    times = Counter(named)
+    if any(vote <= 0 for title, vote in zip(first, votes, strict=True) if times[title] > 1):
+        return False, ""  # names come once, unless their columns say that they are names
     if total == 0:
         known = any(title.casefold() in tables.TITLES for title in first)
         return known, f"whether its first line names the columns: {tables.short(', '.join(first))}"
