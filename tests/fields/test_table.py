@@ -230,7 +230,11 @@ def test_a_copy_is_another_row_of_the_same_columns():
         ({"ranges": {"town": [0, 1]}}, "ranges.town"),
         ({"ranges": {"age": [1, 0]}}, "above"),
         ({"ranges": {"day": ["soon", None]}}, "no date"),
+        ({"ranges": {"age": [float("nan"), 1]}}, "ranges.age: .* are no numbers"),
         ({"decimal": ",", "thousands": ","}, "both"),
+        ({"missing": {"age": {"constant": "x"}}}, "missing.age.constant: 'x' is no number"),
+        ({"missing": {"date": {"constant": "soon"}}}, "missing.date.constant: 'soon' is no date"),
+        ({"dates": {"formats": ["%Q"], "day_first": None}}, "'%Q' is no format of dates"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(changed: dict[str, Any], said: str):

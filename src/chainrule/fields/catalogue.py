@@ -1,9 +1,11 @@
 """The modalities by name: what each takes under `clean.normalise` and `augment.options`."""
 
-from datetime import datetime
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from chainrule.recipes.file import Section
 
@@ -76,6 +78,17 @@ class Dates(Section):
         description="whether 03/04/2012 is the 3rd of April; null: rows that could be either are rejected"
     )
 
+    @field_validator("formats")
+    @classmethod
+    def _formats_can_be_read(cls, formats: list[str]) -> list[str]:
+        some = datetime(2011, 1, 20, 5, tzinfo=UTC)
+        for form in formats:
+            try:
+                datetime.strptime(some.strftime(form), form)
+            except ValueError as error:
+                raise ValueError(f"{form!r} is no format of dates ({error})") from None
+        return formats
+
 
 Policy = Literal["keep", "reject", "forward_fill"] | Constant
 
@@ -126,7 +139,23 @@ class NormaliseTable(Section):
             _range(name, kind_of.get(name), low, high)
         if self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}")
+        self._constants_are_of_their_kind(kind_of)
         return self
+
+    def _constants_are_of_their_kind(self, kind_of: Mapping[str, str]) -> None:
+        """Refuse what stands for a missing cell where a cell that says so would not be read."""
+        from chainrule.fields import cells
+        from chainrule.fields.reject import Reject
+
+        read = cells.readers(decimal=self.decimal, thousands=self.thousands, dates=self.dates.model_dump())
+        for name, policy in self.missing.items():
+            if not isinstance(policy, Constant):
+                continue
+            kind = kind_of.get(name, name)
+            try:
+                read[kind](policy.constant)
+            except Reject as error:
+                raise ValueError(f"missing.{name}.constant: {policy.constant!r} is no {kind} ({error})") from None
 
 
 def _range(name: str, kind: str | None, low: Bound, high: Bound) -> None:
@@ -136,7 +165,7 @@ def _range(name: str, kind: str | None, low: Bound, high: Bound) -> None:
             f"ranges.{name} is of {f'a {kind}' if kind else 'no column that is listed'}; numbers and dates have one"
         )
     bounds = [bound for bound in (low, high) if bound is not None]
-    if kind == "number" and any(isinstance(bound, str) for bound in bounds):
+    if kind == "number" and any(isinstance(bound, str) or math.isnan(bound) for bound in bounds):
         raise ValueError(f"ranges.{name}: {bounds} are no numbers")
     if kind == "date":
         for bound in bounds:
