@@ -153,6 +153,8 @@ def test_an_objective_is_told_to_nets_that_can_learn_it(
 ) -> None:
     block = params["recipes"]["reviews"]
     block["net"] = net or block["net"]
+    if net == {"name": "transformers"}:
+        block["base"] = {"from": "huggingface", "name": "openai-community/gpt2"}
     block["pretrain"]["objective"] = {"name": objective}
     found = mistakes_by_path(params)
     if said is None:
