@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -321,6 +322,13 @@ def test_links_to_themselves_are_no_data(tmp_path: Path) -> None:
         (tmp_path / one).symlink_to(other)
     with pytest.raises(DataError, match="no examples that are known: a, b"):
         look(tmp_path)
+
+
+def test_a_table_in_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "rows.zip", "w") as packed:
+        packed.writestr("rows.csv", "x,label\n1,a\n2,b\n")
+    with pytest.raises(DataError, match=r"rows\.zip holds no class folders .* unpacked"):
+        look(tmp_path / "rows.zip")
 
 
 def test_one_folder_of_images_is_one_class(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from chainrule.data.formats import archives
 from chainrule.data.formats.folders import TOP
 from chainrule.data.formats.trees import Directory
 from chainrule.inspection import arrays, classes, lines, tables
@@ -24,6 +25,10 @@ def detect(path: Path, options: Options) -> Examples:
         found = form(place, options)
         if found is not None:
             return found
+    if packed := [file.name for file in place.files if file.suffix == ".gz" or archives.stem(file.name)]:
+        raise DataError(
+            f"{path}: {packed[0]} holds no class folders of images or texts; a table in it is to be unpacked"
+        )
     there = [*(f"{folder.name}/" for folder in place.folders), *(file.name for file in place.files)]
     raise DataError(
         f"{path}: no examples that are known: {', '.join(there[:6]) or 'nothing there'}; class folders of images "
