@@ -65,7 +65,8 @@ def test_distortions_follow_the_seed_and_give_images(options: dict[str, Any], ch
 @pytest.mark.parametrize("options", ALL, ids=lambda options: "-".join(options))
 def test_images_differ_among_themselves_after_the_same_distortion(options: dict[str, Any]) -> None:
     found = Distortions(**options).apply(photographs(1).expand(30, -1, -1, -1), seeded(0))
-    assert len({tuple(image.flatten().tolist()) for image in found}) >= (2 if set(options) == {"grey"} else 8)
+    fewest = 2 if set(options) <= {"grey", "vertical_flip"} else 8  # these do a thing or do not
+    assert len({tuple(image.flatten().tolist()) for image in found}) >= fewest
 
 
 def test_the_mean_area_of_crops_is_half_way_to_the_smallest() -> None:

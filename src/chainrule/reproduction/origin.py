@@ -140,7 +140,7 @@ def directory_hash(folder: Path) -> str:
 
 def params_differences(block: Block, logged: Mapping[str, str]) -> list[str]:
     """How a recipe's block differs from the parameters that were logged, a phrase for each."""
-    here = _given(block)
+    here, logged = _given(block), _told(logged)
     keys = [*logged, *(key for key in here if key not in logged)]
     return [
         f"{key} was {logged.get(key, 'not there')}, is {here.get(key, 'not there')} in the commit"
@@ -151,7 +151,7 @@ def params_differences(block: Block, logged: Mapping[str, str]) -> list[str]:
 
 def with_params(block: Block, logged: Mapping[str, str]) -> Block:
     """Return the block with the parameters that were logged; ChainruleError if they do not say enough."""
-    here = _given(block)
+    here, logged = _given(block), _told(logged)
     made: Block = json.loads(json.dumps(block, default=str))
     for key in here.keys() - logged.keys():
         _at(made, key).pop(key.split(".")[-1], None)
@@ -165,9 +165,13 @@ def with_params(block: Block, logged: Mapping[str, str]) -> Block:
 
 
 def _given(block: Block) -> dict[str, str]:
-    """The block, flattened; a section in which nothing is given is none, and what is searched no run says."""
-    told = {name: values for name, values in block.items() if name != "search"}
-    return {key: value for key, value in flatten(told).items() if value != "{}"}
+    """The block, flattened; what is searched no run says."""
+    return _told(flatten({name: values for name, values in block.items() if name != "search"}))
+
+
+def _told(flat: Mapping[str, str]) -> dict[str, str]:
+    """What is not empty of flattened parameters: a section in which nothing is given is none."""
+    return {key: value for key, value in flat.items() if value != "{}"}
 
 
 def _at(block: Block, key: str) -> Block:
