@@ -42,7 +42,10 @@ TRAINED_WEIGHTS = "model.safetensors"
 """The file of a fine-tuned model by which a version knows it again."""
 CHAIN_NAME = "CHAINRULE_CHAIN"
 # In the order in which data flows: what a stage's predecessors wrote is settled in dvc.lock when it starts.
-CHAIN = ("accept", "ingest", "clean", "split", "augment", "fetch", "pretrain", "finetune", "evaluate", "export")
+CHAIN = (
+    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
+    *("finetune", "evaluate", "examine", "export"),
+)
 # What decides a result besides data: a change here that is not committed makes the commit a half-truth.
 SOURCES = ("src", "pipelines", "params.yaml", "dvc.yaml", "pyproject.toml", "uv.lock")
 

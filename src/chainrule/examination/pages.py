@@ -1,0 +1,23 @@
+"""The pages of a fine-tuned model and their parts, in order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from chainrule.evaluation.parts import Part
+from chainrule.examination import sizes
+from chainrule.examination.looked import Looked
+
+
+class Page(NamedTuple):
+    """A page reports/<recipe>/<name>.html, and what makes its parts, by the name under which their numbers stand."""
+
+    title: str
+    makers: Sequence[tuple[str, Callable[[Looked], Part | None]]]
+
+
+PAGES: Mapping[str, Page] = {
+    "model": Page("Model", (("sizes", sizes.part),)),
+    "errors": Page("Errors", ()),
+    "trust": Page("Trust", ()),
+}
+"""How the model is built and what it does; where it fails; how far it is to be trusted."""
