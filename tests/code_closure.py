@@ -28,6 +28,7 @@ NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "evaluation.figures": (("target",),),
     "evaluation.floors": (("modality",), ("target",)),
     "evaluation.scores": (("target",),),
+    "evaluation.uncertainty": (("target",),),
     "nets": (("net", "name"),),
     "training.bases": (("base", "from"),),
     "training.bodies": (("modality",),),

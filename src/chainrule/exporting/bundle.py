@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,14 @@ def model_card(
     variants: Mapping[str, Mapping[str, Any]] | None = None,
     lost: Losses | None = None,
     settings: Mapping[str, Any] | None = None,
+    doubt: Sequence[tuple[str, str, str]] = (),
 ) -> str:
     """Return a model card (Mitchell et al. 2019, arXiv:1810.03993) in Markdown.
 
     source: what ingest knows of the data; report: content of reports/<recipe>/metrics.json; measure: the metrics of the
     task; variants: by name, what reports/<recipe>/export.json says of each; lost: the source's rows that are in no
-    split; settings: the values in force that made the model, by section of params.yaml.
+    split; settings: the values in force that made the model, by section of params.yaml; doubt: of an answer's doubt
+    what, what was asked for, and what test rows say.
     """
     test = report["test"]
     named = {"this model": test, **{f"{name} (floor)": scores for name, scores in report["floor"].items()}}
@@ -86,10 +88,26 @@ The floors are simple models trained on the same training rows: what a model has
 | model | {heads} |
 |---|{"---|" * len(shown)}
 {table}
-{_variants_section(variants or {}, measure.PRIMARY)}{_settings_section(settings or {})}
+{_doubt_section(doubt)}{_variants_section(variants or {}, measure.PRIMARY)}{_settings_section(settings or {})}
 ## Limits
 
 The scores hold for rows like those of the test split. {measure.CALIBRATED} Nothing is known of inputs of another kind.
+"""
+
+
+def _doubt_section(doubt: Sequence[tuple[str, str, str]]) -> str:
+    if not doubt:
+        return ""
+    rows = "\n".join(f"| {what} | {asked} | {found} |" for what, asked, found in doubt)
+    return f"""
+## Doubt
+
+What an answer says of its doubt, by lines that validation rows drew, and what that is worth on the test rows. It holds
+for rows drawn as these were, taken together: not for each class or each kind of row.
+
+| what | asked | test rows |
+|---|---|---|
+{rows}
 """
 
 

@@ -41,13 +41,14 @@ def choose(
     batch_size: int,
     padding: Mapping[str, int],
     settings: "Variants",
+    also: Callable[[offline.Arrays], dict[str, Any]] = lambda _: {},
 ) -> dict[str, dict[str, Any]]:
     """Return, by variant, what it is and whether it ships.
 
     graphs: `fp32` and its variants, all run on one thread of the CPU, so that the answer is the same with a GPU and
     without; target: of the validation rows, as `measure`, the task's metrics, takes it with the facts of the training
-    targets; padding: what fills a varying axis of an input. Raises ChainruleError if fp32 itself answers a row by what
-    shares its batch.
+    targets; padding: what fills a varying axis of an input; also: what else is to be kept of a variant, by its outputs
+    for the validation rows. Raises ChainruleError if fp32 itself answers a row by what shares its batch.
     """
     sessions = {name: offline.session(content, name, 1) for name, content in graphs.items()}
     found = {name: outputs(session, validation, batch_size) for name, session in sessions.items()}
@@ -76,6 +77,7 @@ def choose(
             "batch_difference": differences[name] if np.isfinite(differences[name]) else None,
             "ships": ships,
             "reason": reason,
+            **also(found[name]),
         }
     return table
 

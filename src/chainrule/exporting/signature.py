@@ -10,7 +10,9 @@ padding         what fills up an input when items of unlike size run together
 primary         {name, more_is_better, unit}: the metric that decides
 scores          {rows, groups, resamples, <metric>: {title, more_is_better, value, low, high}}
 quality         {primary, floor}: see evaluation.quality
-variants        {<variant>: {file, bytes, primary}}: the metric that decides, on validation rows
+uncertainty     {...}: the lines of an answer's doubt, as `evaluation.uncertainty` has them by kind of target; optional
+variants        {<variant>: {file, bytes, primary, uncertainty}}: the metric that decides, on validation rows; lines of
+                its own where it has any
 versions        of what made the graph
 """
 

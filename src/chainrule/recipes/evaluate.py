@@ -1,5 +1,7 @@
 """The `evaluate` section."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from chainrule.recipes.file import Section
@@ -11,8 +13,25 @@ class Examine(Section):
     rows: int = Field(default=2000, ge=10, le=1_000_000, description="most validation rows that are looked at")
 
 
+class Uncertainty(Section):
+    """What an answer says of its doubt; validation rows tell from where on, test rows what that is worth."""
+
+    sets: Literal["lac", "aps"] = Field(
+        default="lac",
+        description="sets of labels; lac: the smallest on average; aps: as likely to hold the label of a hard row",
+    )
+    share: float = Field(default=0.9, ge=0.5, le=0.999, description="of rows whose true label the sets are to hold")
+    risk: float = Field(
+        default=0.05, gt=0, le=0.5, description="most wrong answers among those that are not said to be unsure, a share"
+    )
+    alarms: float = Field(
+        default=0.05, gt=0, le=0.5, description="of rows like the training's that may be taken for foreign, a share"
+    )
+
+
 class Evaluate(Section):
     """How the scores on the test split get their intervals, and how closely the model is looked at."""
 
     resamples: int = Field(default=1000, ge=100, le=100_000, description="bootstrap resamples of the test groups")
+    uncertainty: Uncertainty = Uncertainty()
     examine: Examine = Examine()

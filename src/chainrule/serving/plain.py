@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from chainrule.serving.bundle import Bundle, input_fields
@@ -16,6 +17,10 @@ from chainrule.tasks.catalogue import TASKS
 if TYPE_CHECKING:
     import numpy as np
     from tokenizers import Tokenizer
+
+
+SHARES = ("unsure_below",)
+"""Parameters of a request that are numbers from 0 to 1."""
 
 
 def face(bundle: Bundle) -> Any:
@@ -45,6 +50,42 @@ def noted(bundle: Bundle, given: Mapping[Any, Any], limits: Limits) -> "tuple[di
         parts[field.name] = value
     inputs: dict[str, np.ndarray] = face(bundle).prepare(parts, bundle.signature, words, limits)
     return inputs, notes
+
+
+def answer(
+    bundle: Bundle,
+    variant: str,
+    outputs: "Mapping[str, np.ndarray]",
+    parameters: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Return what the task answers with, of the outputs [1, ...] of a variant for one item.
+
+    parameters: of the request, in place of the bundle's own lines of doubt. Raises ChainruleError where an output is no
+    number.
+    """
+    signature = bundle.signature
+    own = (signature.get("variants") or {}).get(variant, {}).get("uncertainty")
+    if own is not None or parameters:
+        drawn = own if own is not None else signature.get("uncertainty", {})
+        signature = {**signature, "uncertainty": {**drawn, **parameters}}
+    said: dict[str, Any] = face(bundle).answer(outputs, signature)
+    return said
+
+
+def parameters(bundle: Bundle, asked: Mapping[str, str]) -> dict[str, float]:
+    """Return those of a request's parameters that are shares for its answer. Raises Refusal (400)."""
+    found = {}
+    for name in SHARES:
+        if name in asked:
+            if name not in getattr(plugins.load("serving.answers", bundle.signature["target"]["kind"]), "TAKES", ()):
+                raise Refusal(400, f"the answers of {bundle.name} have no {name}", "parameter")
+            try:
+                found[name] = float(asked[name])
+            except ValueError:
+                found[name] = -1.0
+            if not 0 <= found[name] <= 1:
+                raise Refusal(400, f"{name} must be a number from 0 to 1, not {asked[name]!r:.40}", "parameter")
+    return found
 
 
 def _of_text(kind: str, value: str, limits: Limits) -> Any:

@@ -253,10 +253,10 @@ def _plain(api: FastAPI, context: Context) -> None:
         kind = given.kind_of(request.headers.get("content-type", ""))
         with context.models.get(model) as found:
             state["model"] = model
-            face = plain.face(found.bundle)
-            if face is None:
+            if plain.face(found.bundle) is None:
                 message = f"{model} has no plain route; use /v2/models/{model}/infer"
                 raise Refusal(404, message, "unknown_task")
+            parameters = plain.parameters(found.bundle, request.query_params)
             make = functools.partial(_prepared, content, kind, found, limits)
             inputs, notes = await context.preparer.run(make, quick=plain.quick(found.bundle, len(content)))
             prepared = perf_counter()
@@ -264,7 +264,7 @@ def _plain(api: FastAPI, context: Context) -> None:
             answer = await found.infer(inputs, alone=alone, observed=EXAMPLE not in request.headers)
             answered = perf_counter()
         try:
-            answered_with = face.answer(answer.outputs, found.bundle.signature)
+            answered_with = plain.answer(found.bundle, found.variant, answer.outputs, parameters)
         except ChainruleError as error:
             raise Refusal(400, f"{error}: the input is beyond what the model can take", "not_finite") from None
         state["fields"] = {"version": answer.version, "batch": answer.batch}

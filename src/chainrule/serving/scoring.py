@@ -90,7 +90,7 @@ def scored(bundle: Bundle, session: Session, rows: Iterable[Record], parts: Part
     """Yield every row in its order. Raises ChainruleError if the graph fails, which no row is to blame for."""
     run = offline.runner(session.runtime, bundle.variants[session.variant])
     nothing = [None] * len(columns_of(bundle))
-    of_answer, face = _kind(bundle).cells, plain.face(bundle)
+    of_answer = _kind(bundle).cells
 
     def prepared(record: Record) -> tuple[Arrays | None, str]:
         if record.problem:
@@ -103,7 +103,7 @@ def scored(bundle: Bundle, session: Session, rows: Iterable[Record], parts: Part
 
     def answered(record: Record, outputs: Arrays, notes: str) -> Scored:
         try:
-            return Scored(record, of_answer(face.answer(outputs, bundle.signature)), notes)
+            return Scored(record, of_answer(plain.answer(bundle, session.variant, outputs)), notes)
         except ChainruleError as error:
             return Scored(record, nothing, f"{error}: the row is beyond what the model can take")
 

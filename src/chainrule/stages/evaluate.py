@@ -48,7 +48,11 @@ def evaluate(job: Job) -> None:
     job.say(f"scores the model and its floors on {len(test):,} test rows")
     train = read_rows(job.dep("data/split/{recipe}/train.parquet"))
     floors = _floors(job, card, train, test)
-    report = {"test": score(outputs), "floor": {name: score(said) for name, said in floors.items()}}
+    report = {
+        "test": score(outputs),
+        "floor": {name: score(said) for name, said in floors.items()},
+        "uncertainty": _doubt(job, settings, model, card, facts, outputs, target),
+    }
     write_json(job.out("reports/{recipe}/metrics.json"), _compact(report))
     write_json(job.out("reports/{recipe}/headline.json"), summary(report, measure))
     history = read_json(folder / "history.json")
@@ -64,12 +68,27 @@ def evaluate(job: Job) -> None:
         job.warn(warning)
 
 
+def _doubt(
+    job: Job, settings: Evaluate, model: Any, card: dict[str, Any], facts: Any, outputs: Any, target: Any
+) -> dict[str, Any]:
+    """Return the lines that validation rows draw of an answer's doubt, and what they are worth on the test rows."""
+    from chainrule.system import plugins
+    from chainrule.training import prediction, rows
+
+    kind, known = plugins.load("evaluation.uncertainty", card["target"]), card["target_facts"]
+    held_out = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
+    said = prediction.predict(model, rows.to_inputs(held_out, card, facts, known), BATCH_SIZE, job.say)
+    _refuse_not_finite(said)
+    lines = kind.fit(said, rows.encoded_target(held_out, card, known), settings.uncertainty.model_dump())
+    return {"lines": lines, "test": kind.measured(outputs, target, lines)}
+
+
 def _refuse_not_finite(outputs: Any) -> None:
     import numpy as np
 
     for name, array in outputs.items():
         if not np.isfinite(array).all():
-            raise ChainruleError(f"{name} of a test row is no number: lower `finetune.learning_rate` and train again")
+            raise ChainruleError(f"{name} of a row is no number: lower `finetune.learning_rate` and train again")
 
 
 def _say(job: Job, report: dict[str, Any], decisive: Any, to_try: list[str]) -> None:
@@ -181,7 +200,7 @@ def _show(
         report["floor"],
         _facts(job, card),
         figures,
-        task.tables(outputs, target, known, scores),
+        [*task.tables(outputs, target, known, scores), _doubt_table(card, report["uncertainty"])],
         worst,
         mistakes,
         task.notes(scores),
@@ -191,6 +210,15 @@ def _show(
     path = job.out("reports/{recipe}/report.html")
     path.write_text(html, encoding="utf-8")
     job.run.artifact(path)
+
+
+def _doubt_table(card: dict[str, Any], found: dict[str, Any]) -> Any:
+    from chainrule.evaluation.shown import Table, Word
+    from chainrule.system import plugins
+
+    shown = plugins.load("evaluation.uncertainty", card["target"]).shown(found["lines"], found["test"])
+    note = f"By lines that {found['lines']['rows']:,} validation rows drew, which are those of the exported model."
+    return Table("Doubt", (Word(""), "asked", "test rows"), [(Word(what), *told) for what, *told in shown], [note])
 
 
 def _show_pretraining(job: Job) -> None:

@@ -41,6 +41,11 @@ def export(job: Job) -> None:
     content = onnx_model.SerializeToString(deterministic=True)
     runtime = offline.session(content, bundle.GRAPH, job.cores)
     measure = plugins.load(f"tasks.{card['task']}", "metrics")
+    metrics = read_json(job.dep("reports/{recipe}/metrics.json"))
+    kind, doubt = plugins.load("evaluation.uncertainty", card["target"]), metrics["uncertainty"]
+
+    def lines(said: Any) -> dict[str, Any]:
+        return {"uncertainty": kind.fit(said, validation.target.numpy(), doubt["lines"])}
 
     def agree(ours: Any, theirs: Any) -> Any:
         return measure.agree(ours, theirs, card["target_facts"])
@@ -51,7 +56,6 @@ def export(job: Job) -> None:
         "bytes": len(content),
     }
     _refuse_difference(report, settings)
-    metrics = read_json(job.dep("reports/{recipe}/metrics.json"))
     signature = _signature(job, onnx_model, card, facts, metrics)
     job.say("makes and measures its variants")
     made = {"fp32": content, **_make_variants(job, onnx_model, card, facts, settings.variants)}
@@ -64,16 +68,24 @@ def export(job: Job) -> None:
         BATCH_SIZE,
         task.padding(facts),
         settings.variants,
+        lines,
     )
     latencies = gate.speeds(made, validation)
     report["variants"] = table
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
     lost = losses(read_json(job.dep("reports/{recipe}/clean.json")), read_json(job.dep("reports/{recipe}/split.json")))
-    model_card = bundle.model_card(job.recipe, signature, source, metrics, measure, table, lost, _settings(job))
+    doubts = kind.shown(doubt["lines"], doubt["test"])
+    model_card = bundle.model_card(job.recipe, signature, source, metrics, measure, table, lost, _settings(job), doubts)
     decisive = measure.PRIMARY
     shipped = {name: made[name] for name in made if table[name]["ships"] and name != bundle.REFERENCE}
+    signature["uncertainty"] = table[bundle.REFERENCE]["uncertainty"]
     signature["variants"] = {
-        name: {"file": bundle.FILES[name], "bytes": table[name]["bytes"], "primary": table[name][decisive.name]}
+        name: {
+            "file": bundle.FILES[name],
+            "bytes": table[name]["bytes"],
+            "primary": table[name][decisive.name],
+            **({} if name == bundle.REFERENCE else {"uncertainty": table[name]["uncertainty"]}),
+        }
         for name in (bundle.REFERENCE, *shipped)
     }
     out = job.out("models/onnx/{recipe}")

@@ -96,7 +96,7 @@ def test_adaptive_sets_grow_with_difficulty() -> None:
 def test_a_bundles_lines_are_kept_on_further_rows() -> None:
     """Rows whose labels are drawn from the very probabilities: the best of models, right only as often as it says."""
     random = np.random.default_rng(1)
-    logits = random.normal(size=(12_000, 5)) * 2.5
+    logits = random.normal(size=(12_000, 5)) * 4
     powers = np.exp(logits)
     chances = powers / powers.sum(axis=1, keepdims=True)
     labels = (chances.cumsum(axis=1) > random.random((12_000, 1))).argmax(axis=1)
@@ -106,9 +106,7 @@ def test_a_bundles_lines_are_kept_on_further_rows() -> None:
     assert 0.01 < (found["risk"] or 0) <= 0.05
     assert 0.04 < (found["foreign"] or 0) < 0.06
     assert 0.05 < (found["answered"] or 0) < 0.9
-    said = label.in_words(lines, found)
-    assert said[0].startswith("sets made to hold the true label for 90% of rows do so for 9")
-    assert len(said) == 3
+    assert label.shown(lines, found)[0] == ("sets that hold the true label", "90%", f"{found['coverage']:.1%}")
 
 
 def test_where_no_row_is_sure_enough_that_is_said() -> None:
@@ -118,4 +116,4 @@ def test_where_no_row_is_sure_enough_that_is_said() -> None:
     assert lines["unsure_below"] is None
     found = label.measured({"logits": logits}, labels, lines)
     assert "answered" not in found
-    assert label.in_words(lines, found)[1] == "no row is sure enough to prove a risk of 5%"
+    assert label.shown(lines, found)[3][1:] == ("5% at most", "no answer is proven so sure")

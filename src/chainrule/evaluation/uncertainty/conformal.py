@@ -60,6 +60,11 @@ def sets(chances: np.ndarray, limit: float, method: str) -> np.ndarray:
     return np.asarray(found)
 
 
+def rounded_up(limit: float) -> float:
+    """Return a threshold to six decimals: rounded down, it would leave out the very row that it is the score of."""
+    return math.ceil(limit * 1e6) / 1e6
+
+
 def coverage(held: np.ndarray, target: np.ndarray) -> dict[str, float]:
     """Return what sets bool [N, C] are worth for rows of classes int [N], as plain data.
 

@@ -26,12 +26,13 @@ def fit(outputs: Outputs, target: np.ndarray, asked: Mapping[str, Any]) -> dict[
     return {
         "sets": asked["sets"],
         "share": asked["share"],
-        # Upwards: rounded down, a threshold would leave out the very row that it is the score of.
-        "set_within": min(1.0, _up(conformal.fit(chances, target, asked["share"], asked["sets"]))),
+        "set_within": min(1.0, conformal.rounded_up(conformal.fit(chances, target, asked["share"], asked["sets"]))),
         "risk": asked["risk"],
         "unsure_below": None if unsure is None else float(np.floor(unsure * 10**DIGITS) / 10**DIGITS),
         "alarms": asked["alarms"],
-        "foreign_above": _up(out_of_distribution.limit(out_of_distribution.energy(outputs["logits"]), asked["alarms"])),
+        "foreign_above": conformal.rounded_up(
+            out_of_distribution.limit(out_of_distribution.energy(outputs["logits"]), asked["alarms"])
+        ),
         "rows": len(target),
     }
 
@@ -52,21 +53,22 @@ def measured(outputs: Outputs, target: np.ndarray, lines: Mapping[str, Any]) -> 
     return {name: None if value is None else round(value, DIGITS) for name, value in found.items()}
 
 
-def in_words(lines: Mapping[str, Any], found: Mapping[str, float | None]) -> list[str]:
-    """Return what `measured` found on rows as sentences without a full stop."""
-    held = f"sets made to hold the true label for {lines['share']:.0%} of rows do so for {found['coverage']:.1%}"
-    said = [f"{held}, with {found['size']:.2f} labels on average, one alone for {found['single']:.1%}"]
+def shown(lines: Mapping[str, Any], found: Mapping[str, float | None]) -> list[tuple[str, str, str]]:
+    """Return what was asked for and what `measured` found on rows, as lines of a table: what, asked, found."""
+    rows = [
+        ("sets that hold the true label", f"{lines['share']:.0%}", _share(found["coverage"])),
+        ("labels in a set, on average", "", f"{found['size']:.2f}"),
+        ("sets of one label", "", _share(found["single"])),
+    ]
     if lines["unsure_below"] is None:
-        said.append(f"no row is sure enough to prove a risk of {lines['risk']:.0%}")
+        rows.append(("wrong among the sure answers", f"{lines['risk']:.0%} at most", "no answer is proven so sure"))
     else:
-        wrong = "none" if found["risk"] is None else f"{found['risk']:.1%}"
-        said.append(
-            f"{found['answered']:.1%} of rows are answered with a probability of at least {lines['unsure_below']:.3f}, "
-            f"{wrong} of these wrong ({lines['risk']:.0%} asked)"
-        )
-    said.append(f"{found['foreign']:.1%} are taken for foreign ({lines['alarms']:.0%} asked)")
-    return said
+        rows += [
+            (f"sure answers, of a probability from {lines['unsure_below']:.3f} on", "", _share(found["answered"])),
+            ("wrong among the sure answers", f"{lines['risk']:.0%} at most", _share(found["risk"])),
+        ]
+    return [*rows, ("rows that are taken for foreign", f"{lines['alarms']:.0%}", _share(found["foreign"]))]
 
 
-def _up(number: float) -> float:
-    return float(np.ceil(number * 10**DIGITS) / 10**DIGITS)
+def _share(found: float | None) -> str:
+    return "-" if found is None else f"{found:.1%}"

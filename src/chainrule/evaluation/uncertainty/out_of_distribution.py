@@ -24,6 +24,14 @@ def energy(logits: np.ndarray) -> np.ndarray:
     return np.asarray(-most - np.log(np.exp(logits - most[:, None]).sum(axis=1)))
 
 
+def joint_energy(logits: np.ndarray) -> np.ndarray:
+    """Return the energy float64 [N] of logits [N, C] of classes that exclude no other: the sum of those of each.
+
+    Wang, Liu, Bocchieri and Li 2021 (arXiv:2109.14162, equation 5).
+    """
+    return np.asarray(-np.logaddexp(0, np.asarray(logits, np.float64)).sum(axis=1))
+
+
 def distance(features: np.ndarray, known: np.ndarray, nearest: int = NEAREST) -> np.ndarray:
     """Return the distance float64 [N] of features [N, D] to the nearest-th of the features [M, D] of training rows."""
     rows, others = _at_length_1(features), _at_length_1(known)

@@ -1,6 +1,7 @@
 """What every kind of answer asks of a signature and of the numbers that a graph gave."""
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,20 @@ def classes(signature: Mapping[str, Any]) -> list[str]:
     found = signature["target"].get("classes")
     if not isinstance(found, list) or not all(isinstance(label, str) for label in found):
         raise DataError("the classes of the target are not a list of texts; export the bundle again")
+    return found
+
+
+def lines(signature: Mapping[str, Any], *names: str) -> list[Mapping[str, Any]]:
+    """Return the lines of an answer's doubt, and those of variants with their own; none of a bundle of before.
+
+    Raises DataError if one of these names is neither a number nor null.
+    """
+    variants = signature.get("variants")
+    places = [signature, *(variants.values() if isinstance(variants, Mapping) else [])]
+    found = [place["uncertainty"] for place in places if isinstance(place, Mapping) and "uncertainty" in place]
+    for each in found:
+        if not isinstance(each, Mapping) or not {type(each.get(name)) for name in names} <= {int, float, NoneType}:
+            raise DataError(f"uncertainty has not a number for each of {', '.join(names)}; export the bundle again")
     return found
 
 

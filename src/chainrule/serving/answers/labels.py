@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.serving.answers.checks import classes, finite, width
+from chainrule.evaluation.uncertainty import out_of_distribution
+from chainrule.serving.answers.checks import classes, finite, lines, width
 from chainrule.system.errors import DataError
 
 OUTPUT = "logits"
@@ -16,6 +17,7 @@ COLUMNS = ("predicted", "probability")
 def check(signature: Mapping[str, Any]) -> None:
     """Raise DataError if a graph does not give a logit [batch, classes] for each class, or a threshold is missing."""
     names = classes(signature)
+    lines(signature, "foreign_above")
     width(signature, OUTPUT, len(names))
     found = signature["target"].get("thresholds")
     if not isinstance(found, list) or len(found) != len(names) or not all(type(each) in (int, float) for each in found):
@@ -25,14 +27,15 @@ def check(signature: Mapping[str, Any]) -> None:
 def answer(outputs: Mapping[str, np.ndarray], signature: Mapping[str, Any]) -> dict[str, Any]:
     """Return {"labels": [{"label", "probability", "given"}, ...]} of the outputs [1, ...] for one item.
 
-    A label is given where its probability, the sigmoid of its logit, reaches its threshold. Raises ChainruleError when
-    a logit is not finite.
+    A label is given where its probability, the sigmoid of its logit, reaches its threshold. Where the signature has a
+    line for it, also "energy" and "foreign", whether the input is unlike those that the model knows. Raises
+    ChainruleError when a logit is not finite.
     """
     target = signature["target"]
     logits = finite(outputs[OUTPUT])
     small = np.exp(-np.abs(logits))
     chances = np.where(logits >= 0, 1, small) / (1 + small)
-    return {
+    said: dict[str, Any] = {
         "labels": [
             {
                 "label": target["classes"][index],
@@ -42,6 +45,10 @@ def answer(outputs: Mapping[str, np.ndarray], signature: Mapping[str, Any]) -> d
             for index in np.argsort(-chances, kind="stable")
         ]
     }
+    if (most := signature.get("uncertainty", {}).get("foreign_above")) is not None:
+        (energy,) = out_of_distribution.joint_energy(logits[None])
+        said |= {"energy": float(energy), "foreign": bool(energy > most)}
+    return said
 
 
 def cells(answer: Mapping[str, Any]) -> list[Any]:
@@ -64,6 +71,10 @@ def schema() -> dict[str, Any]:
     described = "every label, the likeliest first; each has a probability of its own"
     return {
         "type": "object",
-        "properties": {"labels": {"type": "array", "items": label, "description": described}},
+        "properties": {
+            "labels": {"type": "array", "items": label, "description": described},
+            "energy": {"type": "number", "description": "grows with how unlike the known inputs this one is"},
+            "foreign": {"type": "boolean", "description": "whether the energy is beyond that of known inputs"},
+        },
         "required": ["labels"],
     }

@@ -13,6 +13,7 @@ export function createView(place, { target }) {
   const best = element("span", { id: "best-label" });
   const share = element("span", { id: "best-share" });
   const list = element("ol", { class: "bars", id: "bars" });
+  const doubt = element("p", { class: "quiet", id: "doubt" });
   const more = element("p", { class: "quiet", id: "more" }, many ? `The ${SHOWN} likeliest of ${labels.length} labels` : "");
 
   function set(labels) {
@@ -30,7 +31,7 @@ export function createView(place, { target }) {
 
   function clear() {
     best.textContent = "–";
-    share.textContent = "";
+    share.textContent = doubt.textContent = "";
     for (const { row, fill, share } of bars.values()) {
       fill.style.transform = "scaleX(0)";
       share.textContent = "";
@@ -50,13 +51,23 @@ export function createView(place, { target }) {
       bar.share.textContent = percent(probability);
       bar.row.classList.toggle("likeliest", label === first.label);
     }
-    return `${first.label}, ${percent(first.probability)}`;
+    doubt.textContent = doubts(found);
+    return [first.label, percent(first.probability), doubt.textContent].filter(Boolean).join(", ");
   }
 
-  place.replaceChildren(element("p", { class: "verdict" }, best, share), list, more);
+  place.replaceChildren(element("p", { class: "verdict" }, best, share), doubt, list, more);
   set(many ? [] : labels);
   clear();
   return { show, clear };
+}
+
+// What an answer says of its doubt, in words; nothing of one that is sure, of one label alone and of a known kind.
+function doubts({ set, unsure, foreign }) {
+  const said = [];
+  if (foreign) said.push("unlike the inputs that the model knows");
+  if (unsure) said.push("not sure enough to be relied on");
+  if (set?.length > 1) said.push(`could be ${set.slice(0, SHOWN).join(", ")}${set.length > SHOWN ? ", …" : ""}`);
+  return said.join("; ");
 }
 
 function percent(share) {
