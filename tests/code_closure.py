@@ -29,6 +29,7 @@ NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "evaluation.floors": (("modality",), ("target",)),
     "evaluation.scores": (("target",),),
     "evaluation.uncertainty": (("target",),),
+    "examination.answers": (("target",),),
     "nets": (("net", "name"),),
     "training.bases": (("base", "from"),),
     "training.bodies": (("modality",),),

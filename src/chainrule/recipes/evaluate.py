@@ -11,6 +11,9 @@ class Examine(Section):
     """How closely the fine-tuned model is looked at, on validation rows."""
 
     rows: int = Field(default=2000, ge=10, le=1_000_000, description="most validation rows that are looked at")
+    map: Literal["pca", "tsne"] = Field(
+        default="pca", description="how rows are laid out on a map: by principal components, or by t-SNE (some seconds)"
+    )
 
 
 class Uncertainty(Section):
