@@ -109,6 +109,7 @@ def _plug_in(call: ast.Call) -> tuple[str, ...]:
     return (str(package.value), ast.unparse(name))
 
 
+@cache
 def docstring_only(path: Path) -> bool:
     """Return whether a file holds nothing but its docstring."""
     return all(

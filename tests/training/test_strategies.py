@@ -59,6 +59,7 @@ def trained(
     epochs: int = 2,
     optimizer: str = "nesterov",
     freeze_norms: bool = False,
+    learning_rate: float | None = None,
     **options: Any,
 ) -> tuple[Any, list[dict[str, Tensor]]]:
     """Train a small model; return it and its state before and after every epoch."""
@@ -68,6 +69,7 @@ def trained(
     rows = texts if "input_ids" in model.inputs else images
     states = [state(model)]
     settings = STILL | {"epochs": epochs, "optimizer": optimizer}
+    settings |= {"learning_rate": learning_rate} if learning_rate else {}
     fit(
         strategy.StrategyLoss(objective, chosen), rows(16), rows(8, seed=1), strategy=chosen,
         on_epoch=lambda record: states.append(state(model)), **settings,
@@ -87,9 +89,17 @@ def names(model: nn.Module, modules: list[nn.Module]) -> set[str]:
 
 
 def test_head_only_changes_no_weight_and_no_running_average_of_the_net() -> None:
-    _, states = trained(head_only)
+    _, states = trained(head_only, rate=10.0)
     assert any("running_mean" in name for name in states[0])
     assert moved(states[0], states[-1]) == HEAD
+
+
+def test_a_head_alone_learns_so_many_times_as_fast() -> None:
+    """In plain gradient descent a rate of 10 is ten times the rate, step by step."""
+    (slow, _), (fast, _) = (
+        trained(head_only, epochs=1, optimizer="sgd", rate=rate, learning_rate=0.05 / rate) for rate in (1.0, 10.0)
+    )
+    torch.testing.assert_close(slow.head.weight, fast.head.weight)
 
 
 def test_full_changes_every_weight_and_every_running_average() -> None:
@@ -99,7 +109,7 @@ def test_full_changes_every_weight_and_every_running_average() -> None:
 
 def test_head_only_leaves_the_net_no_gradient_and_no_dropout() -> None:
     model = small_model().train()
-    strategy.of(head_only, {}, model).begin(0)
+    strategy.of(head_only, {"rate": 10.0}, model).begin(0)
     assert {name for name, parameter in model.named_parameters() if parameter.requires_grad} == HEAD
     assert not any(module.training for module in model.net.modules())
     assert model.head.training
@@ -182,7 +192,7 @@ def test_frozen_norms_keep_weights_and_statistics_whatever_else_learns(
 def test_what_stands_beside_net_and_head_learns_with_the_head() -> None:
     torch.manual_seed(0)
     model = pair_task.build(encoder.build(50, 0, **BERT), TEXTS, TARGET)
-    for module, options in ((head_only, {}), (gradual, {"per_epoch": 1}), (last_layers, {"layers": 1})):
+    for module, options in ((head_only, {"rate": 10.0}), (gradual, {"per_epoch": 1}), (last_layers, {"layers": 1})):
         strategy.of(module, options, model).begin(0)
         assert all(weight.requires_grad for weight in model.compare.parameters()), module
         assert not any(weight.requires_grad for weight in strategy.layers(model.net)[0][0].parameters()), module

@@ -45,7 +45,7 @@ def test_the_loss_that_chooses_the_epoch_does_not_mind_a_net_that_is_too_sure_of
     loss = label.loss({"classes": ["a", "b"]}, torch.from_numpy(classes), smoothing=0.0, **CROSS_ENTROPY)
 
     def chosen_by(found: np.ndarray, right: np.ndarray) -> float:
-        return label.calibrated_loss(loss, {"logits": found}, right)
+        return label.deciding(loss, {"logits": found}, right)[label.DECIDES]
 
     sure, surer = chosen_by(logits * 9, classes), chosen_by(logits * 15, classes)
     assert surer == pytest.approx(sure, abs=1e-5)

@@ -7,15 +7,13 @@ from chainrule.recipes.training import Finetune
 from chainrule.stages.job import Job, main
 from chainrule.system.files import read_json, read_rows, write_json
 
-CALIBRATED = "calibrated_loss"
-
 
 def finetune(job: Job) -> None:
     """Train on the augmented training rows; validation rows choose the epoch and calibrate the answers."""
     from chainrule.evaluation import primary
     from chainrule.stages import session
     from chainrule.system import plugins
-    from chainrule.training import device, fitting, loop, models, prediction, rows, seen, strategy, weights
+    from chainrule.training import device, fitting, models, prediction, rows, seen, strategy, weights
 
     settings = job.section("finetune", Finetune)
     machine = device.prepare(job.cores)
@@ -32,7 +30,6 @@ def finetune(job: Job) -> None:
     task = plugins.load(f"tasks.{job.block['task']}", "model")
     model = task.build(net, facts, target_facts)
     kind = plugins.load("training.targets", job.block["target"])
-    calibrated = hasattr(kind, "calibrated_loss")
     measure = plugins.load(f"tasks.{job.block['task']}", "metrics")
     name, options = plug_in(settings.strategy, "name")
     base = job.dep("models/base/{recipe}")
@@ -60,9 +57,9 @@ def finetune(job: Job) -> None:
         gains_from_bf16=net.gains_from_bf16,
         score=lambda outputs, target: {
             measure.PRIMARY.name: primary.value(measure, outputs, target, target_facts),
-            **({CALIBRATED: kind.calibrated_loss(objective.loss, outputs, target)} if calibrated else {}),
+            **kind.deciding(objective.loss, outputs, target),
         },
-        decides=f"validation_{CALIBRATED}" if calibrated else loop.LOSS,
+        decides=f"validation_{kind.DECIDES}",
         strategy=chosen,
     )
     best = next(record for record in reversed(history) if record["best"])

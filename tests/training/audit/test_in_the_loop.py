@@ -37,7 +37,7 @@ def audit(objective: nn.Module, rows: Inputs, **changes: Any) -> Audit:
 
 def frozen(name: str, objective: nn.Module) -> dict[str, Any]:
     """Return the strategy of that name for an objective, as the loop takes it."""
-    module, options = {"head_only": (head_only, {}), "gradual": (gradual, {"per_epoch": 1})}[name]
+    module, options = {"head_only": (head_only, {"rate": 10.0}), "gradual": (gradual, {"per_epoch": 1})}[name]
     return {"strategy": strategy.of(module, options, objective.get_submodule("model"))}
 
 

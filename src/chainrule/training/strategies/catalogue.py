@@ -14,6 +14,8 @@ class FullOptions(Section):
 class HeadOnlyOptions(Section):
     """Only the head on top learns."""
 
+    rate: float = Field(gt=0, le=1000, description="its learning rate, as a multiple of finetune.learning_rate")
+
 
 class GradualOptions(Section):
     """The head learns first, then from the top more of the net in every epoch (ULMFiT)."""
@@ -73,7 +75,7 @@ class JointOptions(Section):
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "full": {},
-    "head_only": {},
+    "head_only": {"rate": 10.0},
     "gradual": {"per_epoch": 1},
     "discriminative": {"decay": 0.8},
     "last_layers": {"layers": 1},

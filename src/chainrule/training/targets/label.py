@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from chainrule.evaluation.calibration import fit_temperature
 
 Facts = Mapping[str, Any]
+DECIDES = "calibrated_loss"
+"""Which number of validation rows says which epoch is best: the least of it."""
 
 
 def width(target: Facts) -> int:
@@ -85,17 +87,17 @@ def balanced(encoded: Tensor, classes: int) -> Tensor:
     return len(encoded) / (classes * counts)
 
 
-def calibrated_loss(loss: nn.Module, outputs: Mapping[str, np.ndarray], encoded: np.ndarray) -> float:
+def deciding(loss: nn.Module, outputs: Mapping[str, np.ndarray], encoded: np.ndarray) -> dict[str, float]:
     """Return the loss of validation rows once a net that is too sure of itself is made as modest as suits them best.
 
-    It says which epoch is best. As a net grows too sure of itself its loss rises while its answers still get better;
+    As a net grows too sure of itself its loss rises while its answers still get better;
     the first is what `calibrate` puts right at the end. One that is not too sure has its loss as it is.
     """
     logits, target = outputs["logits"], torch.from_numpy(encoded)
     if not np.isfinite(logits).all():
-        return math.inf
+        return {DECIDES: math.inf}
     temperature = max(1.0, fit_temperature(logits, encoded))
-    return float(loss({"logits": torch.from_numpy(logits) / temperature}, target))
+    return {DECIDES: float(loss({"logits": torch.from_numpy(logits) / temperature}, target))}
 
 
 def calibrate(
