@@ -122,6 +122,7 @@ def test_what_does_not_fit_together_is_refused(
         ({"name": "named"}, {"from": "nothing"}, "finetune.strategy.learn"),
         ({"name": "named", "learn": []}, {"from": "nothing"}, "finetune.strategy.learn"),
         ({"name": "lora", "targets": []}, {"from": "nothing"}, "finetune.strategy.targets"),
+        ({"name": "adversarial", "epsilon": 0}, {"from": "nothing"}, "finetune.strategy.epsilon"),
         ({"name": "distillation"}, {"from": "finetuned/teacher"}, None),
     ],
 )

@@ -18,7 +18,7 @@ from chainrule.training import models, start, strategy
 from chainrule.training.course import Record
 from chainrule.training.inputs.image import Inputs
 from chainrule.training.objectives.supervised import Supervised
-from chainrule.training.strategies import distillation, full, gradual, joint, lora
+from chainrule.training.strategies import adversarial, distillation, full, gradual, joint, lora
 from chainrule.training.targets.label import Loss
 from small_trainings import FACTS, KilledError, dying, fit, images, same, small_objective, weights
 
@@ -38,6 +38,7 @@ STRATEGIES: dict[str, tuple[Any, dict[str, Any]]] = {
     "lora": (lora, {"rank": 2, "alpha": 4, "targets": None}),
     "distillation": (distillation, {"weight": 0.5, "temperature": 2.0, "features": 1.0}),
     "joint": (joint, {"weight": 1.0}),
+    "adversarial": (adversarial, {"epsilon": 20.0, "steps": 2, "step_size": None}),
 }
 BLOCK = {"task": "image_classification", "modality": "image", "target": "label", "base": {"from": "finetuned/other"},
          "net": {"name": "cnn", "width": 3, "depth": 2, "dropout": 0.2}}  # fmt: skip
@@ -71,7 +72,7 @@ def with_strategy(name: str, objective: nn.Module, base: Path) -> tuple[nn.Modul
     [
         *((optimizer, accumulation, name)
           for optimizer in ("nesterov", "adamw") for accumulation in (1, 3) for name in ("full", "gradual")),
-        *(("adamw", 1, name) for name in ("lora", "distillation", "joint")),
+        *(("adamw", 1, name) for name in ("lora", "distillation", "joint", "adversarial")),
     ],
 )  # fmt: skip
 def test_killed_at_any_batch_and_called_again_ends_the_same_to_the_last_bit(

@@ -289,6 +289,12 @@ def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
         yield Mistake(
             f"{path}.pretrain.objective.name", repr(objective), f"an objective of modality {modality} or none is needed"
         )
+    strategy = at(block, ("finetune", "strategy", "name"))
+    if strategy in STRATEGIES and STRATEGIES[strategy].modality not in (None, modality):
+        needed = (
+            f"it takes {STRATEGIES[strategy].modality}s alone; a strategy of modality {modality} is needed, or full"
+        )
+        yield Mistake(f"{path}.finetune.strategy.name", repr(strategy), needed)
     if objective in OBJECTIVES and net in NETS and OBJECTIVES[objective].modality == NETS[net].modality:
         yield from _able(objective, net, path)
     training = at(block, ("pretrain", "training"))

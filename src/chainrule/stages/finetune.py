@@ -51,7 +51,7 @@ def finetune(job: Job) -> None:
     history, gradients = session.fit(
         job,
         settings,
-        strategy.StrategyLoss(objective, chosen) if chosen.loss else objective,
+        strategy.StrategyLoss(objective, chosen) if chosen.steps_in else objective,
         training,
         validation,
         gains_from_bf16=net.gains_from_bf16,

@@ -9,6 +9,7 @@ options that it needs.
 - `learning(model, epoch)` returns what learns in an epoch (from 0), modules or single weights. All else of the model
   stays as it is: its weights get no gradient, its normalisation keeps its statistics, its dropout drops nothing.
 - `rates(model)` returns multipliers of the schedule's learning rate by parameter; 1 for the others.
+- `batch(objective, batch)` returns the training batch that is learnt from in place of a batch.
 - `loss(model, loss, batch, outputs)` returns the loss of a training batch, of the objective's.
 - `merge(model)` turns the trained model into what is calibrated, written and exported.
 """
@@ -69,9 +70,15 @@ class Strategy:
     rows: Callable[["pd.DataFrame"], "pd.DataFrame"] = _all_rows
     learning: Callable[[nn.Module, int], Parts] = _everything
     rates: Callable[[nn.Module], Rates] = _level
+    batch: Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]] | None = None
     loss: Callable[[nn.Module, Tensor, dict[str, Tensor], Mapping[str, Tensor]], Tensor] | None = None
     merge: Callable[[nn.Module], None] = _as_it_is
     freeze_norms: bool = False
+
+    @property
+    def steps_in(self) -> bool:
+        """Return whether it changes a batch or its loss, and so stands around the objective."""
+        return self.batch is not None or self.loss is not None
 
     @property
     def partly(self) -> bool:
@@ -110,7 +117,7 @@ def of(
     prepare = _bound(module, "prepare", options)
     beside = prepare(model, given) if prepare else None
     more = {**options, "beside": beside}
-    found = {name: _bound(module, name, more) for name in ("learning", "rates", "loss", "merge")}
+    found = {name: _bound(module, name, more) for name in ("learning", "rates", "batch", "loss", "merge")}
     choose = _bound(module, "rows", options)
     if choose:
         found["rows"] = lambda rows: choose(rows, given)
@@ -128,7 +135,7 @@ def _bound(module: Any, name: str, options: Mapping[str, Any]) -> Callable[..., 
 
 
 class StrategyLoss(nn.Module):
-    """An objective and, in training mode, what a strategy makes of its loss."""
+    """An objective and, in training mode, what a strategy makes of its batches and its loss."""
 
     def __init__(self, objective: nn.Module, strategy: Strategy) -> None:
         """Wrap an objective that returns loss and outputs."""
@@ -138,6 +145,8 @@ class StrategyLoss(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         """Return what the objective returns, the loss the strategy's."""
+        if self.training and self.strategy.batch is not None:
+            batch = self.strategy.batch(self.objective, batch)
         result: dict[str, Any] = self.objective(batch)
         if not self.training or self.strategy.loss is None:
             return result

@@ -73,6 +73,16 @@ class JointOptions(Section):
     weight: float = Field(gt=0, le=100, description="of the loss of the base's task")
 
 
+class AdversarialOptions(Section):
+    """Every weight learns, from images that are moved against the model in every step (PGD)."""
+
+    epsilon: float = Field(gt=0, le=255, description="how far a pixel is moved at most, of 255 levels")
+    steps: int = Field(ge=1, le=100, description="steps of the attack; each costs about as much as a step of training")
+    step_size: float | None = Field(
+        gt=0, le=255, description="of 255 levels; null: 2.5 times epsilon over the steps, at most 1.25 times epsilon"
+    )
+
+
 DEFAULTS: dict[str, dict[str, Any]] = {
     "full": {},
     "head_only": {"rate": 10.0},
@@ -84,6 +94,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "distillation": {"weight": 0.5, "temperature": 2.0, "features": 0.0},
     "incremental": {"replay": 0.2},
     "joint": {"weight": 1.0},
+    "adversarial": {"epsilon": 8.0, "steps": 3, "step_size": None},
 }
 """What each starts with; a literal, of which dvc.yaml lists the recipe's strategy."""
 
@@ -92,12 +103,14 @@ class StrategyEntry(NamedTuple):
     """What the check of params.yaml and the fetching of a base know of a strategy.
 
     bases: those that it works with; None: all. teacher: the base is no start. rows: the base brings its training rows.
+    modality: of the inputs that it works with; None: all.
     """
 
     options: type[Section]
     bases: tuple[str, ...] | None = None
     teacher: bool = False
     rows: bool = False
+    modality: str | None = None
 
 
 STRATEGIES: dict[str, StrategyEntry] = {
@@ -111,4 +124,5 @@ STRATEGIES: dict[str, StrategyEntry] = {
     "distillation": StrategyEntry(DistillationOptions, ("finetuned", "mlflow"), teacher=True),
     "incremental": StrategyEntry(IncrementalOptions, ("finetuned", "mlflow")),
     "joint": StrategyEntry(JointOptions, ("finetuned",), rows=True),
+    "adversarial": StrategyEntry(AdversarialOptions, modality="image"),
 }
