@@ -30,6 +30,8 @@ NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "evaluation.scores": (("target",),),
     "evaluation.uncertainty": (("target",),),
     "examination.answers": (("target",),),
+    "exploration.inputs": (("modality",),),
+    "exploration.targets": (("target",),),
     "nets": (("net", "name"),),
     "training.bases": (("base", "from"),),
     "training.bodies": (("modality",),),

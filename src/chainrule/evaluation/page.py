@@ -103,9 +103,9 @@ def _short(unit: str, value: float | None) -> str:
     return f"{value:.3f}" if unit in (SHARE, NATS) and value is not None else number(unit, value)
 
 
-def data_uri(png: bytes) -> str:
-    """Return a picture as an address that holds it."""
-    return f"data:image/png;base64,{b64encode(png).decode('ascii')}"
+def data_uri(picture: bytes, kind: str = "png") -> str:
+    """Return a picture, of a kind such as png or jpeg, as an address that holds it."""
+    return f"data:image/{kind};base64,{b64encode(picture).decode('ascii')}"
 
 
 STYLE = """

@@ -1,0 +1,1 @@
+"""What the data page shows of inputs, a file per kind."""

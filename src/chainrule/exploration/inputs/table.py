@@ -1,0 +1,116 @@
+"""Tables: what each column holds, as a line with a small histogram."""
+
+import json
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.data.profile import profile
+from chainrule.evaluation.parts import Part
+from chainrule.exploration import drawing
+from chainrule.exploration.looked import Looked, drawn, of
+from chainrule.fields import table
+from chainrule.system import plugins
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS = 100_000
+"""Rows of a split that are looked at."""
+COLUMNS, CELLS = 100, 12
+"""Columns that are listed, and cells of a row that are shown."""
+BARS = 12
+"""Names whose counts are drawn."""
+
+
+def overview(looked: Looked, name: str) -> Part:
+    """Return a line for each column: missing cells, different values, their spread; and what tells the target alone."""
+    rows = drawn(looked.splits["train"], ROWS, looked.seed)
+    if rows.empty:
+        return Part(name, "<p>There are no training rows.</p>", {})
+    cells = table.columnar(rows[name].tolist())
+    kind = plugins.load("exploration.targets", looked.block["target"])
+    targets = kind.associated(rows[looked.columns.target.name].tolist())
+    found = profile(cells, table.listed(looked.cleaning.normalise), targets)
+    lines = "".join(_line(column, cells[column["column"]], len(rows)) for column in found.columns[:COLUMNS])
+    heads = "".join(
+        f"<th>{head}</th>" for head in ("", "missing", "different", "lowest", "median", "highest or commonest")
+    )
+    more = len(found.columns) - COLUMNS
+    note = f"<p class='note'>The first {COLUMNS} of {len(found.columns):,} columns.</p>" if more > 0 else ""
+    body = (
+        f"<p>{escape(of(len(rows), len(looked.splits['train']), 'training rows'))}: {len(found.columns):,} columns.</p>"
+        f'<div class="scroll tall"><table><thead><tr><th class="name">column</th>{heads}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>{note}"
+    )
+    return Part(name, body, {"looked_at": len(rows), "columns": found.columns, "look_at": found.warnings})
+
+
+def _line(column: Mapping[str, Any], cells: "pa.ChunkedArray", rows: int) -> str:
+    counts = _counts(column["kind"], cells)
+    says = f"how the values of {column['column']} are spread"
+    picture = drawing.spark(counts, says) if counts else ""
+    ends = [_short(column.get(end, "")) for end in ("lowest", "median")]
+    last = _short(column["highest"]) if "highest" in column else _commonest(column, rows)
+    missing = f"{column['missing'] / rows:.1%}" if column["missing"] else "0"
+    values = "".join(f"<td>{each}</td>" for each in (missing, f"{column['distinct']:,}", *ends, last))
+    return (
+        f'<tr><th class="name">{escape(column["column"])}<small>{column["kind"]}</small></th>'
+        f'<td class="cell">{picture}</td>{values}</tr>'
+    )
+
+
+def _commonest(column: Mapping[str, Any], rows: int) -> str:
+    if "commonest" not in column:
+        return ""
+    return f"{escape(drawing.clipped(column['commonest'], 40))}<small>{column['of_commonest'] / rows:.1%}</small>"
+
+
+def _short(value: Any) -> str:
+    return drawing.short(value) if isinstance(value, float) else escape(str(value))
+
+
+def _counts(kind: str, cells: "pa.ChunkedArray") -> list[int]:
+    """Return how many cells lie in each bin, or hold each of the commonest names; nothing of texts."""
+    known = cells.drop_null()
+    if not len(known) or kind == "text":
+        return []
+    if kind == "number":
+        numbers = known.to_numpy()
+        return [int(count) for count in drawing.binned(numbers, drawing.edges(numbers))]
+    if kind == "date":
+        days = known.to_numpy().astype("datetime64[s]").astype(np.float64)
+        return [int(count) for count in drawing.binned(days, drawing.edges(days))]
+    counts = sorted((int(count.as_py()) for count in known.value_counts().field(1)), reverse=True)
+    return counts[:BARS]
+
+
+def shown(value: str, says: str) -> str:
+    """Return a row as its columns and cells, the first of many."""
+    return _cells(json.loads(value))
+
+
+def shown_raw(raw: Any) -> str:
+    """Return a row as the source gave it; a line where it is no object of cells."""
+    if not isinstance(raw, bytes):
+        return "<p>nothing</p>"
+    try:
+        row = json.loads(raw)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        return f'<p dir="auto">{escape(raw[:200].decode("utf-8", errors="backslashreplace"))}</p>'
+    return _cells(row)
+
+
+def _cells(row: Mapping[str, Any]) -> str:
+    names = list(row)[:CELLS]
+    more = f" and {len(row) - CELLS:,} more" if len(row) > CELLS else ""
+    named = "; ".join(f"<small>{escape(name)}</small> {_cell(row[name])}" for name in names)
+    return f'<p dir="auto">{named}{more}</p>'
+
+
+def _cell(value: Any) -> str:
+    return "<i>missing</i>" if value is None else escape(drawing.clipped(str(value), 60))

@@ -1,0 +1,158 @@
+"""Texts: their lengths, their most frequent words and pairs of words, and the words that mark each class."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from chainrule.evaluation.parts import Part
+from chainrule.exploration import drawing
+from chainrule.exploration.looked import Looked, drawn, of
+from chainrule.fields import text
+from chainrule.system import plugins
+
+TEXTS = 50_000
+"""Texts of a split that are looked at."""
+SHOWN, CLASSES, OF_CLASS = 20, 12, 8
+"""Words and pairs that are shown, classes of which some are, and how many of each."""
+LONG = 240
+"""Letters of a text that are shown."""
+_LEAST, _SURE = 5, 3.0  # texts that must have a word that marks a class, and standard errors
+# Scripts that put no blanks between words, whose letters are words to `fields.text.words`.
+_SOLID = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
+def overview(looked: Looked, name: str) -> Part:
+    """Return lengths of texts in both splits, and what words the training texts are made of."""
+    rows = {split: drawn(each, TEXTS, looked.seed) for split, each in looked.splits.items()}
+    spoken = {split: [said(value) for value in each[name].tolist()] for split, each in rows.items()}
+    lengths = {
+        "characters": {split: _sizes(each[name].tolist()) for split, each in rows.items()},
+        "words": {split: _sizes(each) for split, each in spoken.items()},
+    }
+    train, total = spoken["train"], len(looked.splits["train"])
+    counts = Counter(word for own in train for word in own)
+    pairs = Counter(pair for own in train for pair in pairwise(own))
+    often = {"Most frequent words": _written(counts), "Most frequent pairs of neighbours": _written(pairs)}
+    solid = sum(count for word, count in counts.items() if _SOLID.match(word))
+    note = ""
+    if solid * 2 > sum(counts.values()):
+        often = {
+            "Most frequent characters": often["Most frequent words"],
+            "Most frequent pairs of characters": often["Most frequent pairs of neighbours"],
+        }
+        note = "<p class='note'>In a script without blanks each character counts as a word.</p>"
+    kind = plugins.load("exploration.targets", looked.block["target"])
+    groups = kind.buckets(rows["train"][looked.columns.target.name].tolist())
+    marks = (
+        marking({called: [train[at] for at in places] for called, places in groups})
+        if 1 < len(groups) <= CLASSES
+        else {}
+    )
+    body = (
+        f"<p>{escape(of(len(train), total, 'training texts'))}: {len(counts):,} different words.</p>"
+        f'<div class="cells">{"".join(drawing.histogram(title, own) for title, own in lengths.items())}</div>'
+        "<p class='note'>Bars: training texts; line: validation texts.</p>"
+        + "".join(f'<h3>{title}</h3><p dir="auto">{words}</p>' for title, words in often.items())
+        + note
+        + _marks(marks)
+    )
+    numbers = {
+        "looked_at": len(train),
+        "words": len(counts),
+        "median_characters": float(np.median(lengths["characters"]["train"])) if train else None,
+        "median_words": float(np.median(lengths["words"]["train"])) if train else None,
+        "most_frequent": [word for word, _ in _first(counts)],
+        "look_at": _doubts(looked, lengths["characters"]["train"]),
+    }
+    return Part(name, body, numbers)
+
+
+def said(value: str) -> list[str]:
+    """Return the words of a text in lower case, without signs."""
+    return text.words(value.casefold())
+
+
+def _sizes(values: Sequence[Sequence[Any] | str]) -> np.ndarray:
+    return np.array([len(value) for value in values], np.float64)
+
+
+def _first(counts: "Counter[Any]") -> list[tuple[Any, int]]:
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:SHOWN]
+
+
+def _written(counts: "Counter[Any]") -> str:
+    """Return the most frequent words or pairs of words, each with its count."""
+    named = []
+    for found, count in _first(counts):
+        solid = isinstance(found, tuple) and all(_SOLID.match(word) for word in found)
+        word = found if isinstance(found, str) else ("" if solid else " ").join(found)
+        named.append(f"{escape(word)} <small>{count:,}</small>")
+    return " · ".join(named) or "none"
+
+
+def marking(groups: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, list[str]]:
+    """Return by class the words that mark its texts, given by their words, against those of all other classes.
+
+    They are those of the largest z-scores of the log odds ratio of a text having the word (Woolf 1955), with a half
+    added to each of the four counts (Haldane 1956, Anscombe 1956).
+    """
+    counts = {name: Counter(word for own in texts for word in set(own)) for name, texts in groups.items()}
+    everything: Counter[str] = Counter()
+    for own in counts.values():
+        everything.update(own)
+    words = [word for word, count in everything.items() if count >= _LEAST]
+    total, texts = np.array([everything[word] for word in words], np.float64), sum(map(len, groups.values()))
+    found = {}
+    for name, own in counts.items():
+        having = np.array([own[word] for word in words], np.float64)
+        others = total - having
+        cells = [having, len(groups[name]) - having, others, texts - len(groups[name]) - others]
+        one, without, other, none = (cell + 0.5 for cell in cells)
+        score = np.log(one * none / (without * other)) / np.sqrt(1 / one + 1 / without + 1 / other + 1 / none)
+        order = sorted(np.flatnonzero(score > _SURE).tolist(), key=lambda at: (-score[at], words[at]))
+        found[name] = [words[at] for at in order[:OF_CLASS]]
+    return {name: own for name, own in found.items() if own}
+
+
+def _marks(marks: Mapping[str, Sequence[str]]) -> str:
+    if not marks:
+        return ""
+    lines = "".join(
+        f'<dt dir="auto">{escape(name)}</dt><dd dir="auto">{escape(" · ".join(own))}</dd>'
+        for name, own in marks.items()
+    )
+    return (
+        f'<h3>Words that mark a class</h3><dl class="facts">{lines}</dl><p class="note">By the odds of a text having '
+        f"the word, against all other classes; more than {_SURE:g} standard errors from even. A word that should tell "
+        "nothing, such as a name or a source, is worth a look.</p>"
+    )
+
+
+def _doubts(looked: Looked, characters: np.ndarray) -> list[str]:
+    cut = looked.clean["repairs"].get("cut", 0)
+    found = [f"{cut:,} texts were cut to clean.normalise.max_characters"] if cut else []
+    if len(characters) and characters.max() > 20 * max(1.0, float(np.median(characters))):
+        found.append(
+            f"the longest text has {characters.max():,.0f} characters, half of them no more than "
+            f"{np.median(characters):,.0f}"
+        )
+    return found
+
+
+def shown(value: str, says: str) -> str:
+    """Return a clean text, cut where it is long."""
+    return f'<p dir="auto">{escape(value if len(value) <= LONG else f"{value[: LONG - 1]}…")}</p>'
+
+
+def shown_raw(raw: Any) -> str:
+    """Return a text as the source gave it, what cannot be read as UTF-8 as hexadecimal numbers, marks made visible."""
+    if not isinstance(raw, bytes):
+        return "<p>nothing</p>"
+    value = raw[: 4 * LONG].decode("utf-8", errors="backslashreplace")
+    visible = "".join(sign if sign == " " or sign.isprintable() else ascii(sign)[1:-1] for sign in value)
+    return shown(visible if visible.strip() else f"{len(raw):,} bytes of blanks: {raw[:20]!r}", "")

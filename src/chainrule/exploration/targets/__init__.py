@@ -1,0 +1,1 @@
+"""What the data page shows of targets, a file per kind."""
