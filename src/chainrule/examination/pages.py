@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from chainrule.evaluation.parts import Part
-from chainrule.examination import embedding, sizes
+from chainrule.examination import architecture, embedding
 from chainrule.examination.looked import Looked
 
 
@@ -16,7 +16,13 @@ class Page(NamedTuple):
 
 
 PAGES: Mapping[str, Page] = {
-    "model": Page("Model", (("sizes", sizes.part), ("map", embedding.part))),
+    "model": Page(
+        "Model",
+        (
+            ("architecture", architecture.part),
+            ("map", embedding.part),
+        ),
+    ),
     "errors": Page("Errors", ()),
     "trust": Page("Trust", ()),
 }
