@@ -32,6 +32,7 @@ NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "examination.answers": (("target",),),
     "exploration.inputs": (("modality",),),
     "exploration.targets": (("target",),),
+    "evaluation.uncertainty.foreign": (("modality",),),
     "nets": (("net", "name"),),
     "training.bases": (("base", "from"),),
     "training.bodies": (("modality",),),

@@ -20,7 +20,7 @@ class Looked(NamedTuple):
     training rows, and validation rows (no more than evaluate.examine.rows, drawn by the seed), with id, group and the
     task's fields. inputs: the validation rows as the model takes them; outputs: by name, float32 [N, …], what it says
     of them; target [N, …]: encoded. measure: the task's metrics; figures: the task's figures. settings: the block
-    `evaluate.examine`.
+    `evaluate.examine`; asked: the block `evaluate.uncertainty`.
     """
 
     recipe: str
@@ -36,5 +36,6 @@ class Looked(NamedTuple):
     measure: ModuleType
     figures: ModuleType
     settings: Any
+    asked: Any
     seed: int
     say: Callable[[str], None]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from chainrule.evaluation.parts import Part
-from chainrule.examination import architecture, embedding
+from chainrule.examination import architecture, embedding, uncertain
 from chainrule.examination.looked import Looked
 
 
@@ -24,6 +24,14 @@ PAGES: Mapping[str, Page] = {
         ),
     ),
     "errors": Page("Errors", ()),
-    "trust": Page("Trust", ()),
+    "trust": Page(
+        "Trust",
+        (
+            ("unsure", uncertain.unsure),
+            ("sets", uncertain.sets),
+            ("foreign", uncertain.foreign),
+            ("dropout", uncertain.dropout),
+        ),
+    ),
 }
 """How the model is built and what it does; where it fails; how far it is to be trusted."""

@@ -14,6 +14,9 @@ class Examine(Section):
     map: Literal["pca", "tsne"] = Field(
         default="pca", description="how rows are laid out on a map: by principal components, or by t-SNE (some seconds)"
     )
+    passes: int = Field(
+        default=20, ge=0, le=1000, description="answers to a row with dropout at work; 0 leaves dropout unasked"
+    )
 
 
 class Uncertainty(Section):

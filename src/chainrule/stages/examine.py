@@ -15,7 +15,8 @@ def examine(job: Job) -> None:
     from chainrule.system import plugins
     from chainrule.training import device, models, prediction, rows
 
-    settings = job.section("evaluate", Evaluate).examine
+    asked = job.section("evaluate", Evaluate)
+    settings = asked.examine
     device.prepare(job.cores)
     folder = job.dep("models/finetuned/{recipe}")
     model, card, facts = models.load_model(folder)
@@ -38,6 +39,7 @@ def examine(job: Job) -> None:
         measure=plugins.load(f"tasks.{card['task']}", "metrics"),
         figures=plugins.load(f"tasks.{card['task']}", "figures"),
         settings=settings,
+        asked=asked.uncertainty,
         seed=job.seed,
         say=job.say,
     )

@@ -1,6 +1,6 @@
 """What is known of the doubt in answers that are one label: sets, from where on one is sure, what is foreign."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,10 @@ from chainrule.evaluation.primary import Outputs
 from chainrule.evaluation.scores.label import probabilities
 from chainrule.evaluation.uncertainty import conformal, out_of_distribution, selection
 
+EXCLUSIVE = True
+"""Whether one class is the answer, and its probability how sure that is."""
+ENERGY: Callable[[np.ndarray], np.ndarray] | None = out_of_distribution.energy
+"""Strangeness [N] of the logits [N, C]; None of answers that have none."""
 DIGITS = 6
 
 

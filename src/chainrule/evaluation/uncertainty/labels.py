@@ -1,6 +1,6 @@
 """What is known of the doubt in answers that are a set of labels, each with a threshold of its own: what is foreign."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,9 @@ import numpy as np
 from chainrule.evaluation.primary import Outputs
 from chainrule.evaluation.uncertainty import conformal, out_of_distribution
 
+EXCLUSIVE = False
+ENERGY: Callable[[np.ndarray], np.ndarray] | None = out_of_distribution.joint_energy
+"""What `label` says of them."""
 DIGITS = 6
 
 

@@ -1,12 +1,15 @@
 """What is known of the doubt in answers that are a number: their intervals, which are part of the model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from chainrule.evaluation.primary import Outputs
 
+EXCLUSIVE = False
+ENERGY: Callable[[np.ndarray], np.ndarray] | None = None
+"""What `label` says of them."""
 SHARE = 0.9
 """Of rows that the intervals are made to hold, by `training.targets.number`."""
 DIGITS = 6
