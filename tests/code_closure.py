@@ -25,6 +25,9 @@ WATCHERS = {
 NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "fields": (("modality",), ("target",)),
     "data.sources": (("source", "kind"), ("incoming", "kind")),
+    "evaluation.explanation.parts": (("modality",),),
+    "evaluation.explanation.paths": (("modality",),),
+    "evaluation.explanation.targets": (("target",),),
     "evaluation.figures": (("target",),),
     "evaluation.floors": (("modality",), ("target",)),
     "evaluation.scores": (("target",),),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from chainrule.evaluation.parts import Part
-from chainrule.examination import architecture, embedding, uncertain
+from chainrule.examination import architecture, embedding, explained, uncertain
 from chainrule.examination.looked import Looked
 
 
@@ -27,6 +27,7 @@ PAGES: Mapping[str, Page] = {
     "trust": Page(
         "Trust",
         (
+            ("explanations", explained.part),
             ("unsure", uncertain.unsure),
             ("sets", uncertain.sets),
             ("foreign", uncertain.foreign),
