@@ -100,6 +100,15 @@ def test_columns_may_have_other_names_in_the_file(predict: Predict, tmp_path: Pa
     assert all(row["predicted"] in tiny_bundles.FEELINGS for row in found) and len(found) == 2
 
 
+def test_a_text_may_stand_in_several_columns_of_the_file(predict: Predict, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("head,rest\ngood,\ngood,bad bad bad\n")
+    alone, joined = predict("reviews", rows, "--column", "text=head", "--column", "text=rest")
+    whole = likeliest("good\nbad bad bad")
+    assert (alone["predicted"], joined["predicted"]) == (likeliest("good")[0], whole[0])
+    assert float(joined["probability"]) == pytest.approx(whole[1], abs=1e-6)
+
+
 def test_lines_of_json_keep_all_that_they_hold(root: Path, tmp_path: Path) -> None:
     rows, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
     lines = ['{"text": "good", "n": {"a": [1]}}', '{"n": 2}', '{"text": "bad", "more": null}', "[1]", "nonsense"]
@@ -145,6 +154,7 @@ def test_images_may_be_named_in_a_table(predict: Predict, tmp_path: Path) -> Non
         ("rows.csv", b"text,problem\na,b\n", (), "has a column 'problem'"),
         ("rows.csv", b"text\na\n", ("--column", "txt=text"), "takes no 'txt', but text"),
         ("rows.csv", b"text\na\n", ("--column", "text"), "NAME=COLUMN"),
+        ("rows.csv", b"a,b\na,b\n", ("--column", "text=a", "--column", "text=c"), "has no column 'c'"),
         ("rows.csv", b"text\na\n", ("--encoding", "latin-99"), "no such encoding"),
         ("rows.csv", b"text\xff\xff\na\n", ("--encoding", "utf-16"), "utf-16"),
         ("rows.csv", b"", (), "empty"),

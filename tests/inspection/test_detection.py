@@ -55,6 +55,16 @@ def test_lines_of_text_and_label_apart_by_tabs(tmp_path: Path) -> None:
     assert (found.source["delimiter"], found.source["header"]) == ("\t", False)
 
 
+def test_a_title_and_what_is_below_it_are_one_text(tmp_path: Path) -> None:
+    rows = [
+        f"{'sport' if at % 2 else 'trade'},Short words on {at} boats that went home,{SENTENCES[at % 4] * 3} {at}"
+        for at in range(30)
+    ]
+    found = look(write(tmp_path / "news.csv", "\n".join(["label,title,description", *rows])))
+    assert found.source["columns"] == {"text": ["title", "description"], "label": "label"}
+    assert any("joined" in line for line in found.found)
+
+
 def test_quotes_in_texts_are_no_quotes_of_cells(tmp_path: Path) -> None:
     rows = "".join(
         f'" {SENTENCES[at % 4]} " {at}\t{at % 2}\n' if at % 3 else f'"{SENTENCES[0]} {at}\t1\n' for at in range(40)

@@ -235,7 +235,7 @@ def test_one_file_and_words_of_yaml_as_labels_are_as_they_are_written(tmp_path: 
         (
             "label: mark",
             "label: [a, b]",
-            "one column is needed: label is a label, a list of columns is a set of labels",
+            "one column is needed: label is a label, a list is for texts and sets of labels",
         ),
         ("columns: {text: words, label: mark}", "text: words", "text stand under columns: columns: {text: 'words'}"),
         ("path: data/mine.csv", "", ".path: found nothing; is needed: the file or directory of the source"),

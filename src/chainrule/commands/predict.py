@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=COLUMN",
-        help="the file's name of a column that the model takes; repeatable (default: the model's own name)",
+        help="the file's name of a column that the model takes; repeatable, and of one text several are joined line by "
+        "line (default: the model's own name)",
     )
     parser.add_argument("--delimiter", help="what parts the cells of a CSV (default: as its header shows)")
     parser.add_argument("--encoding", help="of a CSV (default: UTF-8, or what a mark at its beginning says)")
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     limits = Limits()
     bundle = _bundle(arguments.root, arguments.model)
     named = _named(arguments.column)
-    wanted = [named.get(column, column) for column in scoring.wanted(bundle)]
+    wanted = [own for column in scoring.wanted(bundle) for own in named.get(column, [column])]
     found = records.read(arguments.rows, wanted, arguments.delimiter, arguments.encoding)
     parts = scoring.parts_of(bundle, found, arguments.rows, named, limits)
     added = [*scoring.columns_of(bundle), PROBLEM]
@@ -98,11 +99,12 @@ def _bundle(root: Path, model: str) -> "Bundle":
     return bundle
 
 
-def _named(given: list[str]) -> dict[str, str]:
+def _named(given: list[str]) -> dict[str, list[str]]:
+    """Return the file's own columns of each that the model takes; a text may be in several."""
     pairs = [pair.partition("=") for pair in given]
     if wrong := [pair for pair in pairs if not pair[1]]:
         raise ChainruleError(f"--column {wrong[0][0]}: say it as NAME=COLUMN")
-    return {name: column for name, _, column in pairs}
+    return {name: [own for other, _, own in pairs if other == name] for name, _, _ in pairs}
 
 
 def _check_out(arguments: argparse.Namespace, columns: list[str], added: list[str], cells: bool) -> None:

@@ -124,6 +124,10 @@ def _of_inputs(
     if task == "text_classification" and (options.task == "text_pair_classification" or _pair(in_order)):
         task, used = "text_pair_classification", in_order[:2]
         inputs = {"first": used[0].column, "second": used[1].column}
+    elif task == "text_classification" and len(in_order) > 1:
+        used = in_order
+        inputs = {"text": [each.column for each in in_order]}
+        said.append(f"text: {titles(in_order)}, joined line by line")
     marks = target if isinstance(target, list) else []
     taken = (*used, profile, group)
     left = [each for each in profiles if each not in taken and each.column not in marks and each.kind != "constant"]

@@ -94,7 +94,7 @@ def _doubts(main: Table, every: Sequence[Table], chosen: Roles) -> list[str]:
     if odd := sum(table.odd for table in every):
         found.append(f"{odd:,} rows have another number of columns; they will be rejected and counted")
     if chosen.modality == "text" and not isinstance(chosen.target, list):
-        places = [main.places(column)[0] for column in chosen.inputs.values()]
+        places = [at for column in chosen.inputs.values() for at in main.places(column)]
         (target,) = main.places(chosen.target)
         inputs = [tuple(row[at] for at in places) for row in main.rows]
         found += of_repeats(inputs, [row[target] for row in main.rows])
@@ -167,8 +167,11 @@ def _batch_files(main: Table) -> dict[str, Any]:
 def _texts(main: Table, chosen: Roles) -> tuple[tuple[str, ...], ...]:
     if chosen.modality != "text":
         return ()
-    at = [main.places(column)[0] for column in chosen.inputs.values()]
-    return tuple(tuple(row[each] for each in at) for row in main.rows[:: max(1, len(main.rows) // TEXTS)])
+    at = [main.places(column) for column in chosen.inputs.values()]
+    return tuple(
+        tuple("\n".join(row[one] for one in each) for each in at)
+        for row in main.rows[:: max(1, len(main.rows) // TEXTS)]
+    )
 
 
 def _images(main: Table, chosen: Roles) -> Images | None:

@@ -60,8 +60,8 @@ def _columns(options: Mapping[str, Any], fields: Sequence[Field], path: str) -> 
             yield Mistake(f"{path}.columns.{name}", repr(columns[name]), needed, nearest(str(name), names))
     for field in fields:
         column = columns.get(field.name)
-        if isinstance(column, list) and field.kind != "labels":
-            needed = f"one column is needed: {field.name} is a {field.kind}, a list of columns is a set of labels"
+        if isinstance(column, list) and field.kind not in ("labels", "text"):
+            needed = f"one column is needed: {field.name} is a {field.kind}, a list is for texts and sets of labels"
             yield Mistake(f"{path}.columns.{field.name}", repr(column), needed)
         if field.kind == "table":
             if column is not None:

@@ -1,6 +1,6 @@
 """Rows of a file through a bundle, as a server would answer them: each with its answer, or why it has none."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -50,11 +50,11 @@ def wanted(bundle: Bundle) -> list[str]:
     return [column for field in input_fields(bundle) for column in _columns(field.kind, field.name, rules[field.name])]
 
 
-def parts_of(bundle: Bundle, found: Records, path: Path, named: Mapping[str, str], limits: Limits) -> "Parts":
+def parts_of(bundle: Bundle, found: Records, path: Path, named: Mapping[str, Sequence[str]], limits: Limits) -> "Parts":
     """Return what makes the parts of a request of a row of a file.
 
-    named: the file's own name of a wanted column. Raises DataError if the file lacks a column, or is a folder and the
-    model takes more than one file.
+    named: the file's own name of a wanted column; of a text, of several that are joined line by line. Raises DataError
+    if the file lacks a column, or is a folder and the model takes more than one file.
     """
     fields, rules = input_fields(bundle), bundle.signature["preprocessing"]
     if found.unit == "files":
@@ -66,15 +66,18 @@ def parts_of(bundle: Bundle, found: Records, path: Path, named: Mapping[str, str
     flat = [column for _, _, own in asks for column in own]
     if unknown := [column for column in named if column not in flat]:
         raise DataError(f"--column {unknown[0]}=…: {bundle.name} takes no {unknown[0]!r}, but {', '.join(flat)}")
-    asked = [named.get(column, column) for column in flat]
-    at: dict[str, Any] = dict(zip(flat, records.places(found.columns, asked, path), strict=True))
+    joins = {column for _, kind, own in asks for column in own if kind == "text"}
+    if several := [column for column, own in named.items() if len(own) > 1 and column not in joins]:
+        raise DataError(f"--column {several[0]}=…: is given twice, and only a text is joined of several columns")
+    at = {column: records.places(found.columns, named.get(column, [column]), path) for column in flat}
+
+    def cell(cells: list[str] | dict[str, Any], places: Sequence[int]) -> Any:
+        """Return what a row holds at a place, or the text of several; what a line of JSON leaves out is missing."""
+        held = [cells.get(found.columns[place]) if isinstance(cells, dict) else cells[place] for place in places]
+        return held[0] if len(held) == 1 else "\n".join(each for each in held if isinstance(each, str) and each.strip())
 
     def parts(record: Record) -> dict[str, Any]:
-        cells = record.cells
-        if isinstance(cells, dict):  # what a line of JSON leaves out is missing
-            of = {column: cells.get(found.columns[place]) for column, place in at.items()}
-        else:
-            of = {column: cells[place] for column, place in at.items()}
+        of = {column: cell(record.cells, places) for column, places in at.items()}
         return {
             name: _part(kind).of_cells({column: of[column] for column in own}, path.parent, limits)
             for name, kind, own in asks

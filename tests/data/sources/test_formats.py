@@ -35,6 +35,18 @@ def values(frame: pd.DataFrame, column: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("kind", READERS)
+def test_a_text_may_stand_in_several_columns(tmp_path: Path, kind: str) -> None:
+    rows = [
+        {"title": "New: a boat", "body": "It floats.", "label": "a"},
+        {"title": "", "body": "Nothing above", "label": "b"},
+        {"title": "Nothing below", "body": " ", "label": "b"},
+    ]
+    frame = READERS[kind](tmp_path / write(kind, tmp_path, rows), fields=TEXTS, columns={"text": ["title", "body"]})
+    assert frame["text"].tolist() == [b"New: a boat\nIt floats.", b"Nothing above", b"Nothing below"]
+    assert frame["problem"].isna().all()
+
+
+@pytest.mark.parametrize("kind", READERS)
 def test_the_same_rows_are_the_same_in_every_format(tmp_path: Path, kind: str) -> None:
     name = write(kind, tmp_path, ROWS)
     options = {"part": "fold", "labels": {"0": "neg", "1": "pos"}, "group": "who"}

@@ -132,18 +132,22 @@ def _plan(
     beside = {"part": ways.part, "group": ways.group, "time": ways.time}
     part_at, group_at, time_at = (None if own is None else column(table, key, own) for key, own in beside.items())
     (field,) = (field for field in fields if field.role == "target")
-    asked: Any = _of(columns, field.name)
+    of_labels: Any = _of(columns, field.name)
     labelled = own_part != "unlabelled"
     made = NO_TARGET
-    if labelled or (isinstance(asked, str) and tidy(asked) in (table.titles or ())):
-        made = target(table, field.kind, f"columns.{field.name}", asked, ways.writing)
+    if labelled or (isinstance(of_labels, str) and tidy(of_labels) in (table.titles or ())):
+        made = target(table, field.kind, f"columns.{field.name}", of_labels, ways.writing)
     taken = {*made.places, group_at, part_at}
     inputs = []
     for each in (each for each in fields if each.role == "input"):
         if each.kind == "table":
             inputs.append(_whole_row(table, [place for place in range(table.width) if place not in taken]))
             continue
-        place = column(table, f"columns.{each.name}", _of(columns, each.name))
+        asked = _of(columns, each.name)
+        if isinstance(asked, list | tuple):
+            inputs.append(_joined([column(table, f"columns.{each.name}", one) for one in asked]))
+            continue
+        place = column(table, f"columns.{each.name}", asked)
         give = partial(read_image, table.path.parent) if each.kind == "image" else texts(_text)
         inputs.append(_Input(partial(_at, give, place), [place]))
     return _Plan(inputs, made, labelled, part_at, group_at, time_at, ways.max_cell)
@@ -232,6 +236,18 @@ def _part(cell: str) -> Found:
 
 def _text(cell: str) -> Found:
     return encodings.as_found(cell), None
+
+
+def _joined(places: list[int]) -> _Input:
+    """Return what makes one text of several cells: those that hold something, each on a line of its own."""
+    read = texts(_text)
+
+    def give(cells: Cells) -> Found:
+        found = [read(cells[place]) for place in places]
+        problem = next((unread for _, unread in found if unread), None)
+        return b"\n".join(text for text, _ in found if text and text.strip()), problem
+
+    return _Input(give, places)
 
 
 def _whole_row(table: Table, places: list[int]) -> _Input:

@@ -40,7 +40,8 @@ class TableBatch(BatchOptions):
 
     columns: FieldColumns | None = Field(
         description="field: its column, a name or a number from 0 (of a set of labels also a list of columns that say "
-        "1 or 0, one for each label); a field that is left out is the column of its own name",
+        "1 or 0, one for each label; of a text a list is joined line by line); a field that is left out is the column "
+        "of its own name",
     )
     labels: dict[str, Name] | None = Field(description="value in the file: label name, or null to take the values")
     separator: Name = Field(description="what stands between the labels of one cell; a JSON list needs none")
