@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from chainrule.evaluation import page
 from chainrule.evaluation.gradients import vector
@@ -10,11 +10,8 @@ from chainrule.evaluation.parts import Part
 from chainrule.evaluation.shown import Table
 from chainrule.examination.amounts import amount, shape
 from chainrule.examination.blocks import Block, seen
-from chainrule.examination.looked import Looked
+from chainrule.examination.looked import Looked, one_row
 from chainrule.examination.outline import Line, every, outline
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 WIDTH, ROW, GAP, TOP = 1000.0, 26.0, 6.0, 54.0
 SHAPE, WEIGHTS, WORK, BAR = 560.0, 580.0, 800.0, 130.0
@@ -54,15 +51,6 @@ NOTE = (
     "is of one. Weights that two blocks share are counted in both, and once in the whole. Multiply-adds are those of "
     "products of matrices, convolutions and attention: what else a net does, as norms and activations, has none."
 )
-
-
-def one_row(looked: Looked) -> dict[str, "Tensor"]:
-    """Return the first validation row as the model's inputs [1, …] by name."""
-    import torch
-
-    batch = looked.inputs.take(torch.tensor([0]), None)
-    names: tuple[str, ...] = looked.model.inputs  # type: ignore[assignment]
-    return {name: batch[name] for name in names}
 
 
 def _named(lines: Sequence[Line]) -> list[Line]:

@@ -8,7 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import nn
+    from torch import Tensor, nn
 
     from chainrule.training.prediction import Inputs
 
@@ -39,3 +39,12 @@ class Looked(NamedTuple):
     asked: Any
     seed: int
     say: Callable[[str], None]
+
+
+def one_row(looked: Looked) -> "dict[str, Tensor]":
+    """Return the first validation row as the model's inputs [1, …] by name."""
+    import torch
+
+    batch = looked.inputs.take(torch.tensor([0]), None)
+    names: tuple[str, ...] = looked.model.inputs  # type: ignore[assignment]
+    return {name: batch[name] for name in names}

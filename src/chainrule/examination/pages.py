@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from chainrule.evaluation.parts import Part
-from chainrule.examination import architecture, embedding, explained, uncertain
+from chainrule.examination import architecture, embedding, explained, surface, uncertain
 from chainrule.examination.looked import Looked
 
 
@@ -20,6 +20,7 @@ PAGES: Mapping[str, Page] = {
         "Model",
         (
             ("architecture", architecture.part),
+            ("surface", surface.part),
             ("map", embedding.part),
         ),
     ),

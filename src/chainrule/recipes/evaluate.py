@@ -24,6 +24,13 @@ class Examine(Section):
     passes: int = Field(
         default=20, ge=0, le=1000, description="answers to a row with dropout at work; 0 leaves dropout unasked"
     )
+    surface_steps: int = Field(
+        default=5, ge=0, le=50, description="points of the loss surface to each side of the weights; 0: no surface"
+    )
+    surface_rows: int = Field(default=200, ge=1, le=100_000, description="most validation rows of the loss surface")
+    surface_work: int = Field(
+        default=100, ge=1, le=10_000_000, description="most multiply-adds of the loss surface, in thousand millions"
+    )
 
 
 class Uncertainty(Section):
