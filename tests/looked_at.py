@@ -42,21 +42,22 @@ def of_images(
     task: str = "image_classification",
     head: torch.Tensor | None = None,
     settings: Mapping[str, Any] | None = None,
+    name: str = "cnn",
 ) -> Looked:
-    """Look at a net on images uint8 [N, H, W, C]; head: its weight, [outputs, features]."""
+    """Look at a net on images uint8 [N, H, W, C]; head: its weight, [outputs, features]; name: the net's."""
     kind = {"image_classification": "label", "multi_label": "labels", "image_regression": "number"}[task]
     _, height, width, channels = images.shape
     facts = {"channels": channels, "height": height, "width": width, "mean": [0.0] * channels, "std": [1.0] * channels}
-    name = rows.named({"task": task, "modality": "image"}, "target")[0]
+    column = rows.named({"task": task, "modality": "image"}, "target")[0]
     some = pd.DataFrame(
         {
             "id": [f"row {number}" for number in range(len(images))],
             "group": [str(number) for number in range(len(images))],
             "image": [png(image if channels == 3 else image[:, :, 0]) for image in images],
-            name: list(target),
+            column: list(target),
         }
     )
-    return _looked(task, "image", kind, net, facts, some, head, settings)
+    return _looked(task, "image", kind, name, net, facts, some, head, settings)
 
 
 def of_texts(
@@ -65,23 +66,26 @@ def of_texts(
     texts: Sequence[str],
     target: Sequence[str],
     settings: Mapping[str, Any] | None = None,
+    name: str = "encoder",
 ) -> Looked:
-    """Look at a net on texts with one label each; facts: of its inputs, the tokenizer among them."""
+    """Look at a net on texts with one label each; facts: of its inputs, the tokenizer among them; name: the net's."""
     some = pd.DataFrame({"id": [f"row {n}" for n in range(len(texts))], "text": list(texts), "label": list(target)})
-    return _looked("text_classification", "text", "label", net, facts, some.assign(group=some["id"]), None, settings)
+    some = some.assign(group=some["id"])
+    return _looked("text_classification", "text", "label", name, net, facts, some, None, settings)
 
 
 def _looked(
     task: str,
     modality: str,
     kind: str,
+    name: str,
     net: nn.Module,
     facts: dict[str, Any],
     some: pd.DataFrame,
     head: torch.Tensor | None,
     settings: Mapping[str, Any] | None,
 ) -> Looked:
-    card: dict[str, Any] = {"task": task, "modality": modality, "target": kind, "net": {"name": "own"}}
+    card: dict[str, Any] = {"task": task, "modality": modality, "target": kind, "net": {"name": name}}
     card["target_facts"] = rows.fit_target(some, card)
     if kind == "labels":
         card["target_facts"]["thresholds"] = [0.5] * len(card["target_facts"]["classes"])

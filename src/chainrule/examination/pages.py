@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from chainrule.evaluation.parts import Part
-from chainrule.examination import architecture, embedding, explained, surface, uncertain
+from chainrule.examination import architecture, attention, embedding, explained, surface, uncertain
 from chainrule.examination.looked import Looked
 
 
@@ -21,6 +21,7 @@ PAGES: Mapping[str, Page] = {
         (
             ("architecture", architecture.part),
             ("surface", surface.part),
+            ("attention", attention.part),
             ("map", embedding.part),
         ),
     ),

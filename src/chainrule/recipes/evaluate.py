@@ -18,6 +18,9 @@ class Examine(Section):
     explain_steps: int = Field(
         default=64, ge=4, le=10_000, description="steps of integrated gradients; doubled until they add up to 1%"
     )
+    layer: int | None = Field(
+        default=None, ge=1, le=1000, description="layer whose attention is drawn, 1 the first; null: the last"
+    )
     map: Literal["pca", "tsne"] = Field(
         default="pca", description="how rows are laid out on a map: by principal components, or by t-SNE (some seconds)"
     )
