@@ -14,6 +14,7 @@ COMMANDS = {
         "chainrule.commands.crossvalidate",
         "what a recipe is worth on rows left out in turn, with its spread",
     ),
+    "ensemble": ("chainrule.commands.ensemble", "several models that answer as one, in one bundle"),
     "export-triton": ("chainrule.exporting.triton", "write a bundle as a model repository of Triton and KServe"),
     "gradcheck": ("chainrule.commands.gradcheck", "analytic against numeric derivatives of each block of a net"),
     "models": ("chainrule.commands.models", "what is registered, what is champion and how it came to be"),

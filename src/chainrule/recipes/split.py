@@ -39,6 +39,11 @@ class Split(Section):
     validation: float = Field(
         default=0.15, gt=0, lt=1, description="share of the groups for selection and early stopping"
     )
+    seed: int | None = Field(
+        default=None,
+        description="draws which groups are held out; null: the recipe's own seed. Recipes that differ in `seed` alone "
+        "and share this one have the same rows in each split, as members of an ensemble must",
+    )
     tolerance: float = Field(
         default=0.5,
         gt=0,

@@ -34,7 +34,7 @@ def split(job: Job) -> None:
         links,
         columns.target.name,
         rules,
-        seed=job.seed,
+        seed=job.seed if settings.seed is None else settings.seed,
         test=settings.test,
         validation=settings.validation,
         tolerance=settings.tolerance,
