@@ -15,8 +15,8 @@ from chainrule.evaluation.explanation.methods import METHODS
 from chainrule.evaluation.parts import NotShownError, Part
 from chainrule.evaluation.shown import Table
 from chainrule.examination import maps
-from chainrule.examination.explaining import GRADIENTS, TITLES, Explained, explained, rank_correlation, shuffled
 from chainrule.examination.looked import Looked
+from chainrule.examination.weighing import GRADIENTS, TITLES, Explained, explained, rank_correlation, shuffled
 from chainrule.system import plugins
 from chainrule.training.rows import decoded, named
 

@@ -31,7 +31,7 @@ _STRONGEST = 0.75  # how much a colour covers
 def sheet(kind: str, row: Any, parts: Parts, found: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Return what each method says of a row, side by side.
 
-    kind: image, text or table; row: its PNG, for an image; found: `explaining.Explained` by method.
+    kind: image, text or table; row: its PNG, for an image; found: `weighing.Explained` by method.
     """
     if kind == "table":
         return _cells(parts, found, titles)

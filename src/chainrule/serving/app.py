@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from chainrule.serving import body, given, plain, protocol, routes, security
+from chainrule.serving import body, explaining, given, plain, protocol, routes, security
 from chainrule.serving.connection import EXCHANGE
 from chainrule.serving.context import Context
 from chainrule.serving.errors import Refusal
@@ -142,6 +142,7 @@ async def _infer(context: Context, request: _Request, name: str, version: str | 
             asked = await loop.run_in_executor(
                 context.decoder, protocol.decode, content, length, bundle.inputs, bundle.outputs, limits, model.asked
             )
+    way = explaining.method(asked.explain)
     inputs, notes = asked.inputs, list[str]()
     if asked.by_field:
         with model:
@@ -151,12 +152,19 @@ async def _infer(context: Context, request: _Request, name: str, version: str | 
     answer = await model.infer(inputs, alone=request.exchange.is_alone())
     answered = perf_counter()
     outputs = [(wanted, answer.outputs[wanted.tensor.name]) for wanted in asked.outputs]
-    length, content = protocol.encode(name, answer.version, asked.id, outputs, notes)
+    said = {"notes": "\n".join(notes)} if notes else {}
+    if way is not None:
+        items = plain.one(bundle, asked.inputs, 0, limits) if asked.by_field else {}
+        with model:
+            explanation = await context.explainer.explain(model, way, items, inputs, answer.outputs)
+        said["explanation"] = orjson.dumps(explanation).decode()
+    explained = perf_counter()
+    length, content = protocol.encode(name, answer.version, asked.id, outputs, said)
     kind = _JSON if length is None else _BINARY % length
     ended = perf_counter()
     await request.answer(200, _about(answer.version, model.variant, model.provider, model.device) + kind, content)
     context.metrics.of(name, answer.version).answered(
-        decoded - start, answer.queued, answer.computed, ended - answered, ended - start
+        decoded - start, answer.queued, answer.computed, ended - explained, answered - start + ended - explained
     )
     request.fields = {"version": answer.version, "batch": answer.batch}
 

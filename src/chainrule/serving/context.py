@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from chainrule.serving.body import Bodies
+from chainrule.serving.explaining import Explainer
 from chainrule.serving.logs import Log
 from chainrule.serving.metrics import Metrics
 from chainrule.serving.models import Models
@@ -25,5 +26,6 @@ class Context:
     log: Log
     bodies: Bodies
     preparer: Preparer
+    explainer: Explainer
     decoder: ThreadPoolExecutor = field(default_factory=_decoder)
     """Decodes large bodies, one at a time: their JSON takes ten times their size, and holds all other requests up."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from chainrule.evaluation.explanation.methods import METHODS
 from chainrule.serving import plain
 from chainrule.serving.bundle import Bundle
 from chainrule.system import plugins
@@ -89,11 +90,34 @@ INFER_PATHS = {
 """Inference as OpenAPI has it."""
 
 
+EXPLANATION: dict[str, Any] = {
+    "type": "object",
+    "description": "why, where the request asks for it (?explain=occlusion, shap or lime); absent otherwise",
+    "properties": {
+        "method": {"type": "string"},
+        "explained": {"type": "string", "description": "the label, or the field of the number"},
+        "unit": {"type": "string", "description": "of whole, none and weights: log-odds of a label, or value"},
+        "whole": {"type": "number", "description": "of the input as it is"},
+        "none": {"type": "number", "description": "where all parts are hidden"},
+        "hidden": {"type": "string", "description": "what a hidden part is replaced by"},
+        "parts": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"weight": {"type": "number"}}, "required": ["weight"]},
+            "description": "words (field, text), tiles (top, bottom, left, right) or columns (column, value)",
+        },
+        "deviation": {"type": "number", "description": "how far the weights are from adding up to whole - none"},
+        "runs": {"type": "integer"},
+        "notes": {"type": "array", "items": {"type": "string"}},
+    },
+}
+
+
 def answer_of(task: str) -> dict[str, Any]:
     """Return the JSON Schema of what the plain route answers for a task."""
     own: dict[str, Any] = plugins.load(f"tasks.{task}", "service").schema()
     common = {"model": {"type": "string"}, "version": {"type": "string"}}
-    properties = {**common, **own["properties"], **_notes(task), "milliseconds": {"type": "number"}}
+    last = {"milliseconds": {"type": "number"}}
+    properties = {**common, **own["properties"], **_notes(task), "explanation": EXPLANATION, **last}
     return {**own, "title": task, "properties": properties, "required": [*common, *own["required"], "milliseconds"]}
 
 
@@ -108,6 +132,14 @@ def _notes(task: str) -> dict[str, Any]:
 
 
 ASKED: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "explain",
+            "in": "query",
+            "schema": {"type": "string", "enum": list(METHODS)},
+            "description": "also say why: the weight of each word, tile or column",
+        }
+    ],
     "requestBody": {
         "content": {
             "application/json": {

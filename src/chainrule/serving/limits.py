@@ -34,5 +34,9 @@ class Limits:
     """The most varying cells (tokens, for a text) of one run: with max_batch, what bounds the memory of a run."""
     queue: int = 1024
     """The most items that wait for one model; beyond it a request is refused with 503."""
+    explain_runs: int = 256
+    """The most rows that one explanation may run."""
+    explain_seconds: float = 5.0
+    """How long an explanation should take: of a slow model fewer parts are told apart. It ends after twice as long."""
     deadline_seconds: float = 30.0
     """The longest that a request waits for its run to begin."""

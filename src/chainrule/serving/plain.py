@@ -112,10 +112,7 @@ def prepared(
     made, said = [], []
     for item in range(max(items)):
         try:
-            parts = {
-                field.name: _of_text(field.kind, given[field.name][item], limits) for field in input_fields(bundle)
-            }
-            inputs, notes = noted(bundle, parts, limits)
+            inputs, notes = noted(bundle, one(bundle, given, item, limits), limits)
         except TooLargeError as error:
             raise Refusal(413, f"item {item}: {error}", "too_large") from None
         except ChainruleError as error:
@@ -123,6 +120,11 @@ def prepared(
         made.append(inputs)
         said += [f"item {item}: {note}" for note in notes]
     return together(made, bundle.padding), said
+
+
+def one(bundle: Bundle, given: "Mapping[str, np.ndarray]", item: int, limits: Limits) -> dict[str, Any]:
+    """Return one of several items as `prepare` takes it. Raises ChainruleError for a text that holds no row."""
+    return {field.name: _of_text(field.kind, given[field.name][item], limits) for field in input_fields(bundle)}
 
 
 def shown(bundle: Bundle) -> dict[str, Any]:

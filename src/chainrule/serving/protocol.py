@@ -6,9 +6,10 @@ uint16, for NumPy has no such float. FP16 and BF16 travel as binary data only, a
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import prod
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +55,8 @@ class Request(NamedTuple):
     outputs: list[Wanted]
     by_field: bool = False
     """Whether the inputs are the model's fields as they are before they become the graph's inputs."""
+    explain: object = None
+    """How the answer is to be explained, as it was sent; None: not."""
 
 
 def decode(
@@ -88,8 +91,9 @@ def decode(
     identifier = content.get("id")
     if identifier is not None and (type(identifier) is not str or len(identifier) > _ID_CHARACTERS):
         raise _bad(f"id must be a text of at most {_ID_CHARACTERS} characters", "request")
-    all_binary = flag(_parameters(content, "the request"), "binary_data_output", False)
-    return Request(identifier, arrays, _wanted(content.get("outputs"), outputs, all_binary), by_field)
+    parameters = _parameters(content, "the request")
+    wanted = _wanted(content.get("outputs"), outputs, flag(parameters, "binary_data_output", False))
+    return Request(identifier, arrays, wanted, by_field, parameters.get("explain"))
 
 
 def encode(
@@ -97,18 +101,18 @@ def encode(
     version: str,
     identifier: str | None,
     outputs: Sequence[tuple[Wanted, np.ndarray]],
-    notes: Sequence[str] = (),
+    parameters: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[int | None, bytes]:
     """Encode the answer: the bytes of JSON before binary data (None if there is none), and the body.
 
-    notes: what is to be said of the inputs.
+    parameters: what is to be said beside, such as notes on the inputs.
     Raises Refusal (400) if an output that is wanted as JSON cannot be said in JSON.
     """
     answer: dict[str, Any] = {"model_name": name, "model_version": version}
     if identifier is not None:
         answer["id"] = identifier
-    if notes:
-        answer["parameters"] = {"notes": "\n".join(notes)}
+    if parameters:
+        answer["parameters"] = dict(parameters)
     tensors = answer["outputs"] = []
     binaries = []
     for (tensor, binary), array in outputs:

@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
-from chainrule.serving import about, body, given, parsing, plain, protocol, security, store, watch
+from chainrule.serving import about, body, explaining, given, parsing, plain, protocol, security, store, watch
 from chainrule.serving import bundle as bundles
 from chainrule.serving.connection import EXCHANGE
 from chainrule.serving.context import Context
@@ -257,12 +257,18 @@ def _plain(api: FastAPI, context: Context) -> None:
                 message = f"{model} has no plain route; use /v2/models/{model}/infer"
                 raise Refusal(404, message, "unknown_task")
             parameters = plain.parameters(found.bundle, request.query_params)
+            way = explaining.method(request.query_params.get(explaining.PARAMETER))
             make = functools.partial(_prepared, content, kind, found, limits)
-            inputs, notes = await context.preparer.run(make, quick=plain.quick(found.bundle, len(content)))
+            parts, inputs, notes = await context.preparer.run(make, quick=plain.quick(found.bundle, len(content)))
             prepared = perf_counter()
             alone = state[EXCHANGE].is_alone()
             answer = await found.infer(inputs, alone=alone, observed=EXAMPLE not in request.headers)
             answered = perf_counter()
+            explanation = {}
+            if way is not None:
+                why = await context.explainer.explain(found, way, parts, inputs, answer.outputs)
+                explanation = {"explanation": why}
+            explained = perf_counter()
         try:
             answered_with = plain.answer(found.bundle, found.variant, answer.outputs, parameters)
         except ChainruleError as error:
@@ -270,13 +276,14 @@ def _plain(api: FastAPI, context: Context) -> None:
         state["fields"] = {"version": answer.version, "batch": answer.batch}
         ended = perf_counter()
         context.metrics.of(model, answer.version).answered(
-            prepared - start, answer.queued, answer.computed, ended - answered, ended - start
+            prepared - start, answer.queued, answer.computed, ended - explained, answered - start + ended - explained
         )
         said = {
             "model": model,
             "version": answer.version,
             **answered_with,
             **({"notes": notes} if notes else {}),
+            **explanation,
             "milliseconds": round((ended - start) * 1e3, 3),
         }
         by = {
@@ -292,11 +299,11 @@ def _report(model: Model) -> dict[str, Any]:
     return model.statistics.report(model.name, model.version)
 
 
-def _prepared(body: bytes, kind: given.Kind, model: Model, limits: Limits) -> tuple[Any, list[str]]:
-    """Return the graph's inputs of what was sent, and what is to be said of them."""
+def _prepared(body: bytes, kind: given.Kind, model: Model, limits: Limits) -> tuple[dict[str, Any], Any, list[str]]:
+    """Return what was sent by field, the graph's inputs of it, and what is to be said of them."""
     parts = given.parts_of(body, kind, bundles.input_fields(model.bundle), limits)
     try:
-        return plain.noted(model.bundle, parts, limits)
+        return parts, *plain.noted(model.bundle, parts, limits)
     except TooLargeError as error:
         raise Refusal(413, str(error), "too_large") from None
     except ChainruleError as error:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainrule.serving.explaining import Explainer
 from chainrule.serving.limits import BACKLOG, Limits
 from chainrule.serving.settings import TOKEN_VARIABLE, Settings
 from chainrule.system.errors import ChainruleError
@@ -181,7 +182,7 @@ def make_server(settings: Settings, log: "Log") -> "Server":
     models = Models(Options(settings.device, settings.variant, settings.threads, limits), metrics.ran, observer)
     metrics.serving = models.serving
     preparer = Preparer(limits.deadline_seconds)
-    app = create_app(Context(models, settings, metrics, log, Bodies(limits.bodies_bytes), preparer))
+    app = create_app(Context(models, settings, metrics, log, Bodies(limits.bodies_bytes), preparer, Explainer(limits)))
     return Server(
         Shared(app, limits), lambda: _life(models, settings, log, observer), limits.deadline_seconds + DRAIN_SECONDS
     )
