@@ -36,6 +36,8 @@ NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "exploration.inputs": (("modality",),),
     "exploration.targets": (("target",),),
     "evaluation.uncertainty.foreign": (("modality",),),
+    "exploration.doubts": (("target",),),
+    "exploration.simple": (("modality",),),
     "nets": (("net", "name"),),
     "training.bases": (("base", "from"),),
     "training.bodies": (("modality",),),

@@ -10,6 +10,7 @@ from chainrule.exploration import (
     overview,
     samples,
     sizes,
+    suspicious,
 )
 from chainrule.exploration.looked import Looked
 
@@ -19,6 +20,7 @@ MAKERS: Sequence[tuple[str, Callable[[Looked], Part | None]]] = (
     ("samples", samples.part),
     ("overview", overview.part),
     ("leakage", leakage.part),
+    ("suspicious", suspicious.part),
 )
 """What makes each, by the name under which its numbers stand in explore.json; None says that there is nothing.
 

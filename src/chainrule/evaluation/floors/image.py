@@ -55,14 +55,19 @@ def regressors() -> dict[str, Family]:
 
 def _pixels(images: np.ndarray) -> np.ndarray:
     """Images uint8 [N, H, W, C] as float32 [N, pixels], averaged down to at most 32 a side."""
+    return shrunk(images).reshape(len(images), -1)
+
+
+def shrunk(images: np.ndarray) -> np.ndarray:
+    """Return images uint8 [N, H, W, C] as float32 [N, h, w, C], averaged down to at most 32 a side."""
     rows, height, width, channels = images.shape
     factor = -(-max(height, width) // LARGEST_SIDE)
     if factor == 1:
-        return images.reshape(rows, -1).astype(np.float32)
+        return images.astype(np.float32)
     tall, wide = max(1, height // factor), max(1, width // factor)
     top, left = (height - min(height, tall * factor)) // 2, (width - min(width, wide * factor)) // 2
     cut = images[:, top : top + tall * factor, left : left + wide * factor]
     small = np.empty((rows, tall, wide, channels), np.float32)
     for row in range(rows):
         small[row] = cut[row].reshape(tall, -1, wide, cut.shape[2] // wide, channels).mean(axis=(1, 3))
-    return small.reshape(rows, -1)
+    return small
