@@ -66,7 +66,11 @@ def explored(
     rejected: pd.DataFrame | None = None,
     links: pd.DataFrame | None = None,
 ) -> Page:
-    """Run the stage and return its page; what is not given is as if nothing had happened to the rows."""
+    """Run the stage and return its page; what is not given is as if nothing had happened to the rows.
+
+    Validation rows may be training rows once more: they get ids of their own.
+    """
+    validation = validation.assign(id="validation/" + validation["id"])
     target = "target" if "target" in train else "labels" if "labels" in train else "label"
     block = {
         "task": task,

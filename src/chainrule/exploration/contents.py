@@ -5,9 +5,14 @@ from html import escape
 
 from chainrule.evaluation.parts import Part
 from chainrule.exploration import (
+    alterations,
+    associations,
     balance,
+    duplicates,
     leakage,
+    outliers,
     overview,
+    repairs,
     samples,
     sizes,
     suspicious,
@@ -17,10 +22,15 @@ from chainrule.exploration.looked import Looked
 MAKERS: Sequence[tuple[str, Callable[[Looked], Part | None]]] = (
     ("sizes", sizes.part),
     ("balance", balance.part),
+    ("leakage", leakage.part),
     ("samples", samples.part),
     ("overview", overview.part),
-    ("leakage", leakage.part),
+    ("associations", associations.part),
+    ("duplicates", duplicates.part),
     ("suspicious", suspicious.part),
+    ("outliers", outliers.part),
+    ("repairs", repairs.part),
+    ("alterations", alterations.part),
 )
 """What makes each, by the name under which its numbers stand in explore.json; None says that there is nothing.
 
@@ -56,8 +66,11 @@ STYLE = (
     "border-radius:.4rem;overflow-wrap:anywhere;flex:1 1 14rem;min-width:0}"
     ".strip img,.pair img{width:4.5rem;height:4.5rem;object-fit:contain;image-rendering:pixelated;background:#888;"
     "border-radius:.25rem}.strip figure,.pair figure{text-align:left;max-width:9rem;font-size:.82rem;"
-    "overflow-wrap:anywhere}.pair{display:flex;flex-wrap:wrap;gap:.6rem;align-items:flex-start;padding:.6rem 0;"
-    "border-top:1px solid var(--line)}.pair>div{flex:1 1 14rem;min-width:0}.pair small{display:block}"
+    "overflow-wrap:anywhere}.pair{display:flex;flex-wrap:wrap;gap:.6rem;align-items:flex-start;"
+    "padding:.6rem 0;border-top:1px solid var(--line)}.pair>div{flex:1 1 12rem;min-width:0;overflow-wrap:anywhere;"
+    "font-size:.9rem}.pair>div>small{display:block}.pairs{display:grid;column-gap:1.5rem;"
+    "grid-template-columns:repeat(auto-fill,minmax(min(100%,30rem),1fr))}"
+    ".narrow{grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr))}.narrow .pair>div{flex-basis:5rem}"
     "summary{cursor:pointer;color:var(--own);margin:.6rem 0}@media print{.cells figure,.pair{break-inside:avoid}}"
 )
 """CSS of this page alone."""

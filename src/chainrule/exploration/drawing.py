@@ -101,7 +101,7 @@ def spark(counts: Sequence[int], says: str) -> str:
 
 
 def heat(names: Sequence[str], matrix: np.ndarray, says: str) -> str:
-    """Return float [C, C] from -1 to 1 as a square of cells, blue above 0 and orange below; NaN stays empty.
+    """Return float [C, C] from -1 to 1 as a square of cells, blue above 0, orange below; no NaN, no diagonal.
 
     Of few columns the cells hold the numbers; of many, hovering shows them.
     """
@@ -118,9 +118,9 @@ def heat(names: Sequence[str], matrix: np.ndarray, says: str) -> str:
             f'<text transform="translate({x + 4:g} {_NAMES - 5}) rotate(-90)">{escape(clipped(names[down]))}</text>'
         )
         for across, value in enumerate(row):
-            if value != value:
+            if value != value or across == down:
                 continue
-            shade = f"fill:{'var(--own)' if value >= 0 else _NEGATIVE};opacity:{max(0.04, min(1.0, abs(value))):.2f}"
+            shade = f"fill:{'var(--own)' if value >= 0 else _NEGATIVE};opacity:{max(0.04, min(0.85, abs(value))):.2f}"
             place = f'x="{_NAMES + across * side}" y="{y}" width="{side - 1}" height="{side - 1}"'
             parts.append(f'<rect {place} style="{shade}"><title>{value:.2f}</title></rect>')
             if numbers:
@@ -131,6 +131,16 @@ def heat(names: Sequence[str], matrix: np.ndarray, says: str) -> str:
         f'<div class="scroll wide"><svg viewBox="0 0 {whole} {whole}" width="{whole}" role="img" '
         f'aria-label="{escape(says)}">{"".join(parts)}</svg></div>'
     )
+
+
+def pairs(rows: Sequence[str], narrow: bool) -> str:
+    """Return rows, each of two parts side by side, as many in a line as fit; narrow: of small pictures."""
+    return f'<div class="pairs{" narrow" if narrow else ""}">{"".join(rows)}</div>' if rows else ""
+
+
+def pair(one: str, other: str) -> str:
+    """Return two parts, HTML both, side by side."""
+    return f'<div class="pair"><div>{one}</div><div dir="auto">{other}</div></div>'
 
 
 def clipped(name: str, most: int = 20) -> str:

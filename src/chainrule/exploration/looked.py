@@ -47,3 +47,8 @@ def drawn(rows: "pd.DataFrame", most: int, seed: int) -> "pd.DataFrame":
 def of(count: int, rows: int, what: str) -> str:
     """Return how many of so many are looked at, such as `All 800 training rows`."""
     return f"All {rows:,} {what}" if count == rows else f"{count:,} of {rows:,} {what}, drawn by the seed"
+
+
+def rows(count: int) -> str:
+    """Return a number of rows as it is said: `1 row`, `2,000 rows`."""
+    return f"{count:,} row{'' if count == 1 else 's'}"

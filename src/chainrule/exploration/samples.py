@@ -4,6 +4,7 @@ from html import escape
 
 from chainrule.evaluation.parts import NotShownError, Part
 from chainrule.exploration.looked import Looked
+from chainrule.exploration.looked import rows as counted
 from chainrule.system import plugins
 
 CLASSES, IMAGES, WORDS = 12, 8, 3
@@ -26,7 +27,7 @@ def part(looked: Looked) -> Part:
         values = [[show.shown(train[column.name].iloc[place], name) for column in inputs] for place in chosen]
         rows = "".join(own[0] if len(own) == 1 else f'<div class="pair">{"".join(own)}</div>' for own in values)
         several = f"<div>{rows}</div>" if len(inputs) > 1 else f'<div class="strip">{rows}</div>'
-        sheets.append(f'<h3 dir="auto">{escape(name)} <small>{len(places):,} rows</small></h3>{several}')
+        sheets.append(f'<h3 dir="auto">{escape(name)} <small>{counted(len(places))}</small></h3>{several}')
     note = ""
     if len(shown) < len(buckets):
         note = f'<p class="note">The {CLASSES // 2} commonest and the {CLASSES // 2} rarest of {len(buckets):,}.</p>'

@@ -1,6 +1,7 @@
 """Images: sizes, brightness, contrast and colours, an average of each class, and what is unlike all others."""
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
@@ -12,6 +13,7 @@ from chainrule.evaluation import page
 from chainrule.evaluation.parts import Part
 from chainrule.exploration import drawing
 from chainrule.exploration.looked import Looked, drawn, of
+from chainrule.exploration.outliers import Outlying
 from chainrule.fields import image
 from chainrule.fields.reject import Reject
 from chainrule.system import plugins
@@ -21,9 +23,14 @@ PIXELS = 100_000_000
 """Pixels that are looked at, of all images together."""
 LEAST = 200
 """Images that are looked at however large they are."""
+NARROW = True
+"""Whether rows are small when they are shown."""
 CLASSES = 20
 """Averages that are shown."""
+OTHERS = 2000
+"""Images that each is compared with."""
 _CHUNK, _SIDE, _SHOWN = 1024, 16, 96
+_NEAREST, _DIRECTIONS = 5, 16
 _BLANK = 1.0  # standard deviation of grey levels under which an image shows nothing
 
 
@@ -159,3 +166,73 @@ def shown_raw(raw: Any) -> str:
         picture = Image.open(io.BytesIO(clean), formats=("PNG",))
     source = _source(picture.convert("RGB"))
     return f'<figure><img src="{source}" alt="{escape(said)}"><figcaption>{escape(said)}</figcaption></figure>'
+
+
+def came(raw: Sequence[Any], normalise: Any) -> str:
+    """Return of what forms and sizes the images were, as the source gave them."""
+    forms: Counter[str] = Counter()
+    widths, heights = [], []
+    for value in raw:
+        try:
+            with Image.open(io.BytesIO(value), formats=image.FORMATS) as picture:
+                forms[f"{picture.format} {picture.mode}"] += 1
+                widths.append(picture.width)
+                heights.append(picture.height)
+        except (OSError, TypeError, ValueError, SyntaxError):  # also: nothing, or nothing known
+            forms["unreadable"] += 1
+    if not widths:
+        return ""
+    named = ", ".join(f"{name} ({count:,})" for name, count in forms.most_common(6))
+    least, most = f"{min(widths)} by {min(heights)}", f"{max(widths)} by {max(heights)}"
+    sizes = f"all {least} pixels" if least == most else f"from {least} to {most} pixels"
+    return f"As the source gave them, of {len(raw):,} rows: {named}; {sizes}."
+
+
+def outlying(looked: Looked, name: str) -> Outlying:
+    """Return the distance of each image to the fifth nearest of others (Ramaswamy, Rastogi and Shim 2000).
+
+    Images are compared as small ones, 16 by 16 in grey or 8 by 8 in colour, along their leading principal components;
+    the others are OTHERS images drawn by the seed.
+    """
+    rows = sampled(looked.splits["train"], name, looked.seed)
+    small = _small(rows[name].tolist())
+    random = np.random.default_rng(looked.seed)
+    others = np.sort(random.permutation(len(rows))[:OTHERS])
+    middle = small.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov((small[others] - middle).T))
+    placed = ((small - middle) @ vectors[:, -_DIRECTIONS:]).astype(np.float64)
+    scores = _distances(placed, others)
+    method = (
+        f"Distance to the {_NEAREST}th nearest of {len(others):,} others (Ramaswamy, Rastogi and Shim 2000), as images "
+        f"of {'16 by 16 grey' if small.shape[1] == _SIDE**2 else '8 by 8 coloured'} pixels along their {_DIRECTIONS} "
+        "leading principal components."
+    )
+    return Outlying(rows, scores, method)
+
+
+def _small(values: Sequence[bytes]) -> np.ndarray:
+    """Return float32 [N, D]: every image averaged to few pixels."""
+    found = []
+    for chunk in _chunks(values):
+        colour = chunk.shape[-1] == 3
+        side = _SIDE // 2 if colour else _SIDE
+        for pixels in chunk:
+            whole = Image.fromarray(pixels if colour else pixels[..., 0])
+            found.append(np.asarray(whole.resize((side, side), Image.Resampling.BOX), np.float32).ravel())
+    return np.array(found)
+
+
+def _distances(placed: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return float64 [N]: how far each of [N, D] is from the _NEAREST-th nearest of those at `others`, itself aside."""
+    theirs = placed[others]
+    squares, own = (theirs**2).sum(axis=1), np.full(len(placed), -1)
+    own[others] = np.arange(len(others))
+    found = np.empty(len(placed))
+    nearest = min(_NEAREST, len(others) - 1)
+    for start in range(0, len(placed), _CHUNK):
+        some = placed[start : start + _CHUNK]
+        distances = (some**2).sum(axis=1)[:, None] + squares - 2 * some @ theirs.T
+        itself = np.flatnonzero(own[start : start + _CHUNK] >= 0)
+        distances[itself, own[start + itself]] = np.inf
+        found[start : start + _CHUNK] = np.partition(distances, nearest - 1, axis=1)[:, nearest - 1]
+    return np.sqrt(np.maximum(0, found))

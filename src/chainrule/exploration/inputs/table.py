@@ -1,17 +1,19 @@
 """Tables: what each column holds, as a line with a small histogram."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.data.profile import profile
-from chainrule.evaluation.parts import Part
+from chainrule.evaluation.parts import NotShownError, Part
 from chainrule.exploration import drawing
 from chainrule.exploration.looked import Looked, drawn, of
+from chainrule.exploration.outliers import Outlying
 from chainrule.fields import table
+from chainrule.fields.reject import Reject
 from chainrule.system import plugins
 
 if TYPE_CHECKING:
@@ -21,8 +23,10 @@ ROWS = 100_000
 """Rows of a split that are looked at."""
 COLUMNS, CELLS = 100, 12
 """Columns that are listed, and cells of a row that are shown."""
-BARS = 12
-"""Names whose counts are drawn."""
+NARROW = False
+"""Whether rows are small when they are shown."""
+BARS, BINS = 12, 20
+"""Names whose counts are drawn, and bins in which cells are rare."""
 
 
 def overview(looked: Looked, name: str) -> Part:
@@ -114,3 +118,94 @@ def _cells(row: Mapping[str, Any]) -> str:
 
 def _cell(value: Any) -> str:
     return "<i>missing</i>" if value is None else escape(drawing.clipped(str(value), 60))
+
+
+def came(raw: Sequence[Any], normalise: Mapping[str, Any]) -> str:
+    """Return which columns the source gave that the recipe leaves out."""
+    for value in raw:
+        try:
+            left = table.left_out(value, normalise)
+        except (Reject, TypeError):
+            continue
+        shown = ", ".join(left[:CELLS]) + (f" and {len(left) - CELLS:,} more" if len(left) > CELLS else "")
+        return f"Columns of the source that clean.normalise does not list: {shown}." if left else ""
+    return ""
+
+
+def variables(values: Sequence[str], normalise: Mapping[str, Any], most: int) -> dict[str, np.ndarray]:
+    """Return by column what can be compared: float64 [N] of numbers and dates, int64 [N] of names, -1 where missing.
+
+    Without texts, columns of one value, and those of more than `most` different names.
+    """
+    cells = table.columnar(values)
+    found = {}
+    for name, kind in table.listed(normalise).items():
+        if kind == "text" or not cells[name].drop_null():
+            continue
+        own = _numbers(kind, cells[name]) if kind in ("number", "date") else _numbered(cells[name])
+        known = np.unique(own[np.isfinite(own)] if own.dtype.kind == "f" else own[own >= 0])
+        if len(known) > 1 and (own.dtype.kind == "f" or len(known) <= most):
+            found[name] = own
+    return found
+
+
+def _numbers(kind: str, cells: "pa.ChunkedArray") -> np.ndarray:
+    """Return float64 [N] of numbers, or of dates as seconds; NaN where missing."""
+    if kind == "number":
+        return np.asarray(cells.to_numpy(), np.float64)
+    moments = cells.to_pandas().to_numpy(dtype=object)
+    return np.array(
+        [
+            np.nan if moment is None or moment != moment else np.datetime64(moment, "s").astype(np.int64)
+            for moment in moments
+        ],
+        np.float64,
+    )
+
+
+def _numbered(cells: "pa.ChunkedArray") -> np.ndarray:
+    """Return int64 [N]: the number of each cell's name, -1 where missing."""
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.fill_null(cells.combine_chunks().dictionary_encode().indices, -1).to_numpy(), np.int64)
+
+
+def outlying(looked: Looked, name: str) -> Outlying:
+    """Return how rare the cells of each row are: the histogram-based outlier score (Goldstein and Dengel 2012).
+
+    It adds up, over the columns but texts, minus the logarithm of the share of rows in the cell's bin, or with its
+    name; that a cell is missing is a bin of its own.
+    """
+    rows = drawn(looked.splits["train"], ROWS, looked.seed)
+    cells = table.columnar(rows[name].tolist())
+    rarity = {}
+    for column, kind in table.listed(looked.cleaning.normalise).items():
+        if kind == "text" or not cells[column].drop_null():
+            continue
+        if kind in ("number", "date"):
+            numbers = _numbers(kind, cells[column])
+            known = numbers[np.isfinite(numbers)]
+            bounds = np.linspace(known.min(), known.max(), BINS + 1)
+            place = np.clip(np.searchsorted(bounds, np.nan_to_num(numbers), side="right") - 1, 0, BINS - 1)
+            place[~np.isfinite(numbers)] = BINS
+        else:
+            place = _numbered(cells[column]) + 1
+        rarity[column] = np.log(len(rows) / np.bincount(place)[place])
+    if not rarity:
+        raise NotShownError("all columns are texts, which have no bins")
+    names, matrix = list(rarity), np.column_stack(list(rarity.values()))
+
+    def why(at: int) -> str:
+        rarest = np.argsort(-matrix[at], kind="stable")[:3].tolist()
+        held = json.loads(rows[name].iloc[at])
+        return ", ".join(
+            f"{names[place]} {'missing' if held[names[place]] is None else held[names[place]]} "
+            f"(with {np.exp(-matrix[at, place]):.2%} of the rows)"
+            for place in rarest
+        )
+
+    method = (
+        "Histogram-based outlier score (Goldstein and Dengel 2012): the sum over the columns, texts aside, of "
+        f"-log(share of the rows in the cell's bin, of {BINS} of equal width, or with its name)."
+    )
+    return Outlying(rows, matrix.sum(axis=1), method, why)

@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.evaluation.parts import Part
 from chainrule.exploration import drawing
 from chainrule.exploration.looked import Looked, drawn, of
+from chainrule.exploration.outliers import Outlying
 from chainrule.fields import text
 from chainrule.system import plugins
 
@@ -19,8 +20,11 @@ TEXTS = 50_000
 """Texts of a split that are looked at."""
 SHOWN, CLASSES, OF_CLASS = 20, 12, 8
 """Words and pairs that are shown, classes of which some are, and how many of each."""
+NARROW = False
+"""Whether rows are small when they are shown."""
 LONG = 240
 """Letters of a text that are shown."""
+_CALM = 5
 _LEAST, _SURE = 5, 3.0  # texts that must have a word that marks a class, and standard errors
 # Scripts that put no blanks between words, whose letters are words to `fields.text.words`.
 _SOLID = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -156,3 +160,29 @@ def shown_raw(raw: Any) -> str:
     value = raw[: 4 * LONG].decode("utf-8", errors="backslashreplace")
     visible = "".join(sign if sign == " " or sign.isprintable() else ascii(sign)[1:-1] for sign in value)
     return shown(visible if visible.strip() else f"{len(raw):,} bytes of blanks: {raw[:20]!r}", "")
+
+
+def came(raw: Sequence[Any], normalise: Any) -> str:
+    """Return what texts were as the source gave them: nothing that their lengths after cleaning do not say."""
+    return ""
+
+
+def outlying(looked: Looked, name: str) -> Outlying:
+    """Return how surprising the words of each text are: the mean of minus the logarithm of how many texts have them.
+
+    A few words of no surprise are added to each, so that short texts do not lead.
+    """
+    rows = drawn(looked.splits["train"], TEXTS, looked.seed)
+    spoken = [sorted(set(said(value))) for value in rows[name].tolist()]
+    having = Counter(word for own in spoken for word in own)
+    surprise = {word: float(np.log(len(rows) / count)) for word, count in having.items()}
+    scores = np.array([sum(surprise[word] for word in own) / (len(own) + _CALM) for own in spoken])
+
+    def why(at: int) -> str:
+        rarest = sorted(spoken[at], key=lambda word: (having[word], word))[:OF_CLASS]
+        return f"rarest words: {', '.join(rarest)}" if rarest else ""
+
+    method = (
+        f"Mean surprise of a text's words, -log(share of the texts that have it), {_CALM} words of no surprise added."
+    )
+    return Outlying(rows, scores, method, why)

@@ -48,8 +48,3 @@ def buckets(values: Sequence[Any]) -> list[tuple[str, list[int]]]:
 
 def _sets(values: Sequence[Any]) -> list[tuple[str, ...]]:
     return [labels.read(value) if isinstance(value, str) else () for value in values]
-
-
-def associated(values: Sequence[Any]) -> list[Any]:
-    """Return what columns are compared with: the sets as they are written, None of rows without one."""
-    return [value if isinstance(value, str) else None for value in values]
