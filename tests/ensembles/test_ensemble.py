@@ -32,13 +32,13 @@ def project(tmp_path: Path) -> Path:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, size=(ROWS, 8, 8), dtype=np.uint8)
     flat = pixels.reshape(ROWS, 64) / 255
-    scores = sum(flat @ tiny_bundles.image_weights(seed=seed) for seed in (0, 1))
+    chances = sum(softmax(flat @ tiny_bundles.image_weights(seed=seed), 1.0) for seed in (0, 1))
     rows = pd.DataFrame(
         {
             "id": [f"row-{row}" for row in range(ROWS)],
             "group": [f"group-{row // 2}" for row in range(ROWS)],
             "image": [png(each) for each in pixels],
-            "label": [str(label) for label in scores.argmax(axis=1)],
+            "label": [str(label) for label in chances.argmax(axis=1)],
         }
     )
     for seed, name in enumerate(("one", "two", "three")):
@@ -68,8 +68,8 @@ def test_one_graph_answers_as_the_members_together(project: Path, capsys: pytest
     assert {name: found["weight"] for name, found in report["members"].items()} == {"one": 0.5, "two": 0.5}
     for name in ("one", "two"):
         found = report["compared"][name]
-        assert found["difference"]["value"] > 0  # the labels are what both together say
-        assert found["challenger"] == report["value"]
+        assert found["challenger"] == report["value"] == 1  # the labels are what both together say
+        assert found["difference"]["low"] > 0
         assert found["rows"] == ROWS
         assert found["groups"] == ROWS // 2
     # Of rows that nobody has seen, at sizes that nobody has tried.

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from chainrule.evaluation.scores import label, number
+from chainrule.evaluation.uncertainty import label as doubt
 from chainrule.exporting import gate, independence, variants
 from chainrule.recipes.export import Variants
 from chainrule.serving import offline
@@ -102,12 +103,12 @@ def test_fewer_rows_than_a_batch_are_repeated() -> None:
     assert shapes == set(gate.BATCHES)
 
 
-def choose(graphs: dict[str, bytes], rows: Any, padding: dict[str, int], settings: Variants) -> Any:
+def choose(graphs: dict[str, bytes], rows: Any, padding: dict[str, int], settings: Variants, *also: Any) -> Any:
     """The decision about graphs of a classifier."""
     (logits,) = gate.outputs(offline.session(graphs["fp32"], "graph", 1), rows, 16).values()
     facts = {"classes": [f"c{place}" for place in range(logits.shape[1])]}
     target = rows.target.numpy() % logits.shape[1]
-    return gate.choose(graphs, rows, target, label, facts, 16, padding, settings)
+    return gate.choose(graphs, rows, target, label, facts, 16, padding, settings, *also)
 
 
 def image_graphs() -> dict[str, bytes]:
@@ -136,6 +137,20 @@ def test_the_decision_holds_no_time_and_is_made_without_a_gpu() -> None:
     assert not table["fp16"]["ships"]
     asked = choose(graphs, rows, {}, Variants(fp16="always", smaller=1.8))
     assert asked["fp16"]["ships"]
+
+
+def test_each_variant_draws_the_lines_of_doubt_by_its_own_answers() -> None:
+    """A line of fp32 would give int8 other shares than were asked for: its energies are not the same."""
+    rows, asked = image_rows(200), {"sets": "lac", "share": 0.9, "risk": 0.05, "alarms": 0.05}
+    target = rows.target.numpy() % 3
+    graphs = {name: content for name, content in image_graphs().items() if name != "fp16"}
+    lines = choose(graphs, rows, {}, Variants(loses=1), lambda said: {"doubt": doubt.fit(said, target, asked)})
+    for name, content in graphs.items():
+        own = lines[name]["doubt"]
+        said = gate.outputs(offline.session(content, name, 1), rows, 16)
+        assert doubt.measured(said, target, own)["foreign"] == pytest.approx(0.05, abs=0.011)
+        assert doubt.measured(said, target, own)["coverage"] == pytest.approx(0.9, abs=0.02)
+    assert lines["int8"]["doubt"]["foreign_above"] != lines["fp32"]["doubt"]["foreign_above"]
 
 
 @pytest.mark.parametrize("which", ["fp32", "int8"])

@@ -43,7 +43,7 @@ def unsure(looked: Looked) -> Part | None:
         risk = "none" if not numbers["risk"] else f"{numbers['risk']:.1%}"
         said += (
             f" From a probability of {limit:.3f} on it answers {numbers['answered']:.1%} of the rows, {risk} of these "
-            f"wrong; that at most {looked.asked.risk:.0%} of such answers are is certain to 95%."
+            f"wrong. Of such answers to rows like these at most {looked.asked.risk:.0%} are wrong, with 95% certainty."
         )
     body = f'<p>{said}</p><div class="scroll">{_curve(answered, wrong, numbers)}</div>'
     return Part("Sure enough?", body + _note("On validation rows, which also drew the line."), numbers)
@@ -51,7 +51,7 @@ def unsure(looked: Looked) -> Part | None:
 
 def _curve(answered: np.ndarray, wrong: np.ndarray, numbers: dict[str, Any]) -> str:
     """Return the curve as a picture: how many are wrong, upwards, of the surest so many, from left to right."""
-    left, top, width, height = 52.0, 14.0, 500.0, 190.0
+    left, top, width, height = 48.0, 14.0, 420.0, 190.0
     most = max(float(wrong.max()), 0.01)
 
     def at(share: float, risk: float) -> tuple[float, float]:
