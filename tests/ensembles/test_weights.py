@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chainrule.ensembles import comparison, label, number
+from chainrule.ensembles import comparison, label, labels, number
 from chainrule.evaluation.calibration import softmax
 from chainrule.evaluation.scores import label as scores
 from chainrule.evaluation.uncertainty.out_of_distribution import energy
@@ -83,6 +83,22 @@ def test_weights_of_numbers_have_the_least_squared_error() -> None:
     assert said["value"] == pytest.approx(sum(w * each["value"] for w, each in zip(found, members, strict=True)))
 
 
+def test_a_set_of_labels_has_the_mean_of_each_probability_and_thresholds_of_its_own() -> None:
+    random = np.random.default_rng(0)
+    members = [{"logits": random.normal(size=(ROWS, 3)) * 2} for _ in range(3)]
+    chances = [1 / (1 + np.exp(-each["logits"])) for each in members]
+    taken = np.where(np.arange(ROWS)[:, None] % 4 == 0, chances[1], chances[0])
+    target = (random.random((ROWS, 3)) < taken).astype(np.float32)
+    found = labels.weights(members, target)
+    assert found == pytest.approx([0.75, 0.25, 0], abs=0.04)
+    weighs = np.array([0.6, 0.4, 0.0])
+    said = labels.answers(members, weighs, {})
+    assert 1 / (1 + np.exp(-said["logits"])) == pytest.approx(0.6 * chances[0] + 0.4 * chances[1])
+    told = labels.told({"classes": ["a", "b", "c"], "thresholds": [0.9] * 3}, said, target)
+    assert all(0.1 < each < 0.6 for each in told["thresholds"])
+    assert told["classes"] == ["a", "b", "c"]
+
+
 def test_what_it_is_compared_by_was_not_told_by_the_same_rows() -> None:
     """Members that know one half of the groups by heart, and nothing of the other."""
     random = np.random.default_rng(0)
@@ -91,8 +107,13 @@ def test_what_it_is_compared_by_was_not_told_by_the_same_rows() -> None:
     wrong = np.eye(2)[1 - target] * 10
     members = [{"logits": np.where((groups % 2 == half)[:, None], sure, wrong)} for half in (0, 1)]
     fitted = label.answers(members, np.array([0.5, 0.5]), {"temperature": 1.0})["logits"]
-    crossed = comparison.crossed(label, members, target, groups, stacked=True)["logits"]
+    facts = {"classes": ["a", "b"]}
+
+    def crossed_by(groups: np.ndarray, stacked: bool) -> np.ndarray:
+        found = comparison.crossed(label, scores, members, target, facts, facts, groups, stacked)
+        return found["probabilities"]
+
+    crossed = crossed_by(groups, stacked=True)
     assert (crossed.argmax(axis=1) == target).mean() == 0  # each half told to trust who is wrong on the other
     assert fitted.shape == crossed.shape
-    one = comparison.crossed(label, members, target, np.zeros(400), stacked=False)["logits"]
-    assert one.shape == crossed.shape
+    assert crossed_by(np.zeros(400), stacked=False).shape == crossed.shape

@@ -46,7 +46,8 @@ def build(root: Path, name: str, ensemble: Ensemble, stacked: bool, say: Callabl
     measure = plugins.load(f"tasks.{first['task']}", "metrics")
     facts = first["target"]
     (field,) = (field for field in first["fields"] if field["role"] == "target")
-    target = plugins.load("fields", field["kind"]).encode(ensemble.rows[field["name"]].tolist(), facts)
+    encode, values = plugins.load("fields", field["kind"]).encode, ensemble.rows[field["name"]].tolist()
+    target = encode(values, facts)
     groups = ensemble.rows["group"].to_numpy()
     say(f"asks {len(ensemble.members)} members about {len(target):,} validation rows")
     inputs = _inputs(ensemble)
@@ -54,8 +55,8 @@ def build(root: Path, name: str, ensemble: Ensemble, stacked: bool, say: Callabl
         member.name: _answers(bundles.graph_bytes(member, bundle.REFERENCE), inputs, member)
         for member in ensemble.members
     }
-    weighs = comparison.weights(kind, list(said.values()), target, stacked)
-    known = kind.constants(list(said.values()), weighs, target)
+    told = comparison.fitted(kind, list(said.values()), target, facts, stacked)
+    weighs, known = told.weights, told.constants
     kept = [(member, weight) for member, weight in zip(ensemble.members, weighs, strict=True) if weight > 0]
     graph = merging.merged(
         [bundles.graph_bytes(member, bundle.REFERENCE) for member, _ in kept],
@@ -69,7 +70,12 @@ def build(root: Path, name: str, ensemble: Ensemble, stacked: bool, say: Callabl
     apart = _difference(measure, one, kind.answers(list(said.values()), weighs, known), facts)
     if not apart <= SAME:  # not: a NaN must fail
         raise ChainruleError(f"the one graph differs from its members by {apart:.1e}; {SAME:g} is rounding")
-    crossed = comparison.crossed(kind, list(said.values()), target, groups, stacked)
+    joint = measure.joined([member.signature["target"] for member in ensemble.members], [])
+    crossed = comparison.crossed(kind, measure, list(said.values()), target, facts, joint, groups, stacked)
+    alone = {
+        member.name: measure.aligned(said[member.name], member.signature["target"], joint)
+        for member in ensemble.members
+    }
     report = {
         "members": {
             member.name: {"weight": round(float(weight), 6), "digest": member.digest}
@@ -81,11 +87,11 @@ def build(root: Path, name: str, ensemble: Ensemble, stacked: bool, say: Callabl
         "bytes": len(content),
         "max_difference": apart,
         "primary": primary.plain(measure.PRIMARY),
-        "value": _value(measure, crossed, target, facts),
-        "compared": comparison.compared(measure, crossed, said, target, facts, groups, SEED),
+        "value": _value(measure, crossed, encode(values, joint), joint),
+        "compared": comparison.compared(measure, crossed, alone, encode(values, joint), joint, groups, SEED),
     }
     doubt = plugins.load("evaluation.uncertainty", facts["kind"]).fit(one, target, Uncertainty().model_dump())
-    _write(root, name, ensemble, graph, content, report, doubt)
+    _write(root, name, ensemble, graph, content, report, {"target": told.facts, "uncertainty": doubt})
     return report
 
 
@@ -118,14 +124,14 @@ def _write(
     graph: Any,
     content: bytes,
     report: dict[str, Any],
-    doubt: dict[str, Any],
+    own: dict[str, Any],
 ) -> None:
     """Put bundle and report in their places; a bundle of this name that was there is replaced whole."""
     first = ensemble.signature
     said = {
         "version": signature.VERSION,
         "recipe": name,
-        **{key: first[key] for key in ("task", "modality", "fields", "target", "padding", "preprocessing", "primary")},
+        **{key: first[key] for key in ("task", "modality", "fields", "padding", "preprocessing", "primary")},
         "net": {"name": "ensemble"},
         "members": [
             {
@@ -138,7 +144,7 @@ def _write(
         ],
         "inputs": signature.tensors(graph.graph.input),
         "outputs": signature.tensors(graph.graph.output),
-        "uncertainty": doubt,
+        **own,
         "variants": {bundle.REFERENCE: {"file": bundle.GRAPH, "bytes": len(content), "primary": report["value"]}},
         "versions": first["versions"],
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,26 +16,45 @@ LEAST = 1e-3
 
 
 def crossed(
-    kind: ModuleType, members: Sequence[Outputs], target: np.ndarray, groups: np.ndarray, stacked: bool
+    kind: ModuleType,
+    measure: Any,
+    members: Sequence[Outputs],
+    target: np.ndarray,
+    facts: Facts,
+    joint: Facts,
+    groups: np.ndarray,
+    stacked: bool,
 ) -> dict[str, np.ndarray]:
     """Return the ensemble's answers to each half of the groups, by weights and constants of the other half.
 
-    What it is exported with is of all rows; scored on the same ones it would look better than it is.
+    What it is exported with is of all rows; scored on the same ones it would look better than it is. facts: of a
+    member's target; joint: of all that are compared (see `measure.aligned`). Rows of one group have no other half.
     """
     index, count = group_index(groups, len(target))
+    halves = [index % 2 == half for half in range(2)] if count > 1 else [np.ones(len(target), bool)]
     parts = []
-    for half in range(2) if count > 1 else ():
-        ours = index % 2 == half
-        theirs = [_rows(each, ~ours) for each in members]
-        weighs = weights(kind, theirs, target[~ours], stacked)
-        known = kind.constants(theirs, weighs, target[~ours])
-        parts.append((np.flatnonzero(ours), kind.answers([_rows(each, ours) for each in members], weighs, known)))
-    if not parts:
-        weighs = weights(kind, members, target, stacked)
-        found: dict[str, np.ndarray] = kind.answers(members, weighs, kind.constants(members, weighs, target))
-        return found
+    for ours in halves:
+        theirs = ~ours if count > 1 else ours
+        known = fitted(kind, [_rows(each, theirs) for each in members], target[theirs], facts, stacked)
+        said = kind.answers([_rows(each, ours) for each in members], known.weights, known.constants)
+        parts.append((np.flatnonzero(ours), measure.aligned(said, known.facts, joint)))
     back = np.argsort(np.concatenate([places for places, _ in parts]))
     return {name: np.concatenate([said[name] for _, said in parts])[back] for name in parts[0][1]}
+
+
+class Fitted(NamedTuple):
+    """What rows told of an ensemble: weights [K], constants of its graph, facts of its target."""
+
+    weights: np.ndarray
+    constants: dict[str, float]
+    facts: Facts
+
+
+def fitted(kind: ModuleType, members: Sequence[Outputs], target: np.ndarray, facts: Facts, stacked: bool) -> Fitted:
+    """Return what rows tell of an ensemble, by the answers of its members; facts: of a member's target."""
+    weighs = weights(kind, members, target, stacked)
+    known = kind.constants(members, weighs, target)
+    return Fitted(weighs, known, kind.told(facts, kind.answers(members, weighs, known), target))
 
 
 def _rows(outputs: Outputs, kept: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,34 +10,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chainrule.ensembles import mixture
 from chainrule.evaluation.calibration import fit_temperature
-from chainrule.evaluation.primary import Outputs
+from chainrule.evaluation.primary import Facts, Outputs
 from chainrule.evaluation.scores.label import probabilities
 from chainrule.evaluation.uncertainty.out_of_distribution import energy
 
 if TYPE_CHECKING:
     import onnx
 
-STEPS, ENOUGH = 2000, 1e-9
 OUTPUTS = ("logits",)
 
 
 def weights(members: Sequence[Outputs], target: np.ndarray) -> np.ndarray:
-    """Return the weights [K], none negative, of sum 1, under which the mean has the least log-loss on rows.
-
-    members: logits [N, C] of each; target int [N]. The loss is convex in the weights, and each step of expectation
-    maximisation lowers it (Smyth and Wolpert 1999, doi:10.1023/A:1007511322260: stacked density estimation).
-    """
+    """Return the weights [K] under which the mean has the least log-loss; logits [N, C] of each, target int [N]."""
     rows = np.arange(len(target))
-    told = np.maximum(np.stack([probabilities(each)[rows, target] for each in members], axis=1), 1e-300)
-    found = np.full(len(members), 1 / len(members))
-    for _ in range(STEPS):
-        shares = told * found
-        fresh = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
-        if np.abs(fresh - found).max() < ENOUGH:
-            break
-        found = fresh
-    return found
+    return mixture.weights(np.stack([probabilities(each)[rows, target] for each in members], axis=1))
 
 
 def constants(members: Sequence[Outputs], weighs: np.ndarray, target: np.ndarray) -> dict[str, float]:
@@ -60,22 +48,25 @@ def _pooled(members: Sequence[Outputs], weighs: np.ndarray) -> np.ndarray:
     return np.asarray(most + np.log(np.exp(shifted - most).sum(axis=0)))
 
 
+def told(facts: Facts, outputs: Outputs, target: np.ndarray) -> Facts:
+    """Return the target's facts of an ensemble, those of a member otherwise: the same."""
+    return facts
+
+
 def nodes(prefixes: Sequence[str], weighs: np.ndarray, known: dict[str, float]) -> "list[onnx.NodeProto]":
     """Return the nodes that make `logits` of each `<prefix>logits`."""
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
-    def constant(name: str, value: object) -> "onnx.NodeProto":
-        return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(value), name))
-
+    constant = mixture.constant
     made = [
         constant("classes", np.array([1])),
         constant("members", np.array([0])),
-        constant("temperature", np.float32(known["temperature"])),
+        constant("temperature", float(known["temperature"])),
     ]
     for prefix, weight in zip(prefixes, weighs, strict=True):
         made += [
-            constant(f"{prefix}weight", np.float32(weight)),
-            constant(f"{prefix}share", np.float32(np.log(weight))),
+            constant(f"{prefix}weight", float(weight)),
+            constant(f"{prefix}share", float(np.log(weight))),
             helper.make_node("LogSoftmax", [f"{prefix}logits"], [f"{prefix}logs"], axis=1),
             helper.make_node("Add", [f"{prefix}logs", f"{prefix}share"], [f"{prefix}shifted"]),
             helper.make_node("Unsqueeze", [f"{prefix}shifted", "members"], [f"{prefix}one"]),

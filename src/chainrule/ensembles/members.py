@@ -14,7 +14,7 @@ from chainrule.system.files import read_rows
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = ("label", "number")
+KINDS = ("label", "labels", "number")
 """Kinds of target whose answers are averaged here."""
 FEWEST = 50
 """Validation rows that all members must share."""

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.evaluation.primary import Outputs
+from chainrule.ensembles import mixture
+from chainrule.evaluation.primary import Facts, Outputs
 from chainrule.evaluation.uncertainty.conformal import threshold
 from chainrule.evaluation.uncertainty.number import SHARE
 
@@ -46,15 +47,16 @@ def _mean(members: Sequence[Outputs], weighs: np.ndarray) -> np.ndarray:
     return np.asarray(np.stack([np.asarray(each["value"], np.float64) for each in members], axis=1) @ weighs)
 
 
+def told(facts: Facts, outputs: Outputs, target: np.ndarray) -> Facts:
+    """Return the target's facts of an ensemble, those of a member otherwise: the same."""
+    return facts
+
+
 def nodes(prefixes: Sequence[str], weighs: np.ndarray, known: dict[str, float]) -> "list[onnx.NodeProto]":
     """Return the nodes that make `value`, `low` and `high` of each `<prefix>value`."""
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
-    def constant(name: str, value: float) -> "onnx.NodeProto":
-        return helper.make_node(
-            "Constant", [], [name], value=numpy_helper.from_array(np.array(value, np.float32), name)
-        )
-
+    constant = mixture.constant
     made = [constant("half_width", known["half_width"])]
     for prefix, weight in zip(prefixes, weighs, strict=True):
         made += [
