@@ -30,6 +30,7 @@ NAMED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "evaluation.explanation.targets": (("target",),),
     "evaluation.figures": (("target",),),
     "evaluation.floors": (("modality",), ("target",)),
+    "evaluation.robustness": (("modality",),),
     "evaluation.scores": (("target",),),
     "evaluation.uncertainty": (("target",),),
     "examination.answers": (("target",),),

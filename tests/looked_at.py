@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from chainrule.examination.looked import Looked
-from chainrule.recipes.evaluate import Examine
+from chainrule.recipes.evaluate import Examine, Uncertainty
 from chainrule.system import plugins
 from chainrule.training import prediction, rows
 
@@ -110,6 +110,7 @@ def _looked(
         measure=plugins.load(f"tasks.{task}", "metrics"),
         figures=plugins.load(f"tasks.{task}", "figures"),
         settings=Examine(**(settings or {})),
+        asked=Uncertainty(),
         seed=7,
         say=lambda line: None,
     )

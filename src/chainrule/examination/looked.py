@@ -20,7 +20,8 @@ class Looked(NamedTuple):
     training rows, and validation rows (no more than evaluate.examine.rows, drawn by the seed), with id, group and the
     task's fields. inputs: the validation rows as the model takes them; outputs: by name, float32 [N, …], what it says
     of them; target [N, …]: encoded. measure: the task's metrics; figures: the task's figures. settings: the block
-    `evaluate.examine`; asked: the block `evaluate.uncertainty`.
+    `evaluate.examine`; asked: the block `evaluate.uncertainty`; normalise: the
+    block `clean.normalise`, by which rows that are made are cleaned (None: they are not).
     """
 
     recipe: str
@@ -39,6 +40,7 @@ class Looked(NamedTuple):
     asked: Any
     seed: int
     say: Callable[[str], None]
+    normalise: Mapping[str, Any] | None = None
 
 
 def one_row(looked: Looked) -> "dict[str, Tensor]":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from chainrule.evaluation.parts import Part
-from chainrule.examination import architecture, attention, embedding, explained, surface, uncertain
+from chainrule.examination import architecture, attention, embedding, explained, robust, surface, uncertain
 from chainrule.examination.looked import Looked
 
 
@@ -34,6 +34,7 @@ PAGES: Mapping[str, Page] = {
             ("sets", uncertain.sets),
             ("foreign", uncertain.foreign),
             ("dropout", uncertain.dropout),
+            ("robustness", robust.part),
         ),
     ),
 }

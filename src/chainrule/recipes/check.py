@@ -91,6 +91,8 @@ SECTIONS: dict[str, type[Section]] = {
 }
 
 
+CORRUPTED = (("evaluate", "examine", "robustness", "corruptions"),)
+"""Where corruptions of the modality are named."""
 MOST_LOST: dict[tuple[str, ...], float] = {("retrain", "margin"): 1, ("export", "variants", "loses"): 0.1}
 """Of a metric that is a share, the most that a challenger or a variant may be allowed to lose."""
 
@@ -260,6 +262,13 @@ def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mista
         if (share := _number(block, "pretrain", "training", "distort", name)) is not None and share > 0:
             needed = "0 is needed: it mixes targets as well, and pretraining sees none"
             yield Mistake(f"{path}.pretrain.training.distort.{name}", f"{share:g}", needed)
+    for place in CORRUPTED:
+        chosen = at(block, place)
+        if isinstance(chosen, list) and chosen:
+            # With NumPy and SciPy, which no other check needs.
+            known = importlib.import_module(f"chainrule.evaluation.robustness.{modality}").CORRUPTIONS
+            for name in chosen:
+                yield from unknown(name, list(known), ".".join((path, *place)))
     alike = _number(block, "clean", "near_duplicates")
     if modality == "table" and alike not in (None, 0, 1):
         needed = "1 is needed, equal rows stay together, or 0, they may part"

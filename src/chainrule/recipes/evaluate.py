@@ -1,10 +1,29 @@
 """The `evaluate` section."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from chainrule.recipes.file import Section
+
+
+class Robustness(Section):
+    """How the model's answers hold when validation rows are altered, and when they are moved against it."""
+
+    rows: int = Field(default=50, ge=0, le=100_000, description="rows that are altered; 0: none")
+    severities: list[Annotated[int, Field(ge=1, le=5)]] = Field(
+        default=[1, 3, 5], min_length=1, description="how much they are altered"
+    )
+    corruptions: list[str] | None = Field(
+        default=None, description="how they are altered, by name (docs/robustness.md); null: in every way there is"
+    )
+    strengths: list[Annotated[float, Field(gt=0)]] | None = Field(
+        default=None,
+        description="how far attacks move them: pixels by levels of 255, numbers by standard deviations, texts by "
+        "shares of their words; [] for no attack, null for some that suit the modality",
+    )
+    steps: int = Field(default=10, ge=1, le=1000, description="steps of PGD")
+    queries: int = Field(default=60, ge=4, le=100_000, description="questions about one text that is attacked")
 
 
 class Examine(Section):
@@ -24,6 +43,7 @@ class Examine(Section):
     map: Literal["pca", "tsne"] = Field(
         default="pca", description="how rows are laid out on a map: by principal components, or by t-SNE (some seconds)"
     )
+    robustness: Robustness = Robustness()
     passes: int = Field(
         default=20, ge=0, le=1000, description="answers to a row with dropout at work; 0 leaves dropout unasked"
     )

@@ -40,6 +40,7 @@ def examine(job: Job) -> None:
         figures=plugins.load(f"tasks.{card['task']}", "figures"),
         settings=settings,
         asked=asked.uncertainty,
+        normalise=job.block["clean"]["normalise"],
         seed=job.seed,
         say=job.say,
     )
