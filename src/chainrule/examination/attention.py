@@ -104,11 +104,6 @@ def _tokens(looked: Looked, ids: np.ndarray) -> list[str]:
     return [token.lstrip("▁Ġ") or token for token in tokens]
 
 
-def _told(looked: Looked, place: int) -> str:
-    said, true = words.said(looked)[place], words.true(looked)[place]
-    return f"{looked.rows['id'].iloc[place]}: {true}" + (f", taken for {said}" if said != true else "")
-
-
 def _square(looked: Looked, row: _Row, layer: int) -> str:
     """Return tokens × tokens of a row, the mean of a layer's heads, as a drawing."""
     length = min(len(row.ids), DRAWN)
@@ -124,7 +119,9 @@ def _square(looked: Looked, row: _Row, layer: int) -> str:
     )
     most = np.unravel_index(mean.argmax(), mean.shape)
     cut = f"; the first {length} of {len(row.ids)} tokens" if length < len(row.ids) else ""
-    caption = f"{_told(looked, row.place)}. Layer {layer + 1}, the mean of its {len(row.weights[layer])} heads{cut}"
+    caption = (
+        f"{words.told(looked, row.place)}. Layer {layer + 1}, the mean of its {len(row.weights[layer])} heads{cut}"
+    )
     strongest = f"most: {tokens[most[0]]} looks at {tokens[most[1]]} with {mean.max():.2f}"
     whole = side + _LABELS
     return (
@@ -156,7 +153,7 @@ def _grid(looked: Looked, row: _Row) -> str:
             '<div style="display:flex;gap:.35rem;align-items:center;margin:.3rem 0">'
             f'<small style="flex:none;width:1.6rem">{number}</small>{heads}</div>'
         )
-    caption = f"{_told(looked, row.place)}. Every head: a line of squares is a layer, the first above"
+    caption = f"{words.told(looked, row.place)}. Every head: a line of squares is a layer, the first above"
     return (
         f'<figure class="wide" style="text-align:left;margin-top:1rem"><div class="scroll">{"".join(lines)}</div>'
         f'<figcaption dir="auto">{escape(caption)}.</figcaption></figure>'
@@ -215,9 +212,9 @@ def _over_images(looked: Looked, drawn: Sequence[_Row], layer: int) -> Part | No
         weights = row.weights[layer]
         seen = weights[:, 0, before:] if before else weights.mean(axis=1)
         maps = seen.reshape(len(seen), side, side)
-        pictures = [("as it is", image), ("mean of the heads", _warm(image, maps.mean(axis=0)))]
-        pictures += [(f"head {head}", _warm(image, seen)) for head, seen in enumerate(maps, 1)]
-        lines.append(strips.line(_told(looked, row.place), pictures))
+        pictures = [("as it is", image), ("mean of the heads", heat.over(image, maps.mean(axis=0)))]
+        pictures += [(f"head {head}", heat.over(image, seen)) for head, seen in enumerate(maps, 1)]
+        lines.append(strips.line(words.told(looked, row.place), pictures))
     token = "the class token looks" if before else "the patches look, in mean,"
     note = f"Where {token} in layer {layer + 1}: light is more. What a head reads from is not what the answer hangs on."
     numbers = {"layers": len(drawn[0].weights), "heads": len(heads), "layer": layer + 1}
@@ -225,8 +222,3 @@ def _over_images(looked: Looked, drawn: Sequence[_Row], layer: int) -> Part | No
 
 
 _REGISTERS = 8
-
-
-def _warm(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    height, width, _ = image.shape
-    return heat.over(image, heat.resized(seen / max(float(seen.max()), 1e-12), height, width))

@@ -51,9 +51,8 @@ def part(looked: Looked) -> Part:
     # A kind of target without classes is a number.
     numeric = not any(classes)
     looks, kinds = _by_value(looked.target[some]) if numeric else _by_class(classes)
-    said, true = words.said(looked), words.true(looked)
     points = [
-        scatter.Point(float(x), float(y), int(kind), bool(stands < 0), _title(looked, int(row), said[row], true[row]))
+        scatter.Point(float(x), float(y), int(kind), bool(stands < 0), _title(looked, int(row)))
         for row, (x, y), kind, stands in zip(some, placed.places, kinds, standing, strict=True)
     ]
     chosen = _spread(placed.places, standing)
@@ -142,13 +141,9 @@ def _by_value(values: np.ndarray) -> tuple[list[scatter.Look], list[int]]:
     return looks, np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(looks) - 1).tolist()
 
 
-def _title(looked: Looked, row: int, said: str, true: str) -> str:
+def _title(looked: Looked, row: int) -> str:
     begun = words.excerpt(looked, row)
-    return (
-        f"{looked.rows['id'].iloc[row]}: {true}"
-        + (f", taken for {said}" if said != true else "")
-        + (f" — {begun}" if begun else "")
-    )
+    return words.told(looked, row) + (f" — {begun}" if begun else "")
 
 
 def _spread(places: np.ndarray, standing: np.ndarray) -> list[int]:

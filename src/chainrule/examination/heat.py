@@ -28,9 +28,10 @@ def signed(values: np.ndarray) -> np.ndarray:
 
 
 def over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Return an image uint8 [H, W, 1 or 3] in grey, with heat [H, W] from 0 to 1 laid over it, uint8 [H, W, 3]."""
+    """Return an image uint8 [H, W, 1 or 3] in grey with heat [h, w] ≥ 0 laid over it, the most of it lightest."""
     grey = image.astype(np.float64).mean(axis=2, keepdims=True)
-    return np.asarray((0.45 * grey + 0.55 * fire(heat)).round(), dtype=np.uint8)
+    fitted = resized(heat / max(float(heat.max()), 1e-12), *image.shape[:2])
+    return np.asarray((0.45 * grey + 0.55 * fire(fitted)).round(), dtype=np.uint8)
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -38,6 +39,17 @@ def png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def fitted(pixels: np.ndarray, most: int) -> np.ndarray:
+    """Return colours uint8 [H, W, 1 or 3] with sides of at most so many pixels, as they are if they have no more."""
+    height, width, _ = pixels.shape
+    if max(height, width) <= most:
+        return pixels
+    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    picture.thumbnail((most, most))
+    small = np.asarray(picture)
+    return small[:, :, None] if small.ndim == 2 else small
 
 
 def resized(values: np.ndarray, height: int, width: int) -> np.ndarray:

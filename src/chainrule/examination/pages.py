@@ -4,7 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from chainrule.evaluation.parts import Part
-from chainrule.examination import architecture, attention, embedding, explained, robust, surface, uncertain
+from chainrule.examination import (
+    architecture,
+    attention,
+    convolutions,
+    embedding,
+    explained,
+    filters,
+    robust,
+    surface,
+    uncertain,
+)
 from chainrule.examination.looked import Looked
 
 
@@ -22,6 +32,9 @@ PAGES: Mapping[str, Page] = {
             ("architecture", architecture.part),
             ("surface", surface.part),
             ("attention", attention.part),
+            ("filters", filters.part),
+            ("feature_maps", convolutions.feature_maps),
+            ("class_activation", convolutions.class_activation),
             ("map", embedding.part),
         ),
     ),

@@ -19,7 +19,7 @@ def line(heading: str, pictures: Sequence[tuple[str, np.ndarray]], side: int = S
     """
     rendering = "" if smooth else "image-rendering:pixelated;"
     figures = "".join(
-        f'<figure style="flex:none;width:{side}px;text-align:left"><img src="{page.data_uri(heat.png(pixels))}" '
+        f'<figure style="flex:none;width:{side}px;text-align:left"><img src="{_address(pixels, side)}" '
         f'alt="{escape(f"{heading}: {words}")}" title="{escape(words)}" width="{side}" '
         f'height="{round(side * pixels.shape[0] / pixels.shape[1])}" style="{rendering}display:block">'
         f'<figcaption dir="auto" style="line-height:1.25;overflow-wrap:anywhere">{escape(words)}</figcaption></figure>'
@@ -27,3 +27,8 @@ def line(heading: str, pictures: Sequence[tuple[str, np.ndarray]], side: int = S
     )
     above = f'<p dir="auto" style="margin:.9rem 0 .3rem;font-size:.92rem">{escape(heading)}</p>' if heading else ""
     return f'{above}<div class="scroll" style="display:flex;gap:.5rem;align-items:flex-start">{figures}</div>'
+
+
+def _address(pixels: np.ndarray, side: int) -> str:
+    """Return a picture's address; one for twice as fine a screen is as fine as is of use."""
+    return page.data_uri(heat.png(heat.fitted(pixels, 2 * side)))

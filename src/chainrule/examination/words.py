@@ -26,6 +26,12 @@ def true(looked: Looked) -> list[str]:
     return found
 
 
+def told(looked: Looked, place: int) -> str:
+    """Return a row's id, what is true of it, and what the model takes it for if that is something else."""
+    own, other = true(looked)[place], said(looked)[place]
+    return f"{looked.rows['id'].iloc[place]}: {own}" + (f", taken for {other}" if other != own else "")
+
+
 def standing(looked: Looked) -> Any:
     """Return how well each row is told, float64 [N]: below 0 where it is wrong or far off, the lower the worse."""
     answers = plugins.load("examination.answers", looked.card["target"])
