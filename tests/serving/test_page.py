@@ -636,6 +636,54 @@ def test_what_was_not_taken_as_it_came_stands_below_the_answer(server: Server, o
     expect(page.locator("#notes li")).to_have_count(0)
 
 
+def explained(page: Page) -> str:
+    """Ask why; return what is said."""
+    page.click("#why-ask")
+    expect(page.locator("#why[aria-busy=false] #why-shown .quiet").first).to_be_visible()
+    return page.locator("#why-shown").inner_text()
+
+
+def test_a_text_is_explained_by_its_words_until_it_changes(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{server.url}/#reviews")
+    page.fill("#field-text", "good plot")
+    settled(page)
+    why = answer_of(server, "reviews?explain=occlusion", b"good plot", "text/plain")["explanation"]
+    said = explained(page)
+    weights = {part["text"]: part["weight"] for part in why["parts"]}
+    strongest = max(weights, key=lambda word: abs(weights[word]))
+    assert f"{strongest}{'+' if weights[strongest] > 0 else '−'}" in said
+    assert why["explained"] in said and "left out" in said
+    page.fill("#field-text", "bad plot")
+    expect(page.locator("#why-shown")).to_be_empty()
+
+
+def test_an_image_is_explained_by_its_tiles_and_says_where_the_strongest_are(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{server.url}/#digits")
+    page.locator("label", has_text="Image").first.click()
+    page.set_input_files("#field-image-chooser", file(png()))
+    settled(page)
+    page.select_option("#why-method", "shap")
+    assert "Strongest:" in explained(page)
+    assert page.locator(".covered rect").count() == 49
+    assert "Strongest:" in (page.locator(".covered svg").get_attribute("aria-label") or "")
+
+
+def test_a_row_is_explained_by_its_columns_and_a_pair_by_both_texts(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{server.url}/#titanic")
+    settled(page)
+    said = explained(page)
+    assert "Age" in said and "what is usual in the column" in said
+    page.goto(f"{server.url}/#pairs")
+    page.fill("#field-first", "good plot")
+    page.fill("#field-second", "poor film")
+    settled(page)
+    assert "poor" in explained(page)
+
+
 def test_a_model_without_a_form_says_where_it_can_be_asked(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page("about:blank")
     unknown = described(server, "reviews", task="embedding", view=None)

@@ -10,6 +10,7 @@ import { showLatency, showRecord } from "./record.js";
 import { ask, hasToken, setToken, Trouble } from "./server.js";
 import { showStanding, standing } from "./standing.js";
 import { title as words } from "./units.js";
+import { clearWhy, startWhy } from "./why.js";
 
 const LOOK_AGAIN = 10_000; // ms between looks at the list of models
 const LOOK_SOON = 2_000; // ms, while there is none
@@ -51,6 +52,7 @@ async function inJson({ body }) {
 }
 
 function change() {
+  clearWhy();
   if (isEmpty()) {
     forget();
     showNothing();
@@ -67,6 +69,7 @@ function showBusy() {
 }
 
 function forget() {
+  clearWhy();
   wanted += 1;
   answered = wanted;
   clearTimeout(askTimer);
@@ -324,5 +327,6 @@ window.addEventListener("hashchange", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const { widget } of fields) widget.repaint();
 });
+startWhy(() => ({ model, content: input(), rules: model.preprocessing[fields[0].name] }));
 
 look();
