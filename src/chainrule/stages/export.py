@@ -25,6 +25,7 @@ def export(job: Job) -> None:
 
     from chainrule.evaluation import headline, primary
     from chainrule.exporting import bundle, gate, graph, parity
+    from chainrule.exporting.drawing import page as drawing
     from chainrule.serving import offline
     from chainrule.system import plugins
     from chainrule.training import device, models, rows
@@ -91,6 +92,9 @@ def export(job: Job) -> None:
     out = job.out("models/onnx/{recipe}")
     bundle.write(out, content, signature, model_card, facts.get("tokenizer"), shipped)
     write_json(job.out("reports/{recipe}/export.json"), report)
+    looked_at = job.out("reports/{recipe}/graph.html")
+    looked_at.write_text(drawing.to_html(job.recipe, onnx_model), encoding="utf-8")
+    job.run.artifact(looked_at)
     measured = {name: found | latencies.get(name, {}) for name, found in table.items()}
     _keep_measured(job, measured, decisive)
     for name, found in table.items():
