@@ -2,14 +2,18 @@
 
 import json
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from chainrule.data.sources import delimited
+from chainrule.inspection import choices
 from chainrule.inspection.detection import detect
 from chainrule.inspection.examples import Examples, Options
+from chainrule.recipes.file import complete
 from chainrule.system.errors import DataError, ParamsError
 from chainrule.tasks.table_classification.fields import fields
 
@@ -74,6 +78,18 @@ def test_the_same_in_formats_with_types(tmp_path: Path, ending: str) -> None:
     kinds = {"xlsx": "excel", "jsonl": "json_lines", "parquet": "parquet"}
     assert (found.task, found.source["kind"]) == ("table_regression", kinds[ending])
     assert found.normalise == KINDS
+
+
+@pytest.mark.parametrize(("rows", "net"), [(60, "tabm"), (5999, "tabm"), (6000, "mlp"), (200_000, "mlp")])
+def test_few_rows_get_nets_that_vote_and_as_many_epochs_as_is_said(tmp_path: Path, rows: int, net: str) -> None:
+    path = tmp_path / "houses.csv"
+    houses().to_csv(path, index=False)
+    found = replace(look(path), rows=rows, parts={})
+    plan = choices.choose(found, tmp_path, None, choices.Machine(2, False))
+    assert plan.blocks["net"] == {"name": net}
+    (said,) = re.findall(r"at most (\d+) epochs", "".join(plan.why))
+    block = {"task": found.task, "modality": "table", "target": found.target, **plan.blocks}
+    assert complete(block)["finetune"]["epochs"] == int(said)
 
 
 def test_another_target_makes_another_task(tmp_path: Path) -> None:

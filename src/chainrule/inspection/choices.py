@@ -23,6 +23,8 @@ MINUTES = 30.0
 TEXT_SPEED, IMAGE_SPEED = 130e9, 25e9
 """Products and sums a second on a core: of transformers, and of the narrow convolutions of image nets (measured on two
 cores with AVX-512 BF16; docs/new.md)."""
+FEW = 6000
+"""Rows of a table below which perceptrons that share weights (`tabm`) have the lower validation loss (docs/new.md)."""
 GPU_CORES = 200.0
 """So many cores a GPU is counted as."""
 
@@ -69,18 +71,19 @@ def choose(found: Examples, root: Path, asked: str | None, machine: Machine) -> 
 
 def _tables(found: Examples, why: list[str]) -> dict[str, Any]:
     trained = found.parts.get("train", found.rows)
-    epochs = 60 if trained < 100_000 else 20 if trained < 500_000 else 5
+    epochs = 40 if trained < 100_000 else 20 if trained < 500_000 else 5
+    net = "tabm" if trained < FEW else "mlp"
     why.append(
-        f"net: mlp over {found.columns} columns with embeddings of numbers and categories, at most {epochs} epochs for "
-        f"{trained:,} rows; the report holds it against linear models and gradient boosting"
+        f"net: {net} over {found.columns} columns with embeddings of numbers and categories, at most {epochs} epochs "
+        f"for {trained:,} rows; the report holds it against linear models and gradient boosting"
     )
     return {
         "clean": {},
         "augment": {},
         "base": _block(None),
-        "net": {"name": "mlp"},
+        "net": {"name": net},
         "pretrain": {"objective": {"name": "none"}},
-        "finetune": {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 60 else {})},
+        "finetune": {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 40 else {})},
     }
 
 
