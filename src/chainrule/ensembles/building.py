@@ -90,7 +90,8 @@ def build(root: Path, name: str, ensemble: Ensemble, stacked: bool, say: Callabl
         "value": _value(measure, crossed, encode(values, joint), joint),
         "compared": comparison.compared(measure, crossed, alone, encode(values, joint), joint, groups, SEED),
     }
-    doubt = plugins.load("evaluation.uncertainty", facts["kind"]).fit(one, target, Uncertainty().model_dump())
+    asked = first.get("uncertainty", Uncertainty().model_dump())
+    doubt = plugins.load("evaluation.uncertainty", facts["kind"]).fit(one, target, asked)
     _write(root, name, ensemble, graph, content, report, {"target": told.facts, "uncertainty": doubt})
     return report
 
@@ -131,7 +132,8 @@ def _write(
     said = {
         "version": signature.VERSION,
         "recipe": name,
-        **{key: first[key] for key in ("task", "modality", "fields", "padding", "preprocessing", "primary")},
+        **{key: first[key] for key in ("task", "modality", "fields", "preprocessing", "primary")},
+        **{key: first[key] for key in ("padding", "versions") if key in first},
         "net": {"name": "ensemble"},
         "members": [
             {
@@ -146,7 +148,6 @@ def _write(
         "outputs": signature.tensors(graph.graph.output),
         **own,
         "variants": {bundle.REFERENCE: {"file": bundle.GRAPH, "bytes": len(content), "primary": report["value"]}},
-        "versions": first["versions"],
     }
     place = root / store.EXPORTED / name
     partial = place.parent / ".partial" / name
