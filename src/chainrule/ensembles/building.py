@@ -23,6 +23,8 @@ from chainrule.system.files import read_json, remove, write_json
 SAME = 1e-5
 """Most by which the one graph may differ from its members: in probability, or in standard deviations of the target."""
 SEED = 0
+SHARED = ("task", "modality", "fields", "preprocessing", "primary", "padding", "versions")
+"""What an ensemble's signature has of its members'."""
 
 
 def refuse_name(root: Path, name: str, recipes: set[str]) -> None:
@@ -129,11 +131,10 @@ def _write(
 ) -> None:
     """Put bundle and report in their places; a bundle of this name that was there is replaced whole."""
     first = ensemble.signature
-    said = {
+    said: dict[str, Any] = {
         "version": signature.VERSION,
         "recipe": name,
-        **{key: first[key] for key in ("task", "modality", "fields", "preprocessing", "primary")},
-        **{key: first[key] for key in ("padding", "versions") if key in first},
+        **{key: first[key] for key in SHARED if key in first},
         "net": {"name": "ensemble"},
         "members": [
             {

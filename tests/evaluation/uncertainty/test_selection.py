@@ -33,7 +33,9 @@ def test_the_risk_is_kept_in_nearly_all_draws() -> None:
     confidence, right = drawn(999, 200_000)
     for seed in range(60):
         limit = selection.fit(*drawn(seed, 4000), risk=0.1)
-        assert limit is not None
+        if limit is None:  # it may: what is not proven is not said
+            answered.append(0.0)
+            continue
         found = selection.at(confidence, right, limit)
         missed += (found["risk"] or 0) > 0.1
         answered.append(found["answered"])

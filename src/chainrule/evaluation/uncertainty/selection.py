@@ -1,11 +1,11 @@
 """Selective classification: a model that says "I don't know" where it is not sure enough, and what that is worth."""
 
-import math
-
 import numpy as np
 
 CERTAINTY = 0.95
 """With which the risk that was asked for is kept to."""
+LEVELS = 20
+"""Numbers of rows that are tried: all, 95%, … 5%."""
 
 
 def curve(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -36,21 +36,18 @@ def fit(confidence: np.ndarray, right: np.ndarray, risk: float, certainty: float
     """Return the confidence from which on at most a share of `risk` of answers to rows like these is wrong.
 
     confidence [N] and right bool [N] of rows that set no weight. It keeps to the risk with the certainty, whatever the
-    model: a binary search over the confidences with an exact binomial bound at each step (Geifman and El-Yaniv 2017,
-    arXiv:1705.08500, algorithm 1 and lemma 3.1). It takes rows for independent. None where no number of the surest rows
+    model: an exact binomial bound (Geifman and El-Yaniv 2017, arXiv:1705.08500, lemma 3.1) for each of LEVELS numbers
+    of rows, and the largest number that proves it. The paper's binary search begins with half of the rows and would
+    turn to fewer, which prove less, where all of them would do. Rows are taken for independent. None where no number
     proves so small a risk.
     """
-    limits = np.unique(confidence)  # ascending: the first answers every row
-    steps = max(1, math.ceil(math.log2(len(limits)))) + 1
-    found, low, high = None, 0, len(limits) - 1
-    while low <= high:
-        place = (low + high) // 2
-        kept = confidence >= limits[place]
-        if bound(int((~right[kept]).sum()), int(kept.sum()), (1 - certainty) / steps) <= risk:
-            found, high = float(limits[place]), place - 1
-        else:
-            low = place + 1
-    return found
+    ranked = np.sort(confidence)
+    for level in range(LEVELS):  # from all rows to the surest few
+        limit = float(ranked[len(ranked) * level // LEVELS])
+        kept = confidence >= limit
+        if bound(int((~right[kept]).sum()), int(kept.sum()), (1 - certainty) / LEVELS) <= risk:
+            return limit
+    return None
 
 
 def bound(wrong: int, rows: int, doubt: float) -> float:
