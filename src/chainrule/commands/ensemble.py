@@ -20,10 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Build the ensemble and say how it compares with each member; DataError for members that cannot answer as one."""
     from chainrule.ensembles import building, members
-    from chainrule.recipes.file import read_params
+    from chainrule.recipes import check
 
     root, name = arguments.root.resolve(), arguments.name
-    building.refuse_name(root, name, set(read_params(root).get("recipes") or {}))
+    building.refuse_name(root, name, set(check.recipes(root)))
     ensemble = members.read(root, arguments.members)
     report = building.build(root, name, ensemble, arguments.weights == "stacked", lambda line: print(line, flush=True))
     for line in building.in_words(report):
