@@ -76,5 +76,11 @@ class Evaluate(Section):
     """How the scores on the test split get their intervals, and how closely the model is looked at."""
 
     resamples: int = Field(default=1000, ge=100, le=100_000, description="bootstrap resamples of the test groups")
+    by: list[str] = Field(
+        default=[],
+        max_length=20,
+        description="what test rows are grouped by, to see who bears the errors: columns of a table, the target (its "
+        "classes), or group",
+    )
     uncertainty: Uncertainty = Uncertainty()
     examine: Examine = Examine()

@@ -1,5 +1,6 @@
 """Evaluate: the scores on the test split with their intervals, beside the floors on the same rows."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def evaluate(job: Job) -> None:
     outputs = prediction.predict(model, rows.to_inputs(test, card, facts, known), BATCH_SIZE, job.say)
     target = rows.encoded_target(test, card, known)
     _refuse_not_finite(outputs)
+    grouped = _grouped(test, card, settings.by)
 
     def score(said: Any) -> dict[str, Any]:
         return scores(
@@ -55,13 +57,15 @@ def evaluate(job: Job) -> None:
     }
     write_json(job.out("reports/{recipe}/metrics.json"), _compact(report))
     write_json(job.out("reports/{recipe}/headline.json"), summary(report, measure))
+    fair = _fairness(job, settings, measure, grouped, outputs, target, known, test["group"].to_numpy())
+    write_json(job.out("reports/{recipe}/fairness.json"), fair)
     history = read_json(folder / "history.json")
     _write_curves(job.out("reports/{recipe}/curves"), history, measure.PRIMARY.name)
     weights = sum(parameter.numel() for parameter in model.parameters())
     to_try = advice(job.recipe, card["modality"], card["base"]["from"], len(train), weights, history)
     _show_pretraining(job)
     _show_gradients(job, read_json(folder / "gradients.json"))
-    _show(job, card, measure, test, outputs, target, history, report, to_try)
+    _show(job, card, measure, test, outputs, target, history, report, to_try, fair)
     job.run.headline(headline(report))
     _say(job, report, measure.PRIMARY, to_try)
     for warning in _warnings(job, card, report):
@@ -81,6 +85,42 @@ def _doubt(
     _refuse_not_finite(said)
     lines = kind.fit(said, rows.encoded_target(held_out, card, known), settings.uncertainty.model_dump())
     return {"lines": lines, "test": kind.measured(outputs, target, lines)}
+
+
+def _grouped(test: Any, card: dict[str, Any], by: list[str]) -> dict[str, list[Any]]:
+    """Return what each test row has of what the rows are grouped by; ChainruleError for what no row has."""
+    from chainrule.evaluation import fairness
+    from chainrule.training import rows
+
+    (target,) = rows.named(card, "target")
+    known = fairness.known(test, rows.named(card, "input"), target) if by else {}
+    for name in by:
+        if name not in known:
+            raise ChainruleError(f"evaluate.by: no test row has a {name!r}; rows have {', '.join(known)}")
+    return {name: known[name] for name in by}
+
+
+def _fairness(
+    job: Job, settings: Evaluate, measure: Any, grouped: Any, outputs: Any, target: Any, known: Any, groups: Any
+) -> dict[str, Any]:
+    """Return the scores of the groups of test rows by what they are grouped by, or why there are none."""
+    from chainrule.evaluation import fairness
+    from chainrule.evaluation.parts import NotShownError
+
+    found: dict[str, Any] = {}
+    for name, values in grouped.items():
+        try:
+            names = fairness.groups(values)
+        except NotShownError as reason:
+            found[name] = {"not_shown": str(reason)}
+            job.warn(f"evaluate.by: {name} is not shown: {reason}")
+            continue
+        found[name] = fairness.scores(
+            names, measure, outputs, target, known, groups=groups, resamples=settings.resamples, seed=job.seed
+        )
+        if small := fairness.warned(name, found[name]):
+            job.warn(small)
+    return found
 
 
 def _refuse_not_finite(outputs: Any) -> None:
@@ -170,9 +210,10 @@ def _show(
     history: list[dict[str, Any]],
     report: dict[str, Any],
     to_try: list[str],
+    fair: dict[str, Any],
 ) -> None:
     """Draw the pictures, and write the recipe's report as one page that needs nothing else."""
-    from chainrule.evaluation import page
+    from chainrule.evaluation import fairness, page
     from chainrule.evaluation import report as report_page
     from chainrule.system import plugins
     from chainrule.training import rows
@@ -182,7 +223,7 @@ def _show(
     plots = job.out("reports/{recipe}/plots")
     plots.mkdir()
     figures = []
-    for picture in _pictures(measure, task, task.pictures(outputs, target, known), history, report):
+    for picture in _pictures(measure, task, task.pictures(outputs, target, known), history, report, fair):
         path = plots / f"{picture.name}.png"
         picture.draw(path)
         figures.append(page.Figure(path, picture.caption, picture.wide))
@@ -193,6 +234,7 @@ def _show(
         report_page.Mistake(test["id"].iloc[wrong.row], [column.iloc[wrong.row] for column in shown], wrong)
         for wrong in worst.rows
     ]
+    by = [fairness.table(name, found, measure) for name, found in fair.items()]
     html = report_page.to_html(
         job.recipe,
         measure,
@@ -200,7 +242,7 @@ def _show(
         report["floor"],
         _facts(job, card),
         figures,
-        [*task.tables(outputs, target, known, scores), _doubt_table(card, report["uncertainty"])],
+        [*task.tables(outputs, target, known, scores), _doubt_table(card, report["uncertainty"]), *by],
         worst,
         mistakes,
         task.notes(scores),
@@ -258,9 +300,11 @@ def _say_undrawable(job: Job, classes: list[str]) -> None:
         )
 
 
-def _pictures(measure: Any, task: Any, of_task: list[Any], history: Any, report: dict[str, Any]) -> list[Any]:
+def _pictures(
+    measure: Any, task: Any, of_task: list[Any], history: Any, report: dict[str, Any], fair: dict[str, Any]
+) -> list[Any]:
     """Return the pictures in their order on the page: the task's own between those that every task has."""
-    from chainrule.evaluation.figures import beside, curves
+    from chainrule.evaluation.figures import beside, by_group, curves
     from chainrule.evaluation.shown import Picture
 
     known = {score.name: score for score in measure.SCORES}
@@ -276,7 +320,17 @@ def _pictures(measure: Any, task: Any, of_task: list[Any], history: Any, report:
         "Learning curves of pretraining and fine-tuning",
         lambda path: curves.learning_curves(history, measure.PRIMARY, path),
     )
-    return [first, *of_task, last]
+    decisive = known[measure.PRIMARY.name]
+    grouped = [
+        Picture(
+            f"by_{place}",
+            f"{decisive.title} by {by}, with 95% intervals; the line is that of all test rows",
+            partial(by_group.by_group, by, found, decisive, report["test"][decisive.name]),
+        )
+        for place, (by, found) in enumerate(fair.items(), 1)
+        if decisive.name in next(iter(found.get("groups", {}).values()), {})
+    ]
+    return [first, *of_task, *grouped, last]
 
 
 def _facts(job: Job, card: dict[str, Any]) -> dict[str, str]:
