@@ -230,7 +230,7 @@ def _contest(course: Course, run: tracking.Run, number: int, under: bool) -> Non
     else:
         found = _step("compare", lambda: evidence.compare(root, recipe, course.block, champion))
         run.metrics(evidence.numbers(found))
-        reason, fit = evidence.verdict(found, champion.number), found["not_worse"]
+        reason, fit = evidence.verdict(found, champion.number), evidence.fit(found)
         course.note(difference=found["difference"] | {"primary": found["primary"]})
     if fit:
         _step("promote", lambda: _promoted(course, number, reason))

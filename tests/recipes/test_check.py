@@ -134,6 +134,22 @@ def test_a_strategy_that_would_train_nothing_or_lacks_its_base_is_refused(
     assert set(mistakes_by_path(params)) == ({f"recipes.digits.{path}"} if path else set())
 
 
+def test_a_strategy_for_images_is_refused_where_inputs_are_others(params: dict[str, Any]) -> None:
+    params["recipes"]["reviews"]["finetune"] = {"strategy": {"name": "adversarial"}}
+    assert set(mistakes_by_path(params)) == {"recipes.reviews.finetune.strategy.name"}
+
+
+def test_corruptions_are_those_of_the_modality(params: dict[str, Any]) -> None:
+    asked = {"corruptions": ["fog", "typos"]}
+    params["recipes"]["digits"]["evaluate"] = {"examine": {"robustness": asked}}
+    params["recipes"]["reviews"]["retrain"] = {"robustness": asked}
+    found = mistakes_by_path(params)
+    assert set(found) == {
+        "recipes.digits.evaluate.examine.robustness.corruptions",
+        "recipes.reviews.retrain.robustness.corruptions",
+    }
+
+
 GPT = {"name": "gpt", "layers": 1, "width": 16, "heads": 2, "max_length": 96, "dropout": 0.0}
 
 

@@ -91,9 +91,13 @@ SECTIONS: dict[str, type[Section]] = {
 }
 
 
-CORRUPTED = (("evaluate", "examine", "robustness", "corruptions"),)
+CORRUPTED = (("evaluate", "examine", "robustness", "corruptions"), ("retrain", "robustness", "corruptions"))
 """Where corruptions of the modality are named."""
-MOST_LOST: dict[tuple[str, ...], float] = {("retrain", "margin"): 1, ("export", "variants", "loses"): 0.1}
+MOST_LOST: dict[tuple[str, ...], float] = {
+    ("retrain", "margin"): 1,
+    ("retrain", "robustness", "margin"): 1,
+    ("export", "variants", "loses"): 0.1,
+}
 """Of a metric that is a share, the most that a challenger or a variant may be allowed to lose."""
 
 

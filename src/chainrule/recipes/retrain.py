@@ -1,8 +1,28 @@
 """The `retrain` section."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from chainrule.recipes.file import Section
+
+
+class Robustness(Section):
+    """Whether a challenger holds as well as the champion where test rows are altered."""
+
+    margin: float = Field(
+        default=0.05,
+        ge=0,
+        description="how much worse than the champion a challenger may be on altered test rows, by the metric that "
+        "decides and in its unit",
+    )
+    corruptions: list[str] | None = Field(
+        default=None, min_length=1, description="how rows are altered (docs/robustness.md); null: in every way there is"
+    )
+    severities: list[Annotated[int, Field(ge=1, le=5)]] = Field(
+        default=[3], min_length=1, description="how much they are altered"
+    )
+    rows: int = Field(default=200, ge=10, le=1_000_000, description="most test rows that are altered")
 
 
 class Retrain(Section):
@@ -23,6 +43,9 @@ class Retrain(Section):
         ge=0,
         description="how much worse than the champion a challenger may be on the test rows, by the metric that decides "
         "and in its unit: of accuracy or F1 a share, of an error in the target's own",
+    )
+    robustness: Robustness | None = Field(
+        default=None, description="a challenger must hold as well where test rows are altered; null: that is not asked"
     )
     below_floor: bool = Field(
         default=False, description="promote a challenger that is under its floor, too: of no use but to a first trial"

@@ -17,7 +17,7 @@ from chainrule.evaluation import primary
 from chainrule.recipes.evaluate import Evaluate
 from chainrule.recipes.file import plug_in, section
 from chainrule.recipes.retrain import Retrain
-from chainrule.release import contest, promotion, registry
+from chainrule.release import altered, contest, promotion, registry
 from chainrule.release.promotion import Say
 from chainrule.retraining import decisions
 from chainrule.runs import journal, places
@@ -226,19 +226,32 @@ def compare(root: Path, recipe: str, block: Mapping[str, Any], champion: Champio
 
     "left_out": rows that are not compared on because the champion was trained on a row of their group. New rows can tie
     rows that were trained on to ones that are tested, and the split then tests them all; None if it is not known which.
+    "robustness": how they compare where these rows are altered (`altered.compare`); None where that is not asked.
     """
+    settings, resamples, seed = (
+        section(dict(block), "retrain", Retrain),
+        section(dict(block), "evaluate", Evaluate).resamples,
+        int(block["seed"]),
+    )
     rows = read_rows(root / "data" / "split" / recipe / "test.parquet")
     seen = _trained_on(root, recipe, champion)
     fair = rows if seen is None else rows[~rows["group"].isin(rows["group"][rows["id"].isin(seen)])]
-    found = contest.compare(
-        fair.reset_index(drop=True),
-        exported(root, recipe).folder,
-        champion.folder,
-        margin=section(dict(block), "retrain", Retrain).margin,
-        resamples=section(dict(block), "evaluate", Evaluate).resamples,
-        seed=int(block["seed"]),
-    )
-    return found | {"left_out": None if seen is None else len(rows) - len(fair)}
+    fair = fair.reset_index(drop=True)
+    bundles = exported(root, recipe).folder, champion.folder
+    found = contest.compare(fair, *bundles, margin=settings.margin, resamples=resamples, seed=seed)
+    hardened = None
+    if settings.robustness is not None:
+        modality = block["modality"]
+        inputs = [column.name for column in columns(block["task"], modality).inputs]
+        hardened = altered.compare(
+            fair, inputs, modality, *bundles, settings.robustness, resamples=resamples, seed=seed
+        )
+    return found | {"left_out": None if seen is None else len(rows) - len(fair), "robustness": hardened}
+
+
+def fit(found: Mapping[str, Any]) -> bool:
+    """Return whether a challenger may become champion, by what `compare` found of rows as they are and altered."""
+    return bool(found["not_worse"] and (found["robustness"] is None or found["robustness"]["not_worse"]))
 
 
 def _trained_on(root: Path, recipe: str, champion: Champion) -> set[str] | None:
@@ -282,25 +295,37 @@ def numbers(found: Mapping[str, Any]) -> dict[str, float]:
         **{f"{who}_{name}": found[who] for who in ("challenger", "champion")},
         **{key: found[key] for key in ("rows", "groups", "margin")},
     }
+    if found["robustness"] is not None:
+        told |= {f"robustness.{key}": found["robustness"][key] for key in ("challenger", "champion", "margin")}
+        told |= {f"robustness.difference.{key}": value for key, value in found["robustness"]["difference"].items()}
     return {key: value for key, value in told.items() if value is not None}
 
 
 def verdict(found: Mapping[str, Any], champion: int) -> str:
     """Return the outcome of a comparison as a sentence."""
-    decisive = primary.read(found["primary"])
     judged = "not worse than" if found["not_worse"] else "may be worse than"
     notes = [f"the {who} takes {count:,} of the rows not at all" for who, count in found["refused"].items() if count]
     if found["left_out"] is None:
         notes.append("which rows the champion was trained on is not known")
     elif found["left_out"]:
         notes.append(f"{found['left_out']:,} more left out, the champion was trained on rows of their groups")
-    said = (
-        f"{judged} version {champion} on {words.count(found['rows'], 'test row')}: {primary.words(decisive.name)} "
-        f"{primary.number(decisive.unit, found['challenger'])} against "
+    said = f"{judged} version {champion} on {words.count(found['rows'], 'test row')}: {_against(found)}"
+    if (hardened := found["robustness"]) is not None:
+        judged = "not worse" if hardened["not_worse"] else "may be worse"
+        ways = words.count(len(hardened["corruptions"]), "corruption")
+        severities = words.listed(list(map(str, hardened["severities"])))
+        notes.insert(0, f"{judged} under {ways} at severity {severities}: {_against(hardened)}")
+    return "; ".join([said, *notes])
+
+
+def _against(found: Mapping[str, Any]) -> str:
+    """Return the scores of both, their difference with its interval and the margin, in words."""
+    decisive = primary.read(found["primary"])
+    return (
+        f"{primary.words(decisive.name)} {primary.number(decisive.unit, found['challenger'])} against "
         f"{primary.number(decisive.unit, found['champion'])}{primary.of_unit(decisive.unit)}, "
         f"{primary.change(decisive.unit, found['difference'])}, margin {found['margin']:g}"
     )
-    return "; ".join([said, *notes])
 
 
 def refused_before(root: Path, recipe: str, challenger: int, champion: int | None) -> str | None:
