@@ -11,6 +11,7 @@ from chainrule.system import plugins
 
 ROWS, COPIES = 4, 4
 """Rows that are shown, and copies of each."""
+_LINK = 'More: <a href="augment.html">augment.html</a>.'
 
 
 def part(looked: Looked) -> Part:
@@ -18,7 +19,7 @@ def part(looked: Looked) -> Part:
     settings = looked.augment
     if not settings.copies:
         said = "No copies are made (augment.copies is 0). What finetune.distort alters anew in each batch is no copy."
-        return Part("Augmentation", f"<p>{said}</p>", {"copies": 0})
+        return Part("Augmentation", f"<p>{said} {_LINK}</p>", {"copies": 0})
     show = plugins.load("exploration.inputs", looked.block["modality"])
     rows = drawn(looked.splits["train"].assign(origin=""), ROWS, looked.seed)
     inputs = looked.columns.inputs
@@ -42,7 +43,7 @@ def part(looked: Looked) -> Part:
         sheet.append(f'<div class="strip">{"".join(values)}</div>')
     changes = ", ".join(f"{name} {value}" for name, value in settings.options.items()) or "nothing"
     said = f"{settings.copies:,} copies of each training row, altered by {changes}; the first of each line is the row."
-    note = f'<p>{escape(said)} More of them: <a href="augment.html">augment.html</a>.</p>'
+    note = f"<p>{escape(said)} {_LINK}</p>"
     return Part("Augmentation", note + "".join(sheet), {"copies": settings.copies})
 
 

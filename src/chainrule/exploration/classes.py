@@ -33,7 +33,7 @@ def table(classes: Mapping[str, Mapping[str, int]], word: str, rows: Mapping[str
     lines = []
     for name in listed:
         if not name:
-            lines.append(f'<tr><td colspan="{len(splits) + 2}">… {len(names) - SHOWN:,} more …</td></tr>')
+            lines.append(f'<tr><td class="more" colspan="{len(splits) + 2}">… {len(names) - SHOWN:,} more …</td></tr>')
             continue
         cells = "".join(_cell(classes[name][split], rows.get(split, 0)) for split in splits)
         bar = f'<td class="cell"><i style="width:{100 * classes[name]["train"] / most:.1f}%"></i></td>'
@@ -41,13 +41,13 @@ def table(classes: Mapping[str, Mapping[str, int]], word: str, rows: Mapping[str
     heads = "".join(f"<th>{split}</th>" for split in splits)
     note = "Test rows are counted by the shares that the split reports." if "test" in splits else ""
     return (
-        f'<div class="scroll"><table><thead><tr><th class="name">{escape(word)}</th><th></th>{heads}</tr></thead>'
+        f'<div class="scroll tight"><table><thead><tr><th class="name">{escape(word)}</th><th></th>{heads}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>" + (f'<p class="note">{note}</p>' if note else "")
     )
 
 
 def _cell(count: int, rows: int) -> str:
-    share = f"<small>{count / rows:.1%}</small>" if rows else ""
+    share = f" <small>{count / rows:.1%}</small>" if rows else ""
     return f"<td>{count:,}{share}</td>"
 
 

@@ -71,6 +71,7 @@ STYLE = (
     "font-size:.9rem}.pair>div>small{display:block}.pairs{display:grid;column-gap:1.5rem;"
     "grid-template-columns:repeat(auto-fill,minmax(min(100%,30rem),1fr))}"
     ".narrow{grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr))}.narrow .pair>div{flex-basis:5rem}"
+    ".tight td small{display:inline;margin-left:.3rem}.tight th,.tight td{padding:.25rem .6rem}td.more{text-align:left}"
     "summary{cursor:pointer;color:var(--own);margin:.6rem 0}@media print{.cells figure,.pair{break-inside:avoid}}"
 )
 """CSS of this page alone."""

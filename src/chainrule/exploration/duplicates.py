@@ -91,7 +91,7 @@ def _row(looked: Looked, own: str) -> str:
     split = _splits(looked)[own]
     rows = looked.splits[split]
     row = rows[rows["id"] == own].iloc[0]
-    target = str(row[looked.columns.target.name])
+    target = plugins.load("exploration.targets", looked.block["target"]).said(row[looked.columns.target.name])
     values = "".join(show.shown(row[column.name], target) for column in looked.columns.inputs)
     return f'{values}<b dir="auto">{escape(target)}</b> <small>{split}, {escape(own)}</small>'
 

@@ -56,7 +56,7 @@ def part(looked: Looked) -> Part:
 def _row(looked: Looked, found: Outlying, name: str, at: int, middle: float) -> str:
     show = plugins.load("exploration.inputs", looked.block["modality"])
     row = found.rows.iloc[at]
-    target = str(row[looked.columns.target.name])
+    target = plugins.load("exploration.targets", looked.block["target"]).said(row[looked.columns.target.name])
     why = f"{escape(said)}<br>" if found.why and (said := found.why(at)) else ""
     score = f"score {found.scores[at]:.3g}, half of the rows under {middle:.3g}; {escape(row['id'])}"
     said = f'<b dir="auto">{escape(target)}</b><br>{why}<small>{score}</small>'

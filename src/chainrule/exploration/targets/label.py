@@ -36,3 +36,8 @@ def _sets(values: Sequence[Any]) -> list[tuple[str, ...]]:
 def associated(values: Sequence[Any]) -> list[Any]:
     """Return what columns are compared with: the labels, None of rows without one."""
     return [value if isinstance(value, str) else None for value in values]
+
+
+def said(value: Any) -> str:
+    """Return a label as it is shown."""
+    return str(value)

@@ -48,3 +48,8 @@ def buckets(values: Sequence[Any]) -> list[tuple[str, list[int]]]:
 
 def _sets(values: Sequence[Any]) -> list[tuple[str, ...]]:
     return [labels.read(value) if isinstance(value, str) else () for value in values]
+
+
+def said(value: Any) -> str:
+    """Return a set of labels as it is shown."""
+    return ", ".join(labels.read(value)) or labels.NONE if isinstance(value, str) else "no answer"

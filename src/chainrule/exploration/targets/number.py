@@ -77,3 +77,8 @@ def buckets(values: Sequence[Any]) -> list[tuple[str, list[int]]]:
 def associated(values: Sequence[Any]) -> list[Any]:
     """Return what columns are compared with: the numbers, None of rows without one."""
     return [float(value) if value == value and value is not None else None for value in values]
+
+
+def said(value: Any) -> str:
+    """Return a number as it is shown."""
+    return f"{value:.5g}"
