@@ -40,13 +40,13 @@ def part(looked: Looked) -> Part | None:
         bodies.append(drawing.pairs(shown, narrow))
     if len(copies):
         counts = copies["id"].value_counts()
-        known = [name for name in counts.index.sort_values() if name in _splits(looked)]
-        most = sorted(known, key=lambda name: -counts[name])[:COPIES]
+        shown_ids = {own for rows in looked.splits.values() for own in rows["id"]}
+        known = sorted((name for name in counts.index if name in shown_ids), key=lambda name: (-counts[name], name))
         shown = [
             drawing.pair(
                 _row(looked, name), f"{counts[name]:,} equal row{'s were' if counts[name] > 1 else ' was'} left out"
             )
-            for name in most
+            for name in known[:COPIES]
         ]
         bodies.append(f"<h3>Equal: {counted(len(copies))} left out as copies</h3>{drawing.pairs(shown, narrow)}")
     if undecided:
@@ -59,11 +59,6 @@ def part(looked: Looked) -> Part | None:
         look_at.append(f"{undecided:,} rows were left out, as equal rows have other targets")
     numbers = {"pairs": len(pairs), "contrary": contrary, "copies": len(copies), "look_at": look_at}
     return Part("Duplicates", "".join(bodies), numbers)
-
-
-def _splits(looked: Looked) -> dict[str, str]:
-    """Return by id the split of each row that may be shown."""
-    return {own: split for split, rows in looked.splits.items() for own in rows["id"]}
 
 
 def _pairs(looked: Looked) -> pd.DataFrame:
@@ -88,9 +83,9 @@ def _pairs(looked: Looked) -> pd.DataFrame:
 def _row(looked: Looked, own: str) -> str:
     """Return a row with its target, split and id."""
     show = plugins.load("exploration.inputs", looked.block["modality"])
-    split = _splits(looked)[own]
-    rows = looked.splits[split]
-    row = rows[rows["id"] == own].iloc[0]
+    split, row = next(
+        (split, found.iloc[0]) for split, rows in looked.splits.items() if len(found := rows[rows["id"] == own])
+    )
     target = plugins.load("exploration.targets", looked.block["target"]).said(row[looked.columns.target.name])
     values = "".join(show.shown(row[column.name], target) for column in looked.columns.inputs)
     return f'{values}<b dir="auto">{escape(target)}</b> <small>{split}, {escape(own)}</small>'
