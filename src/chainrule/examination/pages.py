@@ -7,13 +7,17 @@ from chainrule.evaluation.parts import Part
 from chainrule.examination import (
     architecture,
     attention,
+    clusters,
+    confusion,
     convolutions,
     embedding,
     explained,
     filters,
     robust,
+    slices,
     surface,
     uncertain,
+    worst,
 )
 from chainrule.examination.looked import Looked
 
@@ -38,7 +42,15 @@ PAGES: Mapping[str, Page] = {
             ("map", embedding.part),
         ),
     ),
-    "errors": Page("Errors", ()),
+    "errors": Page(
+        "Errors",
+        (
+            ("worst", worst.part),
+            ("confusions", confusion.part),
+            ("clusters", clusters.part),
+            ("slices", slices.part),
+        ),
+    ),
     "trust": Page(
         "Trust",
         (

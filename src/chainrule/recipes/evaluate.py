@@ -44,6 +44,9 @@ class Examine(Section):
         default="pca", description="how rows are laid out on a map: by principal components, or by t-SNE (some seconds)"
     )
     robustness: Robustness = Robustness()
+    worst: int = Field(default=8, ge=0, le=200, description="rows of each sort on the error page; 0: none")
+    slices: int = Field(default=12, ge=0, le=200, description="most slices that are shown; 0: none are looked for")
+    slice_rows: int = Field(default=20, ge=5, le=100_000, description="fewest rows of a slice")
     passes: int = Field(
         default=20, ge=0, le=1000, description="answers to a row with dropout at work; 0 leaves dropout unasked"
     )

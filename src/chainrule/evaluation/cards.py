@@ -1,0 +1,52 @@
+"""Rows to look at, as cards: the inputs as they are, what was said of them, and what is true."""
+
+import json
+from collections.abc import Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+from chainrule.evaluation import page
+
+LONGEST = 600
+"""Letters of a text that are shown."""
+
+
+class Card(NamedTuple):
+    """A row: `inputs` are texts, rows of a table as JSON, and bytes of PNG images; lines stand below them, no HTML."""
+
+    id: str
+    inputs: Sequence[Any]
+    lines: Sequence[tuple[str, str]]
+    """What is told of it, and after it a word or number that is told apart."""
+
+
+def to_html(cards: Sequence[Card]) -> str:
+    """Return the cards side by side as far as there is room."""
+    return f'<ol class="mistakes">{"".join(map(_card, cards))}</ol>'
+
+
+def _card(card: Card) -> str:
+    kind = "picture" if all(isinstance(shown, bytes) for shown in card.inputs) else "words"
+    inputs = "".join(_input(card.id, shown) for shown in card.inputs)
+    lines = "<br>".join(f"{escape(before)} <b><bdi>{escape(told)}</bdi></b>" for before, told in card.lines)
+    return f'<li class="{kind}">{inputs}<p>{lines}<br><small>{escape(card.id)}</small></p></li>'
+
+
+def _input(name: str, shown: Any) -> str:
+    if isinstance(shown, bytes):
+        return f'<img src="{page.data_uri(shown)}" alt="row {escape(name)}">'
+    said = in_words(shown)
+    cut = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
+    return f'<blockquote dir="auto">{escape(cut)}</blockquote>'
+
+
+def in_words(value: str) -> str:
+    """Return a text as it is, and of a table's row its cells, one a line."""
+    if value.startswith("{"):
+        try:
+            cells = json.loads(value)
+        except ValueError:
+            return value
+        if isinstance(cells, dict):
+            return "\n".join(f"{name}: {'missing' if cell is None else cell}" for name, cell in cells.items())
+    return value

@@ -1,0 +1,1 @@
+"""Which answers are wrong, and which of them to look at first; one file per kind of target."""

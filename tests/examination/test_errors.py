@@ -1,0 +1,88 @@
+"""The page of errors, where it is known which rows are wrong and why."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from chainrule.evaluation.parts import NotShownError
+from chainrule.examination import clusters, confusion, slices, worst
+from chainrule.examination.looked import Looked
+from chainrule.training import prediction
+from looked_at import Given, of_images
+
+EACH = 60
+
+
+def dark_ones_taken_for_light() -> Looked:
+    """Images whose class is their first pixel; those with a dark second pixel are mostly taken for the other class."""
+    random = np.random.default_rng(0)
+    levels = random.integers(100, 140, (2 * EACH, 2, 2, 1), dtype=np.uint8)
+    levels[:EACH, 0, 0], levels[EACH:, 0, 0] = 60, 200
+    night = np.arange(2 * EACH) % 4 == 0
+    levels[night, 0, 1:], levels[night, 1] = 0, 0
+    # Where it is night the row of a light one looks dark, and the row of a dark one light.
+    levels[night, 0, 0] = np.where(np.arange(2 * EACH)[night] < EACH, 200, 60)
+    labels = ["dark"] * EACH + ["light"] * EACH
+    head = torch.tensor([[-8.0, 0, 0, 0], [8.0, 0, 0, 0]])
+    looked = of_images(
+        Given(4), levels, labels, head=head, settings={"worst": 4, "slices": 5, "slice_rows": 20}
+    )
+    with torch.no_grad():
+        looked.model.get_submodule("head").bias.copy_(torch.tensor([4.0, -4.0]))
+    rows = looked.rows.assign(group=[f"g{row}" for row in range(2 * EACH)])
+    return looked._replace(rows=rows, outputs=prediction.predict(looked.model, looked.inputs, 64))
+
+
+def test_the_worst_rows_are_the_wrong_ones_and_the_close_ones_are_near_the_border() -> None:
+    looked = dark_ones_taken_for_light()
+    part = worst.part(looked)
+    surest = part.numbers["Most confident mistakes"]
+    assert len(surest) == 4
+    assert {int(name.split()[-1]) % 4 for name in surest} == {0}
+    assert part.body.count("<img") == 8
+    assert part.body.count("in truth") == 8
+
+
+def test_confusions_are_counted_and_opened() -> None:
+    part = confusion.part(dark_ones_taken_for_light())
+    assert part is not None
+    assert part.numbers == {"dark taken for light": EACH // 4, "light taken for dark": EACH // 4}
+    assert part.body.count("<details") == 2
+    assert part.body.count("<img") == 12
+
+
+def test_the_slice_that_fails_is_named_with_its_metric_beside_the_rest() -> None:
+    part = slices.part(dark_ones_taken_for_light())
+    (found,) = part.numbers["slices"]
+    assert found["rows"] == EACH // 2
+    assert re.search("brightness|contrast|steps|cluster", found["slice"])
+    assert found["slice"] in part.body
+    assert found["chance"] < 1e-6
+    assert found["metric"]["slice"]["value"] == 0
+    assert found["metric"]["rest"]["value"] == 1
+    assert found["metric"]["difference"]["high"] == -1
+
+
+def test_clusters_of_mistakes_are_told_apart_by_their_class() -> None:
+    part = clusters.part(dark_ones_taken_for_light())
+    found = part.numbers["clusters"]
+    assert sum(each["rows"] for each in found) == EACH // 2
+    said = [" ".join(each["conditions"]) for each in found]
+    assert any("true label: dark" in each for each in said)
+    assert any("true label: light" in each for each in said)
+
+
+def test_what_cannot_be_shown_is_said() -> None:
+    looked = dark_ones_taken_for_light()
+    with pytest.raises(NotShownError, match="120 rows are too few for slices of 100"):
+        slices.part(looked._replace(settings=looked.settings.model_copy(update={"slice_rows": 100})))
+    with pytest.raises(NotShownError, match="no slices are asked for"):
+        slices.part(looked._replace(settings=looked.settings.model_copy(update={"slices": 0})))
+    right = {"logits": np.eye(2, dtype=np.float32)[looked.target] * 9}
+    with pytest.raises(NotShownError, match="0 wrong rows are too few"):
+        clusters.part(looked._replace(outputs=right))
+    part = confusion.part(looked._replace(outputs=right))
+    assert part is not None
+    assert "every row that was looked at is answered right" in part.body
