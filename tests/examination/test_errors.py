@@ -16,19 +16,17 @@ EACH = 60
 
 
 def dark_ones_taken_for_light() -> Looked:
-    """Images whose class is their first pixel; those with a dark second pixel are mostly taken for the other class."""
+    """Images whose class is their first pixel; at night they are taken for one another."""
     random = np.random.default_rng(0)
     levels = random.integers(100, 140, (2 * EACH, 2, 2, 1), dtype=np.uint8)
-    levels[:EACH, 0, 0], levels[EACH:, 0, 0] = 60, 200
+    levels[:EACH, 0, 0, 0], levels[EACH:, 0, 0, 0] = 60, 200
     night = np.arange(2 * EACH) % 4 == 0
     levels[night, 0, 1:], levels[night, 1] = 0, 0
     # Where it is night the row of a light one looks dark, and the row of a dark one light.
-    levels[night, 0, 0] = np.where(np.arange(2 * EACH)[night] < EACH, 200, 60)
+    levels[night, 0, 0, 0] = np.where(np.arange(2 * EACH)[night] < EACH, 200, 60)
     labels = ["dark"] * EACH + ["light"] * EACH
     head = torch.tensor([[-8.0, 0, 0, 0], [8.0, 0, 0, 0]])
-    looked = of_images(
-        Given(4), levels, labels, head=head, settings={"worst": 4, "slices": 5, "slice_rows": 20}
-    )
+    looked = of_images(Given(4), levels, labels, head=head, settings={"worst": 4, "slices": 5, "slice_rows": 20})
     with torch.no_grad():
         looked.model.get_submodule("head").bias.copy_(torch.tensor([4.0, -4.0]))
     rows = looked.rows.assign(group=[f"g{row}" for row in range(2 * EACH)])

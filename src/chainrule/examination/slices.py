@@ -61,7 +61,9 @@ def part(looked: Looked) -> Part:
         entries = [scores[name] for name in ("slice", "rest")]
         apart = change(primary.unit, scores["difference"])
         lines.append((Word(own.words), f"{int(own.rows.sum()):,}", *entries, apart, f"{own.chance:.1g}"))
-        numbers["slices"].append({"slice": own.words, "rows": int(own.rows.sum()), "chance": own.chance, "metric": scores})
+        numbers["slices"].append(
+            {"slice": own.words, "rows": int(own.rows.sum()), "chance": own.chance, "metric": scores}
+        )
         inside = np.flatnonzero(own.rows)
         shown = worst.of_rows(looked, inside[np.argsort(-bad[inside], kind="stable")[:ROWS]])
         said = f"<summary><bdi>{escape(own.words)}</bdi></summary>"
@@ -82,5 +84,5 @@ def clusters(seen: np.ndarray, count: int, seed: int) -> np.ndarray:
 
     spread = seen.std(axis=0)
     scaled = (seen - seen.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    made = KMeans(min(count, len(seen)), n_init=1, random_state=seed).fit(scaled)
+    made = KMeans(min(count, len(np.unique(scaled, axis=0))), n_init=1, random_state=seed).fit(scaled)
     return np.array([str(place + 1) for place in made.labels_], object)

@@ -41,6 +41,6 @@ def of_rows(
     if GROUP in rows:
         columns[GROUP] = np.array(rows[GROUP].astype(str).tolist(), object)
     return [
-        *conditions.of_columns({**columns, **(more or {})}, least),
         *(conditions.of_classes(f"true {target}", classes, least) if any(classes) else []),
+        *conditions.of_columns({**columns, **(more or {})}, least),
     ]
