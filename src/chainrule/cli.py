@@ -10,6 +10,7 @@ from chainrule.system import progress
 from chainrule.system.errors import ChainruleError
 
 COMMANDS = {
+    "compare": ("chainrule.commands.compare", "two models on the same rows: metrics, slices, rows that changed sides"),
     "crossvalidate": (
         "chainrule.commands.crossvalidate",
         "what a recipe is worth on rows left out in turn, with its spread",
