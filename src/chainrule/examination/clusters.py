@@ -32,9 +32,8 @@ def part(looked: Looked) -> Part:
     own = slices.clusters(features.of(looked, some), min(MOST, max(2, len(wrong) // EACH)), looked.seed)
     names = rows.named(card, "input")
     (target,) = rows.named(card, "target")
-    traits, kind = (
-        plugins.load(*of) for of in (("evaluation.slices.traits", card["modality"]), ("fields", card["target"]))
-    )
+    traits = plugins.load("evaluation.slices.traits", card["modality"])
+    kind = plugins.load("fields", card["target"])
     known = asked.of_rows(some, names, traits, target, kind, least=2)
     spoken = (
         traits.spoken([" ".join(texts) for texts in some[names].itertuples(index=False)])
