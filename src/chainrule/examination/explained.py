@@ -13,7 +13,7 @@ from chainrule.evaluation.explanation import integrated_gradients as integrated
 from chainrule.evaluation.explanation.divided import Arrays, Parts
 from chainrule.evaluation.explanation.methods import METHODS
 from chainrule.evaluation.parts import NotShownError, Part
-from chainrule.evaluation.shown import Table
+from chainrule.evaluation.shown import Table, Word
 from chainrule.examination import maps
 from chainrule.examination.looked import Looked
 from chainrule.examination.weighing import GRADIENTS, TITLES, Explained, explained, rank_correlation, shuffled
@@ -92,13 +92,21 @@ def _explained(
 ) -> Row:
     index = torch.tensor([at])
     names = model.inputs
-    inputs = {name: looked.inputs.take(index, None)[name].numpy() for name in names}
+    batch = looked.inputs.take(index, None)
+    inputs = _unpadded({name: batch[name].numpy() for name in names})
     target = plugins.load("evaluation.explanation.targets", looked.card["target"])
     if place is None:
         place = int(target.likeliest({name: array[at : at + 1] for name, array in looked.outputs.items()})[0])
     parts = _divided(looked, at, inputs)
     found = explained(model, looked.card, inputs, parts, place, looked.settings, looked.seed, spent)
     return Row(at, right, place, inputs, parts, found)
+
+
+def _unpadded(inputs: Arrays) -> Arrays:
+    """Return one row's inputs without what fills a text up."""
+    if "attention_mask" not in inputs:
+        return inputs
+    return {name: array[:, : int(inputs["attention_mask"].sum())] for name, array in inputs.items()}
 
 
 def _divided(looked: Looked, at: int, inputs: Arrays) -> Parts:
@@ -150,10 +158,10 @@ def _intro(looked: Looked, row: Row, checks: Mapping[str, Any]) -> str:
         f"Integrated gradients: what is gained on the straight way from {way.BASELINE} to the row.",
         *(words.format(hiding=row.parts.hiding) for words in _TOLD.values()),
     ]
-    heads = ("", "off from adding up: worst row", "like shuffled weights", "the same without signs")
+    heads = (Word(""), "off from adding up: worst row", "like shuffled weights", "the same without signs")
     lines = [
         (
-            TITLES[name],
+            Word(TITLES[name]),
             f"{max(each['deviation']):.1%}",
             f"{each['correlation']:+.2f}",
             f"{each['correlation_of_sizes']:+.2f}",
@@ -165,7 +173,8 @@ def _intro(looked: Looked, row: Row, checks: Mapping[str, Any]) -> str:
         _SHUFFLED,
         *_doubts(checks),
     ]
-    return f"<p>{escape(' '.join(told))}</p>{page.table(Table('', heads, lines, notes))}"
+    listed = "".join(f"<li>{escape(each)}</li>" for each in told)
+    return f'<ul class="note">{listed}</ul>{page.table(Table("", heads, lines, notes))}'
 
 
 def _doubts(checks: Mapping[str, Any]) -> Iterator[str]:

@@ -24,6 +24,7 @@ STYLE = (
 _UP, _DOWN = (0, 114, 178), (213, 94, 0)
 _MARKED = 0.1  # of the largest weight: smaller ones have no sign
 _TILES_MARKED = 3
+_NOTHING = 1e-6  # what float32 may say of a part that changes nothing
 _COLUMNS = 12
 _STRONGEST = 0.75  # how much a colour covers
 
@@ -35,7 +36,7 @@ def sheet(kind: str, row: Any, parts: Parts, found: Mapping[str, Any], titles: M
     """
     if kind == "table":
         return _cells(parts, found, titles)
-    draw, least = (_tiles, "12rem") if kind == "image" else (_words, "24rem")
+    draw, least = (_tiles, "9rem") if kind == "image" else (_words, "24rem")
     figures = "".join(
         f"<figure><figcaption>{escape(titles[name])}</figcaption>{draw(row, parts, each)}</figure>"
         for name, each in found.items()
@@ -163,4 +164,4 @@ def _shade(weight: float, share: float) -> str:
 
 
 def _signed(weight: float) -> str:
-    return f"{weight:+.3g}".replace("-", "−")
+    return f"{weight:+.3g}".replace("-", "−") if abs(weight) > _NOTHING else "0"

@@ -92,11 +92,15 @@ def shuffled(model: "nn.Module", seed: int) -> "nn.Module":
 
 
 def rank_correlation(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Return Spearman's rank correlation of two maps; 0 where one is the same everywhere."""
+    """Return Spearman's rank correlation of two maps; 0 where one is the same everywhere.
+
+    Places that are 0 in both are left out: what holds the usual value weighs nothing whatever was learnt.
+    """
     from scipy.stats import rankdata
 
-    ranks = [rankdata(np.ravel(each)) for each in (ours, theirs)]
-    if any(np.ptp(each) == 0 for each in ranks):
+    there = (ours != 0) | (theirs != 0)
+    ranks = [rankdata(each[there]) for each in (ours, theirs)]
+    if not there.any() or any(np.ptp(each) == 0 for each in ranks):
         return 0.0
     return float(np.corrcoef(*ranks)[0, 1])
 

@@ -30,7 +30,7 @@ class Examine(Section):
     """How closely the fine-tuned model is looked at, on validation rows."""
 
     rows: int = Field(default=2000, ge=10, le=1_000_000, description="most validation rows that are looked at")
-    explained: int = Field(default=6, ge=0, le=100, description="rows whose answers are explained; 0: none")
+    explained: int = Field(default=4, ge=0, le=100, description="rows whose answers are explained; 0: none")
     explain_runs: int = Field(
         default=256, ge=16, le=100_000, description="runs of the model for one row and each way to explain it"
     )
