@@ -152,3 +152,13 @@ def test_transformers_of_images_show_where_the_class_token_looks(kind: str) -> N
     assert np.allclose(answer, again, atol=1e-6)
     fused = [module for module in looked.model.modules() if hasattr(module, "fused_attn")]
     assert all(module.fused_attn for module in fused)
+
+
+def test_windows_are_no_attention_of_a_row() -> None:
+    from timm.models.swin_transformer import SwinTransformer
+
+    net = SwinTransformer(32, 2, embed_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=8, num_classes=0)
+    images = np.random.default_rng(0).integers(0, 255, (4, 16, 16, 3), dtype=np.uint8)
+    looked = of_images(TimmNet(net, 32), images, ["a", "b"] * 2, name="timm")
+    assert transformer.attention(looked, batch(looked)) == []
+    assert attention.part(looked) is None

@@ -12,6 +12,7 @@ from chainrule.evaluation.parts import NotShownError
 from chainrule.examination import convolutions, filters
 from chainrule.examination.looked import Looked
 from chainrule.nets import bilstm, cnn
+from chainrule.nets.torchvision import TorchvisionNet
 from chainrule.training.inputs import text
 from looked_at import Given, of_images, of_texts
 
@@ -132,6 +133,19 @@ def test_feature_maps_are_the_last_of_each_size() -> None:
     assert part is not None
     assert part.numbers == {"maps": [[16, 16, 4], [8, 8, 8], [4, 4, 16]]}
     assert "4 × 4, 12 of 16 channels" in part.body
+
+
+def test_what_has_its_channels_last_is_no_map() -> None:
+    from torchvision.models.convnext import CNBlockConfig, ConvNeXt
+
+    net = ConvNeXt([CNBlockConfig(12, 24, 1), CNBlockConfig(24, None, 1)], num_classes=5)
+    net.classifier[2] = nn.Identity()
+    images = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
+    looked = of_images(TorchvisionNet(net, 24, None), images, ["a", "b"] * 2, name="torchvision")
+    part = convolutions.feature_maps(looked)
+    assert part is not None
+    assert part.numbers == {"maps": [[8, 8, 12], [4, 4, 24]]}
+    assert convolutions.activation(looked.model, batch(looked, 4), torch.zeros(4, dtype=torch.int64)).shape == (4, 4, 4)
 
 
 def test_filters_are_shown_in_the_colours_that_they_answer_to() -> None:

@@ -108,7 +108,7 @@ def _square(looked: Looked, row: _Row, layer: int) -> str:
     """Return tokens × tokens of a row, the mean of a layer's heads, as a drawing."""
     length = min(len(row.ids), DRAWN)
     mean = row.weights[layer].mean(axis=0)[:length, :length]
-    tokens = [token if len(token) <= 12 else f"{token[:11]}…" for token in _tokens(looked, row.ids[:length])]
+    tokens = [token if len(token) <= 11 else f"{token[:10]}…" for token in _tokens(looked, row.ids[:length])]
     side = length * _CELL
     picture = _picture(mean)
     lines = "".join(

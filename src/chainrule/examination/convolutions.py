@@ -34,7 +34,10 @@ MEASURED = 32
 
 
 def feature_maps(looked: Looked) -> Part | None:
-    """Return what the image of a row is after the last layer of each size; None of a net without convolutions."""
+    """Return what the image of a row is after the last layer of each size; None of a net without convolutions.
+
+    None as well of one with attention, which has a part of its own.
+    """
     if not _convolves(looked):
         return None
     best, worst = _right_and_wrong(looked, 1)
@@ -64,8 +67,7 @@ def class_activation(looked: Looked) -> Part | None:
 
     None of a net without convolutions, and of one with attention, which has a part of its own.
     """
-    attends = any("attention" in type(module).__name__.lower() for module in looked.model.modules())
-    if attends or not _convolves(looked):
+    if not _convolves(looked):
         return None
     classes = looked.card["target"] == "label"
     best, worst = _right_and_wrong(looked, EACH)
@@ -119,14 +121,20 @@ def activation(model: nn.Module, batch: Mapping[str, Tensor], classes: Tensor | 
 def _watched(model: nn.Module) -> Iterator[dict[tuple[int, int], Tensor]]:
     """Give what becomes, while a model answers, the last map [B, C, h, w] of each size of more than one place."""
     found: dict[tuple[int, int], Tensor] = {}
+    first: list[int] = []
 
     def keep(_: nn.Module, given: tuple[Any, ...], maps: Any) -> None:
-        if isinstance(maps, Tensor) and maps.ndim == 4 and maps.shape[2] * maps.shape[3] > 1:
-            if torch.is_grad_enabled() and not maps.requires_grad:
-                maps.requires_grad_()
-            size = (int(maps.shape[2]), int(maps.shape[3]))
-            found.pop(size, None)
-            found[size] = maps
+        if not isinstance(maps, Tensor) or maps.ndim != 4 or maps.shape[2] * maps.shape[3] == 1:
+            return
+        height, width = (int(side) for side in maps.shape[2:])
+        # The first is a convolution's. What has other proportions has its channels last, as inside of ConvNeXt.
+        first[:] = first or (height, width)
+        if abs(height * first[1] - width * first[0]) > sum(first):
+            return
+        if torch.is_grad_enabled() and not maps.requires_grad:
+            maps.requires_grad_()
+        found.pop((height, width), None)
+        found[height, width] = maps
 
     with contextlib.ExitStack() as stack:
         for module in model.get_submodule("net").modules():
@@ -135,8 +143,11 @@ def _watched(model: nn.Module) -> Iterator[dict[tuple[int, int], Tensor]]:
 
 
 def _convolves(looked: Looked) -> bool:
-    convolutions = any(isinstance(module, nn.Conv2d) for module in looked.model.modules())
-    return looked.card["modality"] == "image" and convolutions
+    """Whether a net goes through maps to its answer: one with attention goes through tokens."""
+    modules = list(looked.model.modules())
+    attends = any("attention" in type(module).__name__.lower() for module in modules)
+    convolves = any(isinstance(module, nn.Conv2d) for module in modules)
+    return looked.card["modality"] == "image" and convolves and not attends
 
 
 def _of(model: nn.Module) -> torch.device:

@@ -20,7 +20,7 @@ from chainrule.examination import features, scatter, words
 from chainrule.examination.looked import Looked
 from chainrule.training import rows
 
-POINTS = 2000
+POINTS = 1000
 """Most rows on the map: more would be one blot, and a page of many megabytes."""
 FEWEST = 5
 """Rows from which on there is a map."""

@@ -28,7 +28,10 @@ def attention(looked: Looked, batch: Mapping[str, Tensor]) -> list[np.ndarray]:
     else:
         with _watched(looked) as found:
             looked.model(**given)
-    return [weights[0].float().numpy() for weights in found if weights.ndim == 4 and len(weights) == 1]
+    # Of windows there are several for a row: they are no tokens × tokens of it.
+    if any(weights.ndim != 4 or len(weights) != 1 for weights in found):
+        return []
+    return [weights[0].float().cpu().numpy() for weights in found]
 
 
 def _of_transformers(model: nn.Module, encoder: Any, given: Mapping[str, Tensor]) -> list[Tensor]:
