@@ -17,7 +17,7 @@ class Card(NamedTuple):
     id: str
     inputs: Sequence[Any]
     lines: Sequence[tuple[str, str]]
-    """What is told of it, and after it a word or number that is told apart."""
+    """What is told of it, and after it a word or number that is told apart; a line without one is left out."""
 
 
 def to_html(cards: Sequence[Card]) -> str:
@@ -28,7 +28,7 @@ def to_html(cards: Sequence[Card]) -> str:
 def _card(card: Card) -> str:
     kind = "picture" if all(isinstance(shown, bytes) for shown in card.inputs) else "words"
     inputs = "".join(_input(card.id, shown) for shown in card.inputs)
-    lines = "<br>".join(f"{escape(before)} <b><bdi>{escape(told)}</bdi></b>" for before, told in card.lines)
+    lines = "<br>".join(f"{escape(before)} <b><bdi>{escape(told)}</bdi></b>" for before, told in card.lines if told)
     return f'<li class="{kind}">{inputs}<p>{lines}<br><small>{escape(card.id)}</small></p></li>'
 
 
