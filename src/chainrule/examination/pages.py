@@ -29,6 +29,8 @@ class Page(NamedTuple):
     makers: Sequence[tuple[str, Callable[[Looked], Part | None]]]
 
 
+STYLE = "h3{font-size:1rem;margin:1.2rem 0 .5rem}h3:first-child{margin-top:0}summary{cursor:pointer;margin:.6rem 0}"
+
 PAGES: Mapping[str, Page] = {
     "model": Page(
         "Model",

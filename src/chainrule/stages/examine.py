@@ -56,7 +56,7 @@ def examine(job: Job) -> None:
         wanted = pages.PAGES[name]
         found = parts.made(looked, wanted.makers)
         numbers[name] = {title: part.numbers for title, part in found.items()}
-        path.write_text(parts.to_html(job.recipe, wanted.title, told, found), encoding="utf-8")
+        path.write_text(parts.to_html(job.recipe, wanted.title, told, found, pages.STYLE), encoding="utf-8")
         job.run.artifact(path)
     write_json(job.out("reports/{recipe}/examine.json"), numbers)
 
