@@ -9,6 +9,7 @@ import pytest
 from chainrule.data.losses import Losses
 from chainrule.evaluation.scores import label, number
 from chainrule.exporting import bundle
+from chainrule.exporting import card as cards
 
 SIGNATURE: dict[str, Any] = {
     "task": "image_classification",
@@ -35,14 +36,14 @@ REPORT: dict[str, Any] = {
 
 
 def written(folder: Path, tokenizer: str | None = None) -> Path:
-    card = bundle.model_card("pets", SIGNATURE, {"kind": "image_folder"}, REPORT, label)
+    card = cards.model_card("pets", SIGNATURE, {"kind": "image_folder"}, REPORT, label)
     bundle.write(folder, b"graph", SIGNATURE, card, tokenizer)
     return folder
 
 
 def test_the_card_shows_every_setting_a_line_for_each_section() -> None:
     settings = {"seed": 7, "net": {"name": "cnn", "dilations": [1, 2]}, "finetune": {"distort": {"flip": False}}}
-    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, label, settings=settings)
+    card = cards.model_card("pets", SIGNATURE, {}, REPORT, label, settings=settings)
     assert '- seed: 7\n- net: name "cnn", dilations [1, 2]\n- finetune: distort.flip false\n\n## Limits' in card
 
 
@@ -104,7 +105,7 @@ def table(card: str) -> dict[str, list[str]]:
 
 
 def test_the_model_card_shows_scores_and_floors_with_their_intervals() -> None:
-    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, label)
+    card = cards.model_card("pets", SIGNATURE, {}, REPORT, label)
     rows = table(card)
     assert rows["model"] == ["accuracy", "macro F1", "log-loss (nats)"]
     assert rows["this model"] == [
@@ -118,11 +119,11 @@ def test_the_model_card_shows_scores_and_floors_with_their_intervals() -> None:
 
 
 def test_the_model_card_of_a_model_under_its_floor_says_so_first() -> None:
-    assert bundle.model_card("pets", SIGNATURE, {}, REPORT, label).split("\n\n")[1] == (
+    assert cards.model_card("pets", SIGNATURE, {}, REPORT, label).split("\n\n")[1] == (
         "Better than its floor: accuracy 0.9001, 4.9 points above the best floor, logistic (0.8507)."
     )
     under = {**REPORT, "test": {**REPORT["test"], "accuracy": score(0.71)}}
-    assert bundle.model_card("pets", SIGNATURE, {}, under, label).split("\n\n")[1] == (
+    assert cards.model_card("pets", SIGNATURE, {}, under, label).split("\n\n")[1] == (
         "> **WARNING: UNDER ITS FLOOR: accuracy 0.7100, 14.1 points below the best floor, logistic (0.8507).** "
         "A simple model trained on the same rows does better."
     )
@@ -130,14 +131,14 @@ def test_the_model_card_of_a_model_under_its_floor_says_so_first() -> None:
 
 def test_the_model_card_says_what_the_model_is_and_where_its_rows_come_from() -> None:
     source = {"kind": "image_folder", "note": "two\nlines"}
-    card = bundle.model_card("pets", SIGNATURE, source, REPORT, label)
-    assert card.startswith("# pets\n")
+    card = cards.model_card("pets", SIGNATURE, source, REPORT, label)
+    assert "\n---\n# pets\n" in card
     assert "image_classification. Net: cnn. Labels: cat, café." in card
     assert "- kind: image_folder\n- note: two lines\n" in card
 
 
 def test_the_model_card_says_what_training_started_from_and_under_which_licence() -> None:
-    assert "## Base" not in bundle.model_card("pets", SIGNATURE, {}, REPORT, label)
+    assert "## Base" not in cards.model_card("pets", SIGNATURE, {}, REPORT, label)
     base = {
         "from": "huggingface",
         "name": "somebody/tiny",
@@ -147,10 +148,10 @@ def test_the_model_card_says_what_training_started_from_and_under_which_licence(
         "files": {"model.safetensors": "beef"},
         "teacher": False,
     }
-    card = bundle.model_card("pets", {**SIGNATURE, "base": base}, {}, REPORT, label)
+    card = cards.model_card("pets", {**SIGNATURE, "base": base}, {}, REPORT, label)
     for line in ("revision: 0123abcd", "licence: cc-by-4.0", "sha256 of model.safetensors: beef"):
         assert f"\n- {line}\n" in card.partition("## Base")[2].partition("##")[0]
-    unsaid = bundle.model_card("pets", {**SIGNATURE, "base": {**base, "licence": None}}, {}, REPORT, label)
+    unsaid = cards.model_card("pets", {**SIGNATURE, "base": {**base, "licence": None}}, {}, REPORT, label)
     assert "- licence: not stated\n" in unsaid
 
 
@@ -159,7 +160,7 @@ def test_the_model_card_says_of_every_variant_what_it_costs_and_why_it_is_there_
         "fp32": {"bytes": 257723, "accuracy": 0.9911, "agreement": 1.0, "ships": True, "reason": "the reference"},
         "int8": {"bytes": 91794, "accuracy": 0.9822, "agreement": 0.99, "ships": False, "reason": "loses too much"},
     }
-    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, label, variants)
+    card = cards.model_card("pets", SIGNATURE, {}, REPORT, label, variants)
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in card.splitlines()
@@ -169,16 +170,16 @@ def test_the_model_card_says_of_every_variant_what_it_costs_and_why_it_is_there_
         ["fp32", "257,723", "0.9911", "1.0000", "yes: the reference"],
         ["int8", "91,794", "0.9822", "0.9900", "no: loses too much"],
     ]
-    assert "## Variants" not in bundle.model_card("pets", SIGNATURE, {}, REPORT, label)
+    assert "## Variants" not in cards.model_card("pets", SIGNATURE, {}, REPORT, label)
 
 
 def test_the_card_says_how_many_rows_are_in_no_split_and_loudly_where_they_are_many() -> None:
     few = Losses(3, 100, {"empty_text": 3}, 7)
-    card = bundle.model_card("pets", SIGNATURE, {"name": "pets"}, REPORT, label, lost=few)
+    card = cards.model_card("pets", SIGNATURE, {"name": "pets"}, REPORT, label, lost=few)
     assert "- name: pets\n- rows: 3 of 100 rows (3.0%) left out: empty text 3; 7 long texts cut\n" in card
     assert "left out" not in card.partition("## Data")[0]
     many = Losses(6, 100, {"empty_text": 6}, 0)
-    card = bundle.model_card("pets", SIGNATURE, {}, REPORT, label, lost=many)
+    card = cards.model_card("pets", SIGNATURE, {}, REPORT, label, lost=many)
     assert "\n> **WARNING: 6 of 100 rows (6.0%) left out: empty text 6.** The scores" in card.partition("## Data")[0]
 
 
@@ -189,7 +190,7 @@ def test_the_model_card_of_a_regression_says_its_error_with_the_unit_and_which_w
         "floor": {"mean": {name: score(14.0) for name in names}},
     }
     signature = {**SIGNATURE, "task": "image_regression", "target": {"kind": "number", "mean": 1.0, "std": 2.0}}
-    card = bundle.model_card("ages", signature, {}, report, number)
+    card = cards.model_card("ages", signature, {}, report, number)
     assert table(card)["model"] == ["mean absolute error", "root mean squared error", "R²"]
     assert (
         "Better than its floor: mean absolute error 2.5 in the target's unit, 11.5 below the best floor, mean" in card

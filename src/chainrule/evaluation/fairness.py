@@ -155,7 +155,7 @@ def table(by: str, found: Mapping[str, Any], measure: Measure) -> Table:
             "be chance."
         )
     if warning := warned(by, found):
-        notes.append(f"{warning}.")
+        notes.append(f"{warning[0].upper()}{warning[1:]}.")
     heads = (Word(by), "rows", *(score.title for score in shown))
     return Table(f"By {by}", heads, rows, notes, tall=len(rows) > 20)
 

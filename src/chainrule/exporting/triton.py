@@ -48,7 +48,7 @@ def export(bundle_folder: Path, target: Path, variant: str = "fp32", max_batch: 
     (partial / "config.pbtxt").write_text(config(recipe, bundle, max_batch), encoding="utf-8")
     if labels := classes(bundle):
         (partial / LABELS).write_text("".join(f"{' '.join(label.split())}\n" for label in labels), encoding="utf-8")
-    for name in ("signature.json", "MODEL_CARD.md", "tokenizer.json"):
+    for name in ("signature.json", "MODEL_CARD.md", "model_card.json", "tokenizer.json"):
         if name in bundle.sums:
             shutil.copyfile(bundle_folder / name, partial / name)
     os.replace(partial, final)

@@ -18,7 +18,8 @@ GRAPH, SIGNATURE, CARD, TOKENIZER, SUMS = (
     "model.onnx", "signature.json", "MODEL_CARD.md", "tokenizer.json", "SHA256SUMS",
 )  # fmt: skip
 VARIANT_FILES = {"fp32": GRAPH, "int8": "model.int8.onnx", "fp16": "model.fp16.onnx"}
-KNOWN = {SIGNATURE, CARD, TOKENIZER, *VARIANT_FILES.values()}
+CARD_DATA = "model_card.json"
+KNOWN = {SIGNATURE, CARD, CARD_DATA, TOKENIZER, *VARIANT_FILES.values()}
 # Files are read whole. A graph is a protobuf, which ends at 2 GiB; nothing else in a bundle is large.
 GRAPH_BYTES, JSON_BYTES = 2 * 1024**3, 64 * 1024 * 1024
 # The protocol's names for ONNX's types.

@@ -25,6 +25,7 @@ def export(job: Job) -> None:
 
     from chainrule.evaluation import headline, primary
     from chainrule.exporting import bundle, gate, graph, parity
+    from chainrule.exporting import card as cards
     from chainrule.exporting.drawing import page as drawing
     from chainrule.serving import offline
     from chainrule.system import plugins
@@ -74,9 +75,21 @@ def export(job: Job) -> None:
     latencies = gate.speeds(made, validation)
     report["variants"] = table
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
-    lost = losses(read_json(job.dep("reports/{recipe}/clean.json")), read_json(job.dep("reports/{recipe}/split.json")))
+    split = read_json(job.dep("reports/{recipe}/split.json"))
+    lost = losses(read_json(job.dep("reports/{recipe}/clean.json")), split)
+    fair = read_json(job.dep("reports/{recipe}/fairness.json"))
+    in_force = _settings(job)
+    training = cards.effort(
+        read_json(job.dep("models/finetuned/{recipe}") / "history.json"),
+        split["train"] * (1 + in_force["augment"]["copies"]),
+        sum(parameter.numel() for parameter in model.parameters()),
+        _operations(model, example) / 2,
+    )
     doubts = kind.shown(doubt["lines"], doubt["test"])
-    model_card = bundle.model_card(job.recipe, signature, source, metrics, measure, table, lost, _settings(job), doubts)
+    model_card = cards.model_card(
+        job.recipe, signature, source, metrics, measure, table, lost, in_force, doubts, fair, training
+    )
+    card_data = cards.data(job.recipe, signature, source, metrics, measure, table, lost, in_force, fair, training)
     decisive = measure.PRIMARY
     shipped = {name: made[name] for name in made if table[name]["ships"] and name != bundle.REFERENCE}
     signature["uncertainty"] = table[bundle.REFERENCE]["uncertainty"]
@@ -90,7 +103,7 @@ def export(job: Job) -> None:
         for name in (bundle.REFERENCE, *shipped)
     }
     out = job.out("models/onnx/{recipe}")
-    bundle.write(out, content, signature, model_card, facts.get("tokenizer"), shipped)
+    bundle.write(out, content, signature, model_card, facts.get("tokenizer"), shipped, card_data)
     write_json(job.out("reports/{recipe}/export.json"), report)
     looked_at = job.out("reports/{recipe}/graph.html")
     looked_at.write_text(drawing.to_html(job.recipe, onnx_model), encoding="utf-8")
@@ -109,6 +122,16 @@ def export(job: Job) -> None:
     largest = max(shape["max_difference"] for shape in report["shapes"])
     agreement = report["validation"]["agreement"]
     job.say(f"{len(content):,} bytes; logits differ by at most {largest:.1e}, validation agreement {agreement:.4f}")
+
+
+def _operations(model: Any, example: Any) -> float:
+    """Return how many operations the model does for an example: two for a multiply-add, of products of matrices."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(**example)
+    return float(counter.get_total_flops())
 
 
 def _settings(job: Job) -> dict[str, Any]:

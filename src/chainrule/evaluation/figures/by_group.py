@@ -29,5 +29,9 @@ def by_group(by: str, found: Mapping[str, Any], score: Score, whole: Mapping[str
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(style.few_ticks())
-    style.title(axes, f"{score.title} by {by}", f"{'higher' if score.more_is_better else 'lower'} is better; rows")
+    style.title(
+        axes,
+        f"{score.title} by {by}",
+        f"{'higher' if score.more_is_better else 'lower'} is better; in brackets test rows",
+    )
     style.save(figure, path)
