@@ -1,6 +1,7 @@
 """Small models with known answers, as the pages of a model look at them."""
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from PIL import Image
 from torch import nn
 
 from chainrule.examination.looked import Looked
+from chainrule.nets import mlp
+from chainrule.nets.catalogue import DEFAULTS
+from chainrule.recipes.defaults import table
 from chainrule.recipes.evaluate import Examine, Uncertainty
 from chainrule.system import plugins
 from chainrule.training import prediction, rows
@@ -72,6 +76,18 @@ def of_texts(
     some = pd.DataFrame({"id": [f"row {n}" for n in range(len(texts))], "text": list(texts), "label": list(target)})
     some = some.assign(group=some["id"])
     return _looked("text_classification", "text", "label", name, net, facts, some, None, settings)
+
+
+def of_table(cells: Sequence[Mapping[str, float]], target: Sequence[str]) -> Looked:
+    """Look at a fresh net on rows of numbers, with one label each."""
+    names = {"number": list(cells[0]), **{kind: [] for kind in ("category", "date", "boolean", "text")}}
+    normalise = {**table.DEFAULTS["clean"]["normalise"], **names}
+    card = {"task": "table_classification", "modality": "table", "target": "label", "clean": {"normalise": normalise}}
+    some = pd.DataFrame({"row": [json.dumps(row) for row in cells], "label": list(target)})
+    some["id"] = some["group"] = [f"row {number}" for number in range(len(cells))]
+    facts = rows.fit_facts(some, card, table.DEFAULTS["pretrain"]["tokenizer"])
+    net = mlp.build(**plugins.load("training.inputs", "table").net_arguments(facts), **DEFAULTS["mlp"])
+    return _looked("table_classification", "table", "label", "mlp", net, facts, some, None, None)
 
 
 def _looked(

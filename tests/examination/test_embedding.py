@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from chainrule.evaluation.parts import NotShownError
-from chainrule.examination import embedding, scatter
+from chainrule.examination import embedding, scatter, words
 from chainrule.examination.looked import Looked
+from chainrule.nets import bilstm
 from chainrule.training import prediction
-from looked_at import Given, of_images
+from chainrule.training.inputs import text
+from looked_at import Given, of_images, of_table, of_texts
 
 
 def two_clusters(each: int = 20, **more: Any) -> Looked:
@@ -158,3 +160,22 @@ def test_names_are_words_and_no_code() -> None:
     part = embedding.part(of_images(Given(4), levels, ["<script>", "b"] * 5))
     assert "<script>" not in part.body
     assert "&lt;script&gt;" in part.body
+
+
+def test_rows_of_a_table_are_on_the_map_and_told_by_their_cells() -> None:
+    cells = [{"age": float(row % 7), "fare": 10.0 + row} for row in range(20)]
+    part = embedding.part(of_table(cells, ["a", "b"] * 10))
+    assert len({title for _, _, title in marks(part.body)}) == 20
+    assert re.search(r"<li[^>]*>row \d+: [ab](, taken for [ab])? — age \d.0; fare \d\d.0</li>", part.body)
+    # Ten rows are named by a number that stands beside their points.
+    assert re.findall(r"<text [^>]*>(\d+)</text>", part.body) == [str(number) for number in range(1, 11)]
+
+
+def test_texts_are_cut_where_they_are_long() -> None:
+    texts = [f"{'word ' * 30}{number}" for number in range(8)]
+    facts = text.fit_facts([texts], {"vocabulary": 60, "max_length": 64})
+    net = bilstm.build(facts["vocabulary"], facts["pad_id"], embedding=8, width=8, layers=1, dropout=0.0)
+    part = embedding.part(of_texts(net, facts, texts, ["a", "b"] * 4, None, "bilstm"))
+    titles = {title for _, _, title in marks(part.body)}
+    assert len(titles) == 8
+    assert all(title.split(" — ")[1] == ("word " * 30)[: words.LONGEST - 1] + "…" for title in titles)
