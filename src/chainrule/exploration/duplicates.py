@@ -63,11 +63,16 @@ def part(looked: Looked) -> Part | None:
 
 def _pairs(looked: Looked) -> pd.DataFrame:
     """Return the pairs of rows that are alike and may both be shown, with `contrary` and `across`."""
-    rows = pd.concat([each.assign(split=split) for split, each in looked.splits.items()], ignore_index=True)
-    known = rows.set_index("id")
+    target_name = looked.columns.target.name
     links = looked.links[looked.links["kind"].isin(["near", "apart"])]
+    tied = {*links["id"], *links["other"]}
+    rows = [
+        each.loc[each["id"].isin(tied), ["id", target_name]].assign(split=split)
+        for split, each in looked.splits.items()
+    ]
+    known = pd.concat(rows, ignore_index=True).set_index("id")
     links = links[links["id"].isin(known.index) & links["other"].isin(known.index)].reset_index(drop=True)
-    target = known[looked.columns.target.name]
+    target = known[target_name]
     one, other = target.reindex(links["id"]).to_numpy(), target.reindex(links["other"]).to_numpy()
     differ = np.array(
         [mine == mine and yours == yours and mine != yours for mine, yours in zip(one, other, strict=True)]
