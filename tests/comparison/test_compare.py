@@ -69,7 +69,7 @@ def test_metrics_sides_and_page_are_those_of_the_rows_that_neither_trained_on(
     agree = (told(images, 0) == told(images, 1))[10:]
     accuracy = next(each for each in found["metrics"] if each["name"] == "accuracy")
     assert found["rows"] == ROWS - 10
-    assert "10 rows that other trained on are left out" in found["notes"]
+    assert "left out: 10 that other trained on" in found["notes"]
     assert accuracy["first"] == 1
     assert accuracy["second"] == pytest.approx(agree.mean(), abs=1e-6)
     assert accuracy["difference"]["value"] == pytest.approx(agree.mean() - 1, abs=1e-6)
@@ -130,7 +130,7 @@ def test_rows_of_a_file_are_cleaned_and_those_without_a_target_are_counted(
     assert code == 0
     found = json.loads(out)
     assert (found["rows"], found["from"]) == (40, "rows of rows.csv")
-    assert found["notes"] == ["1 rows are left out: no label, or not to be read"]
+    assert found["notes"] == ["left out: 1 without a label, or not to be read"]
     pd.read_csv(path).to_parquet(tmp_path / "rows.parquet")
     options[1] = str(tmp_path / "rows.parquet")
     again = json.loads(compare(capsys, str(one), str(other), *options, "--json", "--resamples", "200")[1])

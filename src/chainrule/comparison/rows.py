@@ -53,7 +53,7 @@ def held_out(root: Path, one: Bundle, other: Bundle) -> Rows:
             notes.append(f"which rows {each} trained on is not known here ({folder} has none): none is left out for it")
         kept = [key not in trained for key in keys]
         if gone := kept.count(False):
-            notes.append(f"{gone:,} rows that {each} trained on are left out")
+            notes.append(f"left out: {gone:,} that {each} trained on")
         frame, keys = frame[kept], [key for key in keys if key not in trained]
     notes += [
         f"{side.name} version {side.version} may have trained on other rows than its recipe's present split has"
@@ -103,7 +103,7 @@ def of_file(path: Path, bundle: Bundle, named: Mapping[str, Sequence[str]]) -> R
         made.append(row | {"id": f"line {record.line}"} | ({} if group is None else {"group": str(cells[group])}))
     if not made:
         raise DataError(f"{path}: no row with a {target.name} that {bundle.name} takes")
-    notes = (f"{lost:,} rows are left out: no {target.name}, or not to be read",) if lost else ()
+    notes = (f"left out: {lost:,} without a {target.name}, or not to be read",) if lost else ()
     return Rows(pd.DataFrame(made), f"rows of {path.name}", notes)
 
 

@@ -21,7 +21,7 @@ def to_html(names: tuple[str, str], rows: Rows, inputs: Sequence[str], found: Co
     heads = (Word("metric"), one, other, f"{other} better by")
     lines: list[Sequence[Cell]] = [
         (
-            Word(f"{each['title']}{of_unit(each['unit'])}"),
+            Word(each["title"] if each["unit"] in each["title"] else f"{each['title']}{of_unit(each['unit'])}"),
             number(each["unit"], each["first"]),
             number(each["unit"], each["second"]),
             change(each["unit"], each["difference"]),
