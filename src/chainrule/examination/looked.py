@@ -1,6 +1,7 @@
 """What a section of a model's pages may look at."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +22,8 @@ class Looked(NamedTuple):
     task's fields. inputs: the validation rows as the model takes them; outputs: by name, float32 [N, …], what it says
     of them; target [N, …]: encoded. measure: the task's metrics; figures: the task's figures. settings: the block
     `evaluate.examine`; asked: the block `evaluate.uncertainty`; normalise: the
-    block `clean.normalise`, by which rows that are made are cleaned (None: they are not).
+    block `clean.normalise`, by which rows that are made are cleaned (None: they are not). gradients: what the audit
+    recorded, by phase (see `training.audit.recording`); pretrained: the folder of what the fine-tuning started from.
     """
 
     recipe: str
@@ -41,6 +43,8 @@ class Looked(NamedTuple):
     seed: int
     say: Callable[[str], None]
     normalise: Mapping[str, Any] | None = None
+    gradients: Mapping[str, Any] = {}
+    pretrained: Path | None = None
 
 
 def one_row(looked: Looked) -> "dict[str, Tensor]":

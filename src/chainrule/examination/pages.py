@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from chainrule.evaluation.parts import Part
 from chainrule.examination import (
+    activations,
     architecture,
     attention,
     clusters,
@@ -16,7 +17,9 @@ from chainrule.examination import (
     robust,
     slices,
     surface,
+    trace,
     uncertain,
+    weights,
     worst,
 )
 from chainrule.examination.looked import Looked
@@ -36,6 +39,9 @@ PAGES: Mapping[str, Page] = {
         "Model",
         (
             ("architecture", architecture.part),
+            ("weights", weights.part),
+            ("activations", activations.part),
+            ("training", trace.part),
             ("surface", surface.part),
             ("attention", attention.part),
             ("filters", filters.part),

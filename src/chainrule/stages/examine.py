@@ -36,6 +36,8 @@ def examine(job: Job) -> None:
         outputs=prediction.predict(model, inputs, BATCH_SIZE, job.say),
         target=rows.encoded_target(held_out, card, card["target_facts"]),
         history=read_json(folder / "history.json"),
+        gradients=read_json(folder / "gradients.json"),
+        pretrained=job.dep("models/pretrained/{recipe}"),
         measure=plugins.load(f"tasks.{card['task']}", "metrics"),
         figures=plugins.load(f"tasks.{card['task']}", "figures"),
         settings=settings,
