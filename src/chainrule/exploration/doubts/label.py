@@ -17,7 +17,8 @@ from chainrule.exploration.doubts.doubt import Doubt, Doubts
 from chainrule.fields import label
 
 LOUD, KNOWS = 0.02, 0.8
-"""The share of wrong labels that a reader must not miss, if the model is right on more than this share of all."""
+"""The share of wrong labels that a reader must not miss, if the model is right on more than this share of all rows,
+and most of its doubts are strict: else it may be the model that is wrong."""
 
 
 def doubts(simple: Any, inputs: Any, values: Sequence[str], folds: Sequence[Fold]) -> Doubts:
@@ -47,10 +48,10 @@ def doubts(simple: Any, inputs: Any, values: Sequence[str], folds: Sequence[Fold
     right = float((best == given).mean())
     strict = int((confident(chances, given) != given).sum())
     said = (
-        f"It gives {right:.1%} of the rows that it was not fitted to their label. By confident learning about "
-        f"{strict:,} labels are wrong; {len(rows):,} are less probable than another."
+        f"It gives {right:.1%} of the rows that it was not fitted to their label. Confident learning estimates "
+        f"that {strict:,} labels are wrong; {len(rows):,} are less probable than another."
     )
-    loud = strict > LOUD * len(given) and right > KNOWS
+    loud = strict > max(LOUD * len(given), len(rows) / 2) and right > KNOWS
     look_at = f"about {strict:,} of {len(given):,} labels look wrong" if loud else ""
     return Doubts(rows, said, {"accuracy": round(right, 6), "wrong": strict}, look_at)
 
