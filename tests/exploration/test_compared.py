@@ -194,3 +194,14 @@ def test_raw_rows_are_read_no_further_than_they_must(tmp_path: Path, monkeypatch
     found = before.read(tmp_path / "rows.parquet", ["text"], before.Wanted(sample, examples))
     assert 0 < len(found) < len(sample) and found.index[-1] == "t8999"
     assert before.read(tmp_path / "rows.parquet", ["text"], before.Wanted([], [])).empty
+
+
+def test_copies_of_rows_that_are_not_shown_are_not_even_read() -> None:
+    train = frame({"text": ["one", "two"]}, ["a", "b"], "t")
+    gone = rejected(
+        ("x0", "exact_duplicate", "same input as s0", "a"),
+        ("x1", "duplicate_of_test_row", "same input as s0", "a"),
+        ("x2", "exact_duplicate", "same input as t0", "a"),
+    )
+    links = linked(("s0", "x0", "copy"), ("t0", "x2", "copy"))
+    assert before.wanted({"train": train}, gone, links, 7).examples == ["x2"]
