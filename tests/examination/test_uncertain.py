@@ -17,6 +17,7 @@ from chainrule.examination.looked import Looked
 from chainrule.recipes.evaluate import Examine, Uncertainty
 from chainrule.tasks.image_classification import figures, metrics
 from chainrule.tasks.image_classification import model as task
+from chainrule.training import prediction
 from chainrule.training.inputs.image import Inputs
 
 ROWS = 600
@@ -119,16 +120,35 @@ def test_a_number_has_no_energy_and_no_sets() -> None:
     assert (uncertain.sets(numbers), uncertain.unsure(numbers), uncertain.dropout(numbers)) == (None, None, None)
 
 
+def own(given: Looked) -> Looked:
+    """The same with the model's own answers."""
+    return given._replace(outputs=prediction.predict(given.model, given.inputs, 256))
+
+
 def test_dropout_is_asked_where_there_is_any_and_rows_are_wrong() -> None:
     # Labels as the brighter half says but for a tenth, which no doubt can find: they are as clear as all others.
     labels = np.arange(ROWS) % 2
     labels[::10] = 1 - labels[::10]
-    found = uncertain.dropout(looked(target=labels))
+    found = uncertain.dropout(own(looked(target=labels)))
     assert found is not None
     assert set(found.numbers) == {"probability of the likeliest label", "predictive entropy", "mutual information"}
     assert all(0.3 < area < 0.7 for area in found.numbers.values())
+    assert "over 50 wrong and 50 right rows" in found.body
     with pytest.raises(NotShownError, match="has no dropout"):
-        uncertain.dropout(looked(dropout=0.0))
-    with pytest.raises(NotShownError, match="0 of 300 rows are wrong"):
-        uncertain.dropout(looked(target=np.arange(ROWS) % 2))
+        uncertain.dropout(own(looked(dropout=0.0)))
+    with pytest.raises(NotShownError, match="0 of 600 rows are wrong; 5 of each are needed"):
+        uncertain.dropout(own(looked(target=np.arange(ROWS) % 2)))
     assert uncertain.dropout(looked(settings=Examine(passes=0))) is None
+
+
+def test_doubt_finds_what_is_wrong_where_the_two_halves_are_alike() -> None:
+    """Rows whose halves hardly differ are answered at random, all others right."""
+    given = looked(weights=0.05)
+    pixels = torch.stack([given.inputs.take(torch.tensor([row]), None)["image"][0, 0] for row in range(ROWS)])
+    pixels[::3, :, 3:] = pixels[::3, :, :3]  # both halves the same but for one pixel
+    pixels[::3, 0, 0] ^= 1
+    inputs = Inputs(pixels[..., None], torch.arange(ROWS) % 2, FACTS)
+    found = uncertain.dropout(own(given._replace(inputs=inputs, target=np.arange(ROWS) % 2)))
+    assert found is not None
+    assert found.numbers["probability of the likeliest label"] > 0.8
+    assert found.numbers["predictive entropy"] > 0.7

@@ -48,7 +48,7 @@ class Examine(Section):
     slices: int = Field(default=12, ge=0, le=200, description="most slices that are shown; 0: none are looked for")
     slice_rows: int = Field(default=20, ge=5, le=100_000, description="fewest rows of a slice")
     passes: int = Field(
-        default=20, ge=0, le=1000, description="answers to a row with dropout at work; 0 leaves dropout unasked"
+        default=10, ge=0, le=1000, description="answers to a row with dropout at work; 0 leaves dropout unasked"
     )
     surface_steps: int = Field(
         default=5, ge=0, le=50, description="points of the loss surface to each side of the weights; 0: no surface"
