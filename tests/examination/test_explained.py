@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from torch import nn
 
@@ -146,5 +147,5 @@ def test_rows_of_a_table_name_their_columns_and_cells():
 def test_a_row_of_which_nothing_can_be_hidden_is_a_line_on_the_page():
     none = images()
     page = parts.made(none._replace(rows=none.rows[:0], outputs={"logits": np.zeros((0, 2))}, target=none.target[:0]),
-                      [("explanations", explained.part)])  # fmt: skip
+                      [("explanations", explained.part)], pytest.fail)  # fmt: skip
     assert "Not shown: no row" in page["explanations"].body

@@ -55,7 +55,7 @@ class Examine(Section):
     )
     surface_rows: int = Field(default=200, ge=1, le=100_000, description="most validation rows of the loss surface")
     surface_work: int = Field(
-        default=100, ge=1, le=10_000_000, description="most multiply-adds of the loss surface, in thousand millions"
+        default=30, ge=1, le=10_000_000, description="most multiply-adds of the loss surface, in thousand millions"
     )
 
 

@@ -56,7 +56,7 @@ def examine(job: Job) -> None:
     numbers = {}
     for name, path in places.items():
         wanted = pages.PAGES[name]
-        found = parts.made(looked, wanted.makers)
+        found = parts.made(looked, wanted.makers, job.warn)
         numbers[name] = {title: part.numbers for title, part in found.items()}
         path.write_text(parts.to_html(job.recipe, wanted.title, told, found, pages.STYLE), encoding="utf-8")
         job.run.artifact(path)

@@ -41,7 +41,7 @@ def explore(job: Job) -> None:
         cleaning=job.section("clean", Clean),
         augment=job.section("augment", Augment),
     )
-    found = contents.first(parts.made(looked, contents.MAKERS))
+    found = contents.first(parts.made(looked, contents.MAKERS, job.warn))
     write_json(job.out("reports/{recipe}/explore.json"), {name: part.numbers for name, part in found.items()})
     path = job.out("reports/{recipe}/data.html")
     path.write_text(parts.to_html(job.recipe, "Data", _facts(job, source), found, contents.STYLE), encoding="utf-8")
