@@ -50,7 +50,10 @@ SHARED = {
     },
     "training/strategies": {
         *(f"chainrule.system.{name}" for name in ("files", "plugins")),
-        *(f"chainrule.training.{name}" for name in ("models", "prediction", "rows", "seen", "start", "strategy")),
+        *(
+            f"chainrule.training.{name}"
+            for name in ("attacks", "models", "prediction", "rows", "seen", "start", "strategy")
+        ),
         "chainrule.training.weights",
     },
     "evaluation/floors": {
