@@ -52,7 +52,7 @@ def _images(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
 
     said = (
         "Every pixel may move by so many of 255 levels: FGSM takes one step along the gradient's sign (Goodfellow et "
-        f"al. 2015), PGD {settings.steps} from a random start (Madry et al. 2018)."
+        f"al. 2015), PGD {settings.steps} steps from a random start (Madry et al. 2018)."
     )
     return Attacks(
         "levels of 255", strengths, _by_gradient(asked, plain, "image", ball, strengths, settings), said, asked
@@ -79,7 +79,7 @@ def _tables(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
     said = (
         "Every number may move by so many standard deviations of its column, within what training rows held; "
         "categories, dates and words stay, whole numbers may become fractions. FGSM takes one step, PGD "
-        f"{settings.steps}."
+        f"{settings.steps} steps from a random start."
     )
     return Attacks(unit, strengths, _by_gradient(asked, plain, "numbers", ball, strengths, settings), said, asked)
 

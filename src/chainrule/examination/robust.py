@@ -12,7 +12,7 @@ from chainrule.evaluation.parts import NotShownError, Part
 from chainrule.evaluation.primary import SHARE, Outputs
 from chainrule.evaluation.robustness import curve, suite
 from chainrule.evaluation.robustness.curve import Curve
-from chainrule.evaluation.shown import Table
+from chainrule.evaluation.shown import Table, Word
 from chainrule.examination import attacked
 from chainrule.examination.looked import Looked
 from chainrule.training import prediction
@@ -113,9 +113,9 @@ def _table(
     looked: Looked, clean: Entry, scores: Mapping[str, Mapping[int, Entry]], severities: Sequence[int], rows: int
 ) -> str:
     name = primary.words(looked.measure.PRIMARY.name)
-    heads = ["corruption", *(f"severity {severity}" for severity in severities)]
-    lines: list[list[Any]] = [[AS_THEY_ARE, *[clean] * len(severities)]]
-    lines += [[primary.words(each), *found.values()] for each, found in scores.items()]
+    heads = [Word("corruption"), *(f"severity {severity}" for severity in severities)]
+    lines: list[list[Any]] = [[Word(AS_THEY_ARE), *[clean] * len(severities)]]
+    lines += [[Word(primary.words(each)), *found.values()] for each, found in scores.items()]
     note = (
         f"{name.capitalize()} of {rows:,} validation rows, with 95% intervals, as they are and altered; a severity "
         "is from 1 to 5."
@@ -159,9 +159,9 @@ def _attacked(looked: Looked, curves: Sequence[Curve], found: attacked.Attacks) 
         return f'<p class="note">No attack is shown: {escape(found.said)}.</p>'
     decisive = looked.measure.PRIMARY
     score = primary.words(decisive.name).capitalize()
-    heads = [found.unit, *(f"{each.name}" for each in curves)]
+    heads = [Word(found.unit), *(each.name for each in curves)]
     lines: list[list[Any]] = [
-        [f"{strength:g}", *(each.scores[place] for each in curves)]
+        [Word(f"{strength:g}"), *(each.scores[place] for each in curves)]
         for place, strength in enumerate(curves[0].strengths)
     ]
     picture = curve.to_svg(curves, score, found.unit, decisive.unit == SHARE)
