@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from chainrule.examination import robust
+from chainrule.evaluation.parts import NotShownError
+from chainrule.examination import attacked, robust
 from chainrule.examination.looked import Looked
 from chainrule.recipes.evaluate import Examine
 from chainrule.system import plugins
@@ -42,6 +43,25 @@ def test_a_linear_model_falls_where_both_halves_have_moved_by_half_of_what_is_be
         assert values == [1.0, 1.0, 1.0, 0.0, 0.0], name
     assert [point["strength"] for point in found.numbers["attacks"]["PGD"]] == [0, 4, 9, 11, 30]
     assert 'role="img"' in found.body and "PGD" in found.body
+
+
+@pytest.mark.parametrize(
+    ("work", "runs", "count", "most", "expected"),
+    [(10**6, 100, 50, 600, 50), (10**8, 177, 50, 600, 33), (10**9, 0, 50, 1, 50), (0, 9, 8, 1, 8)],
+)
+def test_a_large_net_is_tried_on_fewer_rows(work: int, runs: int, count: int, most: int, expected: int) -> None:
+    assert robust.affordable(work, runs, count, most) == expected
+
+
+def test_a_net_too_large_says_which_setting_would_do() -> None:
+    with pytest.raises(NotShownError, match=r"177 runs of 10 rows take 1.77 T multiply-adds; .*work allows 600 G"):
+        robust.affordable(10**9, 177, 50, 600)
+
+
+def test_attacks_are_counted() -> None:
+    of = Examine.model_validate({"robustness": {"strengths": [1, 2], "steps": 4, "queries": 30}}).robustness
+    assert [attacked.runs(modality, of) for modality in ("image", "table", "text")] == [34, 34, 30]
+    assert attacked.runs("image", of.model_copy(update={"strengths": []})) == 0
 
 
 def test_corruptions_are_scored_by_severity_and_shown() -> None:
@@ -130,7 +150,8 @@ def _table(card: dict[str, Any], some: pd.DataFrame, numbers: bool) -> Looked:
     model = plugins.load("tasks.table_classification", "model").build(net, facts, card["target_facts"]).eval()
     measure = plugins.load("tasks.table_classification", "metrics")
     return Looked(
-        recipe="tiny", model=model, card=card, facts=facts, train=some, rows=some, inputs=None, outputs={},  # type: ignore[arg-type]
+        recipe="tiny", model=model, card=card, facts=facts, train=some, rows=some, outputs={},
+        inputs=table.to_inputs(some, card, facts, card["target_facts"]),
         target=np.zeros(0), history=[], measure=measure, figures=measure, settings=Examine(), asked=None, seed=0,
         say=print, normalise=normalise,
     )  # fmt: skip

@@ -22,6 +22,11 @@ BATCH_SIZE = 128
 TEXTS = 40
 """The most rows whose words are attacked: each takes as many answers as evaluate.examine.robustness.queries says."""
 
+STRENGTHS = {"image": (2.0, 4.0, 8.0, 16.0), "table": (0.1, 0.2, 0.5, 1.0), "text": (0.05, 0.1, 0.2)}
+"""How far rows are moved where nothing else is asked for."""
+GRADIENT = 3
+"""Runs of a model that its answer and the gradient of it are worth (Griewank & Walther 2008, section 4.6)."""
+
 
 class Attacks(NamedTuple):
     """By attack what the model says of rows as they are and by ascending strength, and what is to be said of it.
@@ -36,6 +41,17 @@ class Attacks(NamedTuple):
     asked: "Asked"
 
 
+def runs(modality: str, settings: Any) -> int:
+    """Return how often the attacks run the model for a row, about."""
+    if settings.strengths == []:
+        return 0
+    if modality == "text":
+        return int(settings.queries)
+    # FGSM takes one gradient and PGD some; each then asks once more.
+    of_a_strength: int = GRADIENT * (1 + settings.steps) + 2
+    return len(settings.strengths or STRENGTHS[modality]) * of_a_strength
+
+
 def outcomes(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
     """Return the outcomes of the attacks that the modality has; plain: what is said of the rows as they are.
 
@@ -45,7 +61,7 @@ def outcomes(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
 
 
 def _images(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
-    strengths = sorted(settings.strengths or (2.0, 4.0, 8.0, 16.0))
+    strengths = sorted(settings.strengths or STRENGTHS["image"])
 
     def ball(images: Tensor, strength: float) -> Ball:
         return Ball(strength)
@@ -60,7 +76,7 @@ def _images(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
 
 
 def _tables(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
-    strengths = sorted(settings.strengths or (0.1, 0.2, 0.5, 1.0))
+    strengths = sorted(settings.strengths or STRENGTHS["table"])
     facts = asked.looked.facts
     unit, count = "standard deviations", len(facts["number"])
     if not count:
@@ -167,7 +183,7 @@ def _by_row(asked: "Asked", outputs: Outputs, index: Sequence[int], name: str) -
 
 
 def _texts(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
-    strengths = sorted(settings.strengths or (0.05, 0.1, 0.2))
+    strengths = sorted(settings.strengths or STRENGTHS["text"])
     looked, fields, measure = asked.looked, named(asked.looked.card, "input"), asked.looked.measure
     few = asked._replace(rows=asked.rows.iloc[:TEXTS], target=asked.target[:TEXTS])
     before = {field: few.rows[field].tolist() for field in fields}

@@ -14,7 +14,9 @@ from chainrule.evaluation.robustness import curve, suite
 from chainrule.evaluation.robustness.curve import Curve
 from chainrule.evaluation.shown import Table, Word
 from chainrule.examination import attacked
-from chainrule.examination.looked import Looked
+from chainrule.examination.amounts import amount
+from chainrule.examination.blocks import seen
+from chainrule.examination.looked import Looked, one_row
 from chainrule.training import prediction
 from chainrule.training.rows import encoded_target, named, to_inputs
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESAMPLES = 200
+FEWEST = 10
+"""Rows of which fewer say nothing."""
 BATCH_SIZE = 256
 AS_THEY_ARE = "as they are"
 EVERY = "all of these"
@@ -68,11 +72,15 @@ def part(looked: Looked) -> Part | None:
     rows = looked.rows
     if len(rows) < 2:
         raise NotShownError("there is a single validation row")
-    if len(rows) > settings.rows:
-        rows = rows.sample(settings.rows, random_state=looked.seed).reset_index(drop=True)
+    chosen = settings.corruptions if settings.corruptions is not None else suite.names(looked.card["modality"])
+    runs = len(chosen) * len(settings.severities) + attacked.runs(looked.card["modality"], settings)
+    count = affordable(
+        seen(looked.model, one_row(looked)).work or 0, runs, min(len(rows), settings.rows), settings.work
+    )
+    if len(rows) > count:
+        rows = rows.sample(count, random_state=looked.seed).reset_index(drop=True)
     target = encoded_target(rows, looked.card, looked.card["target_facts"])
     asked = Asked(looked, rows, target)
-    chosen = settings.corruptions if settings.corruptions is not None else suite.names(looked.card["modality"])
     plain = asked.answers(rows)
     clean = asked.entry(asked.statistics(plain))
     scores = _corrupted(asked, chosen, settings.severities)
@@ -82,6 +90,21 @@ def part(looked: Looked) -> Part | None:
     if attacks is not None:
         body += _attacked(looked, curves, attacks)
     return Part("Robustness", body, _numbers(looked, clean, scores, curves, len(rows)))
+
+
+def affordable(work: int, runs: int, count: int, most: int) -> int:
+    """Return how many of `count` rows can be run so often for at most `most` thousand million multiply-adds.
+
+    work: of one run of a row. NotShownError where that is less than FEWEST of them.
+    """
+    found = min(count, most * 10**9 // (work * runs)) if work * runs else count
+    least = min(count, FEWEST)
+    if found < least:
+        raise NotShownError(
+            f"{runs:,} runs of {least} rows take {amount(runs * least * work)} multiply-adds; "
+            f"evaluate.examine.robustness.work allows {amount(most * 10**9)}"
+        )
+    return found
 
 
 def _corrupted(asked: Asked, chosen: Sequence[str], severities: Sequence[int]) -> dict[str, dict[int, Entry]]:
