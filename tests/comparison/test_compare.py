@@ -13,6 +13,8 @@ from PIL import Image
 
 import tiny_bundles
 from chainrule import cli
+from chainrule.comparison import compared
+from chainrule.evaluation.slices import conditions
 
 ROWS = 120
 
@@ -157,3 +159,37 @@ def test_a_mistake_is_one_line(
     assert (code, out) == (1, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_where_few_rows_change_sides_by_chance_hardly_a_slice_is_named() -> None:
+    named = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        columns = {f"word{at}": rng.choice(list("abcdef"), 600).astype(object) for at in range(4)}
+        known = conditions.of_columns({**columns, **{f"n{at}": rng.normal(size=600) for at in range(4)}}, 20)
+        apart, places = np.zeros(600), rng.permutation(600)
+        apart[places[:8]], apart[places[8:14]] = 1, -1
+        named += bool(compared.slices_lost(apart, known, None, right_or_wrong=True))
+    assert named <= 3  # of 30, at a level of 5%; ranks, which are all ties here, named one in three
+
+
+def test_where_as_many_rows_turn_right_as_wrong_nothing_is_lost() -> None:
+    rng = np.random.default_rng(0)
+    restless = np.arange(600) < 100
+    known = conditions.of_columns({"place": np.where(restless, "here", "there").astype(object)}, 20)
+    apart = np.where(restless, rng.permutation(np.resize([1.0, -1.0], 600)), 0.0)
+    apart[:60] = np.resize([1.0, -1.0], 60)
+    assert not compared.slices_lost(apart, known, None, right_or_wrong=True)
+    (found,) = compared.slices_lost(np.abs(apart), known, None, right_or_wrong=True)
+    assert found.words == "place: here"
+
+
+def test_classes_that_neither_knows_are_named(
+    tmp_path: Path, images: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = project(tmp_path, images)
+    frame.loc[100:, "label"] = "12.0"
+    frame.to_parquet(tmp_path / "data/split/right/validation.parquet")
+    code, out, _ = compare(capsys, "right", "other", "--root", str(tmp_path), "--resamples", "200")
+    assert code == 0
+    assert "neither knows the classes 12.0: both are wrong in 20 rows" in out

@@ -1,16 +1,21 @@
 """The page of errors, where it is known which rows are wrong and why."""
 
+import io
 import re
+from base64 import b64decode
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from chainrule.evaluation import cards, page
 from chainrule.evaluation.parts import NotShownError
-from chainrule.examination import clusters, confusion, slices, worst
+from chainrule.examination import clusters, confusion, slices, words, worst
+from chainrule.examination.answers import label
 from chainrule.examination.looked import Looked
 from chainrule.training import prediction
-from looked_at import Given, of_images
+from looked_at import Given, of_images, png
 
 EACH = 60
 
@@ -84,3 +89,32 @@ def test_what_cannot_be_shown_is_said() -> None:
     part = confusion.part(looked._replace(outputs=right))
     assert part is not None
     assert "every row that was looked at is answered right" in part.body
+
+
+def test_small_numbers_of_a_slice_are_not_rounded_away() -> None:
+    random = np.random.default_rng(1)
+    levels = random.integers(0, 255, (120, 2, 2, 1), dtype=np.uint8)
+    levels[:40], levels[40:] = levels[:40] // 8, levels[40:] // 2 + 127
+    looked = of_images(Given(4), levels, [0.001] * 119 + [0.002], task="image_regression", settings={"slices": 1})
+    off = np.where(np.arange(120) < 40, 0.0004, 0.00002) * random.uniform(0.9, 1.1, 120)
+    outputs = {**looked.outputs, "value": (looked.target + off).astype(np.float32)}
+    part = slices.part(looked._replace(outputs=outputs))
+    (found,) = part.numbers["slices"]
+    assert found["metric"]["slice"]["value"] == pytest.approx(0.0004, rel=0.1)
+    assert re.search(r"<td>0\.000[34]\d* \(0\.000", part.body)
+
+
+def test_of_a_large_image_a_card_holds_no_more_than_is_seen() -> None:
+    large = png(np.random.default_rng(0).integers(0, 255, (600, 400, 3), dtype=np.uint8))
+    (found,) = re.findall('data:image/jpeg;base64,([^"]+)', cards.to_html([cards.Card("row", [large], [])]))
+    assert Image.open(io.BytesIO(b64decode(found))).size == (128, 192)
+    small = png(np.zeros((8, 8), np.uint8))
+    assert page.data_uri(small) in cards.to_html([cards.Card("row", [small], [])])
+
+
+def test_the_name_of_a_row_asks_what_is_said_of_that_row_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = dark_ones_taken_for_light()
+    asked: list[int] = []
+    monkeypatch.setattr(label, "said", lambda outputs, facts: asked.append(len(outputs["logits"])) or ["light"])
+    assert words.told(looked, 0) == "row 0: dark, taken for light"
+    assert asked == [1]

@@ -63,8 +63,9 @@ def compare(rows: Rows, one: Bundle, other: Bundle, *, resamples: int, seed: int
         fields,
         LEAST,
     )
+    apart, right_or_wrong = worse - bad, hasattr(task.measure, "right")
     found = {
-        way: finding.find(sign * (worse - bad), known, task.groups, least=LEAST, most=MOST).slices
+        way: slices_lost(sign * apart, known, task.groups, right_or_wrong)
         for way, sign in (("worse", 1), ("better", -1))
     }
     slices = [
@@ -72,13 +73,14 @@ def compare(rows: Rows, one: Bundle, other: Bundle, *, resamples: int, seed: int
         for way, each in found.items()
         for own in each
     ]
-    classes = conditions.of_classes(target.name, fields.classes(frame[target.name].tolist()), 1)[:CLASSES]
+    classes_of_rows = fields.classes(frame[target.name].tolist())
+    classes = conditions.of_classes(target.name, classes_of_rows, 1)[:CLASSES]
     changed, counts = _changed(task, target.kind, bad, worse)
     numbers = {
         "rows": len(frame),
         "groups": len(set(task.groups.tolist())) if task.groups is not None else len(frame),
         "from": rows.origin,
-        "notes": [*rows.notes, *_unknown_to_one(one, other)],
+        "notes": [*rows.notes, *_unknown_to_one(one, other), *_unknown_to_both(classes_of_rows, one, other)],
         "refused": refused,
         "metrics": _every_metric(task, resamples, seed),
         "classes": [{"class": each.words, **_paired(task, each.rows, resamples, seed)} for each in classes],
@@ -87,6 +89,28 @@ def compare(rows: Rows, one: Bundle, other: Bundle, *, resamples: int, seed: int
         "cost": {"first": _cost(one, rows), "second": _cost(other, rows)},
     }
     return Compared(numbers, changed)
+
+
+def slices_lost(
+    apart: np.ndarray, known: Sequence[conditions.Condition], groups: np.ndarray | None, right_or_wrong: bool
+) -> list[finding.Slice]:
+    """Return the slices in which more is lost than elsewhere; apart [N]: by how much each row lost.
+
+    Where rows are right or wrong few change sides, so that ranks have no normal distribution: those that are lost are
+    looked for by the exact test, and of what is found stays where more are lost than won, beyond chance (a sign test).
+    """
+    from scipy.stats import binomtest
+
+    if not right_or_wrong:
+        return finding.find(apart, known, groups, least=LEAST, most=MOST).slices
+    lost, won = (apart > 0).astype(np.float64), apart < 0
+    found = finding.find(lost, known, groups, least=LEAST, most=MOST).slices
+
+    def net(rows: np.ndarray) -> float:
+        more, less = int(lost[rows].sum()), int(won[rows].sum())
+        return float(binomtest(more, more + less, alternative="greater").pvalue)
+
+    return [own for own in found if net(own.rows) <= finding.LEVEL]
 
 
 def refuse_strangers(one: Bundle, other: Bundle) -> None:
@@ -109,6 +133,14 @@ def _unknown_to_one(one: Bundle, other: Bundle) -> list[str]:
         for side, own, theirs in ((one, names[0], names[1]), (other, names[1], names[0]))
         if own - theirs
     ]
+
+
+def _unknown_to_both(classes: Sequence[tuple[str, ...]], one: Bundle, other: Bundle) -> list[str]:
+    told = {name for side in (one, other) for name in side.signature["target"].get("classes", ())}
+    strange = sorted({name for own in classes for name in own} - told) if told else []
+    rows = sum(any(name in strange for name in own) for own in classes)
+    few = ", ".join(strange[:10]) + (f" and {len(strange) - 10:,} more" if len(strange) > 10 else "")
+    return [f"neither knows the classes {few}: both are wrong in {rows:,} rows"] if strange else []
 
 
 def _answered(rows: Rows, one: Bundle, other: Bundle) -> tuple[_Task, dict[str, int]]:
@@ -206,7 +238,7 @@ def _changed(
 
 
 def _cost(side: Bundle, rows: Rows) -> dict[str, Any]:
-    """Return the bytes of the fp32 graph, and milliseconds of one thread for a row alone (median)."""
+    """Return the bytes of the fp32 graph, and milliseconds of one thread for a row alone (median, once warm)."""
     limits, feeds = Limits(), []
     for row in rows.frame.head(_ROWS_TIMED).to_dict("records"):
         try:
@@ -217,15 +249,11 @@ def _cost(side: Bundle, rows: Rows) -> dict[str, Any]:
     run = offline.runner(offline.session(graph, side.folder, 1), side.folder)
     taken: list[float] = []
     began = time.monotonic()
-    for feed in _around(feeds):
+    for feed in (*feeds, *feeds):  # once to warm up, once more for the median
         start = time.thread_time()
         run(feed)
         taken.append(time.thread_time() - start)
         if time.monotonic() - began > _SECONDS:
             break
+    taken = taken[len(feeds) :] or taken
     return {"bytes": len(graph), "milliseconds": round(1000 * float(np.median(taken)), 3) if taken else None}
-
-
-def _around(feeds: Sequence[Any]) -> Any:
-    """Go through the rows twice: once to warm up, once more for the median."""
-    return [*feeds, *feeds]

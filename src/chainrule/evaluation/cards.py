@@ -1,5 +1,6 @@
 """Rows to look at, as cards: the inputs as they are, what was said of them, and what is true."""
 
+import io
 import json
 from collections.abc import Sequence
 from html import escape
@@ -9,6 +10,8 @@ from chainrule.evaluation import page
 
 LONGEST = 600
 """Letters of a text that are shown."""
+SIDE = 192
+"""Pixels of the longer side of an image that is shown; twice what the page gives it."""
 
 
 class Card(NamedTuple):
@@ -34,10 +37,23 @@ def _card(card: Card) -> str:
 
 def _input(name: str, shown: Any) -> str:
     if isinstance(shown, bytes):
-        return f'<img src="{page.data_uri(shown)}" alt="row {escape(name)}">'
+        return f'<img src="{page.data_uri(*_small(shown))}" alt="row {escape(name)}">'
     said = in_words(shown)
     cut = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
     return f'<blockquote dir="auto">{escape(cut)}</blockquote>'
+
+
+def _small(png: bytes) -> tuple[bytes, str]:
+    """Return an image no larger than it is shown, and what kind of file it is: a page has a hundred of them."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(png))
+    if max(picture.size) <= SIDE:
+        return png, "png"
+    picture.thumbnail((SIDE, SIDE))
+    file = io.BytesIO()
+    picture.convert("RGB").save(file, "JPEG", quality=85)
+    return file.getvalue(), "jpeg"
 
 
 def in_words(value: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.evaluation import cards, page
 from chainrule.evaluation.parts import NotShownError, Part
-from chainrule.evaluation.primary import change, of_unit, words
+from chainrule.evaluation.primary import change, interval, of_unit, words
 from chainrule.evaluation.shown import Cell, Table, Word
 from chainrule.evaluation.slices import asked, finding, scored
 from chainrule.examination import features, worst
@@ -43,7 +43,7 @@ def part(looked: Looked) -> Part:
     found = finding.find(bad, conditions, groups, least=settings.slice_rows, most=settings.slices)
     about = (
         f"{found.looks:,} slices of {settings.slice_rows} rows and more were looked at: "
-        f"{len(conditions):,} conditions, and pairs of them. A slice is shown if the chance to find any such one, "
+        f"{asked_of(found, len(conditions))}, and pairs of them. A slice is shown if the chance to find any such one, "
         f"were the model equally good everywhere, is under {finding.LEVEL:.0%}"
         + (", rows of a group not taken for independent." if len(set(groups.tolist())) < len(groups) else ".")
     )
@@ -58,7 +58,7 @@ def part(looked: Looked) -> Part:
             looked.measure, looked.outputs, looked.target, facts, own.rows,
             groups=groups, resamples=RESAMPLES, seed=looked.seed,
         )  # fmt: skip
-        entries = [scores[name] for name in ("slice", "rest")]
+        entries = [interval(primary.unit, scores[name]) for name in ("slice", "rest")]
         apart = change(primary.unit, scores["difference"])
         lines.append((Word(own.words), f"{int(own.rows.sum()):,}", *entries, apart, f"{own.chance:.1g}"))
         numbers["slices"].append(
@@ -72,6 +72,12 @@ def part(looked: Looked) -> Part:
     heads = (Word("slice"), "rows", f"{name} there", "elsewhere", "better by", "chance")
     table = page.table(Table("", heads, lines, (about,)))
     return Part("Slices", f"{table}{''.join(sheets)}", numbers)
+
+
+def asked_of(found: finding.Found, conditions: int) -> str:
+    """Return how many conditions were asked for, of how many there are."""
+    few = found.conditions < conditions
+    return f"{found.conditions:,}{f' of {conditions:,}' if few else ''} conditions{', evenly chosen' if few else ''}"
 
 
 def _numbers(found: finding.Found) -> dict[str, Any]:

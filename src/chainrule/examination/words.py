@@ -28,7 +28,10 @@ def true(looked: Looked) -> list[str]:
 
 def told(looked: Looked, place: int) -> str:
     """Return a row's id, what is true of it, and what the model takes it for if that is something else."""
-    own, other = true(looked)[place], said(looked)[place]
+    answers, facts = plugins.load("examination.answers", looked.card["target"]), looked.card["target_facts"]
+    some = slice(place, place + 1)  # not of all rows: a map names a thousand of them one by one
+    (own,) = answers.true(looked.target[some], facts)
+    (other,) = answers.said({name: array[some] for name, array in looked.outputs.items()}, facts)
     return f"{looked.rows['id'].iloc[place]}: {own}" + (f", taken for {other}" if other != own else "")
 
 

@@ -103,11 +103,23 @@ def test_a_group_that_fails_is_found_by_its_own_rows() -> None:
 
 def test_nothing_to_compare_finds_nothing() -> None:
     known = conditions.of_columns({"word": np.array(["a", "b"] * 50, object)}, LEAST)
-    assert finding.find(np.zeros(100), known, None, least=LEAST, most=5) == finding.Found([], 0)
-    assert finding.find(np.arange(100.0), [], None, least=LEAST, most=5) == finding.Found([], 0)
+    assert finding.find(np.zeros(100), known, None, least=LEAST, most=5) == finding.Found([], 0, len(known))
+    assert finding.find(np.arange(100.0), [], None, least=LEAST, most=5) == finding.Found([], 0, 0)
 
 
 def test_groups_that_do_not_fit_are_refused() -> None:
     known = conditions.of_columns({"word": np.array(["a", "b"] * 50, object)}, LEAST)
     with pytest.raises(ValueError, match="3 groups for 100 rows"):
         finding.find(np.arange(100.0), known, [1, 2, 3], least=LEAST, most=5)
+
+
+def test_of_thousands_of_conditions_as_many_are_asked_for_as_have_pairs_that_fit_into_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(finding, "MOST", 40)
+    rng = np.random.default_rng(6)
+    known = conditions.of_columns({f"column {place}": rng.normal(size=300) for place in range(20)}, LEAST)
+    bad = (rng.random(300) < np.where(known[0].rows, 0.9, 0.05)).astype(float)
+    found = finding.find(bad, known, None, least=LEAST, most=5)
+    assert (len(known) > 200, found.conditions) == (True, 40)
+    assert found.slices[0].conditions[0] is known[0]

@@ -23,7 +23,9 @@ LEVEL = 0.05
 """The chance that anything at all is found where the model fails alike everywhere."""
 _LARGEST = 0.5  # of all rows: a slice that holds more is the rule, not a slice
 _NARROWED = 0.95  # a pair that leaves more of the rows of one of its conditions says no more than that one
-_BLOCK = 1 << 16
+MOST = 2000
+"""Conditions that are asked for: of K of them there are K² / 2 pairs."""
+_CELLS = 1 << 24  # rows times conditions that are multiplied at once
 
 
 class Slice(NamedTuple):
@@ -40,10 +42,11 @@ class Slice(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The slices, the surest first, and how many were looked at."""
+    """The slices, the surest first, how many were looked at, and how many conditions were asked for."""
 
     slices: list[Slice]
     looks: int
+    conditions: int
 
 
 def find(
@@ -59,11 +62,14 @@ def find(
     """Return at most `most` slices of at least `least` rows in which `bad` is larger than elsewhere.
 
     bad [N]: 0 or 1, or how far off each row is. groups [N]: rows of one are no independent witnesses, but in slices
-    that conditions about `of_group` make; None makes every row its own group. Raises ValueError if they do not fit.
+    that conditions about `of_group` make; None makes every row its own group. Of more than MOST conditions as many are
+    asked for, chosen evenly. Raises ValueError if they do not fit.
     """
     index, _ = group_index(groups, len(bad))
+    if len(conditions) > MOST:
+        conditions = [conditions[place * len(conditions) // MOST] for place in range(MOST)]
     if not conditions or bad.min() == bad.max():
-        return Found([], 0)
+        return Found([], 0, len(conditions))
     search = _Search(chances.ranks(bad), conditions, index, of_group)
     everything = np.ones(len(bad), bool)
     rows, sums = _products(search, everything)
@@ -82,7 +88,7 @@ def find(
         found.append(Slice(tuple(conditions[at] for at in sorted(set(own))), inside, chance))
         gone = _products(search, left & inside)
         rows, sums, left = rows - gone[0], sums - gone[1], left & ~inside
-    return Found(found, looks)
+    return Found(found, looks, len(conditions))
 
 
 class _Search(NamedTuple):
@@ -125,8 +131,9 @@ def _products(search: _Search, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Return of each pair of K conditions the rows among the wanted ones, and their sum; float64 [K, K] each."""
     counts, sums = (np.zeros((len(search.conditions), len(search.conditions))) for _ in range(2))
     places = np.flatnonzero(wanted)
-    for start in range(0, len(places), _BLOCK):
-        part = places[start : start + _BLOCK]
+    block = max(_CELLS // len(search.conditions), 1)
+    for start in range(0, len(places), block):
+        part = places[start : start + block]
         held = np.stack([condition.rows[part] for condition in search.conditions]).astype(np.float64)
         counts += held @ held.T
         sums += (held * search.ranked[part]) @ held.T
