@@ -153,6 +153,29 @@ def test_each_variant_draws_the_lines_of_doubt_by_its_own_answers() -> None:
     assert lines["int8"]["doubt"]["foreign_above"] != lines["fp32"]["doubt"]["foreign_above"]
 
 
+def test_a_variant_that_answers_with_what_is_no_number_is_left_out_and_draws_no_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beyond 65,504 fp16 is infinite, be it in a row that no probe asks."""
+    rows, asked = image_rows(), {"sets": "lac", "share": 0.9, "risk": 0.05, "alarms": 0.05}
+    target, own, asked_of = rows.target.numpy() % 3, gate.outputs, list[Any]()
+    graphs = {name: content for name, content in image_graphs().items() if name != "int8"}
+
+    def outputs(session: Any, inputs: Any, batch_size: int) -> dict[str, np.ndarray]:
+        found = own(session, inputs, batch_size)
+        asked_of.append(session)
+        if len(asked_of) == 3:  # fp32 for the target, then fp32 and fp16
+            found["logits"][-1] = np.nan
+        return found
+
+    monkeypatch.setattr(gate, "outputs", outputs)
+    settings = Variants(fp16="always", loses=1)
+    table = choose(graphs, rows, {}, settings, lambda said: {"doubt": doubt.fit(said, target, asked)})
+    assert table["fp32"]["ships"] and "doubt" in table["fp32"]
+    assert not table["fp16"]["ships"] and "doubt" not in table["fp16"]
+    assert "no number" in table["fp16"]["reason"]
+
+
 @pytest.mark.parametrize("which", ["fp32", "int8"])
 def test_a_graph_that_looks_at_its_batch_ships_in_no_form(which: str) -> None:
     """Both forms scale an activation by the largest of the whole batch, as dynamic quantisation does."""

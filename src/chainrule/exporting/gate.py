@@ -48,7 +48,7 @@ def choose(
     graphs: `fp32` and its variants, all run on one thread of the CPU, so that the answer is the same with a GPU and
     without; target: of the validation rows, as `measure`, the task's metrics, takes it with the facts of the training
     targets; padding: what fills a varying axis of an input; also: what else is to be kept of a variant, by its outputs
-    for the validation rows. Raises ChainruleError if fp32 itself answers a row by what shares its batch.
+    for the validation rows, where all are numbers. Raises ChainruleError if fp32 itself answers a row by what shares its batch.
     """
     sessions = {name: offline.session(content, name, 1) for name, content in graphs.items()}
     found = {name: outputs(session, validation, batch_size) for name, session in sessions.items()}
@@ -64,7 +64,10 @@ def choose(
     table = {}
     for name, content in graphs.items():
         ships, reason = True, "the reference"
-        if name != "fp32":
+        finite = all(np.isfinite(each).all() for each in found[name].values())
+        if not finite:
+            ships, reason = False, "its answer to some rows is no number"
+        elif name != "fp32":
             lost = primary.gain(measure.PRIMARY, values["fp32"], values[name])
             times_smaller = len(graphs["fp32"]) / len(content)
             ships, reason = verdict(
@@ -77,7 +80,7 @@ def choose(
             "batch_difference": differences[name] if np.isfinite(differences[name]) else None,
             "ships": ships,
             "reason": reason,
-            **also(found[name]),
+            **(also(found[name]) if finite else {}),
         }
     return table
 
