@@ -274,6 +274,25 @@ def test_ready_means_that_all_were_ready_once(tmp_path: Path) -> None:
     go(test)
 
 
+def test_a_model_stays_for_who_takes_it_again_at_once_as_an_explanation_does(tmp_path: Path) -> None:
+    tiny_bundles.image_bundle(tmp_path / "1")
+
+    async def test(models: Models) -> None:
+        model = await models.load("digits", "1", tmp_path / "1")
+        with model:
+            closing = asyncio.create_task(model.close())
+            await asyncio.sleep(0)
+        with model:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not closing.done() and model.ready
+            assert (await model.infer({"image": IMAGE})).version == "1"
+        await closing
+        assert not model.ready
+
+    go(test)
+
+
 def test_a_request_in_hand_finishes_on_the_version_it_began_on(tmp_path: Path) -> None:
     for version in (1, 2):
         tiny_bundles.image_bundle(tmp_path / str(version), shift=float(version))

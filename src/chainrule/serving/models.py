@@ -111,7 +111,8 @@ class Model:
 
     async def close(self) -> None:
         """Finish what is in hand, then give the memory back. Nothing new may be sent to it by then."""
-        await self._unused.wait()
+        while self._users:  # whoever let it go for a moment, between an answer and why it was given, has it again
+            await self._unused.wait()
         self.ready = False
         await self._batcher.close()
         loading.give_back()
