@@ -85,3 +85,15 @@ def test_a_request_may_say_from_where_on_an_answer_is_sure(tmp_path: Path) -> No
         refused = ask("?unsure_below=much")
         assert refused.status == 400
         assert json.loads(refused.content) == {"error": "unsure_below must be a number from 0 to 1, not 'much'"}
+
+
+def test_what_was_answered_is_observed_by_the_lines_of_the_variant(tmp_path: Path) -> None:
+    (tmp_path / "models" / "onnx").mkdir(parents=True)
+    own = {"fp32": {"file": "model.onnx", "uncertainty": {**LINES, "unsure_below": 0.0}}}
+    lines = {**LINES, "unsure_below": 1.0}
+    tiny_bundles.text_bundle(tmp_path / "models" / "onnx" / "reviews", uncertainty=lines, variants=own)
+    with live_server.running(tmp_path, observe=1.0) as server:
+        said = server.ask("POST", "/models/reviews", b"a good plot", Content_Type="text/plain").json
+    (written,) = (tmp_path / "data" / "observed" / "reviews").glob("*.jsonl")
+    (line,) = written.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["answer"]["unsure"] is said["unsure"] is False

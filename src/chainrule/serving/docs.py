@@ -138,7 +138,13 @@ ASKED: dict[str, Any] = {
             "in": "query",
             "schema": {"type": "string", "enum": list(METHODS)},
             "description": "also say why: the weight of each word, tile or column",
-        }
+        },
+        {
+            "name": "unsure_below",
+            "in": "query",
+            "schema": {"type": "number", "minimum": 0, "maximum": 1},
+            "description": "of a model that answers with one label: the probability below which it is unsure of it",
+        },
     ],
     "requestBody": {
         "content": {

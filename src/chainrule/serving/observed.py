@@ -68,6 +68,7 @@ class Row(NamedTuple):
 class _Item(NamedTuple):
     model: str
     version: str
+    variant: str
     bundle: "Bundle"
     time: datetime
     inputs: "Arrays"
@@ -112,7 +113,7 @@ class Observer:
         for index in chosen:
             own, outputs = _one(inputs, index), _one(answer.outputs, index)
             size = sum(each.nbytes for each in (*own.values(), *outputs.values()))
-            item = _Item(model.name, answer.version, model.bundle, now, own, outputs, size)
+            item = _Item(model.name, answer.version, model.variant, model.bundle, now, own, outputs, size)
             with self._ready:
                 if self._failed:
                     self.counts[model.name, "lost"] += 1
@@ -268,7 +269,7 @@ def _last_written_first(folder: Path) -> list[tuple[Path, datetime]]:
 
 def _line(item: _Item) -> bytes:
     try:
-        answer = plain.face(item.bundle).answer(item.outputs, item.bundle.signature)
+        answer = plain.answer(item.bundle, item.variant, item.outputs)
     except ChainruleError:
         answer = None
     said: dict[str, Any] = {
