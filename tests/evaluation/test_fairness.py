@@ -91,16 +91,19 @@ def test_a_regression_is_told_by_group_too() -> None:
 def test_rows_are_grouped_by_a_table_s_columns_the_target_or_what_they_belong_to() -> None:
     cells = [json.dumps({"sex": "f", "age": 30.0}), json.dumps({"sex": None, "age": 31.0})]
     rows = pd.DataFrame({"id": ["1", "2"], "group": ["g", "h"], "row": cells, "label": ["no", "yes"]})
-    known = fairness.known(rows, ["row"], "label")
+    known = fairness.known(rows, "table", ["row"], "label")
     assert known == {"sex": ["f", None], "age": [30.0, 31.0], "group": ["g", "h"], "label": ["no", "yes"]}
     images = pd.DataFrame({"group": ["g"], "image": [b"png"], "label": ["no"]})
-    assert set(fairness.known(images, ["image"], "label")) == {"group", "label"}
+    assert set(fairness.known(images, "image", ["image"], "label")) == {"group", "label"}
+    texts = pd.DataFrame({"group": ["g"], "text": ["{braces} are no row of a table"], "label": ["no"]})
+    assert set(fairness.known(texts, "text", ["text"], "label")) == {"group", "label"}
 
 
 def test_values_become_groups() -> None:
     assert fairness.groups(["f", None, "m"]) == ["f", "missing", "m"]
     assert fairness.groups([1.0, 2.0, 2.0]) == ["1", "2", "2"]
     assert fairness.groups([True, False]) == ["true", "false"]
+    assert fairness.groups([1234567.0, 1234568.0, 0.1]) == ["1234567", "1234568", "0.1"]
     ages = fairness.groups([float(age) for age in range(100)])
     assert len(set(ages)) == 5 and ages.count(ages[0]) == 20
 

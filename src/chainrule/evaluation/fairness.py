@@ -32,7 +32,7 @@ FEW_NUMBERS = 10
 """Different numbers of a column up to which each is a group; more are cut into fifths."""
 
 
-def known(rows: "pd.DataFrame", inputs: Sequence[str], target: str) -> dict[str, list[Any]]:
+def known(rows: "pd.DataFrame", modality: str, inputs: Sequence[str], target: str) -> dict[str, list[Any]]:
     """Return by name what test rows [N] can be grouped by.
 
     That is the columns of a table's rows, the target, and `group`, what rows belong to; inputs and target: the names of
@@ -40,9 +40,8 @@ def known(rows: "pd.DataFrame", inputs: Sequence[str], target: str) -> dict[str,
     """
     found: dict[str, list[Any]] = {"group": rows["group"].tolist(), target: rows[target].tolist()}
     for name in inputs:
-        values = rows[name].tolist()
-        if values and isinstance(values[0], str) and values[0].startswith("{"):
-            cells = [json.loads(value) for value in values]
+        if modality == "table":
+            cells = [json.loads(value) for value in rows[name]]
             found = {column: [row[column] for row in cells] for column in cells[0]} | found
     return found
 
@@ -65,7 +64,9 @@ def groups(values: Sequence[Any]) -> list[str]:
 
 
 def _name(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        f"{value:.12g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+    )
 
 
 def scores(

@@ -93,7 +93,7 @@ def _grouped(test: Any, card: dict[str, Any], by: list[str]) -> dict[str, list[A
     from chainrule.training import rows
 
     (target,) = rows.named(card, "target")
-    known = fairness.known(test, rows.named(card, "input"), target) if by else {}
+    known = fairness.known(test, card["modality"], rows.named(card, "input"), target) if by else {}
     for name in by:
         if name not in known:
             raise ChainruleError(f"evaluate.by: no test row has a {name!r}; rows have {', '.join(known)}")
