@@ -48,7 +48,8 @@ def choose(
     graphs: `fp32` and its variants, all run on one thread of the CPU, so that the answer is the same with a GPU and
     without; target: of the validation rows, as `measure`, the task's metrics, takes it with the facts of the training
     targets; padding: what fills a varying axis of an input; also: what else is to be kept of a variant, by its outputs
-    for the validation rows, where all are numbers. Raises ChainruleError if fp32 itself answers a row by what shares its batch.
+    for the validation rows, where all are numbers. Raises ChainruleError if fp32 itself answers a row by what shares
+    its batch.
     """
     sessions = {name: offline.session(content, name, 1) for name, content in graphs.items()}
     found = {name: outputs(session, validation, batch_size) for name, session in sessions.items()}

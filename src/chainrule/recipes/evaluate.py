@@ -23,7 +23,7 @@ class Robustness(Section):
         "shares of their words; [] for no attack, null for some that suit the modality",
     )
     steps: int = Field(default=10, ge=1, le=1000, description="steps of PGD")
-    queries: int = Field(default=60, ge=4, le=100_000, description="questions about one text that is attacked")
+    queries: int = Field(default=60, ge=6, le=100_000, description="questions about one text that is attacked")
     work: int = Field(
         default=600, ge=1, le=10_000_000, description="most multiply-adds of all of it, in thousand millions"
     )

@@ -43,6 +43,7 @@ def test_contractions_go_both_ways_and_marks_within_words_stay() -> None:
     (found,) = text.corrupted(["It is late. I don't know"], "contractions", 5, seed=0)
     assert found == "It's late. I do not know"
     assert text.corrupted(["Es ist spät"], "contractions", 5, seed=0) == ["Es ist spät"]
+    assert text.corrupted(["that'\u017f and i\u017f not"], "contractions", 5, seed=0) == ["that'\u017f and i\u017f not"]
     assert text.corrupted(["Don't, e.g. now!"], "punctuation", 5, seed=0) == ["Don't e.g now"]
 
 

@@ -59,10 +59,10 @@ def test_a_larger_share_never_helps_and_a_row_that_is_wrong_is_let_be() -> None:
     assert not right[-1].any()
 
 
-@pytest.mark.parametrize("queries", [8, 20, 60])
+@pytest.mark.parametrize("queries", [6, 8, 20, 45, 60])
 def test_a_row_is_asked_about_no_more_often_than_is_said(queries: int) -> None:
     _, model = attacked([[f"{FILLED} {'good ' * 20}"]] * 3, [0.9], queries=queries)
-    assert (model.asked <= queries + 2).all() and (model.asked > 1).all()
+    assert (model.asked <= queries).all() and (model.asked > 2).all()
 
 
 def test_no_field_is_left_empty_and_words_stay_in_theirs() -> None:

@@ -90,7 +90,7 @@ def contractions(text: str, share: float, rng: np.random.Generator) -> str:
     places = list(_FORMS.finditer(text))
     for number in reversed(draws.some(len(places), share, rng)):
         place = places[number]
-        other = _OTHER_FORM[place[0].lower()]
+        other = _OTHER_FORM.get(place[0].lower(), place[0])  # a long s is an s to the search, and no other form
         text = text[: place.start()] + (other.capitalize() if place[0][0].isupper() else other) + text[place.end() :]
     return text
 

@@ -24,6 +24,10 @@ Right = Callable[[Sequence[int], Outputs], np.ndarray]
 """Whether it is right, bool [n]; a row that is wrong is let be."""
 
 
+_ROUND = 4
+"""Questions of one step: the text as it stands by then, and at most three others."""
+
+
 class Row:
     """The words of a row by field, None where one is left out, and how far the search is."""
 
@@ -34,7 +38,7 @@ class Row:
         self.fields = len(texts)
         self.count = len(self.words)
         self.changed = 0
-        self.asked = 0
+        self.asked = 1  # the row as it is
         self.waiting: list[int] = []  # places, the most important last
 
     def texts(self, words: Sequence[str | None] | None = None) -> Texts:
@@ -105,7 +109,7 @@ def attacked(
 
 
 def _may(row: Row, share: float, queries: int) -> bool:
-    return bool(row.waiting) and row.changed < max(1, int(share * row.count)) and row.asked + 3 <= queries
+    return bool(row.waiting) and row.changed < max(1, int(share * row.count)) and row.asked + _ROUND <= queries
 
 
 def _weigh(
@@ -121,7 +125,7 @@ def _weigh(
     owners, at, asked = [], [], []
     for place in places:
         row = rows[place]
-        most = max(1, queries // 2)
+        most = max(1, min(queries // 2, queries - _ROUND - 1))
         rng = draws.generator(seed, "important", 0, place)
         for word in sorted(rng.permutation(row.count)[:most].tolist()):
             if (without := row.without(word)) is not None:
@@ -136,7 +140,7 @@ def _weigh(
         ranked.setdefault(owner, []).append((rise, -word))
     for owner, found in ranked.items():
         rows[owner].waiting = [-word for _, word in sorted(found)]
-        rows[owner].asked = len(found)
+        rows[owner].asked += len(found)
 
 
 def _round(rows: Sequence[Row], places: Sequence[int], ask: Ask, loss: Loss, worst: np.ndarray, seed: int) -> Outputs:
