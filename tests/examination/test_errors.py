@@ -118,3 +118,11 @@ def test_the_name_of_a_row_asks_what_is_said_of_that_row_alone(monkeypatch: pyte
     monkeypatch.setattr(label, "said", lambda outputs, facts: asked.append(len(outputs["logits"])) or ["light"])
     assert words.told(looked, 0) == "row 0: dark, taken for light"
     assert asked == [1]
+
+
+def test_rows_whose_features_are_no_numbers_are_a_cluster_of_their_own() -> None:
+    seen = np.random.default_rng(0).normal(size=(90, 3))
+    seen[:30, 1], seen[30, 2] = np.nan, np.inf
+    assert (slices.clusters(seen, 4, 7) == "no finite numbers").tolist() == [True] * 31 + [False] * 59
+    assert set(slices.clusters(seen[:31], 4, 7)) == {"no finite numbers"}
+    assert set(slices.clusters(seen[31:], 4, 7)) == {"1", "2", "3", "4"}

@@ -85,10 +85,17 @@ def _numbers(found: finding.Found) -> dict[str, Any]:
 
 
 def clusters(seen: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Return the cluster of each row, object [N] of "1", "2", …: k-means on standardised features [N, D]."""
+    """Return the cluster of each row, object [N] of "1", "2", …: k-means on standardised features [N, D].
+
+    Rows with features that are no finite numbers are one of their own.
+    """
     from sklearn.cluster import KMeans
 
-    spread = seen.std(axis=0)
-    scaled = (seen - seen.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    made = KMeans(min(count, len(np.unique(scaled, axis=0))), n_init=1, random_state=seed).fit(scaled)
-    return np.array([str(place + 1) for place in made.labels_], object)
+    found, finite = np.full(len(seen), "no finite numbers", object), np.isfinite(seen).all(axis=1)
+    if finite.any():
+        known = seen[finite]
+        spread = known.std(axis=0)
+        scaled = (known - known.mean(axis=0)) / np.where(spread > 0, spread, 1)
+        made = KMeans(min(count, len(np.unique(scaled, axis=0))), n_init=1, random_state=seed).fit(scaled)
+        found[finite] = [str(place + 1) for place in made.labels_]
+    return found

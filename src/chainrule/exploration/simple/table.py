@@ -31,7 +31,7 @@ def features(fields: Sequence[Sequence[Row]]) -> Any:
     (rows,) = fields
     found = table.features([rows], [rows[:1]])[0]
     if not found.shape[1]:
-        raise NotShownError("no column of the table has two values")
+        raise NotShownError("no column of the table but texts has two values")
     return found
 
 
