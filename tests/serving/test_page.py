@@ -473,6 +473,16 @@ def test_card_scores_and_variants_are_shown(server: Server, open_page: Callable[
     expect(page.locator("#answered-by")).to_contain_text("Version 0")
 
 
+def test_the_metadata_of_a_card_are_not_shown(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page(server.url)
+    card = "---\nlicense: other\ntags:\n- chainrule\n---\n# reviews\n\nA tiny model.\n\n---\n\nMore.\n"
+    page.route("**/card", lambda route: route.fulfill(body=card, content_type="text/markdown"))
+    page.reload()
+    expect(page.locator("#card")).to_contain_text("More.")
+    expect(page.locator("#card")).not_to_contain_text("license")
+    expect(page.locator("#card h3")).to_have_count(0)  # the page has said whose card it is
+
+
 def test_a_hostile_card_stays_text(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(server.url)
     hostile = (

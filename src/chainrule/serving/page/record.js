@@ -28,7 +28,8 @@ async function showCard(model) {
     (trouble) => trouble.message,
   );
   if (shown !== model) return;
-  get("card").replaceChildren(markdown(text, 2));
+  const said = text.replace(/^---\n[^]*?\n---\n/, ""); // without the metadata, which are for machines
+  get("card").replaceChildren(markdown(said, 2));
   // The page has said whose card it is.
   get("card").querySelector("h3:first-child")?.remove();
 }
