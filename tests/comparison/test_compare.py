@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 import tiny_bundles
 from chainrule import cli
-from chainrule.comparison import compared
+from chainrule.comparison import compared, rows
 from chainrule.evaluation.slices import conditions
+from chainrule.serving import bundle as bundles
 
 ROWS = 120
 
@@ -193,3 +196,11 @@ def test_classes_that_neither_knows_are_named(
     code, out, _ = compare(capsys, "right", "other", "--root", str(tmp_path), "--resamples", "200")
     assert code == 0
     assert "neither knows the classes 12.0: both are wrong in 20 rows" in out
+
+
+def test_whole_numbers_of_a_parquet_file_stay_so_beside_gaps(tmp_path: Path) -> None:
+    bundle = bundles.read(tiny_bundles.text_bundle(tmp_path / "one"), "one", "")
+    path = tmp_path / "rows.parquet"
+    texts = [tiny_bundles.WORDS[0]] * 4
+    parquet.write_table(pa.table({"text": texts, "label": pa.array([1, None, 2, 1], pa.int64())}), path)
+    assert rows.of_file(path, bundle, {}).frame["label"].tolist() == ["1", "2", "1"]

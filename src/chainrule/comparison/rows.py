@@ -119,7 +119,7 @@ def _parquet(path: Path) -> records.Records:
     import pandas as pd
 
     try:
-        frame = pd.read_parquet(path)
+        frame = pd.read_parquet(path, dtype_backend="pyarrow")  # whole numbers stay so beside gaps
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({' '.join(str(error).split())[:200]})") from None
     columns = [str(name) for name in frame.columns]

@@ -58,3 +58,11 @@ def test_target_and_group_are_asked_for_too() -> None:
     numbers = rows.assign(value=np.arange(40.0))
     found = holds(asked.of_rows(numbers, ["text"], text, "value", number, 5))
     assert found["true value at most 19"] == 20
+
+
+def test_a_table_whose_column_is_called_group_is_asked_for_it_beside_the_group_of_its_rows() -> None:
+    cells = [json.dumps({"group": "ab"[row % 2]}) for row in range(40)]
+    own = [f"g{row // 20}" for row in range(40)]
+    some = pd.DataFrame({"row": cells, "label": ["x", "y"] * 20, "group": own})
+    found = holds(asked.of_rows(some, ["row"], table, "label", label, 5))
+    assert (found["column group: a"], found["group: g0"]) == (20, 20)

@@ -39,6 +39,8 @@ def of_rows(
     if not any(classes):
         columns[f"true {target}"] = np.array(values, np.float64)
     if GROUP in rows:
+        if GROUP in columns:  # a table may have a column of that name
+            columns[f"column {GROUP}"] = columns.pop(GROUP)
         columns[GROUP] = np.array(rows[GROUP].astype(str).tolist(), object)
     return [
         *(conditions.of_classes(f"true {target}", classes, least) if any(classes) else []),
