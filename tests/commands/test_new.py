@@ -105,7 +105,7 @@ def test_a_table_of_numbers_becomes_a_recipe_for_a_number(root: Path, capsys: py
     assert main(["new", "rooms", "--data", "data/rooms.csv"]) == 0
     check(root)
     block = YAML(typ="safe").load((root / "params.yaml").read_text())["recipes"]["rooms"]
-    assert (block["task"], block["net"]) == ("table_regression", {"name": "mlp"})
+    assert (block["task"], block["net"]) == ("table_regression", {"name": "tabm"})
     assert block["clean"] == {"normalise": {"number": ["rooms"], "category": ["town"]}}
     assert "look at this" not in capsys.readouterr().out
 
@@ -136,9 +136,9 @@ NOTHING = {"from": "nothing"}
         ("bike-sharing", NOTHING, "mlp"),
         ("california-housing", NOTHING, "mlp"),
         ("cifar10-jpeg", EFFICIENTNET, "timm"),
-        ("telco-churn", NOTHING, "mlp"),
-        ("titanic", NOTHING, "mlp"),
-        ("wine-quality", NOTHING, "mlp"),
+        ("telco-churn", NOTHING, "tabm"),
+        ("titanic", NOTHING, "tabm"),
+        ("wine-quality", NOTHING, "tabm"),
         ("sign-language-digits", EFFICIENTNET, "timm"),
         ("fashion-mnist", NOTHING, "resnet9"),
         ("mnist", NOTHING, "resnet9"),

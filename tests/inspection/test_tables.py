@@ -80,7 +80,7 @@ def test_the_same_in_formats_with_types(tmp_path: Path, ending: str) -> None:
     assert found.normalise == KINDS
 
 
-@pytest.mark.parametrize(("rows", "net"), [(60, "tabm"), (5999, "tabm"), (6000, "mlp"), (200_000, "mlp")])
+@pytest.mark.parametrize(("rows", "net"), [(60, "tabm"), (9999, "tabm"), (10_000, "mlp"), (200_000, "mlp")])
 def test_few_rows_get_nets_that_vote_and_as_many_epochs_as_is_said(tmp_path: Path, rows: int, net: str) -> None:
     path = tmp_path / "houses.csv"
     houses().to_csv(path, index=False)

@@ -23,7 +23,7 @@ MINUTES = 30.0
 TEXT_SPEED, IMAGE_SPEED = 130e9, 25e9
 """Products and sums a second on a core: of transformers, and of the narrow convolutions of image nets (measured on two
 cores with AVX-512 BF16; docs/new.md)."""
-FEW = 6000
+FEW = 10_000
 """Rows of a table below which perceptrons that share weights (`tabm`) have the lower validation loss (docs/new.md)."""
 GPU_CORES = 200.0
 """So many cores a GPU is counted as."""
