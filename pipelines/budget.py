@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from chainrule.system.errors import ChainruleError
 from chainrule.system.processes import CORES, available_cores, wanted_cores
 
-TRAINS = frozenset({"pretrain", "finetune", "evaluate", "export"})
+TRAINS = frozenset({"pretrain", "finetune", "evaluate", "examine", "export"})
 """Stages that keep every core they are lent busy (`trains=True` in their modules), and a GPU."""
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 VISIBLE = "CUDA_VISIBLE_DEVICES"

@@ -21,7 +21,10 @@ from code_closure import WATCHERS
 from tiny_clone import environment
 
 Dvc = Callable[..., subprocess.CompletedProcess[str]]
-STAGES = ("accept", "ingest", "clean", "split", "augment", "fetch", "pretrain", "finetune", "evaluate", "export")
+STAGES = (
+    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
+    *("finetune", "evaluate", "examine", "export"),
+)
 RECIPES = ("digits", "reviews", "mine")
 
 
@@ -225,7 +228,7 @@ root = Path.cwd()
 for stage in stages:
     work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
     job = Job(stage, "mine", root, recipe_block(root, "mine"), cores=int(cores[0]))
-    carry_out(job, work, trains=stage in ("pretrain", "finetune", "evaluate", "export"))
+    carry_out(job, work, trains=stage in ("pretrain", "finetune", "evaluate", "examine", "export"))
 """
 
 

@@ -18,7 +18,20 @@ from chainrule.recipes.check import check
 from chainrule.recipes.file import recipe_block
 from chainrule.stages.job import Job, carry_out
 
-STAGES = ("accept", "ingest", "clean", "split", "augment", "fetch", "pretrain", "finetune", "evaluate", "export")
+STAGES = (
+    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
+    *("finetune", "evaluate", "examine", "export"),
+)
+QUICK: dict[str, Any] = {
+    "rows": 40,
+    "explained": 1,
+    "explain_runs": 16,
+    "explain_steps": 4,
+    "passes": 2,
+    "surface_steps": 2,
+    "surface_rows": 10,
+    "robustness": {"rows": 10, "severities": [3], "steps": 2},
+}
 NOUNS = ("boat", "tree", "house", "river", "stone", "lamp", "chair", "road", "bird", "cloud", "door", "field")
 
 
@@ -50,7 +63,7 @@ def block(task: str, modality: str, target: str, **settings: Any) -> dict[str, A
         "net": net,
         "pretrain": {"objective": {"name": "none"}, **tokenizer["pretrain"]},
         "finetune": {"strategy": {"name": "full"}, **training},
-        "evaluate": {"resamples": 100},
+        "evaluate": {"resamples": 100, "examine": QUICK},
         "export": {},
         "retrain": {},
     }
@@ -131,6 +144,12 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def read(path: Path) -> Any:
     return json.loads(path.read_text())
+
+
+def test_no_part_of_its_pages_fails(made: tuple[str, Path, str]) -> None:
+    name, root, _ = made
+    for report in ("explore", "examine"):
+        assert "it failed" not in (root / "reports" / name / f"{report}.json").read_text(), report
 
 
 def test_it_is_measured_by_its_own_metric_and_beats_its_floor(made: tuple[str, Path, str]) -> None:
