@@ -49,32 +49,13 @@ def prepare(root: Path, name: str, rows: int) -> None:
     if name == "images":
         source, mode = sources.SOURCES["idx"]
         sources.place(root, "idx", common.real_data("fashion-mnist"))
-        block: dict[str, Any] = {
-            "task": "image_classification",
-            "modality": "image",
-            "target": "label",
-            "seed": 7,
-            "source": source,
-            "incoming": {"kind": "image_folder"},
-            "clean": {"normalise": {"mode": mode}},
-            "net": {"name": "dsdnet"},
-        }
+        block = sources.recipe(source, mode)
     else:
         tables.make(root / "rows.csv", rows)
-        block = {**tables.BLOCK, "net": {"name": "mlp"}}
-    common.write_recipes(root, {"mine": block | rest()})
+        block = {**tables.BLOCK, "net": {"name": "mlp"}, **sources.UNREAD}
+    common.write_recipes(root, {"mine": block})
     for stage in STAGES:
         run(root, stage)
-
-
-def rest() -> dict[str, Any]:
-    """Return the sections that a recipe must have, and that these stages do not read."""
-    return {
-        **{name: {} for name in ("split", "augment", "evaluate", "export")},
-        "base": {"from": "nothing"},
-        "pretrain": {"objective": {"name": "none"}},
-        "finetune": {"strategy": {"name": "full"}},
-    }
 
 
 def run(root: Path, stage: str) -> None:

@@ -19,6 +19,13 @@ import common
 
 STAGES = ("accept", "ingest", "clean", "split")
 TARGETS = {"idx": 25.0, "tar": 60.0}
+UNREAD: dict[str, Any] = {
+    **{name: {} for name in ("split", "augment", "evaluate", "export")},
+    "base": {"from": "nothing"},
+    "pretrain": {"objective": {"name": "none"}},
+    "finetune": {"strategy": {"name": "full"}},
+}
+"""The sections that a recipe must have, and that stages up to the splits take as they come."""
 SOURCES: dict[str, tuple[dict[str, Any], str]] = {
     "idx": ({"kind": "idx", "path": "data/idx", "classes": [f"class {number}" for number in range(10)]}, "L"),
     "tar": ({"kind": "image_folder", "path": "data/train.tar.gz"}, "RGB"),
@@ -50,9 +57,9 @@ def place(root: Path, name: str, data: Path) -> None:
         shutil.copy(file, root / "data" / "idx")
 
 
-def measure(root: Path, source: dict[str, Any], mode: str) -> dict[str, Any]:
-    """Return the seconds of each stage, and of all, and the rows of each split."""
-    recipe = {
+def recipe(source: dict[str, Any], mode: str) -> dict[str, Any]:
+    """Return a recipe of images with labels."""
+    return {
         "task": "image_classification",
         "modality": "image",
         "target": "label",
@@ -60,13 +67,14 @@ def measure(root: Path, source: dict[str, Any], mode: str) -> dict[str, Any]:
         "source": source,
         "incoming": {"kind": "image_folder"},
         "clean": {"normalise": {"mode": mode}},
-        **{name: {} for name in ("split", "augment", "evaluate", "export")},
-        "base": {"from": "nothing"},
         "net": {"name": "dsdnet"},
-        "pretrain": {"objective": {"name": "none"}},
-        "finetune": {"strategy": {"name": "full"}},
+        **UNREAD,
     }
-    common.write_recipes(root, {"mine": recipe})
+
+
+def measure(root: Path, source: dict[str, Any], mode: str) -> dict[str, Any]:
+    """Return the seconds of each stage, and of all, and the rows of each split."""
+    common.write_recipes(root, {"mine": recipe(source, mode)})
     environment = {**os.environ, "CHAINRULE_TRACKING": "off"}
     clock, processor = {}, {}
     for stage in STAGES:
