@@ -507,10 +507,20 @@ def test_a_request_that_is_no_http_is_refused_in_json(live):
 def test_an_endless_head_is_refused(live):
     with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
         client.sendall(b"GET / HTTP/1.1\r\n")
-        for _ in range(7):
-            client.sendall(b"X" * 10_000)
-            time.sleep(0.05)
+        client.sendall(b"X" * 70_000)
         assert client.recv(1000).startswith(b"HTTP/1.1 431")
+        client.sendall(b"X" * 1_000_000)  # still taken, though nobody reads it
+        assert client.recv(1000) == b""
+
+
+def test_a_refusal_reaches_a_client_that_is_still_sending(live):
+    """Who closes while bytes lie unread resets the connection, and with it the answer on its way."""
+    head = b"POST /v2/models/none/infer HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 8000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+        client.sendall(head)
+        for _ in range(80):
+            client.sendall(b"X" * 100_000)
+        assert client.recv(1000).startswith(b"HTTP/1.1 413")
 
 
 def test_many_clients_at_once_get_their_own_answers(live):

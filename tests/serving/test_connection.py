@@ -27,6 +27,9 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    def can_write_eof(self) -> bool:
+        return False  # so that what is left is closed at once
+
     def is_closing(self) -> bool:
         return self.closed
 

@@ -20,6 +20,7 @@ HEAD_BYTES = 64 * 1024
 BODY_AHEAD = 64 * 1024  # bytes of a body that are read before the application asks for them
 PIPELINED = 32  # requests that may wait behind the one being answered; each takes some kilobytes
 KEEP_ALIVE_SECONDS = 75
+LINGER_SECONDS = 1.0  # how long a client may go on sending to what has refused it
 EXCHANGE = "exchange"
 """Where a request's state has its Exchange."""
 Scope = dict[str, Any]
@@ -222,7 +223,10 @@ class Connection(asyncio.Protocol):
         """Go on with the next request after an answer, or close."""
         self.shared.answered += 1
         if not keep_alive:
-            self.transport.close()
+            if self._running is None or self._running.whole:
+                self.transport.close()
+            else:
+                self._leave()
         elif not self.transport.is_closing():
             if self.pipeline:
                 self._start(*self.pipeline.popleft())
@@ -297,7 +301,20 @@ class Connection(asyncio.Protocol):
         head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n" % len(content)
         self._is_last = True
         self.transport.write(b"".join((STATUS_LINES[status], head, headers, b"\r\n", content)))
-        self.transport.close()
+        if status == 503:
+            self.transport.close()
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Close once the client does, or soon: closed while bytes lie unread, the answer might be reset on its way."""
+        if self.transport.is_closing() or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self._is_last = True  # what still comes is dropped
+        self.transport.write_eof()
+        self.transport.resume_reading()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
 
 _HEAD = f"the head of a request may have {HEAD_BYTES:,} bytes"
