@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from chainrule.fields import shingles, text, typos
+from chainrule.fields import scripts, shingles, text, typos
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
 
@@ -233,7 +233,58 @@ def test_nothing_is_deleted_or_swapped_with_probability_zero_and_one_word_surviv
     assert text.augmented_copy("a b c", rng, delete=0, swap=1) == "b c a"
 
 
+def test_a_copy_of_a_text_without_blanks_loses_and_swaps_letters():
+    rng = np.random.default_rng(0)
+    value = "房间很干净，wifi 也快。"
+    assert text.augmented_copy(value, rng, delete=0, swap=0) == value
+    assert text.augmented_copy(value, rng, delete=0, swap=1) == "间很干净，wifi也 快。房"
+    copies = {text.augmented_copy(value, rng, delete=0.3, swap=0) for _ in range(20)}
+    assert len(copies) > 10
+    assert all(0 < len(copy) <= len(value) for copy in copies)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("a bc  d", ["a", "bc", "d"]),
+        ("café, très bon", ["café,", "très", "bon"]),
+        ("未来world，が。", ["未", "来", "world，", "が。"]),
+        ("《好》abc", ["《好》", "abc"]),
+        ("ม้าดี", ["ม้", "า", "ดี"]),
+        ("", []),
+    ],
+)
+def test_words_that_can_be_altered_make_their_text_again(value, words):
+    found, gaps = scripts.apart(value)
+    assert found == words
+    assert scripts.joined(found, gaps) == " ".join(value.split())
+
+
+@given(value=st.text(alphabet="ab我你，。 é", max_size=12), gone=st.sets(st.integers(0, 11)))
+def test_what_is_left_out_takes_no_blank_along(value, gone):
+    found, gaps = scripts.apart(value)
+    assert scripts.joined(found, gaps) == " ".join(value.split())
+    left = scripts.joined([None if place in gone else word for place, word in enumerate(found)], gaps)
+    kept = [word for place, word in enumerate(found) if place not in gone]
+    assert left.replace(" ", "") == "".join(kept)
+    assert left == left.strip() and "  " not in left
+
+
+def test_a_slip_in_a_run_of_ideographs_is_one_letter():
+    rng = np.random.default_rng(0)
+    found = set()
+    for _ in range(60):
+        words, gaps = scripts.apart("我爱你")
+        typos.slip(words, 1, rng, None)
+        found.add(scripts.joined(words, gaps))
+    assert found == {"爱我你", "我你", "我爱爱你"}
+    words = ["我", "wifi"]
+    typos.slip(words, 0, rng, None)
+    assert words == ["我", "wifi"]  # the first of a run stays
+
+
 def test_describe_gives_characters_and_words():
+    assert text.describe(["我爱wifi"]).to_dict("list") == {"characters": [6], "words": [3]}
     assert text.describe(["a bc", "d"]).to_dict("list") == {"characters": [4, 1], "words": [2, 1]}
 
 
@@ -294,6 +345,12 @@ def test_the_texts_of_a_pair_are_measured_apart() -> None:
         ("Ｈｅｌｌｏ ﬁne", {}, "Ｈｅｌｌｏ ﬁne", []),
         ("sooooo 10000000!!!!", {"repeats": 3}, "sooo 10000000!!!", ["repeats"]),
         ("哈哈哈哈哈", {"repeats": 2}, "哈哈", ["repeats"]),
+        ("ＷｉＦｉ１２，很好！", {"width": "letters"}, "WiFi12，很好！", ["width"]),
+        ("ＷｉＦｉ１２，很好！", {"width": "all"}, "WiFi12,很好!", ["width"]),
+        ("ｶﾞｷﾞ", {"width": "letters"}, "ガギ", ["width"]),
+        ("臺灣裡 麵", {"width": "all", "blanks": "words"}, "臺灣裡麵", ["blanks"]),
+        ("我 爱 你 ， really good 的 wifi", {"blanks": "words"}, "我爱你， really good 的 wifi", ["blanks"]),
+        ("我 爱 你", {}, "我 爱 你", []),
     ],
 )
 def test_repairs_that_are_asked_for_know_no_language(raw, options, value, repairs):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chainrule.inspection import choices
 from chainrule.inspection.detection import detect
 from chainrule.inspection.examples import Examples, Options
 from chainrule.system.errors import ChainruleError, DataError, ParamsError
@@ -158,6 +159,18 @@ def test_an_encoding_is_found_and_said(tmp_path: Path) -> None:
     found = look(write(tmp_path / "rows.csv", f"review,label\n{rows}", "gb18030"))
     assert found.source["encoding"] == "gb18030"
     assert found.texts[0] == (f"{chinese[0]}0",)
+
+
+def test_chinese_is_seen_and_cleaned_as_chinese(tmp_path: Path) -> None:
+    rows = "".join(f"房间很 大服务也ＷｉＦｉ好{at},{at % 2}\n" for at in range(60))
+    found = look(write(tmp_path / "rows.csv", f"review,label\n{rows}"))
+    plan = choices.choose(found, tmp_path, None, choices.Machine(2, False))
+    assert plan.blocks["clean"] == {"normalise": {"width": "letters", "blanks": "words"}}
+    assert any("blanks between ideographs" in line for line in plan.why)
+    assert any("bert-base-chinese" in line for line in plan.why)
+    rows = "".join(f"{SENTENCES[at % 4]} {at},{at % 2}\n" for at in range(60))
+    found = look(write(tmp_path / "english.csv", f"review,label\n{rows}"))
+    assert choices.choose(found, tmp_path, None, choices.Machine(2, False)).blocks["clean"] == {}
 
 
 def test_a_file_for_each_class(tmp_path: Path) -> None:

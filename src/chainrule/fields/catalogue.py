@@ -54,6 +54,14 @@ class NormaliseText(Section):
     repeats: int | None = Field(
         default=None, ge=1, description="longest run of one letter or sign, such as 3 for soooooo; null: any"
     )
+    width: Literal["keep", "letters", "all"] = Field(
+        default="keep",
+        description="letters: Latin letters and digits of double width become ASCII, katakana of half width the usual "
+        "ones; all: signs such as ， and ！, too",
+    )
+    blanks: Literal["keep", "words"] = Field(
+        default="keep", description="words: none between two ideographs or kana, where no word ends with one"
+    )
 
 
 Name = Annotated[str, Field(min_length=1)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from chainrule.fields import shingles
+from chainrule.fields import scripts, shingles
 from chainrule.fields import typos as slips
 from chainrule.fields.measured import Measured
 from chainrule.fields.reject import Reject
@@ -22,6 +22,8 @@ DTYPE = "str"
 Long = Literal["cut", "reject"]
 Form = Literal["NFC", "NFKC"]
 Quotes = Literal["keep", "plain"]
+Width = Literal["keep", "letters", "all"]
+Blanks = Literal["keep", "words"]
 
 _BLANK = "▁"  # how a piece says that a word begins with it
 _MAX_PASSES = 10
@@ -73,6 +75,8 @@ def normalise(
     unicode: Form = "NFC",
     quotes: Quotes = "keep",
     repeats: int | None = None,
+    width: Width = "keep",
+    blanks: Blanks = "keep",
 ) -> tuple[str, list[str]]:
     """Return the text and what had to be repaired.
 
@@ -80,14 +84,16 @@ def normalise(
     unescaped, mojibake undone (ftfy, R. Speer 2019), Unicode brought to NFC (or NFKC), control characters removed,
     with `quotes` plain what typography sets becomes what keyboards have, runs of one letter or sign are cut to
     `repeats` (digits stay), whitespace collapsed to single blanks; over again until nothing changes, so the function is
-    idempotent.
+    idempotent. With `width` letters the letters and digits of double width become those of ASCII and katakana of half
+    width the usual ones, with `all` the signs, too; with `blanks` words those between two ideographs are taken out.
+    Whether ideographs are simplified or traditional is let be.
     What then is longer than `max_characters` is cut after a word, or within one that is longer than half of
     that (repair "cut"), or rejected, as `long` says.
 
     Raises Reject: undecodable_text, empty_text, too_short (under `min_characters`), too_long.
     """
     text, repairs = _decoded(raw)
-    wanted = _Wanted(lowercase, strip_html, unicode, quotes, repeats)
+    wanted = _Wanted(lowercase, strip_html, unicode, quotes, repeats, width, blanks)
     text = _settled(text, wanted, repairs)
     if long == "cut" and len(text) > max_characters:
         text = _settled(_cut(text, min_characters, max_characters), wanted, repairs)
@@ -107,6 +113,8 @@ class _Wanted(NamedTuple):
     unicode: Form
     quotes: Quotes
     repeats: int | None
+    width: Width
+    blanks: Blanks
 
 
 def _settled(text: str, wanted: _Wanted, repairs: list[str]) -> str:
@@ -168,22 +176,23 @@ def augmented_copy(
     """Return a copy with words left out, neighbours swapped, and slips of a typist in a share `typos` of the words.
 
     Each word is deleted with probability `delete`, each left swapped with the next with probability `swap`:
-    random deletion and swap of EDA (Wei and Zou 2019, arXiv:1901.11196). At least one word is left. What a slip is says
-    `typos.mistyped`; a text without blanks is one word.
+    random deletion and swap of EDA (Wei and Zou 2019, arXiv:1901.11196). At least one word is left. Words are those of
+    `scripts.apart`: of a script without blanks each letter. What a slip is says `typos.slip`.
     """
-    words = value.split()
+    words, gaps = scripts.apart(value)
     if not words:
         return value
     keep = rng.random(len(words)) >= delete
     if not keep.any():
         keep[rng.integers(len(words))] = True
-    kept = [word for word, stays in zip(words, keep, strict=True) if stays]
+    value = scripts.joined([word if stays else None for word, stays in zip(words, keep, strict=True)], gaps)
+    kept, gaps = scripts.apart(value)
     for index in np.flatnonzero(rng.random(len(kept) - 1) < swap):
         kept[index], kept[index + 1] = kept[index + 1], kept[index]
     if typos:
         for index in np.flatnonzero(rng.random(len(kept)) < typos):
-            kept[index] = slips.mistyped(kept[index], rng, keyboard)
-    return " ".join(kept)
+            slips.slip(kept, int(index), rng, keyboard)
+    return scripts.joined(kept, gaps)
 
 
 def describe(values: Sequence[str]) -> "pd.DataFrame":
@@ -191,7 +200,7 @@ def describe(values: Sequence[str]) -> "pd.DataFrame":
     import pandas as pd
 
     characters = np.array([len(value) for value in values], np.int64)
-    words = np.array([len(value.split()) for value in values], np.int64)
+    words = np.array([len(scripts.apart(value)[0]) for value in values], np.int64)
     return pd.DataFrame({"characters": characters, "words": words})
 
 
@@ -305,6 +314,9 @@ def _pass(text: str, wanted: _Wanted, repairs: list[str]) -> str:
         if wanted.quotes == "plain" and (plain := text.translate(_PLAIN)) != text:
             repairs.append("quotes")
             text = plain
+        if wanted.width != "keep" and (plain := scripts.one_width(text, signs=wanted.width == "all")) != text:
+            repairs.append("width")
+            text = plain
     if wanted.repeats is not None:
         shorter = re.sub(rf"([^\d\s])\1{{{wanted.repeats},}}", lambda run: run[1] * (wanted.repeats or 1), text)
         if shorter != text:
@@ -313,6 +325,9 @@ def _pass(text: str, wanted: _Wanted, repairs: list[str]) -> str:
     spaced = " ".join(text.split())
     if spaced != text:
         repairs.append("whitespace")
+    if wanted.blanks == "words" and (closed := scripts.close_up(spaced)) != spaced:
+        repairs.append("blanks")
+        return closed
     return spaced
 
 
@@ -352,14 +367,6 @@ class _Spacing(dict[int, int | str]):
 
 
 _WORDS, _WORDS_AND_SIGNS = _Spacing(signs=False), _Spacing(signs=True)
-# Thai, Lao, Tibetan and Burmese; Khmer; kana; Han. Their marks stay with the letter before.
-_SOLID_BLOCKS = "\u0e00-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_SOLID_MARKS = "".join(
-    chr(letter)
-    for letter in (*range(0xE00, 0x10A0), *range(0x1780, 0x1800), 0x3099, 0x309A, *range(0xFE00, 0xFE10))
-    if unicodedata.category(chr(letter))[0] == "M"
-)
-_SOLID = re.compile(f"(?![{_SOLID_MARKS}])[{_SOLID_BLOCKS}][{_SOLID_MARKS}]*")
 
 
 def words(value: str, signs: bool = False) -> list[str]:
@@ -369,7 +376,7 @@ def words(value: str, signs: bool = False) -> list[str]:
     every other sign, such as "!" or an emoji, is a word as well.
     """
     spaced = value.translate(_WORDS_AND_SIGNS if signs else _WORDS)
-    return (spaced if spaced.isascii() else _SOLID.sub(r" \g<0> ", spaced)).split()
+    return (spaced if spaced.isascii() else scripts.SOLID.sub(r" \g<0> ", spaced)).split()
 
 
 class _Dropping(dict[int, int | None]):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from chainrule.fields.scripts import is_solid
+
 KEYBOARDS = {
     "qwerty": ("qwertyuiop", "asdfghjkl", "zxcvbnm"),
     "qwertz": ("qwertzuiopü", "asdfghjklöä", "yxcvbnm"),
@@ -23,6 +25,23 @@ def neighbours(rows: tuple[str, ...]) -> dict[str, str]:
 
 
 _AROUND = {name: neighbours(rows) for name, rows in KEYBOARDS.items()}
+
+
+def slip(words: list[str], place: int, rng: np.random.Generator, keyboard: str | None) -> None:
+    """Put one slip into the word at a place; one that is a letter of a script without blanks is a letter of a run.
+
+    Such a letter changes places with the next of its run, is left out (the word is then empty), or doubled. Those that
+    sound or look alike would be likelier slips: telling them takes a dictionary. The first of a run stays.
+    """
+    word = words[place]
+    if not is_solid(word):
+        words[place] = mistyped(word, rng, keyboard)
+    elif place and is_solid(words[place - 1]):
+        kind = int(rng.integers(3))
+        if kind == 0:
+            words[place - 1], words[place] = word, words[place - 1]
+        else:
+            words[place] = "" if kind == 1 else word[:1] + word
 
 
 def mistyped(word: str, rng: np.random.Generator, keyboard: str | None) -> str:

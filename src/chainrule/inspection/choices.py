@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.fields.scripts import HAN
 from chainrule.inspection import bases
 from chainrule.inspection.bases import Base, Fit
 from chainrule.inspection.examples import Examples
@@ -151,7 +152,7 @@ def _bring(found: Examples) -> str:
             "a few thousand photographs gained 10 to 30 points",
         )
     else:
-        chinese = any("\u4e00" <= letter <= "\u9fff" for text in found.texts[:50] for each in text for letter in each)
+        chinese = _chinese(found)
         name = "google-bert/bert-base-chinese" if chinese else "sentence-transformers/all-MiniLM-L6-v2"
         place, gain = "huggingface", "some thousand English sentences gained 6 to 12 points"
     place = f"models/{place}/{name.rpartition('/')[2]}"
@@ -178,6 +179,12 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
         normalise["strip_html"] = True
         why.append(
             f"clean: tags and entities are taken out; {html:,} of {len(found.texts):,} texts looked at have some"
+        )
+    if _solid(found) and _chinese(found):
+        normalise |= {"width": "letters", "blanks": "words"}
+        why.append(
+            "clean: letters and digits of double width become ASCII, blanks between ideographs are taken out; simplified "
+            "and traditional characters stay as they are"
         )
     clean: dict[str, Any] = {"normalise": normalise} if normalise else {}
     if base is not None and fit is not None:
@@ -245,6 +252,11 @@ def _solid(found: Examples) -> bool:
     """Whether the texts are of a script that puts no blanks between words."""
     text = "".join(each for row in found.texts[:50] for each in row)
     return sum("\u3040" <= letter <= "\u9fff" for letter in text) > 0.2 * len(text)
+
+
+def _chinese(found: Examples) -> bool:
+    """Whether there is an ideograph in the first texts."""
+    return any(HAN.search(each) for row in found.texts[:50] for each in row)
 
 
 def _longest(tokens: int) -> int:

@@ -47,6 +47,21 @@ def test_contractions_go_both_ways_and_marks_within_words_stay() -> None:
     assert text.corrupted(["Don't, e.g. now!"], "punctuation", 5, seed=0) == ["Don't e.g now"]
 
 
+CHINESE = "房间很干净，服务员态度好。早餐也丰富，wifi 很快，下次还住！"
+
+
+def test_of_a_text_without_blanks_letters_are_words() -> None:
+    letters = len(CHINESE.replace(" ", ""))
+    (left,) = text.corrupted([CHINESE], "deletions", 5, seed=0)
+    assert 0.3 * letters < len(left) < 0.7 * letters
+    (other,) = text.corrupted([CHINESE], "word_order", 3, seed=0)
+    assert sorted(other.replace(" ", "")) == sorted(CHINESE.replace(" ", "")) and other != CHINESE
+    (slips,) = text.corrupted([CHINESE], "typos", 4, seed=0)
+    assert slips != CHINESE and abs(len(slips) - len(CHINESE)) < 8
+    assert text.corrupted([CHINESE], "punctuation", 5, seed=0) == ["房间很干净服务员态度好早餐也丰富wifi 很快下次还住"]
+    assert text.corrupted([CHINESE], "case", 5, seed=0) == [CHINESE.upper()]
+
+
 def cells(count: int = 200) -> list[str]:
     random = np.random.default_rng(0)
     rows = [

@@ -82,3 +82,15 @@ def test_the_same_seed_gives_the_same() -> None:
     texts = [[f"{FILLED} good good bad good"]] * 2
     one, other = (attacked(texts, [0.1, 0.3])[0] for _ in range(2))
     assert [each["score"].tolist() for each in one] == [each["score"].tolist() for each in other]
+
+
+def test_the_words_of_a_text_without_blanks_are_its_letters() -> None:
+    class Liking(Counting):
+        def ask(self, index: Sequence[int], texts: Sequence[Texts]) -> Outputs:
+            return {"score": np.array([row[0].count("好") - row[0].count("差") for row in texts], float)}
+
+    model = Liking(1)
+    (outputs,) = words.attacked(
+        [["房间大好床也软"]], model.ask, model.loss, model.right, shares=[0.15], queries=50, seed=0
+    )
+    assert outputs["score"].tolist() == [0]

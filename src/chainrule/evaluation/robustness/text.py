@@ -2,7 +2,8 @@
 contractions, marks left out (after Ribeiro et al. 2020, "Beyond accuracy: behavioral testing of NLP models with
 CheckList", arXiv:2005.04118, and Belinkov & Bisk 2018, arXiv:1711.02173).
 
-All but contractions, which are English, know no language. A text without what a corruption is about stays as it is.
+All but contractions, which are English, know no language. A text without what a corruption is about stays as it is. Of
+a script that puts no blanks between its words each letter is a word.
 """
 
 import re
@@ -12,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from chainrule.evaluation.robustness import draws
-from chainrule.fields.typos import mistyped
+from chainrule.fields.scripts import apart, is_solid, joined
+from chainrule.fields.typos import slip
 
 NEEDS_CLEANING = True
 """Whether what is made may look otherwise than rows that were cleaned do."""
@@ -53,36 +55,40 @@ Alter = Callable[[str, float, np.random.Generator], str]
 
 
 def typos(text: str, share: float, rng: np.random.Generator) -> str:
-    """Mistype a share of the words, one slip each, of those that have three letters."""
-    words = text.split()
-    able = [place for place, word in enumerate(words) if sum(map(str.isalpha, word)) > 2]
+    """Mistype a share of the words, one slip each, of those that have three letters or are one within a run."""
+    words, gaps = apart(text)
+    able = [
+        place
+        for place, word in enumerate(words)
+        if (place and is_solid(words[place - 1]) if is_solid(word) else sum(map(str.isalpha, word)) > 2)
+    ]
     for number in draws.some(len(able), min(1, share * len(words) / max(1, len(able))), rng):
-        words[able[number]] = mistyped(words[able[number]], rng, None)
-    return " ".join(words)
+        slip(words, able[number], rng, None)
+    return joined(words, gaps)
 
 
 def case(text: str, share: float, rng: np.random.Generator) -> str:
     """Write a share of the words in capitals."""
-    words = text.split()
+    words, gaps = apart(text)
     for place in draws.some(len(words), share, rng):
         words[place] = words[place].upper()
-    return " ".join(words)
+    return joined(words, gaps)
 
 
 def deletions(text: str, share: float, rng: np.random.Generator) -> str:
     """Leave out a share of the words; one stays."""
-    words = text.split()
+    words, gaps = apart(text)
     gone = set(draws.some(len(words), share, rng)) if len(words) > 1 else set()
-    kept = [word for place, word in enumerate(words) if place not in gone]
-    return " ".join(kept or words[:1])
+    kept = [None if place in gone else word for place, word in enumerate(words)]
+    return joined(kept, gaps) or "".join(words[:1])
 
 
 def word_order(text: str, share: float, rng: np.random.Generator) -> str:
     """Let a share of the words change places with the next one."""
-    words = text.split()
+    words, gaps = apart(text)
     for place in draws.some(len(words) - 1, share, rng) if len(words) > 1 else ():
         words[place : place + 2] = words[place + 1], words[place]
-    return " ".join(words)
+    return joined(words, gaps)
 
 
 def contractions(text: str, share: float, rng: np.random.Generator) -> str:
@@ -103,7 +109,9 @@ def punctuation(text: str, share: float, rng: np.random.Generator) -> str:
 
 
 def _within(text: str, at: int) -> bool:
-    return 0 < at < len(text) - 1 and text[at - 1].isalnum() and text[at + 1].isalnum()
+    if not 0 < at < len(text) - 1 or is_solid(text[at - 1]) or is_solid(text[at + 1]):
+        return False
+    return text[at - 1].isalnum() and text[at + 1].isalnum()
 
 
 CORRUPTIONS: Mapping[str, tuple[Alter, Sequence[float]]] = {

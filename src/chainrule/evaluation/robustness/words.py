@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.evaluation.primary import Outputs
 from chainrule.evaluation.robustness import draws
+from chainrule.fields.scripts import apart, joined
 from chainrule.fields.typos import mistyped
 
 Texts = Sequence[str]
@@ -33,8 +34,10 @@ class Row:
 
     def __init__(self, texts: Texts) -> None:
         """Take the row's texts."""
-        self.words: list[str | None] = [word for text in texts for word in text.split()]
-        self.field = [number for number, text in enumerate(texts) for _ in text.split()]
+        split = [apart(text) for text in texts]
+        self.words: list[str | None] = [word for words, _ in split for word in words]
+        self.gaps = [gap for _, gaps in split for gap in gaps]
+        self.field = [number for number, (words, _) in enumerate(split) for _ in words]
         self.fields = len(texts)
         self.count = len(self.words)
         self.changed = 0
@@ -44,11 +47,11 @@ class Row:
     def texts(self, words: Sequence[str | None] | None = None) -> Texts:
         """Return the row's texts, or those that other words would make."""
         words = self.words if words is None else words
-        own: list[list[str]] = [[] for _ in range(self.fields)]
-        for field, word in zip(self.field, words, strict=True):
-            if word is not None:
-                own[field].append(word)
-        return [" ".join(each) for each in own]
+        own: list[tuple[list[str | None], list[str]]] = [([], []) for _ in range(self.fields)]
+        for field, word, gap in zip(self.field, words, self.gaps, strict=True):
+            own[field][0].append(word)
+            own[field][1].append(gap)
+        return [joined(*each) for each in own]
 
     def without(self, place: int) -> list[str | None] | None:
         """Return the words without one; None if it is the last of its field."""

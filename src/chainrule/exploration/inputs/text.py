@@ -1,6 +1,5 @@
 """Texts: their lengths, their most frequent words and pairs of words, and the words that mark each class."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -14,6 +13,7 @@ from chainrule.exploration import drawing
 from chainrule.exploration.looked import Looked, drawn, of
 from chainrule.exploration.outliers import Outlying
 from chainrule.fields import text
+from chainrule.fields.scripts import is_solid
 from chainrule.system import plugins
 
 TEXTS = 50_000
@@ -26,8 +26,6 @@ LONG = 240
 """Letters of a text that are shown."""
 _CALM = 5
 _LEAST, _SURE = 5, 3.0  # texts that must have a word that marks a class, and standard errors
-# Scripts that put no blanks between words, whose letters are words to `fields.text.words`.
-_SOLID = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
 def overview(looked: Looked, name: str) -> Part:
@@ -42,7 +40,7 @@ def overview(looked: Looked, name: str) -> Part:
     counts = Counter(word for own in train for word in own)
     pairs = Counter(pair for own in train for pair in pairwise(own))
     often = {"Most frequent words": _written(counts), "Most frequent pairs of neighbours": _written(pairs)}
-    solid = sum(count for word, count in counts.items() if _SOLID.match(word))
+    solid = sum(count for word, count in counts.items() if is_solid(word))
     note = ""
     if solid * 2 > sum(counts.values()):
         often = {
@@ -93,7 +91,7 @@ def _written(counts: "Counter[Any]") -> str:
     """Return the most frequent words or pairs of words, each with its count."""
     named = []
     for found, count in _first(counts):
-        solid = isinstance(found, tuple) and all(_SOLID.match(word) for word in found)
+        solid = isinstance(found, tuple) and all(is_solid(word) for word in found)
         word = found if isinstance(found, str) else ("" if solid else " ").join(found)
         named.append(f"{escape(word)} <small>{count:,}</small>")
     return " · ".join(named) or "none"
