@@ -183,8 +183,8 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
     if _solid(found) and _chinese(found):
         normalise |= {"width": "letters", "blanks": "words"}
         why.append(
-            "clean: letters and digits of double width become ASCII, blanks between ideographs are taken out; simplified "
-            "and traditional characters stay as they are"
+            "clean: letters and digits of double width become ASCII, blanks between ideographs are taken out; "
+            "simplified and traditional characters stay as they are"
         )
     clean: dict[str, Any] = {"normalise": normalise} if normalise else {}
     if base is not None and fit is not None:
