@@ -30,11 +30,11 @@ import pandas as pd
 import yaml
 from PIL import Image
 
-from chainrule import drift
 from chainrule.data import cleaning
 from chainrule.data.columns import columns
 from chainrule.data.sources import digits, reviews
-from chainrule.drift import Sample
+from chainrule.drift import measuring, testing
+from chainrule.drift.sample import Sample
 from chainrule.recipes.file import recipe_block
 from chainrule.system.files import read_rows
 from chainrule.system.processes import available_cores
@@ -77,7 +77,7 @@ GARDEN = {
     ],
 }
 
-_report: Callable[[int], drift.Report]
+_report: Callable[[int], testing.Report]
 Draw = Callable[[int, int], tuple[Sample, Sample]]
 """(number of the draw, rows) to (reference, current)."""
 
@@ -102,7 +102,7 @@ def main() -> None:
                 "another_kind": {what: _rates(name, what, draw, options.drifted) for what, draw in other.items()},
             }
     figures["targets"] = _targets(figures)
-    settings = {"fresh": options.fresh, "drifted": options.drifted, "alpha": drift.ALPHA}
+    settings = {"fresh": options.fresh, "drifted": options.drifted, "alpha": testing.ALPHA}
     common.write_result(options.results, "drift", at_start, settings, figures)
 
 
@@ -124,12 +124,12 @@ def _targets(figures: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _reports(draw: Draw, size: int, draws: int) -> list[drift.Report]:
+def _reports(draw: Draw, size: int, draws: int) -> list[testing.Report]:
     """Compare every draw, each core a share of them."""
     global _report
 
-    def compare(number: int) -> drift.Report:
-        found = drift.between(*draw(number, size), seed=number)
+    def compare(number: int) -> testing.Report:
+        found = testing.between(*draw(number, size), seed=number)
         return dataclasses.replace(found, points=None, words=None)  # nobody looks at them here
 
     _report = compare
@@ -138,7 +138,7 @@ def _reports(draw: Draw, size: int, draws: int) -> list[drift.Report]:
         return list(pool.map(_one, range(draws), chunksize=5))
 
 
-def _one(number: int) -> drift.Report:
+def _one(number: int) -> testing.Report:
     return _report(number)
 
 
@@ -194,14 +194,14 @@ def digit_draws(folder: Path, fresh: int) -> tuple[dict[str, Draw], dict[str, Dr
     parts = dict(zip(("train", "validation", "test"), np.split(dealt, ends)[:3], strict=True))
     unseen = earlier.iloc[np.sort(dealt[ends[-1] :])]
     bundle = _train(folder, {name: earlier.iloc[places] for name, places in parts.items()})
-    reference = drift.rows_sample(bundle, earlier.iloc[np.sort(parts["validation"])])
+    reference = measuring.rows_sample(bundle, earlier.iloc[np.sort(parts["validation"])])
     samples = {
-        "later writers": drift.rows_sample(bundle, later),
+        "later writers": measuring.rows_sample(bundle, later),
         "turned by 90 degrees": _changed(bundle, unseen, lambda image: image.rotate(90)),
         "turned by 20 degrees": _changed(bundle, unseen, lambda image: image.rotate(20, Image.Resampling.BICUBIC)),
         "inverted": _changed(bundle, unseen, lambda image: image.point(lambda level: 255 - level)),
     }
-    pool = drift.rows_sample(bundle, pd.concat([earlier.iloc[np.sort(parts["validation"])], unseen]))
+    pool = measuring.rows_sample(bundle, pd.concat([earlier.iloc[np.sort(parts["validation"])], unseen]))
 
     def fixed(sample: Sample) -> Draw:
         def draw(number: int, size: int) -> tuple[Sample, Sample]:
@@ -214,7 +214,7 @@ def digit_draws(folder: Path, fresh: int) -> tuple[dict[str, Draw], dict[str, Dr
         places = np.random.default_rng([2, number]).permutation(len(pool))
         return part(pool, places[:VALIDATION]), part(pool, places[VALIDATION : VALIDATION + size])
 
-    same = {"same hands": fixed(drift.rows_sample(bundle, unseen)), "same hands, dealt anew": anew}
+    same = {"same hands": fixed(measuring.rows_sample(bundle, unseen)), "same hands, dealt anew": anew}
     return same, {name: fixed(sample) for name, sample in samples.items()}
 
 
@@ -242,7 +242,7 @@ def _changed(bundle: Path, rows: pd.DataFrame, change: Callable[[Image.Image], I
         buffer = io.BytesIO()
         change(Image.open(io.BytesIO(content))).save(buffer, "PNG")
         images.append(buffer.getvalue())
-    return drift.rows_sample(bundle, rows.assign(image=images))
+    return measuring.rows_sample(bundle, rows.assign(image=images))
 
 
 # ---- reviews
@@ -254,7 +254,7 @@ def review_draws(folder: Path, fresh: int) -> tuple[dict[str, Draw], dict[str, D
     validation = common.ROOT / "data" / "split" / "reviews" / "validation.parquet"
     if not bundle.is_dir() or not validation.is_file():
         common.stop("needs models/onnx/reviews and data/split/reviews; run `dvc repro`")
-    reference = drift.rows_sample(bundle, read_rows(validation))
+    reference = measuring.rows_sample(bundle, read_rows(validation))
     grammar = common.ROOT / "data" / "sources" / "reviews.yaml"
     pool = _written(bundle, grammar, seed=1001, draws=fresh)
     other = {
@@ -303,7 +303,7 @@ def _written(bundle: Path, grammar: Path, seed: int, draws: int) -> Sample:
     fields = columns("text_classification", "text")
     options = recipe["clean"]["normalise"]
     kept = cleaning.clean(rows, fields, rules, normalise=options, near_duplicates=1.0).kept
-    return drift.rows_sample(bundle, kept[kept["label"].notna()].reset_index(drop=True), most=len(kept))
+    return measuring.rows_sample(bundle, kept[kept["label"].notna()].reset_index(drop=True), most=len(kept))
 
 
 def _grammar(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:

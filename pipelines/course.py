@@ -29,7 +29,7 @@ from chainrule.system.errors import ChainruleError
 from pipelines import chain
 
 if TYPE_CHECKING:
-    from chainrule import drift
+    from chainrule.drift import testing
 
 Result = TypeVar("Result")
 
@@ -47,7 +47,7 @@ class Course:
     decision: Decision
     champion: evidence.Champion | None = None
     new: dict[str, int] = field(default_factory=dict)
-    drift: "drift.Report | None" = None
+    drift: "testing.Report | None" = None
     aside: Path | None = None
     """Where what was set aside is."""
     unusable: bool = False
@@ -173,7 +173,7 @@ def _intake(course: Course, new_classes: list[str]) -> None:
 
 
 def _drift(course: Course) -> None:
-    from chainrule import drift
+    from chainrule.drift import page as drift_page
 
     assert course.champion is not None
     found = evidence.drifted(course.root, course.recipe, course.block, course.champion, list(course.new))
@@ -182,8 +182,10 @@ def _drift(course: Course) -> None:
     course.drift = found
     flagged = [f"{test.name}: {test.said}" for test in found.tests if test.flagged]
     course.note(drift={"flagged": found.flagged, "tests": flagged})
-    drift.write(found, course.folder, course.recipe, "validation rows", f"new rows ({words.listed(list(course.new))})")
-    course.say(f"{course.recipe}: {drift.summary(found)}; page: {course.folder / 'drift.html'}")
+    drift_page.write(
+        found, course.folder, course.recipe, "validation rows", f"new rows ({words.listed(list(course.new))})"
+    )
+    course.say(f"{course.recipe}: {drift_page.summary(found)}; page: {course.folder / 'drift.html'}")
 
 
 def _decide(course: Course) -> None:
@@ -252,9 +254,9 @@ def _record(course: Course, run: tracking.Run) -> None:
     (folder / "decision.json").write_text(json.dumps(asdict(course.decision), indent=2, ensure_ascii=False) + "\n")
     run.artifact(folder / "decision.json")
     if course.drift is not None:
-        from chainrule import drift
+        from chainrule.drift import page as drift_page
 
-        run.metrics(drift.metrics(course.drift))
+        run.metrics(drift_page.metrics(course.drift))
         run.artifact(folder / "drift.html")
         run.artifact(folder / "drift.png", "figures")
 

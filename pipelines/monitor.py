@@ -22,8 +22,8 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed, Failed, State
 
-from chainrule import drift
-from chainrule.drift import monitoring
+from chainrule.drift import monitoring, testing
+from chainrule.drift import page as drift_page
 from chainrule.drift.sample import MOST_ROWS
 from chainrule.recipes import in_force
 from chainrule.recipes.file import recipe_block
@@ -70,12 +70,12 @@ def _monitor(recipe: str, rows: int, again: bool) -> State:
     return Completed(name=DRIFT, message=said) if flagged else Completed(message=said)
 
 
-def _record(root: Path, recipe: str, found: drift.Report) -> None:
+def _record(root: Path, recipe: str, found: testing.Report) -> None:
     """Write page, figure and numbers below .chainrule/monitor, and show them in MLflow."""
     folder = root / monitoring.PLACE / recipe
-    drift.write(found, folder, recipe, "validation rows", "what the server saw")
+    drift_page.write(found, folder, recipe, "validation rows", "what the server saw")
     with tracking.stage_run(root, recipe, "monitor", *in_force.logged(root, recipe)) as run:
-        run.metrics(drift.metrics(found))
+        run.metrics(drift_page.metrics(found))
         run.artifact(folder / PAGE)
         run.artifact(folder / "drift.json")
         run.artifact(folder / "drift.png", "figures")

@@ -7,8 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import tiny_bundles
-from chainrule import drift
-from chainrule.drift import features, sample
+from chainrule.drift import features, measuring, sample, testing
 from chainrule.system.errors import DataError
 from drift_rows import image_rows
 
@@ -50,7 +49,7 @@ def test_the_last_linear_layer_is_found_or_nothing(nodes, constants, layer):
 def test_images_are_seen_as_the_server_sees_them(tmp_path):
     bundle = tiny_bundles.image_bundle(tmp_path / "digits")
     rows, pixels = image_rows(70)
-    found = drift.rows_sample(bundle, rows.assign(label=["3"] * 70, group=["a"] * 35 + [None] * 35))
+    found = measuring.rows_sample(bundle, rows.assign(label=["3"] * 70, group=["a"] * 35 + [None] * 35))
     flat = pixels.reshape(70, 64) / 255
     expected = (flat @ tiny_bundles.image_weights()).argmax(axis=1).astype(str)
     assert found.labels["predictions"].tolist() == expected.tolist()
@@ -65,20 +64,20 @@ def test_images_are_seen_as_the_server_sees_them(tmp_path):
 def test_a_graph_without_such_a_layer_gives_its_logits_and_says_so(tmp_path):
     bundle = tiny_bundles.text_bundle(tmp_path / "reviews")
     rows = pd.DataFrame({"id": [f"{place}" for place in range(30)], "text": ["A good film poor plot", "the film"] * 15})
-    found = drift.rows_sample(bundle, rows)
+    found = measuring.rows_sample(bundle, rows)
     embedded = tiny_bundles.text_weights()
     means = [embedded[[tiny_bundles.WORDS.index(word) for word in words]].mean(axis=0) for words in found.words]
     assert [len(words) for words in found.words[:2]] == [5, 2]  # batches are sorted by length, and back
     np.testing.assert_allclose(found.vectors["features"], means, atol=1e-5)
     assert "logits" in found.notes[0]
-    report = drift.between(found, found)
+    report = testing.between(found, found)
     assert not report.flagged
     assert sum("logits" in note for note in report.notes) == 2
 
 
 def test_texts_are_measured_by_their_words(tmp_path):
     bundle = tiny_bundles.text_bundle(tmp_path / "reviews")
-    found = drift.rows_sample(bundle, pd.DataFrame({"id": ["1", "2"], "text": ["A good film", "the strange plot"]}))
+    found = measuring.rows_sample(bundle, pd.DataFrame({"id": ["1", "2"], "text": ["A good film", "the strange plot"]}))
     assert found.words[0] == ["a", "good", "film"]
     assert found.numbers["length in words"].tolist() == [3, 3]
     assert found.numbers["unknown pieces"].tolist() == pytest.approx([0, 1 / 3])
@@ -88,7 +87,7 @@ def test_texts_are_measured_by_their_words(tmp_path):
 def test_what_a_server_got_is_the_same_sample_even_filled_up(tmp_path):
     bundle = tiny_bundles.text_bundle(tmp_path / "reviews")
     texts = ["a good film", "the poor plot is bad", "fine"]
-    rows = drift.rows_sample(bundle, pd.DataFrame({"id": list("abc"), "text": texts}))
+    rows = measuring.rows_sample(bundle, pd.DataFrame({"id": list("abc"), "text": texts}))
     ids = [[tiny_bundles.WORDS.index(word) for word in text.split() if word in tiny_bundles.WORDS] for text in texts]
     ids[1].insert(3, 1)  # "is" is unknown
     filled = []
@@ -96,7 +95,7 @@ def test_what_a_server_got_is_the_same_sample_even_filled_up(tmp_path):
         mask = [1] * len(each) + [0] * (9 - len(each))
         own = {"input_ids": np.array([each + [0] * (9 - len(each))]), "attention_mask": np.array([mask])}
         filled.append(own)
-    served = drift.served_sample(bundle, filled)
+    served = measuring.served_sample(bundle, filled)
     assert served.words == rows.words
     for name, values in rows.numbers.items():
         np.testing.assert_allclose(served.numbers[name], values, atol=1e-6)
@@ -108,20 +107,20 @@ def test_rows_that_cannot_be_encoded_are_named(tmp_path):
     rows, _ = image_rows(3)
     rows.loc[1, "image"] = b"\x89PNG\r\n\x1a\nbroken"
     with pytest.raises(DataError, match="row r1: the image cannot be read"):
-        drift.rows_sample(bundle, rows)
+        measuring.rows_sample(bundle, rows)
     with pytest.raises(DataError, match="without a column image"):
-        drift.rows_sample(bundle, rows.drop(columns="image"))
-    assert len(drift.rows_sample(bundle, rows[:0])) == 0
+        measuring.rows_sample(bundle, rows.drop(columns="image"))
+    assert len(measuring.rows_sample(bundle, rows[:0])) == 0
 
 
 def test_a_bundle_that_was_touched_is_refused(tmp_path):
     bundle = tiny_bundles.image_bundle(tmp_path / "digits")
     (bundle / "model.onnx").write_bytes(b"other")
     with pytest.raises(DataError, match="sha256"):
-        drift.rows_sample(bundle, image_rows(3)[0])
+        measuring.rows_sample(bundle, image_rows(3)[0])
     tiny_bundles.resum(bundle)
     with pytest.raises(DataError, match=re.escape(str(bundle / "model.onnx"))):
-        drift.rows_sample(bundle, image_rows(3)[0])
+        measuring.rows_sample(bundle, image_rows(3)[0])
 
 
 def test_whole_groups_are_chosen_and_not_by_their_place(tmp_path):
@@ -134,5 +133,5 @@ def test_whole_groups_are_chosen_and_not_by_their_place(tmp_path):
     assert set(groups[::-1][turned]) == set(names)
     assert len(sample.chosen(np.array(["one"] * 50), 20)) == 20
     bundle = tiny_bundles.image_bundle(tmp_path / "digits")
-    found = drift.rows_sample(bundle, image_rows(40)[0], most=25)
+    found = measuring.rows_sample(bundle, image_rows(40)[0], most=25)
     assert (len(found), found.left_out) == (25, 15)

@@ -4,12 +4,3 @@ A thin layer on NumPy and SciPy: no library was found that permutes whole groups
 honest here. Of those looked at in 2026-11, alibi-detect and frouros need an older NumPy, and evidently, nannyml and
 deepchecks bring from 24 to over 60 packages.
 """
-
-from chainrule.drift.page import figure, metrics, page, summary, verdict, write
-from chainrule.drift.sample import Sample, rows_sample, served_sample
-from chainrule.drift.testing import ALPHA, Report, Test, between
-
-__all__ = [
-    "ALPHA", "Report", "Sample", "Test", "between", "figure", "metrics", "page", "rows_sample", "served_sample",
-    "summary", "verdict", "write",
-]  # fmt: skip

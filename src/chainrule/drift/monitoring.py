@@ -5,7 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from chainrule.drift.sample import MOST_ROWS, rows_sample, served_sample
+from chainrule.drift.measuring import rows_sample, served_sample
+from chainrule.drift.sample import MOST_ROWS
 from chainrule.drift.testing import ALPHA, Report, between
 from chainrule.drift.units import MIN_ROWS
 from chainrule.serving import observed, store

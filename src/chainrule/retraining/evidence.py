@@ -30,7 +30,7 @@ from chainrule.system.files import read_json, read_rows
 if TYPE_CHECKING:
     import pandas as pd
 
-    from chainrule import drift
+    from chainrule.drift import testing
 
 REGISTERED_SECONDS = 30.0
 """The most that a version may take to be registered before what waits is sent once more."""
@@ -149,20 +149,20 @@ def undecided(root: Path, recipe: str) -> dict[str, int]:
 
 def drifted(
     root: Path, recipe: str, block: Mapping[str, Any], champion: Champion, names: Sequence[str]
-) -> "drift.Report | None":
+) -> "testing.Report | None":
     """Compare the rows of batches with the validation rows that the champion's recipe has; None if there are none.
 
     Raises DataError if a batch cannot be read or a row cannot be encoded.
     """
-    from chainrule import drift
+    from chainrule.drift import measuring, testing
 
     level = section(dict(block), "retrain", Retrain).drift
     reference = root / "data" / "split" / recipe / "validation.parquet"
     if level is None or not names or not reference.is_file():
         return None
     rows = _clean(root, recipe, block, names)
-    samples = [drift.rows_sample(champion.folder, part) for part in (read_rows(reference), rows)]
-    return drift.between(*samples, alpha=level, seed=int(block["seed"]))
+    samples = [measuring.rows_sample(champion.folder, part) for part in (read_rows(reference), rows)]
+    return testing.between(*samples, alpha=level, seed=int(block["seed"]))
 
 
 def _clean(root: Path, recipe: str, block: Mapping[str, Any], names: Sequence[str]) -> "pd.DataFrame":
@@ -198,7 +198,7 @@ def triggers(
     settings: Retrain,
     champion: Champion | None,
     new: Mapping[str, int],
-    report: "drift.Report | None",
+    report: "testing.Report | None",
     *,
     force: bool,
     now: datetime | None = None,
