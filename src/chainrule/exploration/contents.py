@@ -14,6 +14,7 @@ from chainrule.exploration import (
     overview,
     repairs,
     samples,
+    shifts,
     sizes,
     suspicious,
 )
@@ -23,6 +24,7 @@ MAKERS: Sequence[tuple[str, Callable[[Looked], Part | None]]] = (
     ("sizes", sizes.part),
     ("balance", balance.part),
     ("leakage", leakage.part),
+    ("shifts", shifts.part),
     ("samples", samples.part),
     ("overview", overview.part),
     ("associations", associations.part),

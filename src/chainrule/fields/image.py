@@ -250,11 +250,12 @@ def measure(
     positions in shares of the side.
     """
     return {
-        field: _measured(np.concatenate([row.get(field, next(iter(row.values()))) for row in rows])) for field in fields
+        field: measured(np.concatenate([row.get(field, next(iter(row.values()))) for row in rows])) for field in fields
     }
 
 
-def _measured(images: np.ndarray) -> Measured:
+def measured(images: np.ndarray) -> Measured:
+    """Return what drift compares of images, uint8 [N, C, H, W]."""
     pixels = images.astype(np.float64)
     grey = pixels.mean(axis=1)
     _, height, width = grey.shape

@@ -15,6 +15,7 @@ from chainrule.exploration import drawing
 from chainrule.exploration.looked import Looked, drawn, of
 from chainrule.exploration.outliers import Outlying
 from chainrule.fields import image
+from chainrule.fields.measured import Measured
 from chainrule.fields.reject import Reject
 from chainrule.system import plugins
 from chainrule.system.errors import DataError
@@ -186,6 +187,11 @@ def came(raw: Sequence[Any], normalise: Any) -> str:
     least, most = f"{min(widths)} by {min(heights)}", f"{max(widths)} by {max(heights)}"
     sizes = f"all {least} pixels" if least == most else f"from {least} to {most} pixels"
     return f"As the source gave them, of {len(raw):,} rows: {named}; {sizes}."
+
+
+def compared(values: Sequence[bytes], normalise: Any) -> Measured:
+    """Return what drift compares of images: brightness, contrast, steps, where the mass is, and small pictures."""
+    return image.measured(np.moveaxis(image.decode(values), -1, 1))
 
 
 def outlying(looked: Looked, name: str) -> Outlying:

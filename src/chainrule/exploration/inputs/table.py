@@ -13,6 +13,7 @@ from chainrule.exploration import drawing
 from chainrule.exploration.looked import Looked, drawn, of
 from chainrule.exploration.outliers import Outlying
 from chainrule.fields import table
+from chainrule.fields.measured import Measured
 from chainrule.fields.reject import Reject
 from chainrule.system import plugins
 
@@ -25,6 +26,8 @@ COLUMNS, CELLS = 100, 12
 """Columns that are listed, and cells of a row that are shown."""
 NARROW = False
 """Whether rows are small when they are shown."""
+COMPARED, NAMES = 60, 200
+"""Columns that are compared between splits, and different names of one that is."""
 BARS, BINS = 12, 20
 """Names whose counts are drawn, and bins in which cells are rare."""
 
@@ -147,6 +150,27 @@ def variables(values: Sequence[str], normalise: Mapping[str, Any], most: int) ->
         if len(known) > 1 and (own.dtype.kind == "f" or len(known) <= most):
             found[name] = own
     return found
+
+
+def compared(values: Sequence[str], normalise: Mapping[str, Any]) -> Measured:
+    """Return what drift compares of rows of a table: numbers, names, and how many cells are missing.
+
+    Dates move on by themselves. What is missing stands at the median of the numbers, or is a name of its own.
+    """
+    cells = table.columnar(values)
+    kinds = {name: kind for name, kind in table.listed(normalise).items() if kind in ("number", "category", "boolean")}
+    numbers, names = {}, {}
+    missing = np.zeros(len(values))
+    for name, kind in list(kinds.items())[:COMPARED]:
+        gaps = cells[name].is_null().to_numpy()
+        missing += gaps
+        if kind == "number":
+            own = _numbers(kind, cells[name])
+            numbers[f"{name!r}"] = np.where(gaps, np.nanmedian(own) if not gaps.all() else 0.0, own)
+        else:
+            names[f"{name!r}"] = ["missing" if cell is None else str(cell) for cell in cells[name].to_pylist()]
+    few = {name: own for name, own in names.items() if len(set(own)) <= NAMES}
+    return Measured({**numbers, "missing cells": missing}, {}, None, few)
 
 
 def _numbers(kind: str, cells: "pa.ChunkedArray") -> np.ndarray:

@@ -13,6 +13,7 @@ from chainrule.exploration import drawing
 from chainrule.exploration.looked import Looked, drawn, of
 from chainrule.exploration.outliers import Outlying
 from chainrule.fields import text
+from chainrule.fields.measured import Measured
 from chainrule.fields.scripts import is_solid
 from chainrule.system import plugins
 
@@ -163,6 +164,12 @@ def shown_raw(raw: Any) -> str:
 def came(raw: Sequence[Any], normalise: Any) -> str:
     """Return what texts were as the source gave them: nothing that their lengths after cleaning do not say."""
     return ""
+
+
+def compared(values: Sequence[str], normalise: Any) -> Measured:
+    """Return what drift compares of texts: their lengths and their words."""
+    spoken = [said(value) for value in values]
+    return Measured({"characters": _sizes(values), "words": _sizes(spoken)}, {}, spoken)
 
 
 def outlying(looked: Looked, name: str) -> Outlying:
