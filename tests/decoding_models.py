@@ -27,9 +27,10 @@ def marian(seed: int = 0) -> Any:
 
     torch.manual_seed(seed)
     config = MarianConfig(
-        vocab_size=VOCABULARY, d_model=WIDTH, encoder_layers=LAYERS, decoder_layers=LAYERS,
+        vocab_size=VOCABULARY, d_model=WIDTH, encoder_layers=LAYERS, decoder_layers=LAYERS, init_std=0.6,
         encoder_attention_heads=HEADS, decoder_attention_heads=HEADS, encoder_ffn_dim=32, decoder_ffn_dim=32,
-        max_position_embeddings=64, init_std=0.6, pad_token_id=PAD, eos_token_id=END, decoder_start_token_id=PAD, forced_eos_token_id=None,
+        max_position_embeddings=64, pad_token_id=PAD, eos_token_id=END, decoder_start_token_id=PAD,
+        forced_eos_token_id=None,
     )  # fmt: skip
     model = MarianMTModel(config).eval()
     nn.init.normal_(model.final_logits_bias, std=0.5)

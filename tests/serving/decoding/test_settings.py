@@ -37,7 +37,7 @@ def test_each_wrong_value_has_its_line(name, value, words):
 
 
 def test_all_that_is_wrong_is_said_at_once():
-    with pytest.raises(DataError, match="top_p must .*; beams must "):
+    with pytest.raises(DataError, match=r"top_p must .*; beams must "):
         read({"top_p": 0, "beams": 0}, DEFAULTS)
 
 

@@ -29,7 +29,7 @@ class Cache:
     @property
     def places(self) -> int:
         """P: the places of each sequence, padding included."""
-        return next(iter(self.past.values())).shape[2]
+        return int(next(iter(self.past.values())).shape[2])
 
     def rows(self, index: np.ndarray) -> "Cache":
         """Return these sequences, of which one may come more than once, without padding that all have."""

@@ -15,7 +15,7 @@ def kept(logits: np.ndarray, temperature: float, top_k: int, top_p: float) -> np
     if 0 < top_k < len(scaled):
         among = likeliest(scaled, top_k)
         scaled = np.where(np.isin(np.arange(len(scaled)), among), scaled, -np.inf)
-    chances = np.exp(scaled - scaled.max())
+    chances: np.ndarray = np.exp(scaled - scaled.max())
     chances /= chances.sum()
     if top_p < 1:
         order = np.argsort(-chances, kind="stable")
