@@ -345,6 +345,17 @@ def test_of_what_nobody_knows_there_is_no_example(server: Server, open_page: Cal
         expect(page.locator("#best-label")).to_have_text("–")
 
 
+def test_a_model_of_chinese_begins_with_a_chinese_text(server: Server, open_page: Callable[..., Page]) -> None:
+    page = open_page("about:blank")
+    rules = {"text": {"normalise": {"blanks": "words", "max_characters": 2000, "long": "cut"}}}
+    answer = described(server, "reviews", target={"classes": ["差评", "好评"]}, preprocessing=rules)
+    page.route(f"{server.url}/models", lambda route: route.fulfill(body=answer, content_type="application/json"))
+    page.goto(f"{server.url}/#reviews")
+    box = page.locator("#field-text")
+    expect(box).to_have_attribute("lang", "zh")
+    expect(box).to_have_value(re.compile("房间.*早餐"))
+
+
 ACCURACY = {"name": "accuracy", "more_is_better": True, "unit": "share"}
 
 

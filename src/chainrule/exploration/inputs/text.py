@@ -47,8 +47,11 @@ def overview(looked: Looked, name: str) -> Part:
         often = {
             "Most frequent characters": often["Most frequent words"],
             "Most frequent pairs of characters": often["Most frequent pairs of neighbours"],
+            "Most frequent runs of three characters": _written(Counter(run for own in train for run in _runs(own, 3))),
         }
         note = "<p class='note'>In a script without blanks each character counts as a word.</p>"
+        # A character says little of a class; the words that mark one have two.
+        train = [[*own, *map("".join, _runs(own, 2))] for own in train]
     kind = plugins.load("exploration.targets", looked.block["target"])
     groups = kind.buckets(rows["train"][looked.columns.target.name].tolist())
     marks = (
@@ -75,6 +78,12 @@ def overview(looked: Looked, name: str) -> Part:
     return Part(name, body, numbers)
 
 
+def _runs(words: Sequence[str], length: int) -> list[tuple[str, ...]]:
+    """Return the runs of neighbouring characters of scripts without blanks, so many each."""
+    runs = zip(*(words[start:] for start in range(length)), strict=False)
+    return [run for run in runs if all(map(is_solid, run))]
+
+
 def said(value: str) -> list[str]:
     """Return the words of a text in lower case, without signs."""
     return text.words(value.casefold())
@@ -92,7 +101,7 @@ def _written(counts: "Counter[Any]") -> str:
     """Return the most frequent words or pairs of words, each with its count."""
     named = []
     for found, count in _first(counts):
-        solid = isinstance(found, tuple) and all(is_solid(word) for word in found)
+        solid = isinstance(found, tuple) and all(map(is_solid, found))
         word = found if isinstance(found, str) else ("" if solid else " ").join(found)
         named.append(f"{escape(word)} <small>{count:,}</small>")
     return " · ".join(named) or "none"

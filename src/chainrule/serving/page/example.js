@@ -8,12 +8,18 @@ const THREE = [
     [0.31, 0.76],
   ],
 ];
-const FEELING = /^(pos|neg)/i;
+const FEELING = /^(pos|neg|for$|against$)|[正负負好差]/i;
 const REVIEW = "The screen is gorgeous, but the battery is disappointing.";
+const CHINESE = "房间宽敞，服务热情，可惜隔音太差，早餐也一般。";
 
 // Whether a model answers with digits.
 export function readsDigits({ target }) {
   return Boolean(target.classes?.every((label) => /^\d$/.test(label)));
+}
+
+// Whether a model's texts were cleaned as Chinese is.
+export function readsChinese({ preprocessing }) {
+  return Object.values(preprocessing).some((rules) => rules.normalise?.blanks === "words");
 }
 
 // Returns what the only field of a model begins with, by the field's kind; nothing where nobody knows what the model has
@@ -21,5 +27,6 @@ export function readsDigits({ target }) {
 export function exampleOf(kind, model) {
   const { classes = [] } = model.target;
   if (kind === "image") return readsDigits(model) && classes.includes("3") ? THREE : [];
-  return classes.length && classes.every((label) => FEELING.test(label)) ? REVIEW : "";
+  if (!classes.length || !classes.every((label) => FEELING.test(label))) return "";
+  return readsChinese(model) ? CHINESE : REVIEW;
 }

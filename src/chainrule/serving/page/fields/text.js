@@ -8,7 +8,8 @@ const WAIT = 150; // ms of quiet before a request
 // the input does.
 export function createField({ name, title, rules, example }, told) {
   const id = `field-${name}`;
-  const box = element("textarea", { id, placeholder: "Type or paste a text; the answer follows as you type" });
+  const chinese = rules.normalise?.blanks === "words" ? { lang: "zh" } : {}; // the forms that its letters have
+  const box = element("textarea", { id, placeholder: "Type or paste a text; the answer follows as you type", ...chinese });
   const count = element("p", { class: "quiet", id: `${id}-count` });
   const empty = element("button", { type: "button", id: `${id}-clear` }, "Clear");
   let given = false; // the text is not the user's: the first letter of their own takes its place
