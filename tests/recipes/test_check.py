@@ -369,3 +369,18 @@ def test_without_a_share_for_the_test_the_source_must_be_able_to_have_one(
     block["split"]["test"] = 0
     block["source"] = source or block["source"]
     assert list(mistakes_by_path(params)) == ([f"recipes.{recipe}.split.test"] if wrong else [])
+
+
+def test_windows_share_a_quarter_at_most_and_belong_to_tasks_that_read_them(params: dict[str, Any]) -> None:
+    tokenizer = {"vocabulary": 500, "max_length": 64}
+    params["recipes"]["reviews"]["pretrain"]["tokenizer"] = tokenizer | {"windows": {"overlap": 16, "most": 4}}
+    assert find_mistakes(params) == []
+    tokenizer["windows"] = {"overlap": 17, "most": 4}
+    params["recipes"]["reviews"]["pretrain"]["tokenizer"] = tokenizer
+    found = mistakes_by_path(params)
+    assert set(found) == {"recipes.reviews.pretrain.tokenizer.windows.overlap"}
+    assert "a quarter of max_length (16)" in str(found.popitem()[1])
+    params["recipes"]["reviews"] |= {"task": "text_pair_classification"}
+    assert "text_pair_classification reads one window" in str(
+        mistakes_by_path(params)["recipes.reviews.pretrain.tokenizer.windows"]
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from chainrule.fields import scripts, shingles
+from chainrule.fields import scripts, shingles, windows
 from chainrule.fields import typos as slips
 from chainrule.fields.measured import Measured
 from chainrule.fields.reject import Reject
@@ -221,28 +221,21 @@ def measure(
 ) -> dict[str, Measured]:
     """Return by field what drift compares of texts as a model gets them: through its tokenizer, cut to its longest.
 
-    rows: a graph's inputs, of which input_ids int64 [1, T] holds the texts of all fields, each with an end behind it.
+    rows: a graph's inputs, of which input_ids int64 [1, T] holds the texts of all fields, each with an end behind it;
+    in windows [1, W, T].
     """
     vocabulary = tokenizer.get_vocab()
     special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
     end, unknown = next(reversed(tokenizer.encode("").ids), None), vocabulary.get("[UNK]")
     names = {number: token for token, number in vocabulary.items() if number not in special}
     texts: list[list[list[int]]] = [[] for _ in fields]
+    folded = (preprocessing or {}).get(fields[-1], {}).get("windows") or {}
     for row in rows:
-        parts = _parts([int(number) for number in row["input_ids"][0]], end, len(fields))
+        ids = windows.unfolded(row, end, len(fields), folded.get("overlap", 0), special)
+        parts = windows.parts(ids, end, len(fields))
         for place, own in enumerate(parts):
             texts[place].append(own)
     return {field: _measured(own, names, unknown) for field, own in zip(fields, texts, strict=True)}
-
-
-def _parts(ids: list[int], end: int | None, count: int) -> list[list[int]]:
-    """Return the ids of each of `count` texts, their ends included; all but the last end with the first of these."""
-    parts = []
-    for _ in range(count - 1):
-        at = ids.index(end) + 1 if end in ids else len(ids)
-        parts.append(ids[:at])
-        ids = ids[at:]
-    return [*parts, ids]
 
 
 def _measured(texts: Sequence[Sequence[int]], names: Mapping[int, str], unknown: int | None) -> Measured:

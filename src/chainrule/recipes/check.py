@@ -34,6 +34,7 @@ from chainrule.recipes.retrain import Retrain
 from chainrule.recipes.search import Search, space_mistakes, with_values
 from chainrule.recipes.split import Split
 from chainrule.recipes.training import Finetune, Pretrain
+from chainrule.system import plugins
 from chainrule.system.errors import ChainruleError, ParamsError
 from chainrule.tasks.catalogue import TASKS
 from chainrule.training.bases.catalogue import BASES, kind
@@ -370,6 +371,12 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
         yield Mistake(
             f"{path}.pretrain.tokenizer.max_length", f"{kept:g}", f"at most net.max_length ({most:g}) fit the net"
         )
+    overlap, task = _number(block, "pretrain", "tokenizer", "windows", "overlap"), at(block, ("task",))
+    if overlap and kept and overlap > kept / 4:
+        needed = f"at most a quarter of max_length ({int(kept) // 4:,})"
+        yield Mistake(f"{path}.pretrain.tokenizer.windows.overlap", f"{overlap:g}", needed)
+    if overlap is not None and task in TASKS and not getattr(plugins.load(f"tasks.{task}", "fields"), "WINDOWS", False):
+        yield Mistake(f"{path}.pretrain.tokenizer.windows", "a block", f"null is needed: {task} reads one window")
     shortest, longest = (_number(block, "clean", "normalise", f"{bound}_characters") for bound in ("min", "max"))
     if shortest and longest and shortest > longest:
         yield Mistake(

@@ -132,7 +132,8 @@ def read(folder: Path, name: str, version: str) -> Bundle:
 
 def longest(bundle: Bundle) -> int | None:
     """Return the largest size of a varying axis, such as the tokens of a text; None if the signature names none."""
-    found = [rules.get("max_length") for rules in bundle.signature["preprocessing"].values()]
+    rules = bundle.signature["preprocessing"].values()
+    found = [each.get("max_length") for each in rules] + [each.get("windows", {}).get("most") for each in rules]
     return max((most for most in found if isinstance(most, int)), default=None)
 
 

@@ -35,7 +35,7 @@ def pretrain(job: Job) -> None:
         facts = learning.result()
         encoding = None  # without a training nobody looks at the rows again
         if training is not None:
-            encoding = beside.submit(rows.to_inputs, training_rows, block, facts, None, **training.distort)
+            encoding = beside.submit(rows.alone, training_rows, block, facts, **training.distort)
         net = weights.build_net(block, facts, job.seed)
     if base.inputs is not None:
         said += inputs.beside_base(facts, base.inputs, {**given, "net": resolved})
@@ -59,7 +59,7 @@ def pretrain(job: Job) -> None:
         job.run.dataset(job.recipe, len(unlabelled), "pretraining", f"data/split/{job.recipe}/unlabelled.parquet")
         validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
         # Views of one row must differ for validation, too.
-        validation = rows.to_inputs(validation_rows, block, facts, None, **training.distort)
+        validation = rows.alone(validation_rows, block, facts, **training.distort)
         session.say_cut(job, encoding.result(), facts)
         history, gradients = _fit(job, training, objective, encoding.result(), validation)
         best = next(record for record in reversed(history) if record["best"])

@@ -101,7 +101,8 @@ def _checkpoint(job: Job, resolved: str) -> Path | None:
 def say_cut(job: Job, inputs: Inputs, facts: dict[str, Any]) -> None:
     """Say how many training rows are longer than the model reads."""
     if inputs.cut:
-        job.say(f"{inputs.cut:,} of {len(inputs):,} rows have more than {facts['max_length']} tokens: cut there")
+        most = facts.get("most_tokens", facts["max_length"])
+        job.say(f"{inputs.cut:,} of {len(inputs):,} rows have more than {most:,} tokens: cut there")
 
 
 def say_rare(job: Job, classes: Iterable[Sequence[str]], loss: Mapping[str, Any]) -> None:

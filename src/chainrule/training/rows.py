@@ -52,6 +52,13 @@ def to_inputs(
     return kind.of_fields(_held(rows, recipe, kind), encoded, facts, **distort)
 
 
+def alone(rows: "pd.DataFrame", recipe: Mapping[str, Any], facts: Mapping[str, Any], **distort: Any) -> Any:
+    """Return the rows as inputs without targets, for what learns from inputs alone; of a text each window by itself."""
+    kind = plugins.load("training.inputs", recipe["modality"])
+    found = to_inputs(rows, recipe, facts, None, **distort)
+    return kind.apart(found, facts) if hasattr(kind, "apart") else found
+
+
 def decoded(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:
     """Return the values of each input field, as the kind of the inputs decodes them; recipe: with task and modality."""
     decode = plugins.load("fields", recipe["modality"]).decode

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.fields import text as field
+from chainrule.fields import windows
 from chainrule.fields.reject import Reject
 from chainrule.serving import records
 from chainrule.serving.limits import Limits
@@ -65,13 +67,25 @@ def clean(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> str:
     return found
 
 
-def encoded(text: str, pair: str | None, tokenizer: "Tokenizer | None", names: Iterable[str]) -> dict[str, np.ndarray]:
+def encoded(
+    text: str,
+    pair: str | None,
+    tokenizer: "Tokenizer | None",
+    names: Iterable[str],
+    rules: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, np.ndarray]:
     """Return the inputs `names` of a graph, int64 [1, T] each, of one text or of a pair.
 
-    Nothing is padded: the batch that it becomes part of decides how far. Raises DataError without a tokenizer.
+    rules: the field's `preprocessing` in the signature; with `windows` the inputs are int64 [1, W, T], and `places`
+    [1, W, T, 4] (see `fields.windows`). Nothing is padded but the windows of one text: the batch that it becomes part
+    of decides how far. Raises DataError without a tokenizer.
     """
     if tokenizer is None:
         raise DataError("this model has no tokenizer in its bundle and takes token ids only; export it again")
+    if rules.get("windows"):
+        (folded,) = windows.fold(tokenizer, [text] if pair is None else [(text, pair)], rules)
+        arrays = windows.arrays(folded, rules["pad_id"])
+        return {name: arrays[name] for name in names}
     found = tokenizer.encode(text, pair)
     made = {"input_ids": found.ids, "attention_mask": [1] * len(found.ids), "token_type_ids": found.type_ids}
     return {name: np.array([made[name]], np.int64) for name in names}

@@ -26,5 +26,6 @@ def prepare(
     names = [tensor["name"] for tensor in signature["inputs"]]
     if "image" in parts:
         return {names[0]: image.pixels(parts["image"], signature["preprocessing"]["image"], limits)}
-    clean = text.clean(parts["text"], signature["preprocessing"]["text"], limits)
-    return text.encoded(clean, None, tokenizer, names)
+    rules = signature["preprocessing"]["text"]
+    clean = text.clean(parts["text"], rules, limits)
+    return text.encoded(clean, None, tokenizer, names, rules)

@@ -4,6 +4,8 @@ from chainrule.tasks.field import Field
 
 MODALITIES = ("text",)
 TARGET = "label"
+WINDOWS = True
+"""Whether a text may come in several windows of tokens."""
 
 
 def fields(modality: str) -> tuple[Field, ...]:

@@ -23,5 +23,6 @@ def prepare(
     limits: "Limits",
 ) -> dict[str, np.ndarray]:
     """Return the graph's inputs, int64 [1, T] each, for a text. Raises DataError for a text that no row could be."""
-    clean = text.clean(parts["text"], signature["preprocessing"]["text"], limits)
-    return text.encoded(clean, None, tokenizer, [tensor["name"] for tensor in signature["inputs"]])
+    rules = signature["preprocessing"]["text"]
+    clean = text.clean(parts["text"], rules, limits)
+    return text.encoded(clean, None, tokenizer, [tensor["name"] for tensor in signature["inputs"]], rules)

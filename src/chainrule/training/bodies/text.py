@@ -6,7 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chainrule.fields.windows import SHAPES
+from chainrule.training import windows as of_windows
 from chainrule.training.heads import HeadedModel
+
+WINDOWED = 3
+"""Axes of ids in windows."""
 
 
 class Model(HeadedModel):
@@ -29,7 +34,9 @@ class Model(HeadedModel):
         self._pool = getattr(net, "pool", mean)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
-        """Return the outputs by name of input_ids and attention_mask, int64 [B, T]."""
+        """Return the outputs by name of input_ids and attention_mask, int64 [B, T], or [B, W, T] in windows."""
+        if input_ids.dim() == WINDOWED:
+            return self.answer(of_windows.pooled(self.net, self._pool, input_ids, attention_mask))
         states: Tensor = self.net(input_ids, attention_mask)
         return self.answer(self._pool(states, attention_mask))
 
@@ -40,27 +47,51 @@ def mean(states: Tensor, attention_mask: Tensor) -> Tensor:
     return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
-def example(facts: dict[str, Any], batch: int, generator: torch.Generator, length: int = 16) -> dict[str, Tensor]:
+def example(
+    facts: dict[str, Any], batch: int, generator: torch.Generator, length: int = 16, windows: int = 2
+) -> dict[str, Tensor]:
     """Return random inputs of a model: input_ids and attention_mask, int64 [batch, length], the first row padded.
 
-    A length beyond max_length is cut to it.
+    A length beyond max_length is cut to it. With windows both are [batch, windows, length], of which the first row has
+    but one.
     """
     length = min(length, facts["max_length"])
-    ids = torch.randint(0, facts["vocabulary"], (batch, length), generator=generator)
+    shape = (batch, windows, length) if facts.get("windows") else (batch, length)
+    ids = torch.randint(0, facts["vocabulary"], shape, generator=generator)
     mask = torch.ones_like(ids)
-    mask[0, length // 2 :] = 0
+    mask[0, ..., length // 2 :] = 0
+    if facts.get("windows"):
+        mask[0, 1:] = 0
     return {"input_ids": ids.where(mask.bool(), facts["pad_id"]), "attention_mask": mask}
 
 
+def example_places(attention_mask: Tensor) -> Tensor:
+    """Return places int64 [B, W, T, COLUMNS], beside a mask [B, W, T] of `example`, as of words of a letter each."""
+    at = attention_mask.flatten(1).cumsum(dim=1).view_as(attention_mask) * attention_mask
+    return torch.stack([at - attention_mask, at, attention_mask, SHAPES.index("lower") * attention_mask], dim=-1)
+
+
 def parity_shapes(facts: dict[str, Any]) -> list[dict[str, int]]:
-    """Return the shapes at which an export is compared with its model: three batch sizes at two lengths."""
+    """Return the shapes at which an export is compared with its model: three batch sizes at two lengths.
+
+    With windows, of one and of several.
+    """
     lengths = sorted({min(11, facts["max_length"]), facts["max_length"]})
+    if facts.get("windows"):
+        counts = sorted({1, min(3, facts["windows"]["most"])})
+        return [
+            {"batch": batch, "length": length, "windows": count}
+            for batch in (1, 3)
+            for length in lengths
+            for count in counts
+        ]
     return [{"batch": batch, "length": length} for batch in (1, 3, 8) for length in lengths]
 
 
 def dynamic_shapes(facts: dict[str, Any]) -> dict[str, dict[int, str]]:
     """Return the names of the axes that may vary, by input."""
-    return {name: {0: "batch", 1: "sequence"} for name in Model.inputs}
+    axes = {0: "batch", 1: "windows", 2: "sequence"} if facts.get("windows") else {0: "batch", 1: "sequence"}
+    return dict.fromkeys(Model.inputs, axes)
 
 
 def padding(facts: dict[str, Any]) -> dict[str, int]:

@@ -38,6 +38,15 @@ class DistortText(Section):
     drop: float = Field(ge=0, lt=1, description="share of the tokens that become unknown")
 
 
+class Windows(Section):
+    """How a text that is longer than a window becomes several."""
+
+    overlap: int = Field(
+        ge=0, le=2048, description="tokens that a window shares with the one before, at most a quarter of max_length"
+    )
+    most: int = Field(ge=1, le=1024, description="windows of a text; what is behind the last is left out, and counted")
+
+
 class Tokenizer(Section):
     """A tokenizer, trained on training and unlabelled rows."""
 
@@ -47,6 +56,9 @@ class Tokenizer(Section):
         ge=4,
         le=8192,
         description="tokens of a text that are kept, its two ends included; by default as many as the net takes",
+    )
+    windows: Windows | None = Field(
+        default=None, description="overlapping windows of max_length tokens each; null: a longer text is cut"
     )
 
 

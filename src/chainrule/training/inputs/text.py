@@ -10,7 +10,9 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from chainrule.fields.windows import fold, tokens_at_most
 from chainrule.system.files import read_json, write_json
+from chainrule.training.windows import Windows
 
 FACTS = "texts.json"
 TOKENIZER = "tokenizer.json"
@@ -128,10 +130,26 @@ def held(values: Sequence[str], decode: Callable[[Sequence[str]], list[str]], on
     return decode(values)
 
 
-def of_fields(fields: list[list[str]], target: Tensor | None, facts: dict[str, Any], **distort: Any) -> Inputs:
-    """Return the rows with these texts in their input fields, one or two."""
+def of_fields(
+    fields: list[list[str]], target: Tensor | None, facts: dict[str, Any], **distort: Any
+) -> "Inputs | Windows":
+    """Return the rows with these texts in their input fields, one or two; in windows where the facts have such."""
+    if facts.get("windows"):
+        tokenizer = Tokenizer.from_str(facts["tokenizer"])
+        return Windows(list(fold(tokenizer, _rows(fields), facts)), target, facts, **distort)
     texts, cut = encode(fields, facts)
     return Inputs(texts, target, facts, cut=cut, **distort)
+
+
+def apart(inputs: "Inputs | Windows", facts: dict[str, Any]) -> Inputs:
+    """Return inputs without targets whose rows are single windows, for what learns from tokens alone."""
+    if isinstance(inputs, Inputs):
+        return inputs
+    return Inputs(inputs.apart(), None, facts, drop=inputs.drop, cut=inputs.cut)
+
+
+def _rows(fields: list[list[str]]) -> list[Any]:
+    return fields[0] if len(fields) == 1 else list(zip(*fields, strict=True))
 
 
 def encode(fields: list[list[str]], facts: dict[str, Any]) -> tuple[list[list[int]], int]:
@@ -140,7 +158,7 @@ def encode(fields: list[list[str]], facts: dict[str, Any]) -> tuple[list[list[in
     A pair is one sequence, with an end after each text; of the two the longer is cut first. All of that is in the
     tokenizer, so that whoever serves the model does the same with it.
     """
-    rows = fields[0] if len(fields) == 1 else list(zip(*fields, strict=True))
+    rows = _rows(fields)
     tokenizer = Tokenizer.from_str(facts["tokenizer"])
     texts, cut = [], 0
     for start in range(0, len(rows), ENCODED_TOGETHER):
@@ -158,18 +176,19 @@ def fit_facts(
 ) -> dict[str, Any]:
     """Return what training texts tell: a tokenizer trained on those of all input fields, and its numbers.
 
-    tokenizer: kind (byte_pairs, if it is not said, or characters), vocabulary (largest number of tokens) and max_length
-    (tokens of a text that are kept). base: what the base's net takes; its tokenizer wins, and no text may be longer
-    than that net takes.
+    tokenizer: kind (byte_pairs, if it is not said, or characters), vocabulary (largest number of tokens), max_length
+    (tokens of a text that are kept) and windows (None: a text that is longer is cut; else max_length are the tokens of
+    a window, see `fields.windows`). base: what the base's net takes; its tokenizer wins, and no text, or window, may be
+    longer than that net takes.
     """
     assert tokenizer is not None  # the full check of params.yaml refuses a text recipe without it
     if base is not None:
         own, longest = Tokenizer.from_str(base["tokenizer"]), min(tokenizer["max_length"], base["max_length"])
-        own.enable_truncation(longest)
-        return {**base, "max_length": longest, "tokenizer": own.to_str()}
+        kept = _kept(own, longest, tokenizer.get("windows"))
+        return {**base, "max_length": longest, "tokenizer": own.to_str(), **kept}
     train = TOKENIZERS[tokenizer.get("kind", "byte_pairs")]
     trained = train(chain(*fields), tokenizer["vocabulary"])
-    trained.enable_truncation(tokenizer["max_length"])
+    kept = _kept(trained, tokenizer["max_length"], tokenizer.get("windows"))
     return {
         "vocabulary": trained.get_vocab_size(),
         "max_length": tokenizer["max_length"],
@@ -179,7 +198,22 @@ def fit_facts(
         "mask_id": trained.token_to_id(MASK),
         "special_ids": [trained.token_to_id(token) for token in SPECIAL],
         "tokenizer": trained.to_str(),
+        **kept,
     }
+
+
+def _kept(tokenizer: Tokenizer, longest: int, windows: dict[str, int] | None) -> dict[str, Any]:
+    """Have a tokenizer cut texts at the longest, unless they are folded into windows; return what facts say of these.
+
+    most_tokens: of a text, beyond which it is cut all the same.
+    """
+    if windows is None:
+        tokenizer.enable_truncation(longest)
+        return {}
+    # A base may take shorter texts than the recipe asks for.
+    found = {**windows, "overlap": min(windows["overlap"], longest // 4)}
+    framing = tokenizer.num_special_tokens_to_add(is_pair=False)
+    return {"windows": found, "most_tokens": tokens_at_most(longest, **found, framing=framing)}
 
 
 def beside_base(facts: dict[str, Any], base: dict[str, Any], block: dict[str, Any]) -> list[str]:
@@ -224,4 +258,5 @@ def preprocessing(facts: dict[str, Any], normalise: dict[str, Any]) -> dict[str,
         "tokenizer": TOKENIZER,
         "max_length": facts["max_length"],
         "pad_id": facts["pad_id"],
+        **({"windows": facts["windows"]} if facts.get("windows") else {}),
     }
