@@ -93,9 +93,9 @@ def unfolded(
     ids: np.ndarray = row["input_ids"][0]
     if ids.ndim == 1:
         return [int(number) for number in ids]
-    whole, *rest = (
-        window[there > 0].tolist() for window, there in zip(ids, row["attention_mask"][0], strict=True) if there.any()
-    )
+    masks = row["attention_mask"][0]
+    kept: list[list[int]] = [ids[at][there > 0].tolist() for at, there in enumerate(masks) if there.any()]
+    whole, *rest = kept
     for window in rest:
         last = parts(window, end, count)[-1]
         framing = next((at for at, number in enumerate(last) if number not in special), len(last))

@@ -95,7 +95,7 @@ def pooled(
     pool: features of a net's states and mask, of one window each.
     """
     states, seen = over(net, input_ids, attention_mask)
-    features = pool(states, seen).unflatten(0, input_ids.shape[:2])
+    features = pool(states, seen).reshape(input_ids.shape[0], input_ids.shape[1], -1)
     weights = attention_mask.sum(dim=2).unsqueeze(-1).to(features.dtype)
     return (features * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
