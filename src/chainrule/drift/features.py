@@ -73,5 +73,14 @@ def run(graph: bytes, path: Path, rows: Sequence[Inputs], signature: dict[str, A
     offline.refuse_not_finite(found, path)
     features = found[outputs[0] if layer is None else layer].astype(np.float64)
     if layer is None or features.ndim != 2:
-        layer, features = None, found[outputs[0]].astype(np.float64).reshape(len(rows), -1)
+        layer, features = None, _by_row(found[outputs[0]].astype(np.float64))
     return Outputs({name: found[name] for name in outputs}, features, layer is not None)
+
+
+def _by_row(answers: np.ndarray) -> np.ndarray:
+    """Return answers [N, ...] as [N, D]; of those to every position of a row the mean, without positions of zeros."""
+    if answers.ndim <= 2:
+        return answers.reshape(len(answers), -1)
+    positions = answers.reshape(len(answers), -1, answers.shape[-1])
+    there = np.abs(positions).sum(axis=2, keepdims=True) > 0
+    return np.asarray((positions * there).sum(axis=1) / np.maximum(there.sum(axis=1), 1))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from chainrule.serving.padding import together
+from chainrule.serving.padding import filled, together
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -24,6 +24,12 @@ def largest_difference(
     *others, last = range(len(rows))
     batches = [[*others, last], [last, *reversed(others)]]
     batches += [pair for place in others for pair in ([place, last], [last, place])]
-    alone = np.concatenate([run(dict(row)) for row in rows])
-    differences = [np.abs(run(together([rows[place] for place in batch], padding)) - alone[batch]) for batch in batches]
+    alone = filled([run(dict(row)) for row in rows])
+
+    def difference(batch: list[int]) -> np.ndarray:
+        found = run(together([rows[place] for place in batch], padding))
+        beside = filled([found, np.empty((0, *alone.shape[1:]))])
+        return np.abs(beside - alone[batch])
+
+    differences = [difference(batch) for batch in batches]
     return float(np.max([difference.max() for difference in differences]))  # max() would pass over a NaN

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.serving.padding import together
+from chainrule.serving.padding import filled, together
 from chainrule.system.errors import ChainruleError
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def answers(run: Run, rows: Sequence[Arrays], padding: Mapping[str, float]) -> A
 def in_batches(run: Run, batches: Iterable[tuple[Sequence[int] | np.ndarray, Arrays]]) -> Arrays:
     """Return every output [N, ...] of batches that together have each row from 0 to N once; {} of none.
 
+    What differs in size between batches is filled up with zeros; an output tells which positions are there.
+
     batches: the places of a batch's rows, and their inputs.
     """
     places: list[np.ndarray] = []
@@ -74,7 +76,7 @@ def in_batches(run: Run, batches: Iterable[tuple[Sequence[int] | np.ndarray, Arr
     if not parts:
         return {}
     back = np.argsort(np.concatenate(places))
-    return {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]}
+    return {name: filled([part[name] for part in parts])[back] for name in parts[0]}
 
 
 def refuse_not_finite(outputs: Mapping[str, np.ndarray], name: object) -> None:

@@ -1,4 +1,4 @@
-"""Inputs of several requests or rows as those of one: shorter ones are filled up at the end of each axis."""
+"""What goes into a graph, or comes out, of several requests or rows as one: filled up at the end of each axis."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,10 +10,11 @@ def together(inputs: Sequence[Mapping[str, np.ndarray]], padding: Mapping[str, f
 
     padding: what fills an input up, by name; 0 for one that is not named.
     """
-    return {name: _filled([each[name] for each in inputs], padding.get(name, 0)) for name in inputs[0]}
+    return {name: filled([each[name] for each in inputs], padding.get(name, 0)) for name in inputs[0]}
 
 
-def _filled(arrays: list[np.ndarray], fill: float) -> np.ndarray:
+def filled(arrays: Sequence[np.ndarray], fill: float = 0) -> np.ndarray:
+    """Return arrays, [items, ...] each, as one that is as large as the largest along every further axis."""
     shape = arrays[0].shape[1:]
     if all(array.shape[1:] == shape for array in arrays):
         return np.concatenate(arrays)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from chainrule.serving.padding import filled
 from chainrule.training.memory import halving, too_many
 
 
@@ -38,6 +39,7 @@ def predict(
 ) -> dict[str, np.ndarray]:
     """Return the outputs [N, …] float32 by name of a model in evaluation mode for every row, in row order.
 
+    What differs in size between batches is filled up with zeros; an output tells which positions are there.
     say: is told, in a line, that batches do not fit in memory and are taken in parts. ChainruleError where one row does
     not fit.
     """
@@ -55,8 +57,8 @@ def predict(
         return halving(lambda: _outputs(model, inputs, index.chunk(parts)), halve)
 
     found = [part for index in batches for part in outputs(index)]
-    place = torch.cat(batches).argsort()
-    return {name: torch.cat([part[name] for part in found])[place].numpy() for name in found[0]}
+    place = torch.cat(batches).argsort().numpy()
+    return {name: filled([part[name].numpy() for part in found])[place] for name in found[0]}
 
 
 def _outputs(model: nn.Module, inputs: Inputs, parts: Sequence[Tensor]) -> list[dict[str, Tensor]]:
