@@ -13,6 +13,7 @@ from chainrule.data.columns import Column
 def altered_copies(
     rows: pd.DataFrame,
     inputs: Sequence[Column],
+    target: Column | None = None,
     *,
     copies: int,
     seed: int,
@@ -22,7 +23,8 @@ def altered_copies(
     """Return `copies` altered copies of every row: id `<id>+<number>`, origin the id, the rest as it was.
 
     All inputs of a row are altered, by the same draws: two pictures are turned alike, two equal texts stay equal. A
-    copy depends on its row's id, its number and the seed alone, so rows that come or go change no other copy.
+    copy depends on its row's id, its number and the seed alone, so rows that come or go change no other copy. A target
+    that tells places in a text means the last input; these stay whole and move.
     """
     made = []
     for number in range(1, copies + 1):
@@ -30,6 +32,14 @@ def altered_copies(
         for column in inputs:
             pairs = list(zip(rows["id"], rows[column.name], strict=True))
             what = f"copy {number} of {copies}{f', {column.name}' if len(inputs) > 1 else ''}"
+            if target is not None and hasattr(target.kind, "altered") and column == inputs[-1]:
+                found = [
+                    _around(target, spans, value, column, _generator(seed, row_id, number), options)
+                    for (row_id, value), spans in zip(progress(pairs, what), rows[target.name], strict=True)
+                ]
+                copy[column.name] = [text for text, _ in found]
+                copy[target.name] = [spans for _, spans in found]
+                continue
             copy[column.name] = [
                 column.kind.augmented_copy(value, _generator(seed, row_id, number), **options)
                 for row_id, value in progress(pairs, what)
@@ -38,6 +48,17 @@ def altered_copies(
         copy["id"] = [f"{row_id}+{number}" for row_id in rows["id"]]
         made.append(copy)
     return pd.concat(made, ignore_index=True) if made else rows.iloc[:0]
+
+
+def _around(
+    target: Column, places: Any, value: Any, column: Column, rng: np.random.Generator, options: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """Return an altered copy of a text, and where the target's places are in it; of a row without a target, none."""
+
+    def alter(part: str) -> Any:
+        return column.kind.augmented_copy(part, rng, **options)
+
+    return (alter(value), None) if target.kind.absent(places) else target.kind.altered(places, value, alter)
 
 
 def _generator(seed: int, row_id: str, number: int) -> np.random.Generator:

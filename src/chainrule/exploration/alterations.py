@@ -26,6 +26,7 @@ def part(looked: Looked) -> Part:
     copies = altered_copies(
         rows,
         inputs,
+        looked.columns.target,
         copies=min(COPIES, settings.copies),
         seed=looked.seed,
         options=settings.options,

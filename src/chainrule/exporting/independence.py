@@ -29,7 +29,7 @@ def largest_difference(
     def difference(batch: list[int]) -> np.ndarray:
         found = run(together([rows[place] for place in batch], padding))
         beside = filled([found, np.empty((0, *alone.shape[1:]))])
-        return np.abs(beside - alone[batch])
+        return np.asarray(np.abs(beside - alone[batch]))
 
     differences = [difference(batch) for batch in batches]
     return float(np.max([difference.max() for difference in differences]))  # max() would pass over a NaN

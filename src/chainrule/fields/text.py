@@ -262,6 +262,11 @@ def _measured(texts: Sequence[Sequence[int]], names: Mapping[int, str], unknown:
     return Measured(dict(zip(titles, measured.T, strict=True)), {}, spoken)
 
 
+def as_read(raw: bytes) -> str:
+    """Return a raw text before anything is changed in it. Raises Reject: undecodable_text."""
+    return _decoded(raw)[0]
+
+
 def _decoded(raw: bytes) -> tuple[str, list[str]]:
     """Return the decoded text and the repairs that decoding was."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):

@@ -25,9 +25,9 @@ def augment(job: Job) -> None:
 
     settings = job.section("augment", Augment)
     rows = read_rows(job.dep("data/split/{recipe}/train.parquet"))
-    inputs = columns(job.block["task"], job.block["modality"]).inputs
+    _, inputs, target = columns(job.block["task"], job.block["modality"])
     copies = altered_copies(
-        rows, inputs, copies=settings.copies, seed=job.seed, options=settings.options, progress=job.track
+        rows, inputs, target, copies=settings.copies, seed=job.seed, options=settings.options, progress=job.track
     )
     augmented = pd.concat([rows, copies], ignore_index=True)
     write_rows(job.out("data/augmented/{recipe}") / "train.parquet", augmented)

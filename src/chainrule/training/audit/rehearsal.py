@@ -17,7 +17,12 @@ from chainrule.training.batches import views
 
 ROWS, SIDE, TOKENS = 4, 64, 12
 """Rows of a trial, and the most that is taken of an image or a text."""
-MADE_UP: dict[str, list[Any]] = {"label": ["a", "b"], "labels": ['["a"]', '["a", "b"]'], "number": [0.5, 2.0]}
+MADE_UP: dict[str, list[Any]] = {
+    "label": ["a", "b"],
+    "labels": ['["a"]', '["a", "b"]'],
+    "number": [0.5, 2.0],
+    "spans": ['[[0, 4, "a"]]', '[[0, 4, "b"]]'],
+}
 """Values of a target that can be made up, by its kind; one after the other in the rows."""
 
 
