@@ -162,8 +162,12 @@ def test_an_encoding_is_found_and_said(tmp_path: Path) -> None:
 
 
 def test_chinese_is_seen_and_cleaned_as_chinese(tmp_path: Path) -> None:
-    rows = "".join(f"房间很 大服务也ＷｉＦｉ好{at},{at % 2}\n" for at in range(60))
+    rows = "".join(f"房间很大 服务也ＷｉＦｉ好{at},{at % 2}\n" for at in range(60))
     found = look(write(tmp_path / "rows.csv", f"review,label\n{rows}"))
+    plan = choices.choose(found, tmp_path, None, choices.Machine(2, False))
+    assert plan.blocks["clean"] == {"normalise": {"width": "letters"}}
+    rows = "".join(f"房间 很 大 服务 也 很 好 早餐 {at},{at % 2}\n" for at in range(60))
+    found = look(write(tmp_path / "words.csv", f"review,label\n{rows}"))
     plan = choices.choose(found, tmp_path, None, choices.Machine(2, False))
     assert plan.blocks["clean"] == {"normalise": {"width": "letters", "blanks": "words"}}
     assert any("blanks between ideographs" in line for line in plan.why)

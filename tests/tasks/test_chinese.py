@@ -3,7 +3,6 @@
 import importlib
 import json
 import os
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def reviews(count: int) -> list[tuple[str, str]]:
         things = drawn.choice(THINGS, 3, replace=False)
         words = drawn.choice(GOOD if good else BAD, 3)
         text = "，".join(f"{thing}很{word}" for thing, word in zip(things, words, strict=True)) + f"。ＷｉＦｉ{number}"
-        rows.append((" ".join(text) if number % 5 == 0 else text, "好评" if good else "差评"))
+        rows.append((" ".join(text) if number % 6 else text, "好评" if good else "差评"))
     return rows
 
 
@@ -93,7 +92,7 @@ def hotels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_chain_cleans_learns_and_shows_chinese(hotels: Path) -> None:
     report = read(hotels / "reports" / "hotels" / "clean.json")
-    assert report["repairs"]["width"] == 240 and 40 <= report["repairs"]["blanks"] <= 48
+    assert report["repairs"]["width"] == 240 and report["repairs"]["blanks"] == 200
     accuracy = read(hotels / "reports" / "hotels" / "metrics.json")
     assert accuracy["test"]["accuracy"]["value"] > 0.95
     assert accuracy["floor"]["naive_bayes"]["accuracy"]["value"] > 0.95
@@ -134,12 +133,12 @@ REAL = os.environ.get("CHAINRULE_REAL_DATA")
 )
 def test_a_cut_of_a_real_set_goes_through_the_chain(tmp_path: Path, path: str, task: str) -> None:
     with (Path(str(REAL)) / path).open(encoding="utf-8") as file:
-        lines = list(islice(file, 4000))
-    kept = lines[:1] + lines[1::8]  # the labels lie in order
+        lines = list(file)
+    kept = lines[:1] + lines[1 :: len(lines) // 500]  # the labels may lie in order
     (tmp_path / f"rows{Path(path).suffix}").write_text("".join(kept), encoding="utf-8")
     block = new(tmp_path, "real", tmp_path / f"rows{Path(path).suffix}", epochs=1)
     assert block["task"] == task
-    assert block["clean"]["normalise"] == {"width": "letters", "blanks": "words"}
+    assert block["clean"]["normalise"] == {"width": "letters"}  # blanks part phrases there, not words
     build(tmp_path, "real", DATA)
     scores = read(tmp_path / "reports" / "real" / "metrics.json")
     assert scores["test"]["accuracy"]["value"] >= 0 and len(scores["floor"]) >= 3

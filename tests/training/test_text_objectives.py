@@ -368,6 +368,16 @@ def test_words_with_the_same_neighbours_come_close_and_nothing_else_of_the_net_l
     assert min(likeness[:4, :4].min(), likeness[4:, 4:].min()) > likeness[:4, 4:].max() + 0.3
 
 
+@pytest.mark.parametrize(("sentence", "shown"), [("猫 狗 鸟 鱼", {"猫", "狗", "鸟", "鱼"}), ("a b of it", set())])
+def test_ideographs_are_words_that_are_shown_and_none_is_no_fault(sentence: str, shown: set[str]) -> None:
+    texts = [sentence] * 9
+    facts = facts_of(texts)
+    objective = skip_gram.build(small_encoder(facts), facts, window=2, negatives=2, subsample=1.0)
+    objective.look(text.of_fields([texts], None, facts))
+    found = skip_gram.show(objective, None, facts, loss=1.0, seed=0)
+    assert {str(row[0]) for row in found.sections[0].rows} == shown
+
+
 # what they show
 
 

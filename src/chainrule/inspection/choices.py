@@ -12,6 +12,8 @@ from chainrule.inspection.examples import Examples
 from chainrule.system.errors import DataError
 
 NOTHING = "nothing"
+WORD = 3.0
+"""Ideographs that stand together on average where blanks part words; where they part phrases there are more."""
 SMALL = 64
 """Images of no more pixels a side are small."""
 USUAL = 128
@@ -181,11 +183,13 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
             f"clean: tags and entities are taken out; {html:,} of {len(found.texts):,} texts looked at have some"
         )
     if _solid(found) and _chinese(found):
-        normalise |= {"width": "letters", "blanks": "words"}
+        normalise["width"] = "letters"
         why.append(
-            "clean: letters and digits of double width become ASCII, blanks between ideographs are taken out; "
-            "simplified and traditional characters stay as they are"
+            "clean: letters and digits of double width become ASCII; simplified and traditional stay as they are"
         )
+        if _cut_into_words(found):
+            normalise["blanks"] = "words"
+            why.append("clean: blanks between ideographs are taken out, for the texts are cut into words")
     clean: dict[str, Any] = {"normalise": normalise} if normalise else {}
     if base is not None and fit is not None:
         epochs = (
@@ -257,6 +261,12 @@ def _solid(found: Examples) -> bool:
 def _chinese(found: Examples) -> bool:
     """Whether there is an ideograph in the first texts."""
     return any(HAN.search(each) for row in found.texts[:50] for each in row)
+
+
+def _cut_into_words(found: Examples) -> bool:
+    """Whether blanks stand between the words of a script that needs none, and not only between phrases."""
+    runs = [run for row in found.texts[:500] for each in row for run in each.split() if HAN.match(run)]
+    return len(runs) > len(found.texts[:500]) and sum(map(len, runs)) < WORD * len(runs)
 
 
 def _longest(tokens: int) -> int:
