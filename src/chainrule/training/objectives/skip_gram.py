@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.evaluation.shown import Learnt, Plane, Table, Word
-from chainrule.fields.scripts import is_solid
 from chainrule.training.objectives.shared import pieces
 
 NEGATIVE_POWER = 0.75
@@ -101,7 +100,7 @@ def show(objective: SkipGram, inputs: Any, facts: dict[str, Any], *, loss: float
     words = [
         token
         for token in counts.argsort(descending=True, stable=True).tolist()
-        if counts[token] > 0 and known.begins[token] and _says(known.texts[token])
+        if counts[token] > 0 and known.begins[token] and pieces.says(known.texts[token])
     ]
     chosen = torch.tensor(words[: max(20 * FREQUENT, DRAWN)], dtype=torch.int64)
     embeddings: Tensor = objective.net.embeddings  # type: ignore[assignment]
@@ -119,11 +118,6 @@ def show(objective: SkipGram, inputs: Any, facts: dict[str, Any], *, loss: float
     if len(written) > 2:
         sections.append(_map(unit[:DRAWN], written))
     return Learnt({"loss": f"{loss:.3f} nats per pair", "frequent words": f"{len(words):,}"}, sections)
-
-
-def _says(word: str) -> bool:
-    """Return whether a word is shown: of three letters and more, or an ideograph, which says as much."""
-    return is_solid(word) or sum(map(str.isalpha, word)) > 2
 
 
 def _map(unit: Tensor, written: list[str]) -> Plane:

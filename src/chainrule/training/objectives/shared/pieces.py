@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from tokenizers import Tokenizer, decoders
 
+from chainrule.fields.scripts import is_solid
+
 START_MARKS = ("▁", "Ġ")  # of SentencePiece and of byte pairs such as GPT-2's
 SENTENCE_ENDS = frozenset(".!?…。！？।؟۔")
 NO_SPACE_BEFORE = frozenset(".,;:!?…%)]}'’\"”")
@@ -39,6 +41,11 @@ class Frame(NamedTuple):
     before: list[int]
     between: list[int]
     behind: list[int]
+
+
+def says(word: str) -> bool:
+    """Return whether a word is shown: of three letters and more, or an ideograph, which says as much."""
+    return is_solid(word) or sum(map(str.isalpha, word)) > 2
 
 
 @cache
