@@ -13,7 +13,7 @@ from chainrule.evaluation.primary import Facts, Measure, Metrics, Outputs, Prima
 from chainrule.evaluation.slices import asked, conditions, finding
 from chainrule.release import contest
 from chainrule.serving import bundle as bundles
-from chainrule.serving import offline, plain
+from chainrule.serving import answered, offline, plain
 from chainrule.serving.bundle import Bundle, input_fields
 from chainrule.serving.limits import Limits
 from chainrule.system import plugins
@@ -245,8 +245,7 @@ def _cost(side: Bundle, rows: Rows) -> dict[str, Any]:
             feeds.append(plain.prepare(side, row, limits))
         except DataError:
             continue
-    graph = bundles.graph_bytes(side, "fp32")
-    run = offline.runner(offline.session(graph, side.folder, 1), side.folder)
+    run = answered.of_rows(side, answered.sessions(side, "fp32", 1), side.folder)
     taken: list[float] = []
     began = time.monotonic()
     for feed in (*feeds, *feeds):  # once to warm up, once more for the median
@@ -256,4 +255,5 @@ def _cost(side: Bundle, rows: Rows) -> dict[str, Any]:
         if time.monotonic() - began > _SECONDS:
             break
     taken = taken[len(feeds) :] or taken
-    return {"bytes": len(graph), "milliseconds": round(1000 * float(np.median(taken)), 3) if taken else None}
+    size = sum(len(bundles.graph_bytes(side, "fp32", graph)) for graph in side.graphs)
+    return {"bytes": size, "milliseconds": round(1000 * float(np.median(taken)), 3) if taken else None}

@@ -11,6 +11,8 @@ GRAPH, SIGNATURE, CARD, SUMS = "model.onnx", "signature.json", "MODEL_CARD.md", 
 CARD_DATA = "model_card.json"
 REFERENCE = "fp32"
 FILES = {REFERENCE: GRAPH, "int8": "model.int8.onnx", "fp16": "model.fp16.onnx"}
+DECODERS = {variant: file.replace("model", "decoder") for variant, file in FILES.items()}
+"""Where a model writes from what its encoder read, each variant's second graph."""
 
 
 def write(
@@ -21,16 +23,19 @@ def write(
     tokenizer: str | None,
     variants: Mapping[str, bytes] | None = None,
     card_data: Mapping[str, Any] | None = None,
+    decoders: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write a bundle: the graph and its variants, signature.json, MODEL_CARD.md, tokenizer.json for text, SHA256SUMS.
 
     variants: further graphs by their name in FILES; the signature's `variants` says which there are. card_data: what
-    the card says, for machines, in model_card.json.
+    the card says, for machines, in model_card.json. decoders: the second graph of each variant, where there is one.
     """
     folder.mkdir()
     graphs = {REFERENCE: graph, **(variants or {})}
     for name, content in graphs.items():
         (folder / FILES[name]).write_bytes(content)
+    for name, content in (decoders or {}).items():
+        (folder / DECODERS[name]).write_bytes(content)
     write_json(folder / SIGNATURE, {"variants": {name: {"file": FILES[name]} for name in graphs}, **signature})
     (folder / CARD).write_text(card, encoding="utf-8")
     if card_data is not None:

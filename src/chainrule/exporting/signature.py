@@ -14,6 +14,9 @@ uncertainty     {...}: the lines of an answer's doubt, as `evaluation.uncertaint
 variants        {<variant>: {file, bytes, primary, uncertainty}}: the metric that decides, on validation rows; lines of
                 its own where it has any
 versions        of what made the graph
+decoding        how a model writes token by token, as `serving.decoding` has it; a model that does not has none
+graphs          {<graph>: {inputs, outputs}} of one that writes, `model` and where it has one `decoder`; its `inputs`
+                are then those of a row, its `outputs` what it answers a request with
 """
 
 from collections.abc import Iterable, Mapping

@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule.evaluation.paired import paired_comparison
 from chainrule.serving import bundle as bundles
-from chainrule.serving import offline, plain, runtime
+from chainrule.serving import answered, offline, plain, runtime
 from chainrule.serving.limits import Limits
 from chainrule.system import plugins, processes
 from chainrule.system.errors import DataError
@@ -79,11 +79,12 @@ def answers(folder: Path, rows: "pd.DataFrame") -> Answers:
             inputs[place] = plain.prepare(bundle, row, limits)
         except DataError:
             continue  # as the server would refuse it; counted
-    found = offline.answers(offline.runner(session.runtime, folder), list(inputs.values()), bundle.padding)
+    found = offline.answers(answered.of_rows(bundle, session.graphs, folder), list(inputs.values()), bundle.padding)
     offline.refuse_not_finite(found, folder)
-    outputs = {}
-    for tensor in bundle.outputs:
-        outputs[tensor.name] = np.full((len(rows), *(size or 1 for size in tensor.shape[1:])), np.nan)
-        if inputs:
-            outputs[tensor.name][list(inputs)] = found[tensor.name]
+    shapes = {name: array.shape[1:] for name, array in found.items()} or {
+        tensor.name: tuple(size or 1 for size in tensor.shape[1:]) for tensor in bundle.outputs
+    }
+    outputs = {name: np.full((len(rows), *shape), np.nan) for name, shape in shapes.items()}
+    for name, array in found.items():
+        outputs[name][list(inputs)] = array
     return Answers(outputs, len(rows) - len(inputs), bundle.signature)

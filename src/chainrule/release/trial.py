@@ -22,7 +22,7 @@ import numpy as np
 
 from chainrule.evaluation import primary
 from chainrule.exporting import independence
-from chainrule.serving import bundle, offline
+from chainrule.serving import answered, bundle, offline
 from chainrule.serving.bundle import Bundle, Tensor
 from chainrule.system import plugins
 from chainrule.system.errors import ChainruleError
@@ -147,7 +147,7 @@ def runner(content: Bundle, variant: str) -> Callable[[Arrays], np.ndarray]:
     Raises ChainruleError, as what it returns does: a graph that does not load or run, answers that are no numbers.
     """
     name = f"{content.name} version {content.version}: {content.variants[variant].name}"
-    run_graph = offline.runner(offline.session(bundle.graph_bytes(content, variant), name), name)
+    run_graph = answered.of_rows(content, answered.sessions(content, variant, name=name), name)
 
     def run(inputs: Arrays) -> np.ndarray:
         outputs = run_graph(inputs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.serving import bundle, offline, plain
+from chainrule.serving import answered, bundle, offline, plain
 from chainrule.serving.bundle import Bundle
 from chainrule.serving.limits import Limits
 from chainrule.system import plugins
@@ -102,11 +102,11 @@ def answers(registered: Bundle, rebuilt: Bundle, rows: "pd.DataFrame") -> str:
 
 def _outputs(content: Bundle, rows: "pd.DataFrame") -> offline.Arrays:
     """Return what the fp32 graph gives for every row, by output."""
-    session = offline.session(bundle.graph_bytes(content, "fp32"), content.folder)
     limits = Limits(pixels=2**62, characters=2**62)  # the rows were cleaned: no size is a danger
     encoded = [plain.prepare(content, row, limits) for row in rows.to_dict("records")]
     if not encoded:
         raise ChainruleError("there are no validation rows to compare answers on")
-    found = offline.answers(offline.runner(session, content.folder), encoded, content.padding)
+    run = answered.of_rows(content, answered.sessions(content, "fp32"), content.folder)
+    found = offline.answers(run, encoded, content.padding)
     offline.refuse_not_finite(found, content.folder)
     return found

@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.exporting.signature import VERSION, version_2
 from chainrule.serving import graph
+from chainrule.serving.decoding import rules, settings
 from chainrule.system import plugins
 from chainrule.system.errors import DataError
 from chainrule.tasks.catalogue import TASKS
@@ -18,8 +19,13 @@ GRAPH, SIGNATURE, CARD, TOKENIZER, SUMS = (
     "model.onnx", "signature.json", "MODEL_CARD.md", "tokenizer.json", "SHA256SUMS",
 )  # fmt: skip
 VARIANT_FILES = {"fp32": GRAPH, "int8": "model.int8.onnx", "fp16": "model.fp16.onnx"}
+MODEL, DECODER = "model", "decoder"
+GRAPH_FILES = {
+    (graph, variant): file.replace(MODEL, graph) for graph in (MODEL, DECODER) for variant, file in VARIANT_FILES.items()
+}
+"""The file of a graph's variant; a decoder is there where a model writes from what its encoder read."""
 CARD_DATA = "model_card.json"
-KNOWN = {SIGNATURE, CARD, CARD_DATA, TOKENIZER, *VARIANT_FILES.values()}
+KNOWN = {SIGNATURE, CARD, CARD_DATA, TOKENIZER, *GRAPH_FILES.values()}
 # Files are read whole. A graph is a protobuf, which ends at 2 GiB; nothing else in a bundle is large.
 GRAPH_BYTES, JSON_BYTES = 2 * 1024**3, 64 * 1024 * 1024
 # The protocol's names for ONNX's types.
@@ -67,6 +73,10 @@ class Bundle:
     """Content of tokenizer.json."""
     variants: dict[str, Path]
     """The graph's file by variant: fp32, int8, fp16."""
+    graphs: dict[str, tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
+    """Inputs and outputs of each graph: `model`, and `decoder` where there is one."""
+    decoding: dict[str, Any] | None
+    """How it writes token by token (see `serving.decoding`); None if it does not."""
     left_out: dict[str, str]
     """Why a variant that is there is not to be served."""
     sums: dict[str, str]
@@ -85,16 +95,17 @@ def read(folder: Path, name: str, version: str) -> Bundle:
     """
     listing, sums = _sums(folder)
     content: dict[str, bytes] = {}
-    variants: dict[str, Path] = {}
+    files: dict[tuple[str, str], Path] = {}
     left_out: dict[str, str] = {}
-    variant_of = {file: variant for variant, file in VARIANT_FILES.items()}
+    graph_of = {file: key for key, file in GRAPH_FILES.items()}
     for file, expected in sums.items():
         data = _checked(folder / file, expected)
-        if file in variant_of:
+        if file in graph_of:
             graph.refuse_outside(data, folder / file)
-            variants[variant_of[file]] = folder / file
-            if file != GRAPH and graph.scales_by_batch(data):
-                left_out[variant_of[file]] = BY_BATCH
+            files[graph_of[file]] = folder / file
+            variant = graph_of[file][1]
+            if variant != "fp32" and graph.scales_by_batch(data):
+                left_out[variant] = BY_BATCH
         else:
             content[file] = data
     for file in (GRAPH, SIGNATURE, CARD):
@@ -107,7 +118,9 @@ def read(folder: Path, name: str, version: str) -> Bundle:
     _check_task(signature, fields, folder / SIGNATURE)
     gaps = _of_parts("gaps", signature, fields, set())
     tokenizer = _text(content[TOKENIZER], folder / TOKENIZER) if TOKENIZER in content else None
-    declared = _declared(signature, variants, folder)
+    decoding = _decoding(signature, fields, folder)
+    graphs = _graphs(signature, inputs, outputs, decoding, folder)
+    declared = _declared(signature, files, set(graphs), folder)
     return Bundle(
         name=name,
         version=version,
@@ -120,6 +133,8 @@ def read(folder: Path, name: str, version: str) -> Bundle:
         card=_text(content[CARD], folder / CARD),
         tokenizer=tokenizer,
         variants={name: path for name, path in declared.items() if name not in left_out},
+        graphs=graphs,
+        decoding=decoding,
         left_out=left_out,
         sums=sums,
         padding=_padding(signature, inputs, folder),
@@ -147,9 +162,9 @@ def input_fields(bundle: Bundle) -> tuple[Field, ...]:
     return tuple(field for field in bundle.fields if field.role == "input")
 
 
-def graph_bytes(bundle: Bundle, variant: str) -> bytes:
-    """Return the graph of a variant, proven once more to be what was checked. Raises DataError if it changed."""
-    path = bundle.variants[variant]
+def graph_bytes(bundle: Bundle, variant: str, graph: str = MODEL) -> bytes:
+    """Return a graph of a variant, proven once more to be what was checked. Raises DataError if it changed."""
+    path = bundle.folder / GRAPH_FILES[graph, variant]
     return _checked(path, bundle.sums[path.name])
 
 
@@ -193,7 +208,7 @@ def listed(listing: bytes, path: Path) -> dict[str, str]:
 
 def most_bytes(file: str) -> int:
     """Return how large a file of a bundle may be."""
-    return GRAPH_BYTES if file in VARIANT_FILES.values() else JSON_BYTES
+    return GRAPH_BYTES if file in GRAPH_FILES.values() else JSON_BYTES
 
 
 def _checked(path: Path, expected: str) -> bytes:
@@ -311,15 +326,63 @@ def _of_parts(what: str, signature: dict[str, Any], fields: tuple[Field, ...], n
     return getattr(part, what)(signature["preprocessing"][asked[0].name]) if hasattr(part, what) else nothing
 
 
-def _declared(signature: dict[str, Any], variants: dict[str, Path], folder: Path) -> dict[str, Path]:
+def _declared(
+    signature: dict[str, Any], files: dict[tuple[str, str], Path], graphs: set[str], folder: Path
+) -> dict[str, Path]:
     """Return the variants that ship; what the signature declares and what is there must be the same."""
     declared = signature.get("variants", {"fp32": {"file": GRAPH}})
+    variants = {variant: path for (name, variant), path in files.items() if name == MODEL}
+    for name, variant in [(name, variant) for name in (MODEL, DECODER) for variant in {each for _, each in files}]:
+        if ((name, variant) in files) != (name in graphs):
+            found = "is one graph too many" if (name, variant) in files else "is missing from the bundle"
+            raise DataError(f"{folder / GRAPH_FILES[name, variant]}: {found}; export it again")
     if not isinstance(declared, dict) or set(declared) != set(variants):
         raise DataError(
             f"{folder / SIGNATURE}: declares the variants {sorted(declared)}, the directory has {sorted(variants)}; "
             "export the bundle again"
         )
     return variants
+
+
+def _decoding(signature: dict[str, Any], fields: tuple[Field, ...], folder: Path) -> dict[str, Any] | None:
+    """Return how a model writes, checked; None if it does not."""
+    block = signature.get("decoding")
+    if block is None:
+        return None
+    problem = f"{folder / SIGNATURE}: decoding is not as export writes it"
+    if not isinstance(block, dict) or block.get("graph") not in (MODEL, DECODER):
+        raise DataError(f"{problem}; export the bundle again")
+    try:
+        found = rules.of_signature(block)
+        settings.read({}, found.defaults)
+        tokens = [*found.start, *found.end, *found.never, *(() if found.first is None else (found.first,))]
+        whole = all(type(each) is int and 0 <= each < 2**31 for each in (*tokens, found.positions))
+    except (DataError, TypeError, ValueError) as error:
+        raise DataError(f"{problem} ({error}); export the bundle again") from None
+    if not whole or not found.start or sum(field.role == "input" for field in fields) != 1:
+        raise DataError(f"{problem}: it names a token that is none, no start, or writes from more than one field")
+    return block
+
+
+def _graphs(
+    signature: dict[str, Any],
+    inputs: tuple[Tensor, ...],
+    outputs: tuple[Tensor, ...],
+    decoding: dict[str, Any] | None,
+    folder: Path,
+) -> dict[str, tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]:
+    """Return the graphs' inputs and outputs: one graph, which are the model's own, but of a model that writes."""
+    if decoding is None:
+        return {MODEL: (inputs, outputs)}
+    named = signature.get("graphs")
+    wanted = {MODEL, decoding["graph"]}
+    if not isinstance(named, dict) or set(named) != wanted or not all(isinstance(each, dict) for each in named.values()):
+        raise DataError(f"{folder / SIGNATURE}: graphs must be {' and '.join(sorted(wanted))}; export the bundle again")
+    found = {name: (_tensors(each, "inputs", folder), _tensors(each, "outputs", folder)) for name, each in named.items()}
+    given, gives = ({tensor.name for tensor in side} for side in found[decoding["graph"]])
+    if not {"input_ids", "attention_mask"} <= given or "logits" not in gives:
+        raise DataError(f"{folder / SIGNATURE}: the graph that decodes lacks input_ids, attention_mask or logits")
+    return found
 
 
 def _padding(signature: dict[str, Any], inputs: tuple[Tensor, ...], folder: Path) -> dict[str, int | float]:

@@ -50,6 +50,13 @@ class Session:
     provider: str
     """ONNX Runtime's name of what computes."""
     outputs: tuple[str, ...]
+    decoder: Any = None
+    """onnxruntime.InferenceSession of the second graph, where there is one."""
+
+    @property
+    def graphs(self) -> dict[str, Any]:
+        """The session of each graph, by its name."""
+        return {"model": self.runtime} | ({} if self.decoder is None else {"decoder": self.decoder})
 
     def run(self, inputs: Arrays) -> Arrays:
         """Return every output by name. Raises what ONNX Runtime raises."""
@@ -120,19 +127,35 @@ def open_session(bundle: Bundle, variant: str | None, device: str, threads: int,
     import onnxruntime
 
     device = device_for(device)
+    if device == "tensorrt" and bundle.decoding:  # a cache grows with every token: an engine would be built for each
+        device = "cuda"
     variant = variant_for(bundle, variant, device)
-    path = bundle.variants[variant]
     onnxruntime.set_default_logger_severity(_QUIET)
     if device != "cpu":
         onnxruntime.preload_dlls()
     _share_memory()
-    data = bundles.graph_bytes(bundle, variant)
+    opened = {}
+    for graph, (inputs, outputs) in bundle.graphs.items():
+        runtime = _opened(onnxruntime, bundle, variant, graph, device, threads, limits)
+        _check(runtime.get_inputs(), inputs, bundle)
+        _check(runtime.get_outputs(), outputs, bundle)
+        opened[graph] = runtime
+    names = tuple(tensor.name for tensor in bundle.graphs[bundles.MODEL][1])
+    return Session(opened[bundles.MODEL], variant, device, PROVIDERS[device], names, opened.get(bundles.DECODER))
+
+
+def _opened(
+    onnxruntime: Any, bundle: Bundle, variant: str, graph: str, device: str, threads: int, limits: Limits
+) -> Any:
+    """Return ONNX Runtime's session of one graph, on the device that was asked for."""
+    path = bundle.folder / bundles.GRAPH_FILES[graph, variant]
+    providers = _providers(device, bundle, variant, limits)
+    data = bundles.graph_bytes(bundle, variant, graph)
     try:
         # Without its fallback: a GPU that fails in the middle of a run would make it go on, on the CPU, in silence.
         runtime = onnxruntime.InferenceSession(
-            data, _options(onnxruntime, threads), providers=_providers(device, bundle, variant, limits),
-            enable_fallback=0,
-        )  # fmt: skip
+            data, _options(onnxruntime, threads), providers=providers, enable_fallback=0
+        )
     except Exception as error:  # ONNX Runtime has no common class of its own
         raise DataError(f"{path}: ONNX Runtime {onnxruntime.__version__} cannot load it: {_reason(error)}") from None
     provider = runtime.get_providers()[0]
@@ -141,9 +164,7 @@ def open_session(bundle: Bundle, variant: str | None, device: str, threads: int,
             f"{path}: {device} was asked for, but ONNX Runtime gives {provider}; install the libraries of "
             f"{PROVIDERS[device]} or take --device cpu"
         )
-    _check(runtime.get_inputs(), bundle.inputs, bundle)
-    _check(runtime.get_outputs(), bundle.outputs, bundle)
-    return Session(runtime, variant, device, provider, tuple(tensor.name for tensor in bundle.outputs))
+    return runtime
 
 
 @functools.cache
