@@ -75,7 +75,7 @@ def test_outputs_come_in_the_order_of_the_rows() -> None:
     rows = text_rows()
     first = [int(rows.take(torch.tensor([row]), None)["input_ids"][0, 0]) for row in range(len(rows))]
     session: Any = Fake(lambda feed: np.eye(60)[feed["input_ids"][:, 0]], names=("input_ids", "attention_mask"))
-    found = gate.outputs(session, rows, 7)
+    found = gate.outputs(gate.of_session(session), rows, 7)
     assert found["logits"].argmax(axis=1).tolist() == first
 
 
@@ -105,7 +105,7 @@ def test_fewer_rows_than_a_batch_are_repeated() -> None:
 
 def choose(graphs: dict[str, bytes], rows: Any, padding: dict[str, int], settings: Variants, *also: Any) -> Any:
     """The decision about graphs of a classifier."""
-    (logits,) = gate.outputs(offline.session(graphs["fp32"], "graph", 1), rows, 16).values()
+    (logits,) = gate.outputs(gate.of_session(offline.session(graphs["fp32"], "graph", 1)), rows, 16).values()
     facts = {"classes": [f"c{place}" for place in range(logits.shape[1])]}
     target = rows.target.numpy() % logits.shape[1]
     return gate.choose(graphs, rows, target, label, facts, 16, padding, settings, *also)
@@ -147,7 +147,7 @@ def test_each_variant_draws_the_lines_of_doubt_by_its_own_answers() -> None:
     lines = choose(graphs, rows, {}, Variants(loses=1), lambda said: {"doubt": doubt.fit(said, target, asked)})
     for name, content in graphs.items():
         own = lines[name]["doubt"]
-        said = gate.outputs(offline.session(content, name, 1), rows, 16)
+        said = gate.outputs(gate.of_session(offline.session(content, name, 1)), rows, 16)
         assert doubt.measured(said, target, own)["foreign"] == pytest.approx(0.05, abs=0.011)
         assert doubt.measured(said, target, own)["coverage"] == pytest.approx(0.9, abs=0.02)
     assert lines["int8"]["doubt"]["foreign_above"] != lines["fp32"]["doubt"]["foreign_above"]

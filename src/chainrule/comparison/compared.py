@@ -12,8 +12,8 @@ from chainrule.evaluation.paired import paired_comparison
 from chainrule.evaluation.primary import Facts, Measure, Metrics, Outputs, Primary, gain
 from chainrule.evaluation.slices import asked, conditions, finding
 from chainrule.release import contest
+from chainrule.serving import answered, plain
 from chainrule.serving import bundle as bundles
-from chainrule.serving import answered, offline, plain
 from chainrule.serving.bundle import Bundle, input_fields
 from chainrule.serving.limits import Limits
 from chainrule.system import plugins

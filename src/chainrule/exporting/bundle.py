@@ -10,8 +10,10 @@ from chainrule.system.files import write_json
 GRAPH, SIGNATURE, CARD, SUMS = "model.onnx", "signature.json", "MODEL_CARD.md", "SHA256SUMS"
 CARD_DATA = "model_card.json"
 REFERENCE = "fp32"
+MODEL, DECODER = "model", "decoder"
+"""The names of graphs."""
 FILES = {REFERENCE: GRAPH, "int8": "model.int8.onnx", "fp16": "model.fp16.onnx"}
-DECODERS = {variant: file.replace("model", "decoder") for variant, file in FILES.items()}
+DECODERS = {variant: file.replace(MODEL, DECODER) for variant, file in FILES.items()}
 """Where a model writes from what its encoder read, each variant's second graph."""
 
 

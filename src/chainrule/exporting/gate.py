@@ -5,7 +5,7 @@ All of it is a function of the stage's inputs. How fast a variant is here is mea
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +25,24 @@ if TYPE_CHECKING:
 
     Sessions = Mapping[str, onnxruntime.InferenceSession]
 
+
+class Asked(NamedTuple):
+    """What answers rows."""
+
+    run: offline.Run
+    names: list[str]
+    """Of its inputs."""
+
+
+def of_session(session: "onnxruntime.InferenceSession") -> Asked:
+    """Return a graph that runs once as what answers rows."""
+    return Asked(offline.runner(session, "the graph"), [value.name for value in session.get_inputs()])
+
+
+def _on_one_thread(graphs: Mapping[str, bytes]) -> dict[str, Asked]:
+    return {name: of_session(offline.session(content, name, 1)) for name, content in graphs.items()}
+
+
 PROBES = 16  # validation rows, from the shortest to the longest, that are asked alone and among each other
 BATCHES = (1, 32)
 LONE_ROWS = 16  # different rows that one pass at batch 1 goes through: texts differ in length
@@ -42,20 +60,20 @@ def choose(
     padding: Mapping[str, int],
     settings: "Variants",
     also: Callable[[offline.Arrays], dict[str, Any]] = lambda _: {},
+    asked: Mapping[str, Asked] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return, by variant, what it is and whether it ships.
 
     graphs: `fp32` and its variants, all run on one thread of the CPU, so that the answer is the same with a GPU and
     without; target: of the validation rows, as `measure`, the task's metrics, takes it with the facts of the training
     targets; padding: what fills a varying axis of an input; also: what else is to be kept of a variant, by its outputs
-    for the validation rows, where all are numbers. Raises ChainruleError if fp32 itself answers a row by what shares
+    for the validation rows, where all are numbers; asked: what answers rows by each of the graphs, where one run of a
+    graph does not. Raises ChainruleError if fp32 itself answers a row by what shares
     its batch.
     """
-    sessions = {name: offline.session(content, name, 1) for name, content in graphs.items()}
-    found = {name: outputs(session, validation, batch_size) for name, session in sessions.items()}
-    differences = {
-        name: beside_others(session, validation, padding, measure, facts) for name, session in sessions.items()
-    }
+    asked = _on_one_thread(graphs) if asked is None else asked
+    found = {name: outputs(each, validation, batch_size) for name, each in asked.items()}
+    differences = {name: beside_others(each, validation, padding, measure, facts) for name, each in asked.items()}
     if not differences["fp32"] <= independence.SAME:  # not: a NaN must fail
         raise ChainruleError(
             f"the graph's answer to a row depends on the rows or the padding beside it: probabilities differ by "
@@ -107,7 +125,7 @@ def verdict(
 
 
 def beside_others(
-    session: "onnxruntime.InferenceSession",
+    asked: Asked,
     inputs: "Inputs",
     padding: Mapping[str, int],
     measure: Any,
@@ -116,16 +134,13 @@ def beside_others(
     """Return the largest difference of a probability between rows asked alone and beside others."""
     in_order = torch.cat(inputs.order(len(inputs), None))
     chosen = in_order[torch.linspace(0, len(inputs) - 1, min(PROBES, len(inputs))).long()]
-    names = [value.name for value in session.get_inputs()]
-    rows = [parity.feed(inputs, row, names) for row in torch.split(chosen, 1)]
-    run = offline.runner(session, "the graph")
-    return independence.largest_difference(lambda batch: measure.comparable(run(batch), facts), rows, padding)
+    rows = [parity.feed(inputs, row, asked.names) for row in torch.split(chosen, 1)]
+    return independence.largest_difference(lambda batch: measure.comparable(asked.run(batch), facts), rows, padding)
 
 
-def outputs(session: "onnxruntime.InferenceSession", inputs: "Inputs", batch_size: int) -> dict[str, np.ndarray]:
-    """Return the graph's outputs [N, ...] by name, in row order."""
-    names = [value.name for value in session.get_inputs()]
-    return offline.in_batches(offline.runner(session, "the graph"), parity.batches(inputs, names, batch_size))
+def outputs(asked: Asked, inputs: "Inputs", batch_size: int) -> dict[str, np.ndarray]:
+    """Return the outputs [N, ...] by name, in row order."""
+    return offline.in_batches(asked.run, parity.batches(inputs, asked.names, batch_size))
 
 
 def speeds(graphs: Mapping[str, bytes], inputs: "Inputs") -> dict[str, dict[str, Any]]:

@@ -22,6 +22,7 @@ graphs          {<graph>: {inputs, outputs}} of one that writes, `model` and whe
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from chainrule.serving.decoding.rows import OUTPUTS
 from chainrule.tasks.field import Field
 
 if TYPE_CHECKING:
@@ -53,6 +54,24 @@ def tensors(values: Iterable[Any]) -> list[dict[str, Any]]:
         return {"name": value.name, "type": kind, "shape": [axis.dim_param or axis.dim_value for axis in axes]}
 
     return [tensor(value) for value in values]
+
+
+def of_writer(graphs: Mapping[str, Any], decoding: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a signature says of a model that writes: its graphs, how it decodes, and what a request sees.
+
+    graphs: ONNX models by name; decoding: as `serving.decoding` has it.
+    """
+    said = {
+        name: {"inputs": tensors(graph.graph.input), "outputs": tensors(graph.graph.output)}
+        for name, graph in graphs.items()
+    }
+    (ids,) = [tensor for tensor in said["model"]["inputs"] if tensor["name"] == "input_ids"]
+    return {
+        "inputs": [ids, {**ids, "name": "attention_mask"}],
+        "outputs": [{"name": name, "type": kind, "shape": shape} for name, kind, shape in OUTPUTS],
+        "graphs": said,
+        "decoding": dict(decoding),
+    }
 
 
 def fields(found: Iterable[Field]) -> list[dict[str, str]]:

@@ -34,6 +34,11 @@ def export(bundle_folder: Path, target: Path, variant: str = "fp32", max_batch: 
     recipe = str(bundle.signature.get("recipe", ""))
     if not _RECIPE.fullmatch(recipe):  # it becomes the name of a folder
         raise DataError(f"{bundle_folder / 'signature.json'}: recipe {recipe!r} is no name of a model; export it again")
+    if bundle.decoding is not None:
+        raise DataError(
+            f"{bundle_folder}: {recipe} writes token by token, and a model repository of one graph would not; "
+            "`chainrule serve` answers at Triton's own routes, /v2/models/NAME/generate and generate_stream"
+        )
     if variant in bundle.left_out:
         raise DataError(f"{bundle_folder}: {variant} is not to be served: {bundle.left_out[variant]}")
     if variant not in bundle.variants:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from chainrule.evaluation.paired import paired_comparison
-from chainrule.serving import bundle as bundles
 from chainrule.serving import answered, offline, plain, runtime
+from chainrule.serving import bundle as bundles
 from chainrule.serving.limits import Limits
 from chainrule.system import plugins, processes
 from chainrule.system.errors import DataError

@@ -22,7 +22,7 @@ import numpy as np
 
 from chainrule.evaluation import primary
 from chainrule.exporting import independence
-from chainrule.serving import answered, bundle, offline
+from chainrule.serving import answered, offline
 from chainrule.serving.bundle import Bundle, Tensor
 from chainrule.system import plugins
 from chainrule.system.errors import ChainruleError

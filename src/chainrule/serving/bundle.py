@@ -21,7 +21,9 @@ GRAPH, SIGNATURE, CARD, TOKENIZER, SUMS = (
 VARIANT_FILES = {"fp32": GRAPH, "int8": "model.int8.onnx", "fp16": "model.fp16.onnx"}
 MODEL, DECODER = "model", "decoder"
 GRAPH_FILES = {
-    (graph, variant): file.replace(MODEL, graph) for graph in (MODEL, DECODER) for variant, file in VARIANT_FILES.items()
+    (graph, variant): file.replace(MODEL, graph)
+    for graph in (MODEL, DECODER)
+    for variant, file in VARIANT_FILES.items()
 }
 """The file of a graph's variant; a decoder is there where a model writes from what its encoder read."""
 CARD_DATA = "model_card.json"
@@ -354,7 +356,7 @@ def _decoding(signature: dict[str, Any], fields: tuple[Field, ...], folder: Path
         raise DataError(f"{problem}; export the bundle again")
     try:
         found = rules.of_signature(block)
-        settings.read({}, found.defaults)
+        settings.read(block.get("defaults", {}), settings.Settings())
         tokens = [*found.start, *found.end, *found.never, *(() if found.first is None else (found.first,))]
         whole = all(type(each) is int and 0 <= each < 2**31 for each in (*tokens, found.positions))
     except (DataError, TypeError, ValueError) as error:
@@ -376,9 +378,15 @@ def _graphs(
         return {MODEL: (inputs, outputs)}
     named = signature.get("graphs")
     wanted = {MODEL, decoding["graph"]}
-    if not isinstance(named, dict) or set(named) != wanted or not all(isinstance(each, dict) for each in named.values()):
+    if (
+        not isinstance(named, dict)
+        or set(named) != wanted
+        or not all(isinstance(each, dict) for each in named.values())
+    ):
         raise DataError(f"{folder / SIGNATURE}: graphs must be {' and '.join(sorted(wanted))}; export the bundle again")
-    found = {name: (_tensors(each, "inputs", folder), _tensors(each, "outputs", folder)) for name, each in named.items()}
+    found = {
+        name: (_tensors(each, "inputs", folder), _tensors(each, "outputs", folder)) for name, each in named.items()
+    }
     given, gives = ({tensor.name for tensor in side} for side in found[decoding["graph"]])
     if not {"input_ids", "attention_mask"} <= given or "logits" not in gives:
         raise DataError(f"{folder / SIGNATURE}: the graph that decodes lacks input_ids, attention_mask or logits")

@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from chainrule.serving import answered, offline, plain, records, runtime
+from chainrule.serving import answered as answering
+from chainrule.serving import offline, plain, records, runtime
 from chainrule.serving.bundle import Bundle, input_fields
 from chainrule.serving.limits import Limits
 from chainrule.serving.offline import Arrays
@@ -91,7 +92,7 @@ Parts = Callable[[Record], dict[str, Any]]
 
 def scored(bundle: Bundle, session: Session, rows: Iterable[Record], parts: Parts, limits: Limits) -> Iterator[Scored]:
     """Yield every row in its order. Raises ChainruleError if the graph fails, which no row is to blame for."""
-    run = answered.to_requests(bundle, session.graphs, bundle.variants[session.variant])
+    run = answering.to_requests(bundle, session.graphs, bundle.variants[session.variant])
     nothing = [None] * len(columns_of(bundle))
     of_answer = _kind(bundle).cells
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chainrule.data.losses import losses
 from chainrule.recipes.augment import Augment
@@ -21,13 +21,10 @@ CALIBRATION_BATCH = 32
 
 def export(job: Job) -> None:
     """Write the bundle and register it; fail if graph and model differ on random inputs or validation rows."""
-    import torch
-
     from chainrule.evaluation import headline, primary
-    from chainrule.exporting import bundle, gate, graph, parity
+    from chainrule.exporting import bundle, gate
     from chainrule.exporting import card as cards
     from chainrule.exporting.drawing import page as drawing
-    from chainrule.serving import offline
     from chainrule.system import plugins
     from chainrule.training import device, models, rows
 
@@ -37,11 +34,6 @@ def export(job: Job) -> None:
     validation_rows = read_rows(job.dep("data/split/{recipe}/validation.parquet"))
     validation = rows.to_inputs(validation_rows, card, facts, card["target_facts"])
     task = plugins.load(f"tasks.{card['task']}", "model")
-    example = task.example(facts, 2, torch.Generator().manual_seed(0))
-    job.say("traces the model")
-    onnx_model = graph.to_onnx(model, example, task.dynamic_shapes(facts))
-    content = onnx_model.SerializeToString(deterministic=True)
-    runtime = offline.session(content, bundle.GRAPH, job.cores)
     measure = plugins.load(f"tasks.{card['task']}", "metrics")
     metrics = read_json(job.dep("reports/{recipe}/metrics.json"))
     kind, doubt = plugins.load("evaluation.uncertainty", card["target"]), metrics["uncertainty"]
@@ -52,17 +44,12 @@ def export(job: Job) -> None:
     def agree(ours: Any, theirs: Any) -> Any:
         return measure.agree(ours, theirs, card["target_facts"])
 
-    report: dict[str, Any] = {
-        "shapes": parity.at_shapes(model, runtime, task, facts),
-        "validation": parity.on_rows(model, runtime, validation, agree, BATCH_SIZE),
-        "bytes": len(content),
-    }
-    _refuse_difference(report, settings)
-    signature = _signature(job, onnx_model, card, facts, metrics)
-    job.say("makes and measures its variants")
-    made = {"fp32": content, **_make_variants(job, onnx_model, card, facts, settings.variants)}
+    how = _written if hasattr(task, "decoding") else _single
+    exported = how(job, settings, model, card, facts, task, metrics, validation, agree)
+    onnx_model, report, signature, made = exported.graph, exported.report, exported.signature, exported.made
+    content = made["fp32"][bundle.MODEL]
     table = gate.choose(
-        made,
+        {name: b"".join(graphs.values()) for name, graphs in made.items()},
         validation,
         validation.target.numpy(),
         measure,
@@ -71,8 +58,9 @@ def export(job: Job) -> None:
         task.padding(facts),
         settings.variants,
         lines,
+        exported.asked,
     )
-    latencies = gate.speeds(made, validation)
+    latencies = exported.speeds()
     report["variants"] = table
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
     split = read_json(job.dep("reports/{recipe}/split.json"))
@@ -83,7 +71,7 @@ def export(job: Job) -> None:
         read_json(job.dep("models/finetuned/{recipe}") / "history.json"),
         split["train"] * (1 + in_force["augment"]["copies"]),
         sum(parameter.numel() for parameter in model.parameters()),
-        _operations(model, example) / 2,
+        exported.operations / 2,
     )
     doubts = kind.shown(doubt["lines"], doubt["test"])
     model_card = cards.model_card(
@@ -91,7 +79,7 @@ def export(job: Job) -> None:
     )
     card_data = cards.data(job.recipe, signature, source, metrics, measure, table, lost, in_force, fair, training)
     decisive = measure.PRIMARY
-    shipped = {name: made[name] for name in made if table[name]["ships"] and name != bundle.REFERENCE}
+    shipped = {name: made[name] for name in made if table[name]["ships"] or name == bundle.REFERENCE}
     signature["uncertainty"] = table[bundle.REFERENCE]["uncertainty"]
     signature["variants"] = {
         name: {
@@ -100,10 +88,12 @@ def export(job: Job) -> None:
             "primary": table[name][decisive.name],
             **({} if name == bundle.REFERENCE else {"uncertainty": table[name]["uncertainty"]}),
         }
-        for name in (bundle.REFERENCE, *shipped)
+        for name in shipped
     }
     out = job.out("models/onnx/{recipe}")
-    bundle.write(out, content, signature, model_card, facts.get("tokenizer"), shipped, card_data)
+    small = {name: graphs[bundle.MODEL] for name, graphs in shipped.items() if name != bundle.REFERENCE}
+    decoders = {name: graphs[bundle.DECODER] for name, graphs in shipped.items() if bundle.DECODER in graphs}
+    bundle.write(out, content, signature, model_card, facts.get("tokenizer"), small, card_data, decoders)
     write_json(job.out("reports/{recipe}/export.json"), report)
     looked_at = job.out("reports/{recipe}/graph.html")
     looked_at.write_text(drawing.to_html(job.recipe, onnx_model), encoding="utf-8")
@@ -122,6 +112,119 @@ def export(job: Job) -> None:
     largest = max(shape["max_difference"] for shape in report["shapes"])
     agreement = report["validation"]["agreement"]
     job.say(f"{len(content):,} bytes; logits differ by at most {largest:.1e}, validation agreement {agreement:.4f}")
+
+
+class _Exported(NamedTuple):
+    """A model as graphs."""
+
+    graph: Any
+    """The ONNX graph `model`."""
+    report: dict[str, Any]
+    """How graphs and model compare: shapes, validation, bytes; of a model that writes also texts."""
+    signature: dict[str, Any]
+    made: dict[str, dict[str, bytes]]
+    """By variant and name of the graph."""
+    asked: Any
+    """What answers rows by each variant; None where one run of the graph does."""
+    speeds: Callable[[], dict[str, dict[str, Any]]]
+    operations: float
+    """Of an example of two rows."""
+
+
+def _single(
+    job: Job,
+    settings: Export,
+    model: Any,
+    card: dict[str, Any],
+    facts: dict[str, Any],
+    task: Any,
+    metrics: dict[str, Any],
+    validation: Any,
+    agree: Any,
+) -> _Exported:
+    """Return a model whose graph runs once for each row."""
+    import torch
+
+    from chainrule.exporting import bundle, gate, graph, parity
+    from chainrule.serving import offline
+
+    example = task.example(facts, 2, torch.Generator().manual_seed(0))
+    job.say("traces the model")
+    onnx_model = graph.to_onnx(model, example, task.dynamic_shapes(facts))
+    content = onnx_model.SerializeToString(deterministic=True)
+    runtime = offline.session(content, bundle.GRAPH, job.cores)
+    report: dict[str, Any] = {
+        "shapes": parity.at_shapes(model, runtime, task, facts),
+        "validation": parity.on_rows(model, runtime, validation, agree, BATCH_SIZE),
+        "bytes": len(content),
+    }
+    _refuse_difference(report, settings)
+    signature = _signature(job, {bundle.MODEL: onnx_model}, card, facts, metrics)
+    job.say("makes and measures its variants")
+    made = {"fp32": content, **_make_variants(job, onnx_model, card, facts, settings.variants)}
+    graphs = {name: {bundle.MODEL: each} for name, each in made.items()}
+    return _Exported(
+        onnx_model, report, signature, graphs, None, lambda: gate.speeds(made, validation), _operations(model, example)
+    )
+
+
+def _written(
+    job: Job,
+    settings: Export,
+    model: Any,
+    card: dict[str, Any],
+    facts: dict[str, Any],
+    task: Any,
+    metrics: dict[str, Any],
+    validation: Any,
+    agree: Any,
+) -> _Exported:
+    """Return a model that writes token by token: its graphs must write what it writes."""
+    from chainrule.exporting import bundle, gate, written
+    from chainrule.serving.decoding import rows as decoded
+    from chainrule.training import writing
+
+    facts = writing.known(model, facts)
+    parts = writing.parts(task, model, facts)
+    job.say("traces the model")
+    protos = written.traced(parts)
+    contents = {name: proto.SerializeToString(deterministic=True) for name, proto in protos.items()}
+    signature = _signature(job, protos, card, facts, metrics)
+    sessions = written.opened(contents, job.cores)
+    ours = writing.writer(signature["decoding"], parts, facts["tokenizer"])
+    theirs = written.writer(signature, sessions, facts["tokenizer"])
+    names = list(model.inputs)
+    job.say("writes with the model and with its graphs")
+    report: dict[str, Any] = {
+        "shapes": written.at_shapes(parts, sessions),
+        "validation": written.on_rows(ours, theirs, validation, names, agree, BATCH_SIZE),
+        "texts": written.texts(ours, theirs, validation, names),
+        "bytes": sum(map(len, contents.values())),
+    }
+    _refuse_difference(report, settings)
+    _refuse_other_texts(report["texts"], settings)
+    job.say("makes and measures its variants")
+    wanted = {name: getattr(settings.variants, name) for name in ("int8", "fp16")}
+    feeds = list(_calibration(job, names, card, facts, settings.variants.calibration))
+    small = {}
+    for name, wish in wanted.items():
+        if wish != "never":
+            try:
+                small[name] = written.smaller(
+                    name, protos, lambda found: written.writer(signature, found, facts["tokenizer"]), feeds
+                )
+                written.opened(small[name], 1)
+            except Exception as error:  # as with other graphs
+                raise _unmade(name, error) from error
+    made = {bundle.REFERENCE: contents, **small}
+    asked = {
+        name: gate.Asked(decoded.of_rows(written.writer(signature, written.opened(each, 1), facts["tokenizer"])), names)
+        for name, each in made.items()
+    }
+    operations = sum(_operations(module, examples[0]) for module, examples, _ in parts.values())
+    return _Exported(
+        protos[bundle.MODEL], report, signature, made, asked, lambda: written.speeds(asked, validation), operations
+    )
 
 
 def _operations(model: Any, example: Any) -> float:
@@ -156,8 +259,9 @@ def _make_variants(
     from chainrule.exporting import variants
     from chainrule.serving import offline
 
+    names = [value.name for value in onnx_model.graph.input]
     makers: dict[str, Callable[[], bytes]] = {
-        "int8": lambda: variants.int8(onnx_model, _calibration(job, onnx_model, card, facts, settings.calibration)),
+        "int8": lambda: variants.int8(onnx_model, _calibration(job, names, card, facts, settings.calibration)),
         "fp16": lambda: variants.fp16(onnx_model),
     }
     made = {}
@@ -167,14 +271,18 @@ def _make_variants(
                 made[name] = make()
                 offline.session(made[name], name, 1)
             except Exception as error:  # whatever a converter or ONNX Runtime finds wrong with an unforeseen graph
-                cause = " ".join(str(error.__cause__ or error).split())[:300]
-                raise ChainruleError(
-                    f"no {name} can be made of this net ({cause}); `export.variants.{name}: never` exports without"
-                ) from error
+                raise _unmade(name, error) from error
     return made
 
 
-def _calibration(job: Job, onnx_model: Any, card: dict[str, Any], facts: dict[str, Any], count: int) -> Any:
+def _unmade(name: str, error: Exception) -> ChainruleError:
+    cause = " ".join(str(error.__cause__ or error).split())[:300]
+    return ChainruleError(
+        f"no {name} can be made of this net ({cause}); `export.variants.{name}: never` exports without"
+    )
+
+
+def _calibration(job: Job, names: list[str], card: dict[str, Any], facts: dict[str, Any], count: int) -> Any:
     """Yield batches of training rows, drawn by the recipe's seed."""
     from chainrule.exporting import parity
     from chainrule.training import rows
@@ -182,7 +290,6 @@ def _calibration(job: Job, onnx_model: Any, card: dict[str, Any], facts: dict[st
     training = read_rows(job.dep("data/split/{recipe}/train.parquet"))
     training = training.sample(min(count, len(training)), random_state=job.seed)
     drawn = rows.to_inputs(training, card, facts, None)
-    names = [value.name for value in onnx_model.graph.input]
     for _, inputs in parity.batches(drawn, names, CALIBRATION_BATCH):
         yield inputs
 
@@ -224,8 +331,16 @@ def _refuse_difference(report: dict[str, Any], settings: Export) -> None:
         )
 
 
+def _refuse_other_texts(found: dict[str, Any], settings: Export) -> None:
+    if found["agreement"] < settings.agreement:
+        raise ChainruleError(
+            f"graphs and model write the same for {found['agreement']:.4%} of {found['rows']} beginnings; "
+            f"export.agreement asks for {settings.agreement:.4%}"
+        )
+
+
 def _signature(
-    job: Job, model: Any, card: dict[str, Any], facts: dict[str, Any], metrics: dict[str, Any]
+    job: Job, graphs: dict[str, Any], card: dict[str, Any], facts: dict[str, Any], metrics: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what a server must know to answer (see `exporting.signature`)."""
     import onnx
@@ -235,6 +350,7 @@ def _signature(
     from chainrule.exporting import signature
     from chainrule.system import plugins
 
+    model = graphs["model"]
     task = plugins.load(f"tasks.{card['task']}", "model")
     fields = plugins.load(f"tasks.{card['task']}", "fields").fields(card["modality"])
     measure = plugins.load(f"tasks.{card['task']}", "metrics")
@@ -248,8 +364,14 @@ def _signature(
         "net": {name: value for name, value in card["net"].items() if not isinstance(value, dict)},
         "base": card["base"],
         "fields": signature.fields(fields),
-        "inputs": signature.tensors(model.graph.input),
-        "outputs": signature.tensors(model.graph.output),
+        **(
+            signature.of_writer(graphs, task.decoding(facts))
+            if hasattr(task, "decoding")
+            else {
+                "inputs": signature.tensors(model.graph.input),
+                "outputs": signature.tensors(model.graph.output),
+            }
+        ),
         "target": {"kind": card["target"], **card["target_facts"]},
         "padding": task.padding(facts),
         "preprocessing": {field.name: prepared for field in fields if field.role == "input"},

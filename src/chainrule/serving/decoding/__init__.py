@@ -36,4 +36,9 @@ Whoever decodes gives a **run**, inputs by name to outputs by name (`serving.off
 alike: `decode` makes texts of many sources in batches, for scores, parity and files; `engine` is the same step by step,
 what comes while others are under way joins them. Of one source each way is a **search** (`greedy`, `sampling`, `beam`):
 it is given logits [R, V] of its R rows, and says which tokens follow which rows.
+
+A task whose model writes names its graphs and how it decodes in `model.py` (see `training.writing`, which also makes a
+model in training such a run). Its rows' outputs, for metrics, `answer` and `COLUMNS` alike, are those of `rows`: of a
+causal model what its graph gives beside logits and caches (P = 0); of sequence to sequence, and of every request, the
+texts (`rows.as_outputs`: text as code points, tokens, logprobs, length, score). A request's settings are `settings`.
 """

@@ -54,11 +54,16 @@ class Writer(NamedTuple):
 
     def step(self, keeps: Iterable[str] = ()) -> Run:
         """Return what makes a step, and gives further outputs."""
-        return self.decoder([name for name in self.outputs if name == "logits" or name.startswith("present_")] + [*keeps])
+        return self.decoder(
+            [name for name in self.outputs if name == "logits" or name.startswith("present_")] + [*keeps]
+        )
 
 
 def writer(
-    block: Mapping[str, Any], graphs: Mapping[str, Mapping[str, Any]], makers: Mapping[str, Maker], tokenizer: "Tokenizer"
+    block: Mapping[str, Any],
+    graphs: Mapping[str, Mapping[str, Any]],
+    makers: Mapping[str, Maker],
+    tokenizer: "Tokenizer",
 ) -> Writer:
     """Return a model that writes.
 
@@ -87,7 +92,7 @@ def begun(writer: Writer, inputs: Mapping[str, np.ndarray]) -> list[tuple[list[i
     if writer.encoder is not None:
         encoded = writer.encoder(dict(inputs))
         return [([], source) for source in decode.sources(encoded, mask)]
-    found = []
+    found: list[tuple[list[int], Arrays]] = []
     for ids, real in zip(inputs["input_ids"], mask.astype(bool), strict=True):
         prompt = ids[real].tolist()
         found.append((prompt[:-1] if prompt and prompt[-1] in writer.rules.end else prompt, {}))
