@@ -86,7 +86,7 @@ def squares(folder: Path, count: int) -> list[dict[str, Any]]:
         pixels[top : top + side, left : left + side] = 230
         (folder / f"{number}.png").write_bytes(picture(pixels))
         marks = [name for name, is_so in (("large", side > 5), ("top", top < 2), ("left", left < 2)) if is_so]
-        rows.append({"image": f"{number}.png", "target": 10 * int(side), "labels": ";".join(marks) or "none"})
+        rows.append({"image": f"{number}.png", "target": 30_000 * int(side), "labels": ";".join(marks) or "none"})
     return rows
 
 
@@ -182,7 +182,7 @@ def test_a_server_answers_with_it(made: tuple[str, Path, str]) -> None:
         page = server.ask("GET", f"/tasks/{read(root / 'models' / 'onnx' / name / 'signature.json')['task']}/view.js")
     assert answer.status == 200, answer.content
     if name == "areas":
-        assert answer.json["value"] == pytest.approx(80, abs=25)
+        assert answer.json["value"] == pytest.approx(240_000, abs=75_000)
     else:
         given = {each["label"] for each in answer.json["labels"] if each["given"]}
         assert given >= ({"water", "home"} if name == "topics" else {"large"})

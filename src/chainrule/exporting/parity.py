@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def at_shapes(
-    model: nn.Module, runtime: "onnxruntime.InferenceSession", task: Any, facts: dict[str, Any]
+    model: nn.Module, runtime: "onnxruntime.InferenceSession", task: Any, facts: dict[str, Any], unit: float = 1.0
 ) -> list[dict[str, Any]]:
-    """Return, for each shape the task asks for, the largest absolute difference of an output on random inputs."""
+    """Return, for each shape the task asks for, the largest difference of an output on random inputs, in `unit`s."""
     generator = torch.Generator().manual_seed(0)
     results = []
     for shape in task.parity_shapes(facts):
         inputs = {name: tensor.numpy() for name, tensor in task.example(facts, generator=generator, **shape).items()}
         expected = _runner(model)(inputs)
         found = _of_graph(runtime, expected)(inputs)
-        results.append({**shape, "max_difference": float(_differences(expected, found).max())})
+        results.append({**shape, "max_difference": float(_differences(expected, found).max() / unit)})
     return results
 
 
@@ -36,8 +36,9 @@ def on_rows(
     inputs: "Inputs",
     agree: Callable[[Arrays, Arrays], np.ndarray],
     batch_size: int,
+    unit: float = 1.0,
 ) -> dict[str, Any]:
-    """Return, over all rows, the share with the same answer and the largest difference of an output.
+    """Return, over all rows, the share with the same answer and the largest difference of an output, in `unit`s.
 
     agree: where two outputs are the same answer, bool [N]. A row with a NaN is no agreement, and the largest difference
     is then a NaN too.
@@ -47,7 +48,7 @@ def on_rows(
     found = offline.in_batches(_of_graph(runtime, expected), batches(inputs, names, batch_size))
     differences = _differences(expected, found)
     same = int((agree(expected, found) & ~np.isnan(differences)).sum())
-    return {"rows": len(inputs), "agreement": same / len(inputs), "max_difference": float(differences.max())}
+    return {"rows": len(inputs), "agreement": same / len(inputs), "max_difference": float(differences.max() / unit)}
 
 
 def batches(inputs: "Inputs", names: Sequence[str], size: int) -> Iterator[tuple[np.ndarray, Arrays]]:

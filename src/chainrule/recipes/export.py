@@ -32,6 +32,11 @@ class Variants(Section):
 class Export(Section):
     """How close the ONNX graph must be to the model it came from, and which variants of it ship."""
 
-    tolerance: float = Field(default=0.0005, gt=0, le=0.1, description="largest absolute difference of an output")
+    tolerance: float = Field(
+        default=0.0005,
+        gt=0,
+        le=0.1,
+        description="largest difference of an output, of numbers in standard deviations of the target",
+    )
     agreement: float = Field(default=1.0, gt=0, le=1, description="least share of validation rows with the same answer")
     variants: Variants = Variants()

@@ -153,9 +153,11 @@ def _single(
     onnx_model = graph.to_onnx(model, example, task.dynamic_shapes(facts))
     content = onnx_model.SerializeToString(deterministic=True)
     runtime = offline.session(content, bundle.GRAPH, job.cores)
+    # Numbers are answered in the unit of the data, in which rounding may be large.
+    unit = float(card["target_facts"].get("std", 1.0))
     report: dict[str, Any] = {
-        "shapes": parity.at_shapes(model, runtime, task, facts),
-        "validation": parity.on_rows(model, runtime, validation, agree, BATCH_SIZE),
+        "shapes": parity.at_shapes(model, runtime, task, facts, unit),
+        "validation": parity.on_rows(model, runtime, validation, agree, BATCH_SIZE, unit),
         "bytes": len(content),
     }
     _refuse_difference(report, settings)
