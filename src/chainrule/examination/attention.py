@@ -18,6 +18,7 @@ from chainrule.evaluation.shown import Table, Word
 from chainrule.examination import heat, strips, transformer, words
 from chainrule.examination.looked import Looked
 from chainrule.training import rows
+from chainrule.training.bodies.text import WINDOWED
 
 MEASURED = 24
 """Rows over which the heads' habits are averaged."""
@@ -68,6 +69,8 @@ def _row(looked: Looked, place: int) -> _Row:
     batch = {name: tensor.to(device) for name, tensor in looked.inputs.take(torch.tensor([place]), None).items()}
     if looked.card["modality"] != "text":
         return _Row(place, np.zeros(0, np.int64), transformer.attention(looked, batch))
+    if batch["input_ids"].ndim == WINDOWED:  # a net sees one at a time: the first stands for the text
+        batch = {name: tensor[:, 0] for name, tensor in batch.items() if tensor.ndim == WINDOWED}
     real = min(int(batch["attention_mask"].sum()), LONGEST)
     batch = {name: tensor[:, :real] for name, tensor in batch.items() if tensor.ndim == 2}
     ids = batch["input_ids"][0].cpu().numpy()

@@ -103,10 +103,13 @@ def _explained(
 
 
 def _unpadded(inputs: Arrays) -> Arrays:
-    """Return one row's inputs without what fills a text up."""
+    """Return one row's inputs without what fills a text up; of windows, without what fills up all of them."""
     if "attention_mask" not in inputs:
         return inputs
-    return {name: array[:, : int(inputs["attention_mask"].sum())] for name, array in inputs.items()}
+    mask = inputs["attention_mask"]
+    longest = int(mask.sum(axis=-1).max())
+    places = (slice(None),) * (mask.ndim - 1)
+    return {name: array[*places, :longest] for name, array in inputs.items()}
 
 
 def _divided(looked: Looked, at: int, inputs: Arrays) -> Parts:

@@ -78,7 +78,8 @@ class Explainer:
 
         async def values(parts: Parts, masks: np.ndarray) -> np.ndarray:
             told = []
-            rows = min(_ROWS, max(1, limits.max_cells // max(parts.owner.size if parts.owner.ndim == 1 else 1, 1)))
+            cells = parts.owner.size if parts.owner.ndim == 1 or "input_ids" in parts.blank else 1
+            rows = min(_ROWS, max(1, limits.max_cells // max(cells, 1)))
             for start in range(0, len(masks), rows):
                 if perf_counter() - began > 2 * limits.explain_seconds:
                     message = f"the explanation was not there within {2 * limits.explain_seconds:g} s; ask again"
@@ -148,7 +149,8 @@ def _divided(bundle: Bundle, given: Mapping[str, Any], inputs: Arrays, most: int
     if kind == "text":
         assert bundle.tokenizer is not None  # without it the item would have been refused
         values = {name: text.clean(value, rules[name], limits) for name, value in values.items()}
-        facts, words = {"pad_id": bundle.padding.get("input_ids", 0)}, plain.tokenizer(bundle.tokenizer)
+        folds = {name: value for name, value in rules[fields[0].name].items() if name in ("windows", "max_length")}
+        facts, words = {**folds, "pad_id": bundle.padding.get("input_ids", 0)}, plain.tokenizer(bundle.tokenizer)
     elif kind == "table":
         facts = rules[fields[0].name]["facts"]
     parts: Parts = plugins.load("evaluation.explanation.parts", kind).divide(inputs, values, facts, words, most)

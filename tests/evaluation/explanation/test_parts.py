@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 import tiny_bundles
 from chainrule.evaluation.explanation.parts import image, table, text
+from chainrule.fields import windows
 from chainrule.fields.encoding import encode
 
 WORDS = Tokenizer.from_str(tiny_bundles.tokenizer())
@@ -79,6 +80,24 @@ def test_more_words_than_may_be_told_apart_are_taken_together():
     assert len(parts.about) <= 7
     assert parts.about[0]["text"] == "good bad good"
     assert "20 words in 7 runs" in parts.note
+
+
+def test_a_hidden_word_is_left_out_of_every_window_that_has_it():
+    words = Tokenizer(models.WordLevel({token: at for at, token in enumerate(["[PAD]", "[UNK]", *"abcdefg"])}, "[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    facts = {"pad_id": 0, "unknown_id": 1, "max_length": 4, "windows": {"overlap": 1, "most": 9}}
+    (folded,) = windows.fold(words, ["a b c d e f"], facts)
+    inputs = {name: windows.arrays(folded, 0)[name] for name in ("input_ids", "attention_mask")}
+    assert inputs["input_ids"].tolist() == [[[2, 3, 4, 5], [5, 6, 7, 0]]]
+    parts = text.divide(inputs, {"text": "a b c d e f"}, facts, words, 50)
+    assert [part["text"] for part in parts.about] == list("abcdef")
+    assert parts.owner.tolist() == [[0, 1, 2, 3], [3, 4, 5, -1]]
+    masks = ~np.eye(6, dtype=bool)[[3, 5]]
+    hidden = parts.hidden(masks)
+    assert hidden["input_ids"].tolist() == [[[2, 3, 4, 0], [6, 7, 0, 0]], [[2, 3, 4, 5], [5, 6, 0, 0]]]
+    assert hidden["attention_mask"].sum(axis=2).tolist() == [[3, 2], [4, 2]]
+    assert parts.blank["input_ids"].tolist() == [[[1, 1, 1, 1], [1, 1, 1, 0]]]
+    assert parts.hidden(np.zeros((1, 6), bool))["attention_mask"].tolist() == [[[1], [0]]]
 
 
 def row(**cells):

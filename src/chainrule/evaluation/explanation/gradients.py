@@ -33,12 +33,15 @@ def scored(run: Run, target: ModuleType, place: int) -> Scored:
     return found
 
 
-def through(model: nn.Module, entry: nn.Module, inputs: Arrays) -> Run:
-    """Return what runs a model on one row's inputs, with places in the place of what `entry` gives."""
+def through(model: nn.Module, entry: nn.Module, inputs: Arrays, windows: bool = False) -> Run:
+    """Return what runs a model on one row's inputs, with places in the place of what `entry` gives.
+
+    windows: whether a row is several to `entry`, places so [S, W, …].
+    """
     tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
 
     def run(places: Tensor) -> Mapping[str, Tensor]:
-        handle = entry.register_forward_hook(lambda *_: places)
+        handle = entry.register_forward_hook(lambda *_: places.flatten(0, 1) if windows else places)
         try:
             outputs: Mapping[str, Tensor] = model(
                 **{name: tensor.expand(len(places), *tensor.shape[1:]) for name, tensor in tensors.items()}
@@ -50,8 +53,8 @@ def through(model: nn.Module, entry: nn.Module, inputs: Arrays) -> Run:
     return run
 
 
-def given_by(model: nn.Module, entry: nn.Module, inputs: Arrays) -> Tensor:
-    """Return what `entry` gives in a run on one row's inputs, without the axis of rows."""
+def given_by(model: nn.Module, entry: nn.Module, inputs: Arrays, windows: bool = False) -> Tensor:
+    """Return what `entry` gives in a run on one row's inputs, without the axis of rows; of several windows, of each."""
     caught: list[Tensor] = []
     handle = entry.register_forward_hook(lambda _, __, output: caught.append(output))
     try:
@@ -59,4 +62,4 @@ def given_by(model: nn.Module, entry: nn.Module, inputs: Arrays) -> Tensor:
             model(**{name: torch.from_numpy(array) for name, array in inputs.items()})
     finally:
         handle.remove()
-    return caught[0][0]
+    return caught[0] if windows else caught[0][0]
