@@ -91,7 +91,9 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
             at = begins + len(word)
 
 
-def _tokens(inputs: Arrays, values: Mapping[str, str], facts: Mapping[str, Any], tokenizer: "Tokenizer") -> list[_Token]:
+def _tokens(
+    inputs: Arrays, values: Mapping[str, str], facts: Mapping[str, Any], tokenizer: "Tokenizer"
+) -> list[_Token]:
     """Return of each token of the inputs, window by window, which text it is of and where it stands there."""
     first, *pair = values.values()
     if not facts.get("windows"):
@@ -113,11 +115,11 @@ def _read(tokens: Sequence[_Token], spans: list[list[_Span]]) -> tuple[list[list
     """
     ends = [np.array([end for _, end in own]) for own in spans]
     inside = []
-    for place, (text, start, end) in enumerate(tokens):
+    for token, (text, start, end) in enumerate(tokens):
         if text is None or end <= start or end > ends[text].max(initial=0):
             continue
         there = ends[text]
-        inside.append((place, text, int(np.searchsorted(there, start, "right")), int(np.searchsorted(there, end))))
+        inside.append((token, text, int(np.searchsorted(there, start, "right")), int(np.searchsorted(there, end))))
     into = [np.arange(len(own)) for own in spans]
     for _, text, first, last in inside:
         into[text][first : last + 1] = into[text][first]
@@ -129,8 +131,8 @@ def _read(tokens: Sequence[_Token], spans: list[list[_Span]]) -> tuple[list[list
         places.append(place + before)
         before += len(starts)
     owner = np.full(len(tokens), _NONE)
-    for place, text, first, _ in inside:
-        owner[place] = places[text][first]
+    for token, text, first, _ in inside:
+        owner[token] = places[text][first]
     return kept, owner
 
 

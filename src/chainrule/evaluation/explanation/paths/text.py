@@ -16,8 +16,8 @@ def ends(model: nn.Module, inputs: Arrays, parts: Parts) -> tuple[Run, Tensor, T
     weight = model.net.embeddings  # type: ignore[union-attr]
     (entry,) = (each for each in model.modules() if isinstance(each, nn.Embedding) and each.weight is weight)
     windows = inputs["input_ids"].ndim == WINDOWED  # of which each is a row to the net
-    run = through(model, entry, inputs, windows=windows)
-    return run, *(given_by(model, entry, given, windows=windows) for given in (parts.blank, inputs))
+    start, end = (given_by(model, entry, given, windows=windows) for given in (parts.blank, inputs))
+    return through(model, entry, inputs, windows=windows), start, end
 
 
 def placed(model: nn.Module, attributions: np.ndarray) -> np.ndarray:
