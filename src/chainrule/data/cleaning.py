@@ -94,11 +94,15 @@ def clean(
     values = [[usable[index].inputs[place] for index in kept_at] for place in range(len(columns.inputs))]
     values, filled = _filled(columns, values, [parts[index] for index in kept_at], normalise)
     repairs.update(filled)
+    targets = [usable[index].target for index in kept_at]
     pairs = alike(columns.inputs, values, near_duplicates, progress)
+    if hasattr(columns.target.kind, "near_duplicates"):
+        pairs = _united(
+            pairs, alike((columns.target,), [[value or "" for value in targets]], near_duplicates, progress)
+        )
     kept = rows.iloc[kept_at].drop(columns="problem", errors="ignore").reset_index(drop=True)
     for column, own in zip(columns.inputs, values, strict=True):
         kept[column.name] = pd.Series(own, dtype=column.kind.DTYPE)
-    targets = [usable[index].target for index in kept_at]
     kept[columns.target.name] = pd.Series(targets, dtype=columns.target.kind.DTYPE)
     tied = _tied(kept, pairs)
     rejected = _rejected(rows, columns.target.name, verdicts)
@@ -179,6 +183,11 @@ def _check(rows: pd.DataFrame, columns: Columns) -> None:
             f"{rows['origin'].iloc[at]}: part {rows['part'].iloc[at]!r} is none of "
             f"{', '.join(PARTS)} (or empty: to be split)"
         )
+
+
+def _united(pairs: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return pairs [P, 2] of rows that are alike on either side, sorted, each once."""
+    return np.unique(np.concatenate([pairs, others]).astype(np.int64).reshape(-1, 2), axis=0)
 
 
 def _filled(

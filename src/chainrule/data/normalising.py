@@ -46,8 +46,8 @@ def normal(
 
     Raises Reject, in this order: what the source put into `problem`; of each input missing_input (of several inputs
     missing_<field>, also where there are but blanks) and the reasons of its kind (of several <reason>_in_<field>);
-    missing_<target> (unless the part is unlabelled); the reasons of the target's kind. A target that tells places in
-    a text means the last input, and moves with what cleaning makes of it.
+    missing_<target> (unless the part is unlabelled); the reasons of the target's kind, of it alone and beside the
+    inputs. A target that tells places in a text means the last input, and moves with what cleaning makes of it.
     """
     if isinstance(problem, str) and problem.strip():
         reason, _, detail = problem.partition(": ")
@@ -68,6 +68,8 @@ def normal(
     if hasattr(kind, "located"):
         value, moved = kind.located(value, columns.inputs[-1].kind.as_read(raw[-1]), inputs[-1])
         done = [*done, *moved]
+    if hasattr(kind, "beside"):
+        kind.beside(inputs, value)
     if rename is not None:
         value, changed = kind.renamed(value, rename)
         done = [*done, *changed]

@@ -15,7 +15,10 @@ BATCH_SIZE = 256
 
 
 class _BeforeHead(nn.Module):
-    """A model that answers with what its head is given, [B, D]; of a net of members theirs side by side."""
+    """A model that answers with what its head is given, [B, D]; of a net of members theirs side by side.
+
+    A model that has no head says what its features are.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -24,6 +27,8 @@ class _BeforeHead(nn.Module):
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
         """Return the features of inputs by name."""
+        if hasattr(self.model, "features"):
+            return {"features": self.model.features(**inputs)}  # type: ignore[operator]
         found: list[Tensor] = []
 
         def keep(_: nn.Module, given: tuple[Any, ...]) -> None:

@@ -246,5 +246,5 @@ MODALITIES: dict[str, ModalityEntry] = {
     "text": ModalityEntry(NormaliseText, AugmentText),
 }
 
-TARGETS = ("label", "labels", "number", "spans")
+TARGETS = ("label", "labels", "number", "spans", "wording")
 KINDS = (*MODALITIES, *TARGETS)

@@ -121,6 +121,18 @@ class EncoderOptions(_Options):
     dropout: float = Field(description="probability of dropping a feature or an attention weight", ge=0, lt=1)
 
 
+class EncoderDecoderOptions(_Options):
+    """A transformer that reads one text and writes another."""
+
+    encoder_layers: int = Field(description="layers that read", ge=1, le=100)
+    decoder_layers: int = Field(description="layers that write", ge=1, le=100)
+    width: int = Field(description="features of a token, a multiple of heads", ge=2, le=8192)
+    heads: int = Field(description="attention heads", ge=1, le=128)
+    feed_forward: int = Field(description="features of a layer's inner part", ge=1, le=32768)
+    max_length: int = Field(description="most tokens in a text, read or written", ge=4, le=8192)
+    dropout: float = Field(description="probability of dropping a feature or an attention weight", ge=0, lt=1)
+
+
 Embedding = Annotated[
     int | None,
     Field(description="features of a column's embedding; null: numbers as they are, categories one-hot", ge=1, le=1024),
@@ -168,6 +180,15 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "max_length": 128,
         "dropout": 0.1,
     },
+    "encoder_decoder": {
+        "encoder_layers": 3,
+        "decoder_layers": 3,
+        "width": 256,
+        "heads": 4,
+        "feed_forward": 768,
+        "max_length": 128,
+        "dropout": 0.2,
+    },
     "gpt": {"layers": 4, "width": 128, "heads": 4, "max_length": 128, "dropout": 0.1},
     "mlp": {"embedding": 16, "layers": 2, "width": 256, "dropout": 0.2},
     "resnet9": {"width": 64, "dropout": 0.1},
@@ -193,6 +214,7 @@ NETS: dict[str, Net] = {
     "cnn": Net(CNNOptions, "image", ("feature_map",)),
     "dsdnet": Net(DSDNetOptions, "image", ("feature_map",)),
     "encoder": Net(EncoderOptions, "text", ("both_sides",)),
+    "encoder_decoder": Net(EncoderDecoderOptions, "text", ("both_sides",)),
     "gpt": Net(GPTOptions, "text", ("causal",)),
     "mlp": Net(MLPOptions, "table"),
     "resnet9": Net(ResNet9Options, "image", ("feature_map",)),

@@ -74,3 +74,9 @@ class Finetune(Training):
         default=False, description="whether normalisation keeps its weights and statistics, whatever the strategy"
     )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of the target spread over all classes")
+    batch_tokens: int | None = Field(
+        default=None,
+        ge=16,
+        le=4_194_304,
+        description="where a text is written for a text: tokens of both per step at most, padding included; null: any",
+    )

@@ -38,10 +38,12 @@ def finetune(job: Job) -> None:
         plugins.load("training.strategies", name), options, model, given, freeze_norms=settings.freeze_norms
     )
     learnt_from = chosen.rows(training_rows)
-    training = rows.to_inputs(learnt_from, job.block, facts, target_facts, **settings.distort)
+    training = rows.to_inputs(
+        learnt_from, job.block, facts, target_facts, batch_tokens=settings.batch_tokens, **settings.distort
+    )
     learnt_for = {"label_smoothing": settings.label_smoothing, "loss": settings.loss}
     objective = task.objective(model, target_facts, training.target, **learnt_for)
-    validation = rows.to_inputs(validation_rows, job.block, facts, target_facts)
+    validation = rows.to_inputs(validation_rows, job.block, facts, target_facts, batch_tokens=settings.batch_tokens)
     classes = f", {len(target_facts['classes'])} classes" if "classes" in target_facts else ""
     job.say(f"{name} on {len(learnt_from):,} rows{classes} ({machine})")
     job.run.dataset(job.recipe, len(learnt_from), "training", f"data/augmented/{job.recipe}/train.parquet")

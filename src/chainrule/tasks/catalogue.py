@@ -8,4 +8,5 @@ TASKS = (
     "table_regression",
     "text_classification",
     "text_pair_classification",
+    "translation",
 )

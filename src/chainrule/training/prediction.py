@@ -40,6 +40,9 @@ def predict(
     """Return the outputs [N, …] float32 by name of a model in evaluation mode for every row, in row order.
 
     What differs in size between batches is filled up with zeros; an output tells which positions are there.
+
+    Of a model whose answer takes more than one run of its graph, what its `answers` returns.
+
     say: is told, in a line, that batches do not fit in memory and are taken in parts. ChainruleError where one row does
     not fit.
     """
@@ -65,8 +68,9 @@ def _outputs(model: nn.Module, inputs: Inputs, parts: Sequence[Tensor]) -> list[
     """Return the outputs, float32 on the CPU by name, of each part of a batch's rows."""
     device = next(model.parameters()).device
     names: tuple[str, ...] = model.inputs  # type: ignore[assignment]
+    say: Callable[..., dict[str, Tensor]] = getattr(model, "answers", model)
     found = []
     for index in parts:
         batch = to_device(inputs.take(index, None), device)
-        found.append({name: tensor.float().cpu() for name, tensor in model(**{k: batch[k] for k in names}).items()})
+        found.append({name: tensor.float().cpu() for name, tensor in say(**{k: batch[k] for k in names}).items()})
     return found

@@ -24,7 +24,11 @@ def fit_facts(
     """
     kind = plugins.load("training.inputs", recipe["modality"])
     normalise = recipe.get("clean", {}).get("normalise")
-    facts: dict[str, Any] = kind.fit_facts(_held(rows, recipe, kind, once=True), tokenizer, base, normalise)
+    fields = _held(rows, recipe, kind, once=True)
+    if getattr(plugins.load("fields", recipe["target"]), "TOKENS_SHARED", False):
+        (name,) = named(recipe, "target")
+        fields.append(rows[name].dropna().tolist())
+    facts: dict[str, Any] = kind.fit_facts(fields, tokenizer, base, normalise)
     return facts
 
 
@@ -39,17 +43,25 @@ def to_inputs(
     recipe: Mapping[str, Any],
     facts: Mapping[str, Any],
     target: Mapping[str, Any] | None,
+    batch_tokens: int | None = None,
     **distort: Any,
 ) -> Any:
     """Return the rows as inputs of the training loop, their targets encoded by `target`'s facts (None: without).
 
-    recipe: with task, modality and target: a recipe's block or a model's card.
+    recipe: with task, modality and target: a recipe's block or a model's card. batch_tokens: most of a batch, of a kind
+    of target that has tokens.
     """
     kind = plugins.load("training.inputs", recipe["modality"])
-    encoded = None
-    if target is not None:
-        encoded = torch.from_numpy(encoded_target(rows, recipe, target))
-    return kind.of_fields(_held(rows, recipe, kind), encoded, facts, **distort)
+    held = _held(rows, recipe, kind)
+    if target is None:
+        return kind.of_fields(held, None, facts, **distort)
+    encoded = torch.from_numpy(encoded_target(rows, recipe, target))
+    of_target = plugins.load("training.targets", recipe["target"])
+    if hasattr(of_target, "beside"):
+        return of_target.beside(
+            kind.of_fields(held, None, facts, **distort), _target(rows, recipe), encoded, facts, batch_tokens
+        )
+    return kind.of_fields(held, encoded, facts, **distort)
 
 
 def alone(rows: "pd.DataFrame", recipe: Mapping[str, Any], facts: Mapping[str, Any], **distort: Any) -> Any:

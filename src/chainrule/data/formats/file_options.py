@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from chainrule.data.formats.folders import part_of
-from chainrule.data.formats.options import ENCODING, BatchOptions, BatchPart, Encoding, Name, OwnFiles, SourceOptions
+from chainrule.data.formats.options import (
+    ENCODING,
+    BatchOptions,
+    BatchPart,
+    Encoding,
+    Name,
+    OwnFiles,
+    Part,
+    SourceOptions,
+)
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -172,3 +181,37 @@ class LabelLinesOptions(SourceOptions):
         description="how a label begins; null: __label__ where the first line begins so, else the first word is it"
     )
     encoding: Encoding | None = Field(description=ENCODING)
+
+
+Stems = Name | Annotated[list[Name], Field(min_length=1)]
+
+
+class LinePairsOptions(SourceOptions):
+    """Pairs of text files, line by line: a text, and what is to be written for it."""
+
+    modalities = ("text",)
+    gives = ("source", "translation")
+    tested = True
+
+    sides: Annotated[list[Name], Field(min_length=2, max_length=2)] = Field(
+        description="endings of the files that are read and of those that are written, such as [en, de]; .gz aside"
+    )
+    files: Annotated[dict[Part, Stems], Field(min_length=1)] | None = Field(
+        description="part of the split, or all: what is in front of the ending, one or several; null: the names say it"
+    )
+    encoding: Encoding | None = Field(description=ENCODING)
+
+    @field_validator("sides")
+    @classmethod
+    def _two_sides(cls, sides: list[str]) -> list[str]:
+        if sides[0] == sides[1]:
+            raise ValueError(f"names {sides[0]!r} twice; one side is read, the other written")
+        return sides
+
+    @field_validator("files")
+    @classmethod
+    def _each_once(cls, files: dict[str, str | list[str]] | None) -> dict[str, str | list[str]] | None:
+        named = [stem for own in (files or {}).values() for stem in ([own] if isinstance(own, str) else own)]
+        if len(set(named)) < len(named):
+            raise ValueError("names one pair of files twice; rows of both would be tested and trained on")
+        return files

@@ -42,6 +42,9 @@ def target(table: Table, kind: str, option: str, asked: Column | Sequence[Column
     if kind == "number":
         number = texts(partial(_number, decimal=writing.decimal))
         return Target(lambda cells: _typed_number(cells[place]) or number(cells[place]), [place], _nothing)
+    if kind == "wording":
+        wording = texts(partial(_wording, encoding=encoding))
+        return Target(lambda cells: wording(cells[place]), [place], _nothing)
     read: Callable[[Any], Found] = texts(partial(_label, named=named, encoding=encoding))
     if kind == "labels":
         read = partial(_labels, named=named, encoding=encoding, separator=writing.separator)
@@ -71,6 +74,13 @@ def _named(labels: Mapping[str, str]) -> dict[str, str]:
     """Return label names by the value in the file; a number is found in any form, its own first."""
     exact = {tidy(value): name for value, name in labels.items()}
     return {plain_number(value): name for value, name in exact.items()} | exact
+
+
+def _wording(cell: str, encoding: str) -> Found:
+    """Return (text, problem) of a cell with a text that is to be written; what it says is not looked at."""
+    if encoding and (fault := encodings.problem(cell, encoding)):
+        return None, fault
+    return cell if cell.strip() else None, None
 
 
 def _label(cell: str, named: Mapping[str, str] | None, encoding: str) -> Found:

@@ -14,6 +14,7 @@ from chainrule.data.formats.file_options import (
     ImageFolderOptions,
     LabelLinesBatch,
     LabelLinesOptions,
+    LinePairsOptions,
     TextFolderBatch,
     TextFolderOptions,
 )
@@ -114,6 +115,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "max_cell": 1_000_000,
     },
     "label_lines": {"files": None, "prefix": None, "encoding": None},
+    "line_pairs": {"files": None, "encoding": None},
     "parquet": {
         "files": None,
         "part": None,
@@ -199,6 +201,7 @@ SOURCES: dict[str, type[SourceOptions]] = {
     "image_folder": ImageFolderOptions,
     "json_lines": JsonLinesOptions,
     "label_lines": LabelLinesOptions,
+    "line_pairs": LinePairsOptions,
     "parquet": ParquetOptions,
     "reviews": ReviewsOptions,
     "sklearn": SklearnOptions,
@@ -219,6 +222,7 @@ ALSO_CALLED = {
     **dict.fromkeys(("mnist", "fashion_mnist", "ubyte"), "idx"),
     **dict.fromkeys(("txt", "text", "text_files"), "class_files"),
     **dict.fromkeys(("lines", "fasttext", "trec", "labelled_lines", "labeled_lines"), "label_lines"),
+    **dict.fromkeys(("parallel", "bitext", "moses", "parallel_text", "translations"), "line_pairs"),
     **dict.fromkeys(("numpy", "npz", "npy", "array", "ndarray", "medmnist", "keras"), "arrays"),
     **dict.fromkeys(("cifar10", "cifar100", "cifar_10", "cifar_100", "pickle"), "cifar"),
 }

@@ -50,7 +50,9 @@ class Windows(Section):
 class Tokenizer(Section):
     """A tokenizer, trained on training and unlabelled rows."""
 
-    kind: Literal["byte_pairs", "characters"] = Field(description="what the tokens are")
+    kind: Literal["byte_pairs", "bytes", "characters"] = Field(
+        description="what the tokens are: parts of words, of bytes (nothing is unknown, blanks count), or characters"
+    )
     vocabulary: int = Field(ge=100, le=500_000, description="largest number of tokens")
     max_length: int = Field(
         ge=4,

@@ -110,7 +110,25 @@ def character_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return _framed(tokenizer)
 
 
-TOKENIZERS = {"byte_pairs": train_tokenizer, "characters": character_tokenizer}
+def byte_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """Train a byte-pair tokenizer on bytes (Radford et al. 2019, GPT-2, section 2.2): nothing is unknown, nothing lost.
+
+    Joined, the tokens of a text are the text, with every blank and line end.
+    """
+    from tokenizers import decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return _framed(tokenizer)
+
+
+TOKENIZERS = {"byte_pairs": train_tokenizer, "bytes": byte_tokenizer, "characters": character_tokenizer}
 
 
 def _framed(tokenizer: Tokenizer) -> Tokenizer:

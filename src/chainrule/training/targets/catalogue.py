@@ -35,12 +35,17 @@ class MaeOptions(Section):
     """The absolute error, in standard deviations."""
 
 
+class TokenCrossEntropyOptions(Section):
+    """The log loss of every token of a text, given those before it."""
+
+
 DEFAULTS: dict[str, dict[str, Any]] = {
     "cross_entropy": {"class_weights": "none"},
     "focal": {"gamma": 2.0, "class_weights": "none"},
     "huber": {"delta": 1.0},
     "mse": {},
     "mae": {},
+    "token_cross_entropy": {},
 }
 """What each starts with; a literal, which dvc.yaml lists."""
 
@@ -59,4 +64,5 @@ LOSSES: dict[str, LossEntry] = {
     "huber": LossEntry(HuberOptions, ("number",)),
     "mse": LossEntry(MseOptions, ("number",)),
     "mae": LossEntry(MaeOptions, ("number",)),
+    "token_cross_entropy": LossEntry(TokenCrossEntropyOptions, ("wording",)),
 }

@@ -1,0 +1,1 @@
+"""One text per text, in another language or another wording."""
