@@ -1,6 +1,7 @@
 """From a torch model to one ONNX graph: dynamic batch (and sequence), weights inside, nothing else."""
 
 import contextlib
+import inspect
 import io
 import logging
 import warnings
@@ -23,7 +24,9 @@ def to_onnx(model: nn.Module, example: dict[str, Tensor], dynamic: dict[str, dic
     same weights give the same bytes anywhere. Raises ChainruleError for a model that cannot be exported, or not with
     all of these axes varying.
     """
-    shapes = {name: dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for name, axes in dynamic.items()}
+    shapes = _of_arguments(
+        model, {name: dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for name, axes in dynamic.items()}
+    )
     model.eval().cpu()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
@@ -49,6 +52,15 @@ def to_onnx(model: nn.Module, example: dict[str, Tensor], dynamic: dict[str, dic
     strip(graph)
     _name_axes(graph, dynamic)
     return graph
+
+
+def _of_arguments(model: nn.Module, shapes: dict[str, Any]) -> dict[str, Any]:
+    """Return shapes by name as torch wants them: those of inputs that a model takes as `**past` are under its name."""
+    parameters = inspect.signature(model.forward).parameters.values()
+    own = {parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD}
+    others = {name: shape for name, shape in shapes.items() if name not in own}
+    more = [parameter.name for parameter in parameters if parameter.kind is parameter.VAR_KEYWORD]
+    return {**{name: shape for name, shape in shapes.items() if name in own}, **dict.fromkeys(more, others)}
 
 
 def strip(model: "onnx.ModelProto") -> None:

@@ -9,16 +9,15 @@ the same code for a training's scores, for parity and in a server.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from chainrule.fields.wording import codes
-from chainrule.serving.decoding import decode as decoding
-from chainrule.serving.decoding.rules import Rules
-from chainrule.serving.decoding.settings import Settings
+from chainrule.serving.decoding import rows
+from chainrule.serving.decoding.decode import greedily
 from chainrule.system.errors import ParamsError
+from chainrule.training import writing
+from chainrule.training.bodies import text
 from chainrule.training.bodies.text import mean
 
 NOT_TOLD = -100
@@ -96,7 +95,7 @@ def tokens(values: Sequence[str], facts: Mapping[str, Any]) -> tuple[list[list[i
     return [[*ids[:most], facts["end_id"]] for ids in found], sum(len(ids) > most for ids in found)
 
 
-class Writer(nn.Module):
+class Rewriter(nn.Module):
     """A net that reads a text and writes another. Its own graph is what it reads; `decoder` is the one that writes."""
 
     inputs = ("input_ids", "attention_mask")
@@ -108,19 +107,28 @@ class Writer(nn.Module):
         """
         super().__init__()
         if not getattr(net, "writes", False):
-            raise ParamsError("net: this net writes no text; take encoder_decoder, or a base such as T5 or Marian")
+            raise ParamsError("net: this net writes no text; take encoder_decoder")
         self.net = net
-        self._tokenizer = Tokenizer.from_str(facts["tokenizer"])
-        self.rules = rules(net, facts)
+        self._facts = dict(facts)
         self.characters = int(ROOM * target["characters"]) + 1
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the net tells beside the facts of its inputs: how long a text may be, and how wide its cache is."""
+        most = min(self._facts["max_length"], int(self.net.max_length))  # type: ignore[arg-type]
+        return {"positions": most, "cache": tuple(self.net.shape)}  # type: ignore[arg-type]
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """The facts of the inputs with those of the net."""
+        return {**self._facts, **self.facts}
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         """Return cross_key_<i> and cross_value_<i> [B, H, S, D], what each decoder layer holds of a text.
 
         input_ids, attention_mask: int64 [B, S].
         """
-        read = self.net.read(self.net(input_ids, attention_mask))  # type: ignore[operator]
-        return named("cross", read)
+        return named("cross", self.net.read(self.net(input_ids, attention_mask)))  # type: ignore[operator]
 
     def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return what is known of a text that was read, [B, D]: the mean over its tokens."""
@@ -128,38 +136,30 @@ class Writer(nn.Module):
 
     def likely(self, input_ids: Tensor, attention_mask: Tensor, written: Tensor) -> Tensor:
         """Return logits [B, T, V] of each token of texts that are given, int64 [B, T], with NOT_TOLD behind them."""
+        start = decoding(self.known)["start"][0]
         real = (written != NOT_TOLD).long()
-        ids = torch.cat([torch.full_like(written[:, :1], self.rules.start[0]), written[:, :-1]], dim=1)
+        ids = torch.cat([torch.full_like(written[:, :1], start), written[:, :-1]], dim=1)
         mask = torch.cat([torch.ones_like(real[:, :1]), real[:, :-1]], dim=1)
         read = self.net.read(self.net(input_ids, attention_mask))  # type: ignore[operator]
         past = None
         logits: Tensor = self.net.write(ids.clamp(min=0), mask, past, read, attention_mask)[0]  # type: ignore[operator]
         return logits
 
-    @torch.no_grad()
-    def answers(self, input_ids: Tensor, attention_mask: Tensor, settings: Settings | None = None) -> dict[str, Tensor]:
+    def answers(self, input_ids: Tensor, attention_mask: Tensor, greedy: bool = False) -> dict[str, Tensor]:
         """Return text, code points float32 [B, L], and score [B], the mean log-probability of its tokens.
 
-        settings: how it is decoded; None: by a beam search, as a server does it.
+        greedy: whether the likeliest token is taken each time; else a beam search is made, as a server makes it. What
+        is longer than ROOM times the longest training text is cut there.
         """
-        encoded = {name: array.float().cpu().numpy() for name, array in self(input_ids, attention_mask).items()}
-        sources = decoding.sources(encoded, attention_mask.cpu().numpy())
-        found, _ = decoding.decode(
-            self.decoder.run,
-            self.decoder.shapes,
-            [()] * len(sources),
-            sources,
-            self.rules,
-            settings,
-            rows=TOGETHER,
-            cells=CELLS,
-        )
-        said = [self._tokenizer.decode(each.tokens, skip_special_tokens=True).strip() for each in found]
-        score = [float(np.mean(each.logprobs)) if each.logprobs else 0.0 for each in found]
-        return {
-            "text": torch.from_numpy(codes(said, self.characters)).float(),
-            "score": torch.tensor(score, dtype=torch.float32),
-        }
+        known = self.known
+        writer = writing.writer(decoding(known), graphs(self, known), known["tokenizer"])
+        settings = greedily(writer.rules.defaults) if greedy else None
+        run = rows.generated(writer, settings, rows=TOGETHER, cells=CELLS)
+        found = run({"input_ids": input_ids.cpu().numpy(), "attention_mask": attention_mask.cpu().numpy()})
+        text = torch.zeros(len(input_ids), self.characters)
+        said = torch.from_numpy(found["text"]).float()[:, : self.characters]
+        text[:, : said.shape[1]] = said
+        return {"text": text, "score": torch.from_numpy(found["score"])}
 
     @property
     def decoder(self) -> "Decoder":
@@ -183,36 +183,17 @@ class Decoder(nn.Module):
         input_ids int64 [B, T]; attention_mask int64 [B, P + T]; encoder_mask int64 [B, S]; held: past_key_<i> and
         past_value_<i> [B, H, P, D], cross_key_<i> and cross_value_<i> [B, H, S, D].
         """
-        past, read = ([(held[f"{what}_key_{place}"], held[f"{what}_value_{place}"]) for place in range(self.layers)]
-                      for what in ("past", "cross"))  # fmt: skip
+        past, read = pairs(held, "past"), pairs(held, "cross")
         logits, present, looked = self.net.write(  # type: ignore[operator]
             input_ids, attention_mask, past, read, encoder_mask
         )
         return {"logits": logits, **named("present", present), "attention": looked}
 
-    @property
-    def layers(self) -> int:
-        """Return the number of decoder layers."""
-        return int(self.net.shape[0])  # type: ignore[index]
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, int]]:
-        """Return heads and their width of each `past_` input, by name."""
-        layers, heads, width = self.net.shape  # type: ignore[misc]
-        return {f"past_{what}_{place}": (heads, width) for place in range(layers) for what in ("key", "value")}
-
-    @torch.no_grad()
-    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run it as `serving.offline.runner` runs a graph."""
-        device = next(self.net.parameters()).device
-        given = {name: torch.from_numpy(np.ascontiguousarray(array)).to(device) for name, array in inputs.items()}
-        return {name: tensor.float().cpu().numpy() for name, tensor in self(**given).items()}
-
 
 class Writing(nn.Module):
     """A writer and its loss: the cross-entropy of every token of what is to be written, given those before it."""
 
-    def __init__(self, model: Writer, smoothing: float) -> None:
+    def __init__(self, model: Rewriter, smoothing: float) -> None:
         """Take the share of each token's target that is spread over the vocabulary; in evaluation mode none is."""
         super().__init__()
         self.model, self.smoothing = model, smoothing
@@ -234,7 +215,7 @@ class Writing(nn.Module):
         )
         outputs = {}
         if not self.training:
-            outputs = self.model.answers(**given, settings=decoding.greedily(self.model.rules.defaults))
+            outputs = self.model.answers(**given, greedy=True)
         return {"loss": loss, "outputs": outputs, "count": (batch[WRITTEN] != NOT_TOLD).sum()}
 
 
@@ -244,15 +225,63 @@ def named(what: str, pairs: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Tensor
     return {f"{what}_{one}_{place}": pair[at] for place, pair in enumerate(pairs) for at, one in enumerate(both)}
 
 
-def rules(net: nn.Module, facts: Mapping[str, Any]) -> Rules:
-    """Return what the tokens mean to whoever decodes, of the facts of inputs.
+def pairs(held: Mapping[str, Tensor], what: str) -> list[tuple[Tensor, Tensor]]:
+    """Return keys and values by layer, of <what>_key_<i> and <what>_value_<i>."""
+    layers = sum(name.startswith(f"{what}_key_") for name in held)
+    return [(held[f"{what}_key_{place}"], held[f"{what}_value_{place}"]) for place in range(layers)]
 
-    A text begins with what the net says, or with the token that begins every text.
+
+def decoding(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a bundle's signature says how a text is written (`serving.decoding`).
+
+    facts: `Rewriter.known`. A text begins with what the net's own configuration says, or with the token that begins
+    every text.
     """
-    start = getattr(net, "start_id", None)
+    start = facts.get("start_id")
     if start is None:
         start = Tokenizer.from_str(facts["tokenizer"]).encode("").ids[0]
-    never = sorted({*facts["special_ids"]} - {facts["end_id"]})
-    longest = min(facts["max_length"], int(net.max_length))  # type: ignore[arg-type]
-    defaults = Settings(max_new_tokens=longest, beams=BEAMS, length_penalty=LENGTH_PENALTY)
-    return Rules((int(start),), (int(facts["end_id"]),), tuple(never), None, longest + 1, defaults)
+    return {
+        "graph": "decoder",
+        "start": [int(start)],
+        "end": [int(facts["end_id"])],
+        "never": sorted({*facts["special_ids"]} - {facts["end_id"]}),
+        "first": None,
+        "positions": facts["positions"],
+        "defaults": {"max_new_tokens": facts["positions"], "beams": BEAMS, "length_penalty": LENGTH_PENALTY},
+    }
+
+
+def graphs(model: Rewriter, facts: Mapping[str, Any]) -> dict[str, writing.Part]:
+    """Return the graph that reads and the one that writes, with inputs and the names of their axes that vary."""
+    drawn = torch.Generator().manual_seed(0)
+    reads = [
+        text.example(dict(facts), batch, drawn, length) for batch, length in ((2, 6), (1, 3), (3, facts["positions"]))
+    ]
+    longest = facts["positions"]
+    sizes = ((2, 3, 2, 5), (1, 0, min(7, longest), 4), (3, 0, 1, longest), (2, min(4, longest - 1), 1, 3))
+    writes = [step(facts, drawn, *size) for size in sizes]
+    axes = {"input_ids": {0: "batch", 1: "sequence"}, "attention_mask": {0: "batch", 1: "seen"}}
+    axes |= {"encoder_mask": {0: "batch", 1: "source"}}
+    held = {name: {0: "batch", 2: name.split("_")[0].replace("cross", "source")} for name in list(writes[0])[3:]}
+    read_axes = dict.fromkeys(Rewriter.inputs, {0: "batch", 1: "source"})
+    return {writing.MODEL: (model, reads, read_axes), writing.DECODER: (model.decoder, writes, {**axes, **held})}
+
+
+def step(
+    facts: Mapping[str, Any], drawn: torch.Generator, batch: int, before: int, length: int, source: int
+) -> dict[str, Tensor]:
+    """Return random inputs of the graph that writes: so many tokens behind others; a part of the first row is padded."""
+    layers, heads, width = facts["cache"]
+    mask, read = torch.ones(batch, before + length).long(), torch.ones(batch, source).long()
+    if batch > 1:
+        mask[0, : before // 2], read[0, source // 2 :] = 0, 0
+    ids = torch.randint(0, facts["vocabulary"], (batch, length), generator=drawn)
+    held = [
+        (
+            torch.randn(batch, heads, tokens, width, generator=drawn),
+            torch.randn(batch, heads, tokens, width, generator=drawn),
+        )
+        for tokens in [before] * layers + [source] * layers
+    ]
+    past, cross = named("past", held[:layers]), named("cross", held[layers:])
+    return {"input_ids": ids, "attention_mask": mask, "encoder_mask": read, **past, **cross}
