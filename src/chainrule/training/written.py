@@ -263,14 +263,14 @@ def graphs(model: Rewriter, facts: Mapping[str, Any]) -> dict[str, writing.Part]
     axes = {"input_ids": {0: "batch", 1: "sequence"}, "attention_mask": {0: "batch", 1: "seen"}}
     axes |= {"encoder_mask": {0: "batch", 1: "source"}}
     held = {name: {0: "batch", 2: name.split("_")[0].replace("cross", "source")} for name in list(writes[0])[3:]}
-    read_axes = dict.fromkeys(Rewriter.inputs, {0: "batch", 1: "source"})
+    read_axes = {name: {0: "batch", 1: "source"} for name in Rewriter.inputs}
     return {writing.MODEL: (model, reads, read_axes), writing.DECODER: (model.decoder, writes, {**axes, **held})}
 
 
 def step(
     facts: Mapping[str, Any], drawn: torch.Generator, batch: int, before: int, length: int, source: int
 ) -> dict[str, Tensor]:
-    """Return random inputs of the graph that writes: so many tokens behind others; a part of the first row is padded."""
+    """Return random inputs of the graph that writes: so many tokens behind others; the first row is padded."""
     layers, heads, width = facts["cache"]
     mask, read = torch.ones(batch, before + length).long(), torch.ones(batch, source).long()
     if batch > 1:
