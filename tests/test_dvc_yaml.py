@@ -61,6 +61,7 @@ SHARED = {
         "chainrule.evaluation.scores.labels",
         "chainrule.fields.encoding",
         "chainrule.fields.text",
+        "chainrule.fields.wording",
     },
 }
 

@@ -18,6 +18,8 @@ SMALL = 64
 """Images of no more pixels a side are small."""
 USUAL = 128
 """Tokens that are kept of a text if the recipe says nothing."""
+USUAL_WIDTH = 256
+"""Of a net that writes, if the recipe says nothing."""
 SIDES = (96, 112, 128, 160, 192, 224)
 WIDE = 50_000_000
 """Pixels of an epoch from which on the net from nothing is a narrow one, without a GPU."""
@@ -67,6 +69,10 @@ def choose(found: Examples, root: Path, asked: str | None, machine: Machine) -> 
         if asked not in (None, NOTHING):
             raise DataError(f"--base {asked}: tables start from nothing")
         return Plan(_tables(found, why), tuple(why))
+    if found.task == "translation":
+        if asked not in (None, NOTHING):
+            raise DataError(f"--base {asked}: it writes no texts; a translation starts from nothing")
+        return Plan(_rewriter(found, why), tuple(why))
     base, fit = _base(found, root, asked, why)
     blocks = _images(found, base, machine, why) if found.modality == "image" else _texts(found, base, fit, machine, why)
     return Plan(blocks, tuple(why))
@@ -249,6 +255,30 @@ def _text_net(found: Examples, trained: int, why: list[str]) -> dict[str, Any]:
             "training": {"epochs": 6, "learning_rate": 0.01, "weight_decay": 0.0},
         },
         "finetune": {"strategy": {"name": "full"}, "learning_rate": 0.001, "distort": {"drop": 0.2}},
+    }
+
+
+def _rewriter(found: Examples, why: list[str]) -> dict[str, Any]:
+    """Return the blocks of texts that are written for texts, from nothing."""
+    trained = found.parts.get("train", found.rows)
+    vocabulary = 4000 if trained < 60_000 else 8000 if trained < 300_000 else 16_000
+    few = trained < 10_000
+    epochs = 40 if few else 14 if trained < 60_000 else 8
+    lengths = sorted(len(text) for (text,) in found.texts) or [100]
+    longest = _longest(int(lengths[int(0.98 * (len(lengths) - 1))] / (1.0 if _solid(found) else 3.0)))
+    width = 128 if few else USUAL_WIDTH
+    why.append(
+        f"net: encoder_decoder, {width} wide, on {vocabulary:,} byte pairs of both sides; at most {epochs} epochs for "
+        f"{trained:,} pairs, which validation rows end; the report holds it against a dictionary word by word"
+    )
+    size = {"max_length": longest} if longest > USUAL else {}
+    return {
+        "clean": {},
+        "augment": {},
+        "base": _block(None),
+        "net": {"name": "encoder_decoder", **({"width": width} if few else {}), "feed_forward": 2 * width, **size},
+        "pretrain": {"objective": {"name": "none"}, "tokenizer": {"vocabulary": vocabulary, **size}},
+        "finetune": {"strategy": {"name": "full"}, "epochs": epochs, "batch_tokens": 1500 if few else 4000},
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data.formats.folders import ENDINGS as IMAGES
+from chainrule.data.formats.tables import SIDES
 from chainrule.inspection import roles
 from chainrule.inspection.examples import Options
 from chainrule.inspection.profile import Profile, titles
@@ -34,6 +35,9 @@ def of_columns(profiles: Sequence[Profile], folder: Path, options: Options) -> R
     if not images and not prose and len(profiles) == 2:
         prose = [each for each in others if each.kind == "names" and each.characters >= 3][:1]
         others = [each for each in others if each not in prose]
+    texts = [each for each in profiles if each.kind == "text"]
+    if options.task == "translation" or (options.task is None and not images and _translated(texts, others)):
+        return _rewritten(profiles, texts, group, options)
     if _is_table(images, prose, others, options.task):
         return _of_table(profiles, group, options)
     candidates = [each for each in others if roles.could_be_target(each)]
@@ -52,6 +56,31 @@ def of_columns(profiles: Sequence[Profile], folder: Path, options: Options) -> R
         kind = "labels"
     said.append(f"target: {column.title}, {why}")
     return _of_inputs(profiles, images, prose, column, column.column, kind, group, options, said)
+
+
+def _translated(texts: Sequence[Profile], others: Sequence[Profile]) -> bool:
+    """Whether there are two columns of text, called after languages or after sides, and nothing that could be told."""
+    titled = [each.title.strip().lower() for each in texts]
+    sides = {"source", "src"}, {"translation", "target", "tgt", "trg"}
+    called = all(title in SIDES for title in titled) or all(any(title in names for title in titled) for names in sides)
+    return len(texts) == 2 and called and not any(roles.could_be_target(each) for each in others if each not in texts)
+
+
+def _rewritten(profiles: Sequence[Profile], texts: Sequence[Profile], group: Profile | None, options: Options) -> Roles:
+    """Return the roles of columns where a text is written for a text: --target, or the second of the two."""
+    named = [each for each in texts if options.target in (each.title, str(each.column))]
+    if options.target is not None and not named:
+        raise ParamsError(f"--target {options.target}: no such column of texts; {titles(texts)}")
+    if len(texts) < 2:
+        raise ParamsError(f"a translation needs two columns of texts; here is {titles(texts) or 'none'}")
+    read_first = {"en", "eng", "english", "source", "src"}
+    in_order = sorted(texts, key=lambda each: each.title.strip().lower() not in read_first)
+    written = named[0] if named else in_order[1]
+    source = next(each for each in in_order if each is not written)
+    said = [f"{source.title or source.column} is read, {written.title or written.column} is written"]
+    left = [each for each in profiles if each not in (source, written, group) and each.kind != "constant"]
+    inputs = {"source": source.column}
+    return Roles("translation", "text", "wording", inputs, written.column, written, group, left, said)
 
 
 def names_images(given: Profile, folder: Path) -> bool:

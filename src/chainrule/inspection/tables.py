@@ -13,7 +13,7 @@ from chainrule.inspection.roles import Roles
 
 TEXTS, IMAGES = 2000, 200
 """So many are looked at."""
-FIELDS = {"label": "label", "labels": "labels", "number": "target"}
+FIELDS = {"wording": "translation", "label": "label", "labels": "labels", "number": "target"}
 """What tasks call their target, by its kind."""
 
 
@@ -40,7 +40,7 @@ def _examples(place: Place, found: Mapping[str, list[Table]], main: Table, chose
     labelled, told = _labelled(found, main, chosen)
     separator = roles.separator_of(chosen.profile) if chosen.target_kind == "labels" and chosen.profile else None
     counts: dict[str, Counter[str]] = {}
-    if chosen.target_kind != "number":
+    if chosen.target_kind not in ("number", "wording"):
         for part, own in labelled.items():
             own_counts = (labels.counted(table, chosen, separator) for table in own)
             counts["" if part == "all" else part] = sum(own_counts, Counter())

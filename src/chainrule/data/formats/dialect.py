@@ -141,7 +141,7 @@ def _header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
     if any(vote <= 0 for title, vote in zip(first, votes, strict=True) if times[title] > 1):
         return False, ""  # names come once, unless their columns say that they are names
     if total == 0:
-        known = any(title.casefold() in tables.TITLES for title in first)
+        known = any(title.casefold() in tables.TITLES | tables.SIDES for title in first)
         return known, f"whether its first line names the columns: {tables.short(', '.join(first))}"
     return total > 0, ""
 
@@ -159,7 +159,7 @@ def _vote(title: str, body: Sequence[str]) -> int:
     if title in values:
         return -1
     few = len(set(values)) * 5 <= len(values)
-    if title.casefold() in tables.TITLES or few:
+    if title.casefold() in tables.TITLES | tables.SIDES or few:
         return 1
     return 0
 

@@ -18,6 +18,13 @@ TITLES = {
     *("topic", "intent", "rating", "stars", "score", "emotion", "y", "标签", "类别", "label_id", "label_text"),
 }
 """How the column of labels is usually called."""
+SIDES = {
+    *("source", "src", "translation", "tgt", "trg", "en", "de", "fr", "es", "pt", "nl", "ru", "uk", "pl", "cs", "sv"),
+    *("fi", "tr", "ar", "fa", "hi", "zh", "ja", "ko", "vi", "th", "ro", "hu", "el", "bg", "eng", "deu", "fra", "spa"),
+    *("english", "german", "french", "spanish", "italian", "portuguese", "dutch", "russian", "polish", "czech"),
+    *("chinese", "japanese", "korean", "turkish", "arabic", "hindi", "中文", "英文"),
+}
+"""How the columns of a text and of its translation are usually called."""
 
 Column = str | int
 

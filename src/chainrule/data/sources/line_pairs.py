@@ -73,7 +73,7 @@ def read(
         )
         used.update(own.encoding for own in read_in.values())
         own = [(file, encodings.lines(read_in[str(file)].text), read_in[str(file)].encoding) for file in both]
-        _refuse_unequal([(file, len(lines)) for file, lines, _ in own])
+        refuse_unequal([(file, len(lines)) for file, lines, _ in own])
         official = None if pair.part == "all" else pair.part
         for number, lines in enumerate(zip(*(lines for _, lines, _ in own), strict=True), start=1):
             faults = (encodings.problem(line, name) for line, (_, _, name) in zip(lines, own, strict=True))
@@ -172,7 +172,8 @@ def content(file: Path, section: str) -> bytes:
     return unpacked
 
 
-def _refuse_unequal(counts: Sequence[tuple[Path, int]]) -> None:
+def refuse_unequal(counts: Sequence[tuple[Path, int]]) -> None:
+    """Raise DataError, with which and how many, for two files that have not as many lines."""
     if len({count for _, count in counts}) > 1:
         (one, lines), (other, others) = counts
         raise DataError(
