@@ -138,7 +138,7 @@ def test_tags_of_words_and_back() -> None:
     encoded = np.array([[1, 0, 10], [0, 19, 23], [-1, -1, -1]])
     found = tags.of_words(encoded, places)
     assert [tags.names(CLASSES)[tag] for tag in found] == ["B-PER", "I-PER", "O", "O", "B-LOC"]
-    back = tags.spans(tags.Words(places, np.log(np.eye(5)[found] + 1e-9)))
+    back = tags.spans(tags.Words(places, np.log(np.eye(5)[found] + 1e-9)), found)
     assert [span[:3] for span in back] == [(1, 0, 10), (0, 19, 23)]
     assert all(span.probability == pytest.approx(1) for span in back)
 
@@ -173,10 +173,10 @@ def test_a_word_is_told_by_its_first_token_and_ends_with_its_last() -> None:
     found = tags.words(certain([0, 3, 4, 0, 0])[None], places)
     assert found.places.tolist() == [[0, 5], [6, 8]] and found.scores.argmax(axis=1).tolist() == [3, 0]
     nothing = tags.words(np.zeros((1, 2, 5)), np.zeros((1, 2, 4), np.int64))
-    assert tags.spans(nothing) == []
+    assert tags.spans(nothing, tags.likeliest(nothing.scores)) == []
 
 
 def test_a_span_s_probability_is_that_of_all_its_words() -> None:
     scores = np.log(np.array([[0.1, 0.1, 0.1, 0.6, 0.1], [0.1, 0.1, 0.1, 0.2, 0.5]]))
-    (span,) = tags.spans(tags.Words(np.array([[0, 2], [3, 5]]), scores))
+    (span,) = tags.spans(tags.Words(np.array([[0, 2], [3, 5]]), scores), tags.likeliest(scores))
     assert span[:3] == (1, 0, 5) and span.probability == pytest.approx(0.3)

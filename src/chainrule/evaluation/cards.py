@@ -7,6 +7,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from chainrule.evaluation import page
+from chainrule.evaluation.shown import Mark
 
 LONGEST = 600
 """Letters of a text that are shown."""
@@ -21,6 +22,8 @@ class Card(NamedTuple):
     inputs: Sequence[Any]
     lines: Sequence[tuple[str, str]]
     """What is told of it, and after it a word or number that is told apart; a line without one is left out."""
+    marks: Sequence[Sequence[Mark]] = ()
+    """Of answers that are parts of the last text: it is shown once for each, with these parts marked."""
 
 
 def to_html(cards: Sequence[Card]) -> str:
@@ -30,7 +33,9 @@ def to_html(cards: Sequence[Card]) -> str:
 
 def _card(card: Card) -> str:
     kind = "picture" if all(isinstance(shown, bytes) for shown in card.inputs) else "words"
-    inputs = "".join(_input(card.id, shown) for shown in card.inputs)
+    plain = card.inputs[:-1] if card.marks else card.inputs
+    inputs = "".join(_input(card.id, shown) for shown in plain)
+    inputs += "".join(marked(card.inputs[-1], own) for own in card.marks)
     lines = "<br>".join(f"{escape(before)} <b><bdi>{escape(told)}</bdi></b>" for before, told in card.lines if told)
     return f'<li class="{kind}">{inputs}<p>{lines}<br><small>{escape(card.id)}</small></p></li>'
 
@@ -54,6 +59,16 @@ def _small(png: bytes) -> tuple[bytes, str]:
     file = io.BytesIO()
     picture.convert("RGB").save(file, "JPEG", quality=85)
     return file.getvalue(), "jpeg"
+
+
+def marked(text: str, marks: Sequence[Mark]) -> str:
+    """Return a text as HTML with parts of it marked, each with what it is; marks do not overlap and are in order."""
+    parts, at = [], 0
+    for start, end, label in marks:
+        name = f"<small> {escape(label)}</small>"
+        parts.append(f"{escape(text[at:start])}<mark>{escape(text[start:end])}{name}</mark>")
+        at = end
+    return f'<blockquote dir="auto">{"".join(parts)}{escape(text[at:])}</blockquote>'
 
 
 def in_words(value: str) -> str:

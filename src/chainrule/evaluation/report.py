@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from chainrule.evaluation import page, quality
+from chainrule.evaluation import cards, page, quality
 from chainrule.evaluation.primary import SHARE, Measure, Primary, Score, number, of_unit, words
 from chainrule.evaluation.shown import Table, Worst, Wrong
 
@@ -165,16 +165,19 @@ def _notes(scores: Mapping[str, Any], more: Sequence[str]) -> str:
 def _mistakes(worst: Worst, mistakes: Sequence[Mistake]) -> str:
     if not mistakes:
         return f"<p>{escape(worst.none)}</p>"
-    cards = []
+    made = []
     for mistake in mistakes:
         kind = "picture" if all(isinstance(shown, bytes) for shown in mistake.inputs) else "words"
-        shown = "".join(_input(mistake.id, each) for each in mistake.inputs)
         wrong = mistake.wrong
-        cards.append(
+        marks = [] if wrong.said_at is None else [wrong.said_at, wrong.true_at]
+        plain = mistake.inputs[:-1] if marks else mistake.inputs
+        shown = "".join(_input(mistake.id, each) for each in plain)
+        shown += "".join(cards.marked(str(mistake.inputs[-1]), own) for own in marks)
+        made.append(
             f'<li class="{kind}">{shown}<p><b><bdi>{escape(wrong.said)}</bdi></b> {escape(wrong.detail)}<br>'
             f"in truth <b><bdi>{escape(wrong.truth)}</bdi></b><br><small>{escape(mistake.id)}</small></p></li>"
         )
-    return f'<p class="note">{escape(worst.note)}</p><ol class="mistakes">{"".join(cards)}</ol>'
+    return f'<p class="note">{escape(worst.note)}</p><ol class="mistakes">{"".join(made)}</ol>'
 
 
 def _input(name: str, shown: str | bytes) -> str:

@@ -37,6 +37,14 @@ class Table(NamedTuple):
     """Whether it is so long that it scrolls in a box of its own."""
 
 
+class Mark(NamedTuple):
+    """A part of a text that is marked: its first code point, the first behind it, and what it is."""
+
+    start: int
+    end: int
+    label: str
+
+
 class Wrong(NamedTuple):
     """A test row that was answered wrong or far off."""
 
@@ -45,6 +53,9 @@ class Wrong(NamedTuple):
     detail: str
     """How sure the model was, or how far off."""
     truth: str
+    said_at: Sequence[Mark] | None = None
+    """Of answers that are parts of the last text: what was said, and in `true_at` what is true."""
+    true_at: Sequence[Mark] = ()
 
 
 class Worst(NamedTuple):

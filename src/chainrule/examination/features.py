@@ -36,7 +36,13 @@ class _BeforeHead(nn.Module):
 
         with self.model.get_submodule("head").register_forward_pre_hook(keep):
             self.model(**inputs)
-        return {"features": found[0].flatten(1)}
+        features = found[0]
+        if features.ndim > 2 and features.shape[:-1] == inputs["attention_mask"].shape:  # of every token: their mean
+            there = inputs["attention_mask"].unsqueeze(-1).to(features.dtype)
+            return {
+                "features": (features * there).flatten(1, -2).sum(dim=1) / there.flatten(1).sum(dim=1, keepdim=True)
+            }
+        return {"features": features.flatten(1)}
 
 
 def of(looked: Looked, some: "pd.DataFrame") -> np.ndarray:

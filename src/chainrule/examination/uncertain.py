@@ -13,6 +13,7 @@ from chainrule.evaluation.scores.label import probabilities
 from chainrule.evaluation.shown import Table, Word
 from chainrule.evaluation.uncertainty import conformal, mc_dropout, out_of_distribution, selection
 from chainrule.examination.looked import Looked
+from chainrule.serving.padding import filled
 from chainrule.system import plugins
 from chainrule.training import prediction, rows
 
@@ -240,7 +241,7 @@ def _asked(looked: Looked, batches: list[dict[str, torch.Tensor]]) -> tuple[dict
         said = [looked.model(**prediction.to_device(batch, where)) for batch in batches]
     finally:
         hook.remove()
-    outputs = {name: torch.cat([each[name].float().cpu() for each in said]).numpy() for name in said[0]}
+    outputs = {name: filled([each[name].float().cpu().numpy() for each in said]) for name in said[0]}
     return outputs, torch.cat(features).numpy()
 
 

@@ -110,11 +110,14 @@ def located(value: str, before: str, after: str) -> tuple[str, list[str]]:
         start, end, label = wrong
         raise Reject("span_outside_text", f"{label} from {start} to {end} of {len(before)} characters")
     places = offsets.moved(before, after, [(start, end) for start, end, _ in own])
-    found = [(*place, label) for place, (_, _, label) in zip(places, own, strict=True) if place is not None]
-    kept = [span for span, following in zip(found, [*found[1:], (len(after), 0, "")], strict=True) if
-            span[1] <= following[0]]  # fmt: skip
+    kept: Read = []
+    for place, (_, _, label) in zip(places, own, strict=True):
+        if place is not None and (not kept or kept[-1][1] <= place[0]):  # two may have become one
+            kept.append((*place, label))
     repairs = ["lost_span"] if len(kept) < len(own) else []
-    return written(kept), [*repairs, *(["moved_span"] if [s[:2] for s in kept] != [s[:2] for s in own] else [])]
+    if [span[:2] for span in kept] != [span[:2] for span in own]:
+        repairs.append("moved_span")
+    return written(kept), repairs
 
 
 def altered(value: str, text: str, alter: Callable[[str], str]) -> tuple[str, str]:
@@ -212,7 +215,7 @@ def decode(encoded: np.ndarray, facts: Mapping[str, Any]) -> list[str]:
 def answered(outputs: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> tuple[list[str], dict[str, np.ndarray]]:
     """Return the spans that logits and places say, and how sure they are: {"confidence": the least sure word's [N]}."""
     found = tags.rows(outputs)
-    sets = [[span[:3] for span in tags.spans(own)] for own in found]
+    sets = [[span[:3] for span in tags.spans(own, tags.likeliest(own.scores))] for own in found]
     sure = [float(np.exp(own.scores.max(axis=1).min(initial=0.0))) if len(own.scores) else 1.0 for own in found]
     return decode(tags.encoded(sets), facts), {"confidence": np.array(sure)}
 

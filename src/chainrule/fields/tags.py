@@ -92,6 +92,8 @@ def likeliest(scores: np.ndarray) -> np.ndarray:
 
     The path of Viterbi 1967 (https://doi.org/10.1109/TIT.1967.1054010) over the transitions that there may be.
     """
+    if not len(scores):
+        return np.zeros(0, np.int64)
     best = scores.argmax(axis=1)
     if valid(best):
         return np.asarray(best)
@@ -119,11 +121,8 @@ def valid(tags: np.ndarray) -> bool:
     return bool((~inside | (before == tags) | (before == tags - 1)).all())
 
 
-def spans(found: Words) -> list[Span]:
-    """Return the likeliest spans of a row's words; the probability of one is the product of its words'."""
-    if not len(found.places):
-        return []
-    tags = likeliest(found.scores)
+def spans(found: Words, tags: np.ndarray) -> list[Span]:
+    """Return the spans that tags [T] of a row's words say; the probability of one is the product of its words'."""
     made = []
     begins = np.flatnonzero((tags > 0) & (tags % 2 == 1))
     for at in begins.tolist():

@@ -134,6 +134,8 @@ def _check(bundle: Bundle, given: Mapping[str, Any], inputs: Arrays) -> None:
     lacking = [field.name for field in input_fields(bundle) if field.kind != "image" and field.name not in given]
     if lacking:
         raise Refusal(400, f"{PARAMETER} needs {' and '.join(lacking)} as it is, as BYTES, and no tensors", "explain")
+    if any(rules.get("windows") for rules in bundle.signature["preprocessing"].values()):
+        raise Refusal(400, f"{bundle.name} reads texts in windows, which have no explanation here", "explain")
     items = len(next(iter(inputs.values())))
     if items != 1:
         raise Refusal(400, f"{PARAMETER} takes one item in a request, not {items}", "explain")

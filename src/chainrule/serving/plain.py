@@ -72,6 +72,21 @@ def answer(
     return said
 
 
+def beside(bundle: Bundle, sent: Mapping[str, Any], said: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Return an answer with what it takes the item's own fields to say, such as the words that a place in a text is.
+
+    sent: by field, as it came.
+    """
+    kind = plugins.load("serving.answers", bundle.signature["target"]["kind"])
+    if not hasattr(kind, "beside"):
+        return said
+    rules = bundle.signature["preprocessing"]
+    read = {field.name: part(field.kind).clean(sent[field.name], rules[field.name], limits)
+            for field in input_fields(bundle)}  # fmt: skip
+    found: dict[str, Any] = kind.beside(said, sent, read)
+    return found
+
+
 def parameters(bundle: Bundle, asked: Mapping[str, str]) -> dict[str, float]:
     """Return those of a request's parameters that are shares for its answer. Raises Refusal (400)."""
     found = {}

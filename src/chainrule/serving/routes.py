@@ -271,6 +271,7 @@ def _plain(api: FastAPI, context: Context) -> None:
             explained = perf_counter()
         try:
             answered_with = plain.answer(found.bundle, found.variant, answer.outputs, parameters)
+            answered_with = plain.beside(found.bundle, parts, answered_with, limits)
         except ChainruleError as error:
             raise Refusal(400, f"{error}: the input is beyond what the model can take", "not_finite") from None
         state["fields"] = {"version": answer.version, "batch": answer.batch}

@@ -96,18 +96,20 @@ def scored(bundle: Bundle, session: Session, rows: Iterable[Record], parts: Part
     nothing = [None] * len(columns_of(bundle))
     of_answer = _kind(bundle).cells
 
-    def prepared(record: Record) -> tuple[Arrays | None, str]:
+    def prepared(record: Record) -> tuple[Arrays | None, dict[str, Any], str]:
         if record.problem:
-            return None, record.problem
+            return None, {}, record.problem
         try:
-            inputs, notes = plain.noted(bundle, parts(record), limits)
+            sent = parts(record)
+            inputs, notes = plain.noted(bundle, sent, limits)
         except ChainruleError as error:
-            return None, str(error)
-        return inputs, "; ".join(notes)
+            return None, {}, str(error)
+        return inputs, sent, "; ".join(notes)
 
-    def answered(record: Record, outputs: Arrays, notes: str) -> Scored:
+    def answered(record: Record, outputs: Arrays, sent: dict[str, Any], notes: str) -> Scored:
         try:
-            return Scored(record, of_answer(plain.answer(bundle, session.variant, outputs)), notes)
+            said = plain.beside(bundle, sent, plain.answer(bundle, session.variant, outputs), limits)
+            return Scored(record, of_answer(said), notes)
         except ChainruleError as error:
             return Scored(record, nothing, f"{error}: the row is beyond what the model can take")
 
@@ -116,13 +118,14 @@ def scored(bundle: Bundle, session: Session, rows: Iterable[Record], parts: Part
         each_of = map if plain.quick(bundle, 0) else pool.map  # what is so quick would but wait for its turn
         while together := list(islice(left, TOGETHER)):
             made = list(each_of(prepared, together))
-            outputs = offline.answers(run, [inputs for inputs, _ in made if inputs is not None], bundle.padding)
+            outputs = offline.answers(run, [inputs for inputs, _, _ in made if inputs is not None], bundle.padding)
             place = 0
-            for record, (inputs, said) in zip(together, made, strict=True):
+            for record, (inputs, sent, said) in zip(together, made, strict=True):
                 if inputs is None:
                     yield Scored(record, nothing, said)
                 else:
-                    yield answered(record, {name: array[place : place + 1] for name, array in outputs.items()}, said)
+                    own = {name: array[place : place + 1] for name, array in outputs.items()}
+                    yield answered(record, own, sent, said)
                     place += 1
 
 

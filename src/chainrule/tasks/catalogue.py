@@ -9,4 +9,5 @@ TASKS = (
     "text_classification",
     "text_pair_classification",
     "translation",
+    "token_classification",
 )

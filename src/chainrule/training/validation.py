@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from chainrule.serving.padding import filled
 from chainrule.training import precision
 from chainrule.training.batches import parts, read, views
 from chainrule.training.course import Course, Record, State
@@ -49,6 +50,6 @@ def evaluate(
     record: Record = {"validation_loss": sums.train_loss}
     if score is None:
         return record
-    outputs = {name: torch.cat([batch[name] for batch in said]).numpy() for name in said[0]}
+    outputs = {name: filled([batch[name].numpy() for batch in said]) for name in said[0]}
     target = outputs.pop("")
     return record | {f"validation_{name}": value for name, value in score(outputs, target).items()}

@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
+from chainrule.data.formats.conll import Scheme
 from chainrule.data.formats.folders import part_of
 from chainrule.data.formats.options import (
     ENCODING,
     BatchOptions,
     BatchPart,
+    Column,
     Encoding,
     Name,
     OwnFiles,
@@ -215,3 +217,48 @@ class LinePairsOptions(SourceOptions):
         if len(set(named)) < len(named):
             raise ValueError("names one pair of files twice; rows of both would be tested and trained on")
         return files
+
+
+WordColumns = dict[Literal["text", "spans"], Column]
+WORD_COLUMNS = (
+    "text: the column of the word, spans: that of its tag, by number from 0 or by the name in the first line; null: "
+    "the first and the last"
+)
+
+
+class ConllBatch(BatchOptions):
+    """Text files with a word and its tag in each line."""
+
+    modalities = ("text",)
+    gives = ("text", "spans")
+
+    files: dict[BatchPart, Name] = Field(
+        min_length=1,
+        description="unlabelled, or all: file names, as a pattern such as *.conll; the first that fits counts",
+    )
+    columns: WordColumns | None = Field(description=WORD_COLUMNS)
+    delimiter: Name | None = Field(description="what stands between columns; null: a tab, or else blanks")
+    scheme: Scheme | None = Field(description="how tags mark spans; null: it is found, and said")
+    between: str | None = Field(
+        description="what stands between words of the text; null: a blank, or nothing where words are characters"
+    )
+    encoding: Encoding | None = Field(description=ENCODING)
+
+
+class ConllOptions(SourceOptions):
+    """Files of words and their tags, as of CoNLL's shared tasks."""
+
+    modalities = ("text",)
+    gives = ("text", "spans")
+    tested = True
+
+    files: OwnFiles | None = Field(
+        description="part of the split, or all: file name; null: path is one file, or the names of its files say it"
+    )
+    columns: WordColumns | None = Field(description=WORD_COLUMNS)
+    delimiter: Name | None = Field(description="what stands between columns; null: a tab, or else blanks")
+    scheme: Scheme | None = Field(description="how tags mark spans; null: it is found, and said")
+    between: str | None = Field(
+        description="what stands between words of the text; null: a blank, or nothing where words are characters"
+    )
+    encoding: Encoding | None = Field(description=ENCODING)

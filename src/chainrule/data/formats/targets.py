@@ -45,6 +45,8 @@ def target(table: Table, kind: str, option: str, asked: Column | Sequence[Column
     if kind == "wording":
         wording = texts(partial(_wording, encoding=encoding))
         return Target(lambda cells: wording(cells[place]), [place], _nothing)
+    if kind == "spans":
+        return Target(lambda cells: _spans(cells[place], named), [place], _nothing)
     read: Callable[[Any], Found] = texts(partial(_label, named=named, encoding=encoding))
     if kind == "labels":
         read = partial(_labels, named=named, encoding=encoding, separator=writing.separator)
@@ -119,6 +121,41 @@ def _labels(cell: Any, named: Mapping[str, str] | None, encoding: str, separator
     if problem is None and any(name is None for name, _ in found):
         problem = f"unreadable_labels: {short(str(cell))!r} names an empty label between two {separator!r}"
     return (None, problem) if problem else (json.dumps([name for name, _ in found], ensure_ascii=False), None)
+
+
+def _spans(cell: Any, named: Mapping[str, str] | None) -> Found:
+    """Return (a JSON list of [start, end, label], problem) of a list of objects or lists, or a cell with its JSON.
+
+    An object has start, end and label; what else it has, such as the text of the span, is left out.
+    """
+    if isinstance(cell, str):
+        if not cell.strip():
+            return None, None
+        try:
+            cell = json.loads(cell)
+        except ValueError:
+            return None, f"unreadable_spans: {short(cell)!r} is no JSON list of spans"
+    if cell is None:
+        return None, None
+    spans = [_span(each) for each in cell] if isinstance(cell, list) else [None]
+    if None in spans:
+        needed = 'a list of {"start": …, "end": …, "label": …} is needed'
+        return None, f"unreadable_spans: {short(json.dumps(cell, ensure_ascii=False))}; {needed}"
+    found = [[start, end, tidy(label)] for start, end, label in filter(None, spans)]
+    if named is not None:
+        if strange := next((label for *_, label in found if label not in named), None):
+            return None, f"unknown_label: {short(strange)!r}"
+        found = [[start, end, named[label]] for start, end, label in found]
+    return json.dumps(found, ensure_ascii=False), None
+
+
+def _span(each: Any) -> tuple[int, int, str] | None:
+    """Return start, end and label of a span as an object, or as a list of these; None for anything else."""
+    values = [each.get(name) for name in ("start", "end", "label")] if isinstance(each, dict) else each
+    if not isinstance(values, list) or len(values) != 3:
+        return None
+    start, end, label = values
+    return (start, end, label) if type(start) is type(end) is int and isinstance(label, str) and tidy(label) else None
 
 
 _MARKS = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}

@@ -9,6 +9,8 @@ from chainrule.data.formats.file_options import (
     CifarOptions,
     ClassFilesBatch,
     ClassFilesOptions,
+    ConllBatch,
+    ConllOptions,
     IdxOptions,
     ImageFolderBatch,
     ImageFolderOptions,
@@ -61,6 +63,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "arrays": {"arrays": None, "classes": None},
     "cifar": {"labels": "fine"},
     "class_files": {"files": None, "encoding": None},
+    "conll": {
+        "files": None,
+        "columns": None,
+        "delimiter": None,
+        "scheme": None,
+        "between": None,
+        "encoding": None,
+    },
     "delimited": {
         "files": None,
         "part": None,
@@ -136,6 +146,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
     "class_files": {"encoding": None},
+    "conll": {
+        "files": {"unlabelled": "*.unlabelled.*", "all": "*"},
+        "columns": None,
+        "delimiter": None,
+        "scheme": None,
+        "between": None,
+        "encoding": None,
+    },
     "delimited": {
         "files": {"unlabelled": "*.unlabelled.csv", "all": "*.csv"},  # the first pattern that a name fits
         "columns": None,
@@ -193,6 +211,7 @@ SOURCES: dict[str, type[SourceOptions]] = {
     "arrays": ArraysOptions,
     "cifar": CifarOptions,
     "class_files": ClassFilesOptions,
+    "conll": ConllOptions,
     "delimited": DelimitedOptions,
     "digits": DigitsOptions,
     "excel": ExcelOptions,
@@ -221,6 +240,7 @@ ALSO_CALLED = {
     **dict.fromkeys(("folder", "folders", "directory"), "image_folder"),
     **dict.fromkeys(("mnist", "fashion_mnist", "ubyte"), "idx"),
     **dict.fromkeys(("txt", "text", "text_files"), "class_files"),
+    **dict.fromkeys(("conll2003", "conll2002", "iob", "iob2", "bio", "bioes", "ner", "word_tags"), "conll"),
     **dict.fromkeys(("lines", "fasttext", "trec", "labelled_lines", "labeled_lines"), "label_lines"),
     **dict.fromkeys(("parallel", "bitext", "moses", "parallel_text", "translations"), "line_pairs"),
     **dict.fromkeys(("numpy", "npz", "npy", "array", "ndarray", "medmnist", "keras"), "arrays"),
@@ -230,6 +250,7 @@ ALSO_CALLED = {
 
 INCOMING: dict[str, type[BatchOptions]] = {
     "class_files": ClassFilesBatch,
+    "conll": ConllBatch,
     "delimited": DelimitedBatch,
     "excel": ExcelBatch,
     "image_folder": ImageFolderBatch,

@@ -6,7 +6,7 @@ const KEPT_TIMES = 50;
 const QUIET = 700; // ms without a change before an answer is read out
 
 const get = (id) => document.getElementById(id);
-let view = null; // the task's: show(found) returns what is read out, clear() empties
+let view = null; // the task's: show(found, sent) returns what is read out, clear() empties
 let times = []; // ms
 let spokenTimer = 0;
 
@@ -20,11 +20,11 @@ export function setView(create, model) {
   showNothing();
 }
 
-// found: what the server answered; trip: milliseconds from asking to having it.
-export function showAnswer(found, trip) {
+// found: what the server answered; trip: milliseconds from asking to having it; sent: the body that was asked with.
+export function showAnswer(found, trip, sent) {
   get("problem").textContent = "";
   get("answer").classList.add("full");
-  const said = view.show(found);
+  const said = view.show(found, sent);
   get("notes").replaceChildren(...(found.notes ?? []).map((note) => element("li", {}, note)));
   showTimes(found.milliseconds, trip);
   clearTimeout(spokenTimer);

@@ -107,7 +107,7 @@ async function request({ body, type }, signal, number) {
   const found = await response.json();
   const trip = performance.now() - start;
   if (number < answered) return;
-  showAnswer(found, trip);
+  showAnswer(found, trip, body);
   if (String(found.version) !== String(model.version)) look(); // a new champion has taken over
 }
 

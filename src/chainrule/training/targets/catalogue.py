@@ -39,6 +39,14 @@ class TokenCrossEntropyOptions(Section):
     """The log loss of every token of a text, given those before it."""
 
 
+class TagsOptions(Section):
+    """The log loss of the tag of each word, of which spans are made."""
+
+    pieces: Literal["first", "all"] = Field(
+        description="which tokens of a word learn its tag: the first, by which it is told, or all"
+    )
+
+
 DEFAULTS: dict[str, dict[str, Any]] = {
     "cross_entropy": {"class_weights": "none"},
     "focal": {"gamma": 2.0, "class_weights": "none"},
@@ -46,6 +54,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "mse": {},
     "mae": {},
     "token_cross_entropy": {},
+    "tags": {"pieces": "first"},
 }
 """What each starts with; a literal, which dvc.yaml lists."""
 
@@ -65,4 +74,5 @@ LOSSES: dict[str, LossEntry] = {
     "mse": LossEntry(MseOptions, ("number",)),
     "mae": LossEntry(MaeOptions, ("number",)),
     "token_cross_entropy": LossEntry(TokenCrossEntropyOptions, ("wording",)),
+    "tags": LossEntry(TagsOptions, ("spans",)),
 }

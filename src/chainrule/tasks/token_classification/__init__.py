@@ -1,0 +1,1 @@
+"""Spans of a text with a label each: named entities and the like."""

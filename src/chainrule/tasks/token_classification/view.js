@@ -1,0 +1,3 @@
+// Spans: the view that all tasks with them share.
+
+export { createView } from "../../answers/spans.js";

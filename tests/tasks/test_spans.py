@@ -1,0 +1,185 @@
+"""Named entities through the whole chain: from CoNLL's columns to served spans above their floors."""
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import live_server
+from chainrule import cli
+from chainrule.fields import spans
+from chainrule.recipes.check import check
+from chainrule.recipes.file import recipe_block
+from chainrule.stages.job import Job, carry_out
+
+STAGES = (
+    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
+    *("finetune", "evaluate", "examine", "export"),
+)
+RECIPE = "names"
+FIRST = ("Anna", "Otto", "Vera", "Nils", "Ida", "Karl")
+LAST = ("Berg", "Stein", "Vogel", "Lang", "Roth")
+PLACES = ("Bonn", "Ulm", "Bad Homburg", "Trier", "Ost Berlin")
+SAID = (
+    "met {0} in {1} .",
+    "flew to {1} with {0} , who laughed .",
+    "is what {0} said .",
+    "{1} was cold .",
+    "nobody came .",
+)
+BLOCK: dict[str, Any] = {
+    "task": "token_classification",
+    "modality": "text",
+    "target": "spans",
+    "seed": 3,
+    "source": {"kind": "conll", "path": "data/names.conll"},
+    "incoming": {"kind": "conll"},
+    "clean": {"near_duplicates": 1.0},
+    "split": {"tolerance": 1.0},
+    "augment": {"copies": 1},
+    "base": {"from": "nothing"},
+    "net": {
+        "name": "encoder",
+        "layers": 1,
+        "width": 32,
+        "heads": 2,
+        "feed_forward": 64,
+        "max_length": 16,
+        "dropout": 0.0,
+    },
+    "pretrain": {
+        "objective": {"name": "masked_language"},
+        "tokenizer": {"vocabulary": 160, "windows": {"overlap": 4, "most": 8}},
+        "training": {"epochs": 1, "batch_size": 16},
+    },
+    "finetune": {
+        "strategy": {"name": "full"},
+        "epochs": 3,
+        "batch_size": 8,
+        "learning_rate": 0.005,
+        "patience": None,
+        "precision": "fp32",
+    },
+    "evaluate": {
+        "resamples": 100,
+        "examine": {
+            "rows": 30,
+            "explained": 1,
+            "explain_runs": 16,
+            "explain_steps": 4,
+            "passes": 2,
+            "surface_steps": 2,
+            "surface_rows": 10,
+            "robustness": {"rows": 10, "severities": [3], "steps": 2},
+        },
+    },
+    "export": {},
+    "retrain": {},
+}
+
+
+def sentences(count: int) -> str:
+    """Return documents of a few sentences each, tagged as IOB1."""
+    drawn = np.random.default_rng(0)
+    lines = []
+    for number in range(count):
+        if number % 4 == 0:
+            lines += ["-DOCSTART- O", ""]
+        person = [str(drawn.choice(FIRST)), str(drawn.choice(LAST))]
+        place = str(drawn.choice(PLACES)).split()
+        for _ in range(int(drawn.integers(1, 4))):
+            lines += [f"n{number} O", "says O"]
+            for word in str(drawn.choice(SAID)).split():
+                tagged = {"{0}": (person, "PER"), "{1}": (place, "LOC")}.get(word)
+                lines += [f"{each} I-{tagged[1]}" for each in tagged[0]] if tagged else [f"{word} O"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project that the chain was run in."""
+    root = tmp_path_factory.mktemp("names")
+    (root / "data").mkdir()
+    (root / "data" / "names.conll").write_text(sentences(160), encoding="utf-8")
+    (root / "params.yaml").write_text(yaml.safe_dump({"recipes": {RECIPE: BLOCK}}))
+    check(root)
+    for stage in STAGES:
+        work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
+        carry_out(Job(stage, RECIPE, root, recipe_block(root, RECIPE)), work)
+    return root
+
+
+def read(root: Path, report: str) -> Any:
+    return json.loads((root / "reports" / RECIPE / report).read_text())
+
+
+def test_no_part_of_its_pages_fails(root: Path) -> None:
+    for report in ("explore", "examine"):
+        assert "it failed" not in (root / "reports" / RECIPE / f"{report}.json").read_text(), report
+
+
+def test_documents_are_groups_and_the_scheme_is_said(root: Path) -> None:
+    noted = dict(read(root, "ingest.json")["noted"])
+    assert noted == {"sentences with tags of IOB1": 160, "documents": 40}
+    splits = {
+        name: set(pd.read_parquet(root / "data" / "split" / RECIPE / f"{name}.parquet")["group"])
+        for name in ("train", "validation", "test")
+    }
+    assert not (splits["train"] & splits["test"] or splits["train"] & splits["validation"])
+    assert sum(map(len, splits.values())) == 40
+
+
+def test_copies_keep_their_spans_whole(root: Path) -> None:
+    rows = pd.read_parquet(root / "data" / "augmented" / RECIPE / "train.parquet")
+    copies = rows[rows["id"].str.contains("+", regex=False)]
+    assert len(copies) * 2 == len(rows)
+    names = {*FIRST, *LAST, *(word for place in PLACES for word in place.split())}
+    for text, value in zip(copies["text"], copies["spans"], strict=True):
+        assert all(set(text[start:end].split()) <= names for start, end, _ in spans.read(value))
+
+
+def test_it_is_better_than_its_floors(root: Path) -> None:
+    scores = read(root, "metrics.json")
+    assert set(scores["floor"]) == {"most_frequent_tag", "logistic_regression"}
+    assert scores["test"]["span_f1"]["value"] > max(0.85, scores["floor"]["most_frequent_tag"]["span_f1"]["value"])
+    assert set(scores["test"]["per_class"]) == {"LOC", "PER"}
+    assert set(scores["test"]["errors"]) == {"type", "boundary", "both", "spurious", "missed"}
+    page = (root / "reports" / RECIPE / "report.html").read_text(encoding="utf-8")
+    assert "Kinds of mistakes" in page and "Span F1" in page
+
+
+def test_a_server_answers_with_spans_and_their_places(root: Path) -> None:
+    sent = "Nobody  says  Vera Stein met Otto Lang in Bad Homburg . " * 3
+    with live_server.running(root) as server:
+        found = server.ask("POST", f"/models/{RECIPE}", sent.encode(), Content_Type="text/plain").json
+        same = server.ask("POST", f"/models/{RECIPE}", found["text"].encode(), Content_Type="text/plain").json
+        why = server.ask("POST", f"/models/{RECIPE}?explain=occlusion", sent.encode(), Content_Type="text/plain")
+        empty = server.ask("POST", f"/models/{RECIPE}", b"  ", Content_Type="text/plain")
+        page = server.ask("GET", "/tasks/token_classification/view.js")
+    assert found["text"] == " ".join(sent.split())
+    said = [(span["label"], span["text"]) for span in found["spans"]]
+    assert [found["text"][span["start"] : span["end"]] for span in found["spans"]] == [text for _, text in said]
+    assert said == [("PER", "Vera Stein"), ("PER", "Otto Lang"), ("LOC", "Bad Homburg")] * 3
+    assert all(0 < span["probability"] <= 1 for span in found["spans"])
+    # What was sent is what is read: the text is not said again.
+    assert "text" not in same and same["spans"] == found["spans"]
+    assert why.status == 400 and "windows" in why.json["error"]
+    assert empty.status == 400 and "the text is empty" in empty.json["error"]
+    assert page.status == 200
+
+
+def test_a_file_of_rows_is_answered_in_the_form_that_a_source_reads(root: Path) -> None:
+    lines = ["Nobody says Vera Stein met Ida Roth in Ulm .", "nobody came ."]
+    (root / "asked.jsonl").write_text("".join(json.dumps({"text": line}) + "\n" for line in lines))
+    assert (
+        cli.main(["--root", str(root), "predict", RECIPE, str(root / "asked.jsonl"), "--out", str(root / "said.jsonl")])
+        == 0
+    )
+    said = [json.loads(line)["spans"] for line in (root / "said.jsonl").read_text().splitlines()]
+    assert [span["text"] for span in said[0]] == ["Vera Stein", "Ida Roth", "Ulm"] and said[1] == []
