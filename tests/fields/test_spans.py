@@ -156,10 +156,10 @@ def test_no_likelier_valid_tags_are_passed_over(length: int, classes: int, seed:
 
 def test_a_token_in_two_windows_is_told_by_the_one_with_more_context() -> None:
     # Letters 0 to 5 in the first window, 2 to 7 in the second, which is filled up; each between the ends of a window.
-    places = np.zeros((2, 9, 4), np.int64)
+    places = np.zeros((2, 9, 3), np.int64)
     for window, first in enumerate((0, 2)):
         for step in range(6):
-            places[window, 1 + step] = first + step, first + step + 1, 1, 0
+            places[window, 1 + step] = first + step, first + step + 1, 1
     logits = np.zeros((2, 9, 5))
     logits[0, :, 1] = logits[1, :, 3] = 5.0  # which window said so
     found = tags.words(logits, places)
@@ -169,10 +169,10 @@ def test_a_token_in_two_windows_is_told_by_the_one_with_more_context() -> None:
 
 
 def test_a_word_is_told_by_its_first_token_and_ends_with_its_last() -> None:
-    places = np.array([[[0, 0, 0, 0], [0, 3, 1, 0], [3, 5, 0, 0], [6, 8, 1, 0], [0, 0, 0, 0]]])
+    places = np.array([[[0, 0, 0], [0, 3, 1], [3, 5, 0], [6, 8, 1], [0, 0, 0]]])
     found = tags.words(certain([0, 3, 4, 0, 0])[None], places)
     assert found.places.tolist() == [[0, 5], [6, 8]] and found.scores.argmax(axis=1).tolist() == [3, 0]
-    nothing = tags.words(np.zeros((1, 2, 5)), np.zeros((1, 2, 4), np.int64))
+    nothing = tags.words(np.zeros((1, 2, 5)), np.zeros((1, 2, 3), np.int64))
     assert tags.spans(nothing, tags.likeliest(nothing.scores)) == []
 
 

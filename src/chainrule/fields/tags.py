@@ -47,18 +47,20 @@ class Words(NamedTuple):
     scores: np.ndarray
 
 
-def words(logits: np.ndarray, places: np.ndarray) -> Words:
-    """Return the words of a row, of the logits [W, L, K] of its tokens and their places [W, L, 4] (`fields.windows`).
+def words(logits: np.ndarray, offsets: np.ndarray) -> Words:
+    """Return the words of a row, of the logits [W, L, K] of its tokens and where they are, offsets [W, L, 3].
+
+    offsets: the first three columns of places (`fields.windows`).
 
     A token that is in two windows is told by that in which it has most context on its poorer side. A word is told by
     its first token, and ends with its last.
     """
-    there = places[..., END] > 0
+    there = offsets[..., END] > 0
     if not there.any():
         return Words(np.empty((0, 2), np.int64), np.empty((0, logits.shape[-1])))
     window, position = np.nonzero(there)
     context = np.minimum(_behind(there)[window, position], _behind(there[:, ::-1])[:, ::-1][window, position])
-    own = places[window, position].astype(np.int64)
+    own = offsets[window, position].astype(np.int64)
     # Of each token, which a start and an end tell, that with most context comes first.
     order = np.lexsort((-context, own[:, END], own[:, START]))
     first = np.ones(len(order), bool)
@@ -83,8 +85,8 @@ def _log_softmax(scores: np.ndarray) -> np.ndarray:
 
 
 def rows(outputs: Mapping[str, np.ndarray]) -> list[Words]:
-    """Return the words of each row of a model's outputs: logits [N, W, L, K] and places [N, W, L, 4]."""
-    return [words(logits, places) for logits, places in zip(outputs["logits"], outputs["places"], strict=True)]
+    """Return the words of each row of a model's outputs: logits [N, W, L, K] and offsets [N, W, L, 3]."""
+    return [words(logits, offsets) for logits, offsets in zip(outputs["logits"], outputs["offsets"], strict=True)]
 
 
 def likeliest(scores: np.ndarray) -> np.ndarray:

@@ -141,11 +141,11 @@ def _spans(cell: Any, named: Mapping[str, str] | None) -> Found:
     if None in spans:
         needed = 'a list of {"start": …, "end": …, "label": …} is needed'
         return None, f"unreadable_spans: {short(json.dumps(cell, ensure_ascii=False))}; {needed}"
-    found = [[start, end, tidy(label)] for start, end, label in filter(None, spans)]
+    found = [(start, end, tidy(label)) for start, end, label in filter(None, spans)]
     if named is not None:
         if strange := next((label for *_, label in found if label not in named), None):
             return None, f"unknown_label: {short(strange)!r}"
-        found = [[start, end, named[label]] for start, end, label in found]
+        found = [(start, end, named[label]) for start, end, label in found]
     return json.dumps(found, ensure_ascii=False), None
 
 

@@ -16,7 +16,7 @@ from chainrule.evaluation.primary import Facts, Outputs
 from chainrule.evaluation.selection import Family, best, folds, threads
 from chainrule.fields import tags
 from chainrule.fields.scripts import SOLID
-from chainrule.fields.windows import BEGINS, COLUMNS, END, SHAPES, START, shape
+from chainrule.fields.windows import BEGINS, END, SHAPES, START, shape
 
 INVERSE_PENALTIES = (0.3, 3.0)
 AROUND = 2
@@ -34,7 +34,7 @@ def floors(
     groups: Sequence[Any] | np.ndarray | None = None,
     progress: Progress = unseen,
 ) -> dict[str, Outputs]:
-    """Return by name the logits [N_test, 1, T, K] and places [N_test, 1, T, 4] of the words that each floor tags.
+    """Return by name the logits [N_test, 1, T, K] and offsets [N_test, 1, T, 3] of the words that each floor tags.
 
     train, test: texts, by input field; target: int [N_train, S, 3]; groups: [N_train], whole in the fold held out, of
     which the words that are rightly tagged choose the linear model's strength. All training rows are fitted. Raises
@@ -95,8 +95,8 @@ def _linear(
         return LogisticRegression(C=inverse_penalty, tol=1e-3, max_iter=200)
 
     columns = DictVectorizer(dtype=np.float32)
-    inputs = columns.fit_transform(_features(words) for words, _ in seen for words in _windows(words))
-    told = columns.transform(_features(words) for words, _ in asked for words in _windows(words))
+    inputs = columns.fit_transform(_features(around) for words, _ in seen for around in _windows(words))
+    told = columns.transform(_features(around) for words, _ in asked for around in _windows(words))
     every = np.concatenate(true)
     rows = np.arange(len(target)) if groups is None else np.asarray(groups)
     of_words = np.repeat(rows, [len(own) for own in true])
@@ -113,7 +113,8 @@ def _right(model: Any, inputs: Any, target: np.ndarray) -> float:
 
 def _windows(words: Sequence[str]) -> list[list[str | None]]:
     """Return each word with those around it, None where there is none, the word itself in the middle."""
-    wide = [*[None] * AROUND, *words, *[None] * AROUND]
+    edge: list[str | None] = [None] * AROUND
+    wide = [*edge, *words, *edge]
     return [wide[at : at + 2 * AROUND + 1] for at in range(len(words))]
 
 
@@ -138,9 +139,9 @@ def _outputs(scores: Sequence[np.ndarray], words: Sequence[np.ndarray], classes:
     """Return what is said of words as a model says it, in one window."""
     most = max((len(own) for own in words), default=0) or 1
     logits = np.zeros((len(words), 1, most, tags.count(classes)))
-    places = np.zeros((len(words), 1, most, COLUMNS), np.int64)
+    offsets = np.zeros((len(words), 1, most, 3), np.int64)
     for row, (own, at) in enumerate(zip(scores, words, strict=True)):
         logits[row, 0, : len(at)] = own
-        places[row, 0, : len(at), [START, END]] = at.T
-        places[row, 0, : len(at), BEGINS] = 1
-    return {"logits": logits, "places": places}
+        offsets[row, 0, : len(at), [START, END]] = at.T
+        offsets[row, 0, : len(at), BEGINS] = 1
+    return {"logits": logits, "offsets": offsets}

@@ -1,7 +1,7 @@
 """Scores of spans: exact ones, as CoNLL's shared tasks and seqeval count them.
 
-A model's outputs are `logits` [N, W, L, K] of the tags of each token in each window and `places` [N, W, L, 4] of the
-tokens (`fields.windows`), of which `fields.tags` makes spans.
+A model's outputs are `logits` [N, W, L, K] of the tags of each token in each window and `offsets` [N, W, L, 3] of the
+tokens (start, end, begins: `fields.windows`), of which `fields.tags` makes spans.
 
 Definitions:
 
@@ -171,7 +171,7 @@ def comparable(outputs: Outputs, facts: Facts) -> np.ndarray:
     """Return what must not change with the rows beside one: the probabilities of tags [N, W, L, K], 0 at no token."""
     logits = np.asarray(outputs["logits"], np.float64)
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    there = (outputs["places"][..., END] > 0)[..., None]
+    there = (outputs["offsets"][..., END] > 0)[..., None]
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True) * there)
 
 
@@ -189,4 +189,4 @@ def aligned(outputs: Outputs, facts: Facts, joint: Facts) -> Mapping[str, np.nda
         places += [first, first + 1]
     wide = np.full((*logits.shape[:-1], tags.count(len(joint["classes"]))), tags.NEVER, np.float64)
     wide[..., places] = logits
-    return {"logits": wide, "places": outputs["places"]}
+    return {"logits": wide, "offsets": outputs["offsets"]}

@@ -17,15 +17,15 @@ COLUMNS = ("spans",)
 
 
 def check(signature: Mapping[str, Any]) -> None:
-    """Raise DataError if a graph does not give logits [batch, windows, sequence, tags] and the places of its tokens."""
+    """Raise DataError if a graph gives no logits [batch, windows, sequence, tags] with the offsets of its tokens."""
     tags = 1 + 2 * len(classes(signature))
     lines(signature, "unsure_below")
     shapes = {tensor["name"]: tensor["shape"] for tensor in signature["outputs"]}
-    logits, places = shapes.get(OUTPUT, []), shapes.get("places", [])
-    if len(logits) != 4 or logits[3] != tags or len(places) != 4:
+    logits, offsets = shapes.get(OUTPUT, []), shapes.get("offsets", [])
+    if len(logits) != 4 or logits[3] != tags or len(offsets) != 4:
         raise DataError(
-            f"{signature['task']} needs outputs logits [batch, windows, sequence, {tags}] and places of the same; here "
-            f"are {', '.join(f'{name} {shape}' for name, shape in shapes.items())}; export the bundle again"
+            f"{signature['task']} needs outputs logits [batch, windows, sequence, {tags}] and their offsets; here are "
+            f"{', '.join(f'{name} {shape}' for name, shape in shapes.items())}; export the bundle again"
         )
 
 

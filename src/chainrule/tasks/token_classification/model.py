@@ -41,7 +41,7 @@ class Tagger(HeadedModel):
         self.joined = nn.Linear(width + WRITTEN, width)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, places: Tensor) -> dict[str, Tensor]:
-        """Return logits [B, W, L, K], 0 where no token of the text is, and places as they came.
+        """Return logits [B, W, L, K], 0 where no token of the text is, and their offsets [B, W, L, 3].
 
         input_ids and attention_mask int64 [B, W, L], places int64 [B, W, L, COLUMNS] (`fields.windows`).
         """
@@ -52,7 +52,7 @@ class Tagger(HeadedModel):
         features = features.reshape(input_ids.shape[0], input_ids.shape[1], input_ids.shape[2], -1)
         (found,) = self.answer(features).values()
         there = places[..., END : END + 1] > 0
-        return {"logits": torch.where(there, found, torch.zeros((), dtype=found.dtype)), "places": places}
+        return {"logits": torch.where(there, found, torch.zeros((), dtype=found.dtype)), "offsets": places[..., :SHAPE]}
 
 
 def build(net: nn.Module, facts: dict[str, Any], target: dict[str, Any]) -> Tagger:

@@ -48,7 +48,7 @@ class Loss(nn.Module):
     def forward(self, outputs: Mapping[str, Tensor], target: Tensor) -> Tensor:
         """Return the loss []; 0 of a batch without a word."""
         logits = outputs["logits"]
-        true = tags_of(outputs["places"], target, self.pieces if self.training else "first").flatten()
+        true = tags_of(outputs["offsets"], target, self.pieces if self.training else "first").flatten()
         smoothing = self.smoothing if self.training else 0.0
         total = nn.functional.cross_entropy(
             logits.flatten(0, -2), true, label_smoothing=smoothing, ignore_index=IGNORED, reduction="sum"
@@ -56,15 +56,15 @@ class Loss(nn.Module):
         return total / (true != IGNORED).sum().clamp(min=1)
 
 
-def tags_of(places: Tensor, target: Tensor, pieces: str) -> Tensor:
+def tags_of(offsets: Tensor, target: Tensor, pieces: str) -> Tensor:
     """Return the tag of each token, int64 [B, W, L], by spans int [B, S, 3]; IGNORED where none is learnt.
 
-    places: [B, W, L, 4]. As `fields.tags.of_words`: a word belongs to the span that holds its first code point, and the
-    first such word begins it, in every window that it is in.
+    offsets: [B, W, L, 3]. As `fields.tags.of_words`: a word belongs to the span that holds its first code point, and
+    the first such word begins it, in every window that it is in.
     """
-    start = places[..., START, None]
-    counts = places[..., END] > 0
-    begins = places[..., BEGINS] > 0
+    start = offsets[..., START, None]
+    counts = offsets[..., END] > 0
+    begins = offsets[..., BEGINS] > 0
     label, first, last = (target[:, None, None, :, part] for part in range(3))
     inside = (label >= 0) & (start >= first) & (start < last) & counts[..., None]
     beyond = torch.iinfo(torch.int32).max
