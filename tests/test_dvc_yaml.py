@@ -60,7 +60,7 @@ SHARED = {
         *(f"chainrule.evaluation.{name}" for name in ("bootstrap", "primary", "selection", "thresholds")),
         "chainrule.evaluation.scores.labels",
         "chainrule.fields.encoding",
-        "chainrule.fields.text",
+        *(f"chainrule.fields.{name}" for name in ("scripts", "tags", "text", "windows")),
         "chainrule.fields.wording",
     },
 }
