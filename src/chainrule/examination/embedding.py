@@ -48,9 +48,10 @@ def part(looked: Looked) -> Part:
     placed = _placed(looked)
     some, standing = placed.rows, words.standing(looked)[placed.rows]
     classes = [", ".join(found) for found in rows.classes(looked.rows.iloc[some], looked.card)]
-    # A kind of target without classes is a number.
-    numeric = not any(classes)
-    looks, kinds = _by_value(looked.target[some]) if numeric else _by_class(classes)
+    # A kind of target without classes is a number, or what is shown is how well a row is told.
+    numeric, number = not any(classes), "value" in looked.outputs
+    values = looked.target[some] if number else standing
+    looks, kinds = _by_value(values) if numeric else _by_class(classes)
     points = [
         scatter.Point(float(x), float(y), int(kind), bool(stands < 0), _title(looked, int(row)))
         for row, (x, y), kind, stands in zip(some, placed.places, kinds, standing, strict=True)
@@ -61,7 +62,11 @@ def part(looked: Looked) -> Part:
     shown = f"Map of {len(some):,} validation rows; ringed: {what}"
     body = scatter.drawing(points, looks, shown, marks) + below
     notes = [f"{shown}. Hovering over a point names its row.", *placed.notes]
-    numbers, tables = _among_numbers(looked, placed) if numeric else _among_classes(classes, placed, standing)
+    if numeric and not number:
+        numbers, tables = dict[str, Any](), list[Table]()
+        notes.append("Coloured by how well a row is told, the more the better.")
+    else:
+        numbers, tables = _among_numbers(looked, placed) if numeric else _among_classes(classes, placed, standing)
     said_of_it = "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
     return Part(
         "Map of the rows",

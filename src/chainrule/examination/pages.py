@@ -6,6 +6,7 @@ from typing import NamedTuple
 from chainrule.evaluation.parts import Part
 from chainrule.examination import (
     activations,
+    alignment,
     architecture,
     attention,
     clusters,
@@ -44,6 +45,7 @@ PAGES: Mapping[str, Page] = {
             ("training", trace.part),
             ("surface", surface.part),
             ("attention", attention.part),
+            ("alignment", alignment.part),
             ("filters", filters.part),
             ("feature_maps", convolutions.feature_maps),
             ("class_activation", convolutions.class_activation),

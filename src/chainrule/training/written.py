@@ -9,6 +9,7 @@ the same code for a training's scores, for parity and in a server.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -151,20 +152,43 @@ class Rewriter(nn.Module):
         greedy: whether the likeliest token is taken each time; else a beam search is made, as a server makes it. What
         is longer than ROOM times the longest training text is cut there.
         """
-        known = self.known
-        writer = writing.writer(decoding(known), graphs(self, known), known["tokenizer"])
-        settings = greedily(writer.rules.defaults) if greedy else None
-        run = rows.generated(writer, settings, rows=TOGETHER, cells=CELLS)
-        found = run({"input_ids": input_ids.cpu().numpy(), "attention_mask": attention_mask.cpu().numpy()})
+        found = self._run(greedy)(_numpy(input_ids, attention_mask))
         text = torch.zeros(len(input_ids), self.characters)
         said = torch.from_numpy(found["text"]).float()[:, : self.characters]
         text[:, : said.shape[1]] = said
         return {"text": text, "score": torch.from_numpy(found["score"])}
 
+    def _run(self, greedy: bool) -> rows.Run:
+        """Return what writes texts for rows, as a run."""
+        known = self.known
+        writer = writing.writer(decoding(known), graphs(self, known), known["tokenizer"])
+        settings = greedily(writer.rules.defaults) if greedy else None
+        return rows.generated(writer, settings, rows=TOGETHER, cells=CELLS)
+
+    @torch.no_grad()
+    def aligned(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[list[int], np.ndarray]:
+        """Return the tokens [T] that are written for one text, and where each looked in it, float32 [T, S].
+
+        input_ids, attention_mask: int64 [1, S].
+        """
+        found = self._run(greedy=False)(_numpy(input_ids, attention_mask))
+        tokens = found["tokens"][0, : int(found["length"][0])].tolist()
+        start = decoding(self.known)["start"]
+        ids = torch.tensor([[*start, *tokens[:-1]]], device=input_ids.device)
+        read = self.net.read(self.net(input_ids, attention_mask))  # type: ignore[operator]
+        if not tokens:
+            return [], np.zeros((0, input_ids.shape[1]), np.float32)
+        looked: Tensor = self.net.write(ids, torch.ones_like(ids), None, read, attention_mask)[2]  # type: ignore[operator]
+        return tokens, looked[0].float().cpu().numpy()
+
     @property
     def decoder(self) -> "Decoder":
         """Return what writes, as a module of its own with the same weights."""
         return Decoder(self.net)
+
+
+def _numpy(input_ids: Tensor, attention_mask: Tensor) -> dict[str, np.ndarray]:
+    return {"input_ids": input_ids.cpu().numpy(), "attention_mask": attention_mask.cpu().numpy()}
 
 
 class Decoder(nn.Module):

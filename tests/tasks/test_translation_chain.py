@@ -1,0 +1,166 @@
+"""Translation through the chain: from pairs of files to a bundle of two graphs that write what the model writes."""
+
+import importlib
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chainrule.recipes.check import check
+from chainrule.recipes.file import recipe_block
+from chainrule.serving import answered, plain, store
+from chainrule.serving import bundle as bundles
+from chainrule.serving.limits import Limits
+from chainrule.stages.job import Job, carry_out
+from chainrule.tasks.translation import service
+
+STAGES = (
+    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
+    *("finetune", "evaluate", "examine", "export"),
+)
+NAME = "pairs"
+WORDS = {
+    "the": "der",
+    "a": "ein",
+    "dog": "Hund",
+    "cat": "Kater",
+    "man": "Mann",
+    "bird": "Vogel",
+    "tree": "Baum",
+    "runs": "läuft",
+    "sees": "sieht",
+    "sleeps": "schläft",
+    "red": "rote",
+    "big": "große",
+    "and": "und",
+}
+QUICK: dict[str, Any] = {
+    "rows": 12,
+    "passes": 2,
+    "surface_steps": 2,
+    "surface_rows": 4,
+    "slices": 2,
+    "robustness": {"rows": 4, "severities": [3], "steps": 2},
+}
+BLOCK: dict[str, Any] = {
+    "task": "translation",
+    "modality": "text",
+    "target": "wording",
+    "seed": 7,
+    "source": {
+        "kind": "line_pairs",
+        "path": "data/pairs",
+        "sides": ["en", "de"],
+        "files": {"train": "train", "validation": "val", "test": "test"},
+    },
+    "incoming": {"kind": "delimited"},
+    "clean": {"near_duplicates": 1.0},
+    "split": {"test": 0},
+    "augment": {},
+    "base": {"from": "nothing"},
+    "net": {
+        "name": "encoder_decoder",
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "width": 32,
+        "heads": 2,
+        "feed_forward": 64,
+        "dropout": 0.0,
+        "max_length": 24,
+    },
+    "pretrain": {"objective": {"name": "none"}, "tokenizer": {"vocabulary": 300}},
+    "finetune": {
+        "strategy": {"name": "full"},
+        "epochs": 10,
+        "learning_rate": 0.01,
+        "batch_tokens": 400,
+        "patience": None,
+        "precision": "fp32",
+    },
+    "evaluate": {"resamples": 100, "examine": QUICK},
+    "export": {"variants": {"int8": "never", "fp16": "always"}},
+}
+
+
+def sentence(drawn: random.Random) -> str:
+    def thing() -> str:
+        noun = drawn.choice(["dog", "cat", "man", "bird"])
+        return f"{drawn.choice(['the', 'a'])} {drawn.choice(['red ', 'big ', ''])}{noun}"
+
+    verb = drawn.choice(["runs", "sleeps", "sees"])
+    return f"{thing()} {verb}{f' {thing()}' if verb == 'sees' else ''}"
+
+
+def write(folder: Path) -> None:
+    """Write pairs of sentences of which every word has one other, in three parts; a few rows are no pairs."""
+    folder.mkdir(parents=True)
+    drawn = random.Random(0)
+    rows = sorted({sentence(drawn) for _ in range(900)})
+    drawn.shuffle(rows)
+    parts = {"train": rows[:160], "val": rows[160:184], "test": rows[184:208]}
+    for part, own in parts.items():
+        other = [" ".join(WORDS[word] for word in row.split()) for row in own]
+        if part == "train":
+            own = [*own, "only here.", "left as it is.", "short"]
+            other = [*other, "", "left as it is.", "viel zu lang " * 9]
+        for side, lines in (("en", own), ("de", other)):
+            (folder / f"{part}.{side}").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project in which the chain was run."""
+    root = tmp_path_factory.mktemp("translation")
+    write(root / "data" / "pairs")
+    (root / "params.yaml").write_text(yaml.safe_dump({"recipes": {NAME: BLOCK}}))
+    check(root)
+    for stage in STAGES:
+        work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
+        carry_out(Job(stage, NAME, root, recipe_block(root, NAME)), work)
+    return root
+
+
+def report(root: Path, name: str) -> Any:
+    return json.loads((root / "reports" / NAME / name).read_text())
+
+
+def test_what_is_no_pair_is_counted_by_reason(root: Path) -> None:
+    clean = report(root, "clean.json")
+    assert clean["reasons"] == {"absurd_length_ratio": 1, "missing_translation": 1, "untranslated": 1}
+    assert clean["kept"] == 208
+
+
+def test_no_part_of_its_pages_fails(root: Path) -> None:
+    for name in ("explore.json", "examine.json"):
+        assert "it failed" not in json.dumps(report(root, name)), name
+    assert report(root, "examine.json")["model"]["alignment"]["sharpest"] > 0.2
+
+
+def test_it_is_scored_beside_a_dictionary_and_the_source(root: Path) -> None:
+    metrics = report(root, "metrics.json")
+    own, floors = metrics["test"], metrics["floor"]
+    assert own["signature"].startswith("nrefs:1|case:mixed|eff:no|tok:13a")
+    assert own["bleu"]["value"] > floors["copy"]["bleu"]["value"] + 20
+    assert floors["dictionary"]["bleu"]["value"] > 95  # every word has one other
+    html = (root / "reports" / NAME / "report.html").read_text()
+    assert "n-grams" in html and "tok:13a" in html
+
+
+def test_its_graphs_write_what_it_writes(root: Path) -> None:
+    found = report(root, "export.json")
+    assert found["validation"]["agreement"] == found["texts"]["agreement"] == 1
+    assert found["validation"]["rows"] == 24
+    assert {each["graph"] for each in found["shapes"]} == {"model", "decoder"}
+    files = {path.name for path in (root / "models" / "onnx" / NAME).iterdir()}
+    assert {"model.onnx", "decoder.onnx", "model.fp16.onnx", "decoder.fp16.onnx"} <= files
+
+
+def test_a_bundle_writes_the_text_of_a_request(root: Path) -> None:
+    content = bundles.read(root / store.EXPORTED / NAME, NAME, store.UNPROMOTED)
+    run = answered.to_requests(content, answered.sessions(content, "fp32"), NAME)
+    found = service.answer(run(plain.prepare(content, {"source": "the dog sleeps"}, Limits())), content.signature)
+    assert found["text"].split()[0] == "der" and 0 < found["probability"] <= 1
+    assert isinstance(found["doubtful"], bool)
