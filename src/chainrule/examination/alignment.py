@@ -22,8 +22,9 @@ MEASURED = 24
 """Rows over which is counted how much of the weight goes where."""
 _CELL, _LABELS = 18, 110
 _READ = (
-    "A line is a token that was written, and a cell how much of its attention went to the token of that column, of what "
-    "was read: a line sums to 1, mean of layers and heads. A diagonal is word for word; what leaves it changes places."
+    "A line is a token that was written, and a cell how much of its attention went to the token of that column, of "
+    "what was read: a line sums to 1, mean of layers and heads. A diagonal is word for word; what leaves it changes "
+    "places."
 )
 
 
@@ -79,11 +80,11 @@ def _square(looked: Looked, place: int) -> str:
     width, height = len(read) * _CELL, len(written) * _CELL
     picture = page.data_uri(heat.png(heat.shares(np.sqrt(weights / max(float(weights.max()), 1e-12)))))
     lines = "".join(
-        f'<text x="{_LABELS - 6}" y="{_LABELS + (at + 0.72) * _CELL:.1f}" text-anchor="end">{escape(_short(token))}</text>'
+        f'<text x="{_LABELS - 6}" y="{_place(at)}" text-anchor="end">{escape(_short(token))}</text>'
         for at, token in enumerate(written)
-    ) + "".join(
-        f'<text transform="translate({_LABELS + (at + 0.72) * _CELL:.1f} {_LABELS - 6}) rotate(-90)">'
-        f"{escape(_short(token))}</text>"
+    )
+    lines += "".join(
+        f'<text transform="translate({_place(at)} {_LABELS - 6}) rotate(-90)">{escape(_short(token))}</text>'
         for at, token in enumerate(read)
     )
     most = np.unravel_index(weights.argmax(), weights.shape)
@@ -98,6 +99,11 @@ def _square(looked: Looked, place: int) -> str:
         f'style="image-rendering:pixelated"/>{lines}</svg></div>'
         f'<figcaption dir="auto">{escape(caption)}; {escape(strongest)}.</figcaption></figure>'
     )
+
+
+def _place(at: int) -> str:
+    """Return where the name of a line or a column stands."""
+    return f"{_LABELS + (at + 0.72) * _CELL:.1f}"
 
 
 def _short(token: str) -> str:
