@@ -58,8 +58,11 @@ SHARED = {
     },
     "evaluation/floors": {
         *(f"chainrule.evaluation.{name}" for name in ("bootstrap", "primary", "selection", "thresholds")),
+        "chainrule.evaluation.floors.linear",
         "chainrule.evaluation.scores.labels",
         "chainrule.fields.encoding",
+        "chainrule.fields.spectra",
+        "chainrule.fields.text",
         *(f"chainrule.fields.{name}" for name in ("scripts", "tags", "text", "windows")),
         "chainrule.fields.wording",
     },
@@ -73,7 +76,7 @@ def recipes() -> Iterator[dict[str, Any]]:
         for modality in known.MODALITIES:
             fitting = [
                 [name for name, found in SOURCES.items() if modality in found.modalities],
-                [name for name, found in NETS.items() if found.modality == modality],
+                [name for name, found in NETS.items() if modality in found.modalities],
                 [name for name, found in OBJECTIVES.items() if found.modality in (None, modality)],
                 list(STRATEGIES),
                 [name for name, found in BASES.items() if found.modality in (None, modality)],

@@ -32,7 +32,7 @@ def test_what_nets_give_is_what_their_modules_have() -> None:
         source = inspect.getsource(importlib.import_module(f"chainrule.nets.{name}"))
         assert ("feature_map" in net.gives) == ("def feature_map" in source)
         assert ("causal" in net.gives) == ("causal" in source)
-        assert bool({"both_sides", "causal"} & set(net.gives)) == (net.modality == "text")
+        assert bool({"both_sides", "causal"} & set(net.gives)) == (net.modalities == ("text",))
 
 
 def test_even_kernels_are_refused() -> None:

@@ -12,6 +12,7 @@ already, and removes it from data/incoming without taking it twice.
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Collection, Iterable, Mapping
@@ -275,7 +276,13 @@ def _repeated(
 
 
 def _shelf(name: str, options: Mapping[str, Any], along: bool) -> str:
-    """Return what besides its content makes a file what it is: what `files` takes it for, else the folder it is in."""
+    """Return what besides its content makes a file what it is: what `files` takes it for, else the folder it is in.
+
+    Of files whose names say their labels it is that.
+    """
+    if options.get("label_pattern") is not None:
+        found = re.search(options["label_pattern"], PurePosixPath(name).name)
+        return found[1] if found else ""
     if options.get("files") is None:
         return PurePosixPath(name).parent.as_posix()
     return batches.key_of(name, options["files"]) or (name if along else "")

@@ -47,7 +47,8 @@ class Verdict:
 def misplaced(names: Iterable[str], options: Mapping[str, Any], welcome: Collection[str]) -> dict[str, str]:
     """Return by name why a file cannot stand where it does, in a batch of one folder per class."""
     found: dict[str, str] = {}
-    for name in names if options.get("files") is None else ():
+    in_folders = options.get("files") is None and options.get("label_pattern") is None
+    for name in names if in_folders else ():
         top, *below = PurePosixPath(name).parts
         if not below:
             found[name] = "not in the folder of a class"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from chainrule.evaluation import page
+from chainrule.evaluation import page, spectrogram
 from chainrule.evaluation.shown import Mark
 
 LONGEST = 600
@@ -16,7 +16,10 @@ SIDE = 192
 
 
 class Card(NamedTuple):
-    """A row: `inputs` are texts, rows of a table as JSON, and bytes of PNG images; lines stand below them, no HTML."""
+    """A row: `inputs` are texts, rows of a table as JSON, bytes of PNG images and of WAV sounds.
+
+    Lines stand below them, no HTML.
+    """
 
     id: str
     inputs: Sequence[Any]
@@ -41,6 +44,8 @@ def _card(card: Card) -> str:
 
 
 def _input(name: str, shown: Any) -> str:
+    if isinstance(shown, bytes) and spectrogram.is_sound(shown):
+        return spectrogram.element(shown, f"row {name}")
     if isinstance(shown, bytes):
         return f'<img src="{page.data_uri(*_small(shown))}" alt="row {escape(name)}">'
     said = in_words(shown)

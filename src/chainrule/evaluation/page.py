@@ -157,6 +157,8 @@ figure{margin:0;text-align:center;min-width:0}figure.wide{grid-column:1/-1}
 figure img{max-width:100%;height:auto;background:#fff;border-radius:.4rem;border:1px solid var(--line)}
 .mistakes{list-style:none;padding:0;margin:1rem 0 0;display:grid;gap:.8rem;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}
+.sound{display:grid;gap:.3rem;min-width:0}.sound img,.mistakes .sound img{width:100%;height:6rem;object-fit:fill;
+image-rendering:auto;background:#fff;border-radius:.3rem}.sound audio{width:100%;height:2rem}
 .mistakes li{border:1px solid var(--line);border-radius:.5rem;padding:.7rem}
 .mistakes p{margin:0;font-size:.9rem;line-height:1.35;overflow-wrap:anywhere}
 .picture{display:flex;gap:.8rem;align-items:center}.picture img{width:5.5rem;height:5.5rem;object-fit:contain;

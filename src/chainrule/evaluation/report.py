@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from chainrule.evaluation import cards, page, quality
+from chainrule.evaluation import cards, page, quality, spectrogram
 from chainrule.evaluation.primary import SHARE, Measure, Primary, Score, number, of_unit, words
 from chainrule.evaluation.shown import Table, Worst, Wrong
 
@@ -15,7 +15,7 @@ FEW_GROUPS = 10
 
 
 class Mistake(NamedTuple):
-    """One test row to look at: `inputs` are the texts and the PNG bytes of the images that it holds."""
+    """One test row to look at: `inputs` are the texts and the bytes of the images (PNG) and sounds (WAV) it holds."""
 
     id: str
     inputs: Sequence[str | bytes]
@@ -181,6 +181,8 @@ def _mistakes(worst: Worst, mistakes: Sequence[Mistake]) -> str:
 
 
 def _input(name: str, shown: str | bytes) -> str:
+    if isinstance(shown, bytes) and spectrogram.is_sound(shown):
+        return spectrogram.element(shown, f"test row {name}")
     if isinstance(shown, bytes):
         return f'<img src="{page.data_uri(shown)}" alt="test row {escape(name)}">'
     return f'<blockquote dir="auto">{escape(shown)}</blockquote>'

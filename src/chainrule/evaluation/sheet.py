@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from chainrule.evaluation import page
+from chainrule.evaluation import page, spectrogram
 
 STYLE = (
     ".sheet{display:grid;gap:1rem}.sheet>div{display:flex;flex-wrap:wrap;gap:.6rem;align-items:start}"
@@ -19,7 +19,7 @@ STYLE = (
 )
 
 Row = Sequence[Any]
-"""Values of one kind: a row as it is, then its copies. Bytes of a PNG, or a text (JSON of a table's cells)."""
+"""Values of one kind: a row as it is, then its copies. Bytes of a PNG or WAV file, or a text (of a table JSON)."""
 
 
 def to_html(recipe: str, facts: Mapping[str, str], fields: Mapping[str, Sequence[Row]], note: str) -> str:
@@ -41,6 +41,8 @@ def _shown(value: Any, before: Any, own: bool) -> str:
     """Return a value as HTML; of a text, what was left out and what came in is marked."""
     if isinstance(value, bytes):
         caption = "as it is" if own else "copy"
+        if spectrogram.is_sound(value):
+            return f"<figure>{spectrogram.element(value, caption)}<figcaption>{caption}</figcaption></figure>"
         return f'<figure><img src="{page.data_uri(value)}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
     if own:
         return f'<p class="own" dir="auto">{escape(" ".join(_words(value)))}</p>'

@@ -22,7 +22,12 @@ BATCH_SIZE = 128
 TEXTS = 40
 """The most rows whose words are attacked: each takes as many answers as evaluate.examine.robustness.queries says."""
 
-STRENGTHS = {"image": (2.0, 4.0, 8.0, 16.0), "table": (0.1, 0.2, 0.5, 1.0), "text": (0.05, 0.1, 0.2)}
+STRENGTHS = {
+    "audio": (8.0, 32.0, 128.0, 512.0),
+    "image": (2.0, 4.0, 8.0, 16.0),
+    "table": (0.1, 0.2, 0.5, 1.0),
+    "text": (0.05, 0.1, 0.2),
+}
 """How far rows are moved where nothing else is asked for."""
 GRADIENT = 3
 """Runs of a model that its answer and the gradient of it are worth (Griewank & Walther 2008, section 4.6)."""
@@ -73,6 +78,20 @@ def _images(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
     return Attacks(
         "levels of 255", strengths, _by_gradient(asked, plain, "image", ball, strengths, settings), said, asked
     )
+
+
+def _sounds(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
+    strengths = sorted(settings.strengths or STRENGTHS["audio"])
+
+    def ball(sounds: Tensor, strength: float) -> Ball:
+        return Ball(strength, -32768.0, 32767.0)
+
+    said = (
+        "Every sample may move by so many of the 32,768 levels of either side: FGSM takes one step along the "
+        f"gradient's sign, PGD {settings.steps} steps from a random start; silence around a sound is moved as well."
+    )
+    found = _by_gradient(asked, plain, "audio", ball, strengths, settings)
+    return Attacks("levels of 32,768", strengths, found, said, asked)
 
 
 def _tables(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
@@ -221,4 +240,9 @@ def _texts(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
     return Attacks("share of words", strengths, {"words": [first, *found]}, said, few)
 
 
-_BY: Mapping[str, Callable[["Asked", Outputs, Any], Attacks]] = {"image": _images, "table": _tables, "text": _texts}
+_BY: Mapping[str, Callable[["Asked", Outputs, Any], Attacks]] = {
+    "audio": _sounds,
+    "image": _images,
+    "table": _tables,
+    "text": _texts,
+}

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.evaluation import page
+from chainrule.evaluation import page, spectrogram
 from chainrule.evaluation.parts import NotShownError, Part
 from chainrule.evaluation.shown import Table, Word
 from chainrule.examination import features, scatter, words
@@ -179,10 +179,10 @@ def _marks(
     return marks, f'<ol style="font-size:.9rem;overflow-wrap:anywhere">{titles}</ol>'
 
 
-def _small(png: bytes) -> bytes:
+def _small(value: bytes) -> bytes:
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(png))
+    picture = Image.open(io.BytesIO(spectrogram.picture(value) if spectrogram.is_sound(value) else value))
     picture.thumbnail((2 * scatter.PICTURE, 2 * scatter.PICTURE))
     file = io.BytesIO()
     picture.save(file, "PNG")

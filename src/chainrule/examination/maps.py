@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from chainrule.evaluation import page
+from chainrule.evaluation import page, spectrogram
 from chainrule.evaluation.explanation.divided import Parts
+from chainrule.evaluation.explanation.parts.audio import shape as pieces_of
 
 STYLE = (
     ".why{border-top:1px solid var(--line);padding-top:.9rem;margin-top:1.1rem}.why h3{font-size:1rem;margin:0 0 .6rem}"
@@ -26,16 +27,20 @@ _MARKED = 0.1  # of the largest weight: smaller ones have no sign
 _TILES_MARKED = 3
 _NOTHING = 1e-6  # what float32 may say of a part that changes nothing
 _COLUMNS = 12
+_COVER = "width='100%' height='100%' style='image-rendering:pixelated'"
 _STRONGEST = 0.75  # how much a colour covers
 
 
 def sheet(kind: str, row: Any, parts: Parts, found: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Return what each method says of a row, side by side.
 
-    kind: image, text or table; row: its PNG, for an image; found: `weighing.Explained` by method.
+    kind: audio, image, text or table; row: the PNG of an image, the WAV of a sound; found: `weighing.Explained` by
+    method.
     """
     if kind == "table":
         return _cells(parts, found, titles)
+    if kind == "audio":
+        return _sounds(row, parts, found, titles)
     draw, least = (_tiles, "9rem") if kind == "image" else (_words, "24rem")
     figures = "".join(
         f"<figure><figcaption>{escape(titles[name])}</figcaption>{draw(row, parts, each)}</figure>"
@@ -82,14 +87,35 @@ def _tiles(png: bytes, parts: Parts, found: Any) -> str:
             marks.append(f'<text x="{x:g}" y="{y:g}">{sign}</text>')
     size = max(height, width) / 9
     label = f"Strongest: {strongest(names, found.weights)}"
-    cover = "width='100%' height='100%' style='image-rendering:pixelated'"
     return (
         f'<svg class="tiles" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
-        f'<image href="{page.data_uri(png)}" {cover}/><image href="{page.data_uri(_heat(places))}" {cover}/>'
+        f'<image href="{page.data_uri(png)}" {_COVER}/><image href="{page.data_uri(_heat(places))}" {_COVER}/>'
         f'<g font-size="{size:g}" font-weight="700" text-anchor="middle" dominant-baseline="central" fill="#fff" '
         f'stroke="#000" stroke-width="{size / 6:g}" paint-order="stroke">{"".join(marks)}</g></svg>'
         f'<p class="note">{escape(label)}</p>'
     )
+
+
+def _sounds(wav: bytes, parts: Parts, found: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """Return what each method says of a sound, its pieces in their places: low below, time from left to right."""
+    size = pieces_of(parts.about)
+    bands, times = size
+    figures = []
+    for name, each in found.items():
+        label = f"Strongest: {strongest([piece(about) for about in parts.about], each.weights)}"
+        picture = f"<image href='{page.data_uri(_heat(each.weights.reshape(size)[::-1]))}' {_COVER}/>"
+        figures.append(
+            f"<figure><figcaption>{escape(titles[name])}</figcaption>"
+            f'<svg class="tiles" viewBox="0 0 {times} {bands}" preserveAspectRatio="none" role="img" '
+            f'aria-label="{escape(label)}">{picture}</svg><p class="note">{escape(label)}</p></figure>'
+        )
+    shown = spectrogram.element(wav, "the row")
+    return f'{shown}<div class="ways" style="--least:9rem">{"".join(figures)}</div>'
+
+
+def piece(about: Mapping[str, Any]) -> str:
+    """Return a piece of a sound in words."""
+    return f"{about['from']:.2f} to {about['to']:.2f} s, {about['low']:g} to {about['high']:g} Hz"
 
 
 def _heat(places: np.ndarray) -> bytes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainrule.evaluation import page, primary
+from chainrule.evaluation import page, primary, spectrogram
 from chainrule.evaluation.intervals import Entry, measured
 from chainrule.evaluation.parts import NotShownError, Part
 from chainrule.evaluation.primary import SHARE, Outputs
@@ -147,25 +147,30 @@ def _table(
 
 
 def _pictures(asked: Asked, chosen: Sequence[str], severities: Sequence[int]) -> str:
-    """Return an image as each corruption leaves it, where rows are images."""
+    """Return an image, or a sound's spectrogram, as each corruption leaves it, where rows are one of them."""
     looked = asked.looked
-    if looked.card["modality"] != "image" or not chosen:
+    modality = looked.card["modality"]
+    if modality not in ("audio", "image") or not chosen:
         return ""
     (column,) = named(looked.card, "input")
     severity = max(severities)
     shown = {AS_THEY_ARE: asked.rows[column].iloc[0]}
     for name in chosen:
-        altered = suite.corrupted(asked.rows.iloc[:1], [column], "image", name, severity, seed=looked.seed)
+        altered = suite.corrupted(asked.rows.iloc[:1], [column], modality, name, severity, seed=looked.seed)
         shown[primary.words(name)] = altered[column].iloc[0]
     figures = "".join(
-        f'<figure><img src="{page.data_uri(png)}" alt="a row, {escape(name)}" style="width:5rem;height:5rem;'
-        f'object-fit:contain;image-rendering:pixelated"><figcaption>{escape(name)}</figcaption></figure>'
-        for name, png in shown.items()
+        f'<figure><img src="{page.data_uri(_picture(value))}" alt="a row, {escape(name)}" style="width:5rem;'
+        f'height:5rem;object-fit:contain;image-rendering:pixelated"><figcaption>{escape(name)}</figcaption></figure>'
+        for name, value in shown.items()
     )
     return (
         f'<p class="note">A row at severity {severity}.</p><div style="display:grid;gap:.6rem;'
         f'grid-template-columns:repeat(auto-fill,minmax(6rem,1fr))">{figures}</div>'
     )
+
+
+def _picture(value: bytes) -> bytes:
+    return spectrogram.picture(value) if spectrogram.is_sound(value) else value
 
 
 def _curves(found: attacked.Attacks) -> list[Curve]:

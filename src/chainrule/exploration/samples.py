@@ -20,7 +20,7 @@ def part(looked: Looked) -> Part:
     buckets = plugins.load("exploration.targets", looked.block["target"]).buckets(train[target].tolist())
     show = plugins.load("exploration.inputs", looked.block["modality"])
     shown = buckets if len(buckets) <= CLASSES else [*buckets[: CLASSES // 2], *buckets[-CLASSES // 2 :]]
-    each = IMAGES if looked.block["modality"] == "image" else WORDS
+    each = IMAGES if looked.block["modality"] in ("audio", "image") else WORDS
     sheets = []
     for name, places in shown:
         chosen = [places[turn * len(places) // min(each, len(places))] for turn in range(min(each, len(places)))]

@@ -102,7 +102,7 @@ def _card(looked: Looked, rows: "pd.DataFrame", doubt: Doubt) -> str:
     row, modality = rows.iloc[doubt.row], looked.block["modality"]
     show = plugins.load("exploration.inputs", modality).shown
     shown = "".join(show(row[column.name], f"row {row['id']}") for column in looked.columns.inputs)
-    kind = ' class="picture"' if modality == "image" else ""
+    kind = ' class="picture"' if modality in ("audio", "image") else ""
     return (
         f"<li{kind}>{shown}<p>given <b><bdi>{escape(doubt.given)}</bdi></b>, "
         f"looks like <b><bdi>{escape(doubt.suspected)}</bdi></b><br>{escape(doubt.sure)}<br>"

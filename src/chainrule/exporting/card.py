@@ -16,6 +16,7 @@ OPERATIONS_PER_JOULE = 1e9
 as many."""
 # The hub's names of what a model is for, by the kinds of its inputs and of its target.
 _PIPELINES = {
+    ("audio", "label"): "audio-classification",
     ("image", "label"): "image-classification",
     ("image", "labels"): "image-classification",
     ("text", "label"): "text-classification",

@@ -64,6 +64,27 @@ class NormaliseText(Section):
     )
 
 
+class NormaliseAudio(Section):
+    """Every kept sound has one channel of 16 bits and one rate."""
+
+    rate: int = Field(ge=1000, le=192_000, description="samples a second; sounds of other rates are resampled")
+    min_seconds: float = Field(gt=0, description="shorter sounds are rejected")
+    max_seconds: float = Field(gt=0, le=3600, description="most seconds of a sound that are kept")
+    long: Literal["cut", "reject"] = Field(
+        default="cut", description="what becomes of longer sounds: their middle is cut out, or they are rejected"
+    )
+    most_seconds: float = Field(
+        default=600.0, gt=0, le=86_400, description="longer files are rejected before they are decoded"
+    )
+    max_channels: int = Field(default=8, ge=1, le=1024, description="files of more channels are rejected")
+
+    @model_validator(mode="after")
+    def _some_length_is_left(self) -> Self:
+        if self.min_seconds > self.max_seconds:
+            raise ValueError(f"min_seconds is {self.min_seconds:g}, above max_seconds, {self.max_seconds:g}")
+        return self
+
+
 Name = Annotated[str, Field(min_length=1)]
 Bound = float | str | None
 OF_KIND = ("number", "category", "date", "boolean", "text")
@@ -233,6 +254,15 @@ class AugmentTable(Section):
     dropout: float = Field(ge=0, lt=1, description="share of the cells that become missing")
 
 
+class AugmentAudio(Section):
+    """A copy is played at another speed, moved in time, louder or softer, and noisier, by up to these."""
+
+    shift: float = Field(ge=0, le=60, description="largest displacement in seconds, both ways")
+    gain: float = Field(ge=0, le=60, description="largest change of the level in decibels, both ways")
+    speed: float = Field(ge=0, le=0.5, description="largest change of the speed, and the pitch, as a share")
+    noise: float = Field(ge=0, le=1, description="largest level of white noise, as a share of the sound's own")
+
+
 class ModalityEntry(NamedTuple):
     """What the check of params.yaml knows of a modality."""
 
@@ -241,6 +271,7 @@ class ModalityEntry(NamedTuple):
 
 
 MODALITIES: dict[str, ModalityEntry] = {
+    "audio": ModalityEntry(NormaliseAudio, AugmentAudio),
     "image": ModalityEntry(NormaliseImage, AugmentImage),
     "table": ModalityEntry(NormaliseTable, AugmentTable),
     "text": ModalityEntry(NormaliseText, AugmentText),

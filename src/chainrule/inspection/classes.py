@@ -1,5 +1,6 @@
 """Class folders as examples: a file for each image or text, in folders on the disk or in archives."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -7,9 +8,9 @@ from typing import NamedTuple
 
 from chainrule.data.formats import archives, folders, trees
 from chainrule.data.formats import text as encodings
-from chainrule.data.formats.folders import IMAGES, TEXTS, TOP, Kind
+from chainrule.data.formats.folders import IMAGES, SOUNDS, TEXTS, TOP, Kind
 from chainrule.data.formats.trees import Directory, File, Packed, Tree
-from chainrule.inspection import pictures
+from chainrule.inspection import pictures, sounds
 from chainrule.inspection.doubts import of_repeats
 from chainrule.inspection.examples import Examples, Images, Options, Place
 from chainrule.inspection.numbered import pattern
@@ -23,8 +24,24 @@ COMPARED = 64 << 20
 """Bytes of files of one size that are compared."""
 PLAIN = {".txt", ".text", ".md", ".html", ".htm", ""}
 """Endings of texts; files of other endings are texts of no one's opinion."""
-NO_CLASSES = {"image", "img", "jpegimage", "picture", "photo", "label", "mask", "annotation", "imageset", "gt"}
-"""How folders are called that hold images and what goes with them, rather than classes."""
+NO_CLASSES = {
+    "image",
+    "img",
+    "jpegimage",
+    "picture",
+    "photo",
+    "label",
+    "mask",
+    "annotation",
+    "imageset",
+    "gt",
+    "audio",
+    "wav",
+    "sound",
+    "clip",
+    "recording",
+}
+"""How folders are called that hold images or sounds and what goes with them, rather than classes."""
 
 
 class Own(NamedTuple):
@@ -36,7 +53,7 @@ class Own(NamedTuple):
 
 
 def look(place: Place, options: Options) -> Examples | None:
-    """Return the examples of class folders of images or texts, or of an archive of them; None where it is none."""
+    """Return the examples of class folders of images, sounds or texts, or an archive of them; None where it is none."""
     packed = [file for file in place.files if archives.stem(file.name)]
     if not place.folders and not packed:
         return None
@@ -60,13 +77,15 @@ def look(place: Place, options: Options) -> Examples | None:
         labels.setdefault(each.part or "", Counter())[str(each.label)] += 1
     parts = {part: sum(each.values()) for part, each in labels.items() if part}
     names = {label for each in labels.values() for label in each}
-    found = [f"{len(labelled):,} {kind.called}s in {'an archive' if packed else 'folders'} of {len(names)} classes"]
+    called = "sound" if kind is SOUNDS else kind.called
+    found = [f"{len(labelled):,} {called}s in {'an archive' if packed else 'folders'} of {len(names)} classes"]
     if len(own) > len(labelled):
         found.append(f"{len(own) - len(labelled):,} more without a label, for pretraining")
     if hidden + left_out["loose_files"] + strange:
         said = f"{hidden:,} hidden files, {left_out['loose_files']:,} beside the folders, {strange:,} of another kind"
         found.append(f"left out: {said}")
     group, told, doubts = _groups(labelled, kind, bool(parts))
+    groups = Counter(_found(group["group_pattern"], each.file) for each in labelled) if group else Counter()
     texts, images, seen = _contents(tree, labelled, kind)
     return Examples(
         task=options.task or f"{kind.called}_classification",
@@ -79,6 +98,8 @@ def look(place: Place, options: Options) -> Examples | None:
         labels=labels,
         texts=texts,
         images=images,
+        sounds=sounds.sample(tree, [each.file for each in labelled]) if kind is SOUNDS else None,
+        groups=groups,
         split={"test": 0} if "test" in parts else {},
         found=(*found, *told),
         doubts=(*doubts, *seen),
@@ -86,12 +107,14 @@ def look(place: Place, options: Options) -> Examples | None:
 
 
 def _kind(tree: Tree) -> Kind | None:
-    """Return what most of the first files in folders are; None where they are neither images nor texts."""
+    """Return what most of the first files in folders are; None where they are no images, sounds or texts."""
     names: list[PurePosixPath] = []
     here = [TOP]
     for _ in range(4):
         here = [folder / name for folder in here for name in tree.look(folder).folders[:3]][:9]
         names += [folder / name for folder in here for name in tree.look(folder).files[:50]]
+    if names and sum(SOUNDS.fits(name.name) for name in names) * 2 >= len(names):
+        return SOUNDS
     images = sum(IMAGES.fits(name.name) for name in names)
     texts = sum(TEXTS.fits(name.name) and name.suffix.lower() in PLAIN for name in names)
     if not names or max(images, texts) * 2 < len(names):
@@ -117,8 +140,16 @@ def _groups(labelled: Sequence[Own], kind: Kind, official: bool) -> tuple[dict[s
         return {"group_pattern": said.expression}, [told], []
     if official or kind is TEXTS:
         return {}, [], []
+    if kind is SOUNDS:
+        doubt = "no groups in the file names: if several sounds are of one speaker or source, a split may part them"
+        return {}, [], [doubt]
     doubt = "no groups in the file names: if several images show one person or thing, a split may part them"
     return {}, [], [doubt]
+
+
+def _found(expression: str, file: File) -> str:
+    match = re.search(expression, file.name.name)
+    return match[1] if match else ""
 
 
 def _contents(
@@ -141,6 +172,8 @@ def _contents(
         if at in sample:
             opened[at] = content
     again = list(of_repeats([(str(each),) for each in hashes.values()], [str(labelled[at].label) for at in hashes]))
+    if kind is SOUNDS:
+        return (), None, again
     if kind is IMAGES:
         return (), pictures.alike(opened.values()), again
     documents, _ = encodings.documents({str(at): content for at, content in opened.items()}, None, "source.encoding")

@@ -5,12 +5,12 @@ from pathlib import Path
 from chainrule.data.formats import archives
 from chainrule.data.formats.folders import TOP
 from chainrule.data.formats.trees import Directory
-from chainrule.inspection import arrays, classes, lines, pairs, tables
+from chainrule.inspection import arrays, classes, lines, pairs, sounds, tables
 from chainrule.inspection.examples import Examples, Options, Place
 from chainrule.inspection.labels import LISTS
 from chainrule.system.errors import DataError
 
-FORMS = (arrays.look, classes.look, pairs.look, lines.look, tables.look, lines.look_for_labels)
+FORMS = (arrays.look, sounds.look, classes.look, pairs.look, lines.look, tables.look, lines.look_for_labels)
 NOTES = ("readme", "license", "licence", "changelog", "citation", "authors", "notice", "about", "info", "description")
 NO_DATA = {".md", ".rst", ".pdf", ".py", ".ipynb", ".html", ".yaml", ".yml", ".dvc", ".sh", ".bib", ".toml"}
 
@@ -27,12 +27,12 @@ def detect(path: Path, options: Options) -> Examples:
             return found
     if packed := [file.name for file in place.files if file.suffix == ".gz" or archives.stem(file.name)]:
         raise DataError(
-            f"{path}: {packed[0]} holds no class folders of images or texts; a table in it is to be unpacked"
+            f"{path}: {packed[0]} holds no class folders of images, sounds or texts; a table in it is to be unpacked"
         )
     there = [*(f"{folder.name}/" for folder in place.folders), *(file.name for file in place.files)]
     raise DataError(
-        f"{path}: no examples that are known: {', '.join(there[:6]) or 'nothing there'}; class folders of images "
-        "or texts or archives of them, a table (CSV, TSV), one text file per class, or IDX files are, docs/new.md"
+        f"{path}: no examples that are known: {', '.join(there[:6]) or 'nothing there'}; class folders of images, "
+        "sounds or texts or archives of them, a table (CSV, TSV), a text file per class, or IDX files are, docs/new.md"
     )
 
 

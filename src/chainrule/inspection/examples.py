@@ -37,6 +37,25 @@ class Images:
 
 
 @dataclass(frozen=True)
+class Sounds:
+    """What a sample of the sounds is like."""
+
+    rates: tuple[int, ...]
+    """Samples a second of each."""
+    seconds: tuple[float, ...]
+
+    @property
+    def rate(self) -> int:
+        """The commonest rate."""
+        return Counter(self.rates).most_common(1)[0][0]
+
+    @property
+    def longest(self) -> float:
+        """Seconds that all but 2% do not exceed."""
+        return sorted(self.seconds)[int(0.98 * (len(self.seconds) - 1))]
+
+
+@dataclass(frozen=True)
 class Examples:
     """Rows of one task, as far as they were looked at."""
 
@@ -56,6 +75,9 @@ class Examples:
     texts: tuple[tuple[str, ...], ...] = ()
     """A sample of the texts, one or two a row."""
     images: Images | None = None
+    sounds: Sounds | None = None
+    groups: Mapping[str, int] = field(default_factory=dict)
+    """Rows by group, where the names of files say groups."""
     columns: int = 0
     """Of a table, those that are learnt from."""
     normalise: Mapping[str, Any] = field(default_factory=dict)

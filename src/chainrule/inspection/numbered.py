@@ -38,6 +38,35 @@ class Pattern(NamedTuple):
     said: str
 
 
+class Part(NamedTuple):
+    """A part of file names of one shape, counted from 0: what finds it, and what it is in the first of them."""
+
+    at: int
+    expression: str
+    example: str
+
+    def value(self, name: str) -> str:
+        """Return the part in a name, "" where the name is of another shape."""
+        found = re.search(self.expression, name)
+        return found[1] if found else ""
+
+
+def parts(names: Sequence[str]) -> list[Part]:
+    """Return the parts in which names of files differ, in their order; none where the names have no shape in common."""
+    stems = [name.rpartition(".")[0] or name for name in names]
+    cut = [_TOKEN.findall(stem) for stem in stems]
+    shape = Counter(map(_shape, stems)).most_common(1)
+    if not shape or shape[0][1] < 0.98 * len(stems):
+        return []
+    place = next(at for at, stem in enumerate(stems) if _shape(stem) == shape[0][0])
+    columns = [[tokens[at] for tokens in cut if len(tokens) == len(cut[place])] for at in range(len(cut[place]))]
+    return [
+        Part(at, _expression(stems[place], columns, at), cut[place][at])
+        for at, values in enumerate(columns)
+        if len({*values}) > 1
+    ]
+
+
 def pattern(files: Sequence[tuple[str, str]]) -> Pattern | None:
     """Return the pattern of groups in files (label, name), or None where the names tell of none.
 

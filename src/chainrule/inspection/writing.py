@@ -1,5 +1,6 @@
 """A recipe as it stands in params.yaml: the block of what was found and chosen, and the lines that say it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,10 @@ from chainrule.inspection.choices import Plan
 from chainrule.inspection.examples import Examples
 
 SEED = 7
+FEW_GROUPS = 40
+"""Of so few groups a split may by chance have none in some part."""
+HELD_OUT, SHARES = (0.05, 0.35), (0.2, 0.15)
+"""Shares of the rows that may be tested, or be for validation; and of the groups that are."""
 VALIDATION = 0.05
 """Of many rows a smaller share tells the epochs apart."""
 MANY = 50_000
@@ -25,7 +30,7 @@ def block(found: Examples, plan: Plan, root: Path) -> dict[str, Any]:
         "task": found.task,
         "modality": found.modality,
         "target": found.target,
-        "seed": SEED,
+        "seed": _seed(found.groups),
         "source": {**found.source, "path": place},
         "incoming": dict(found.incoming),
         "clean": {**blocks["clean"], **({"normalise": normalise} if normalise else {})},
@@ -38,6 +43,25 @@ def block(found: Examples, plan: Plan, root: Path) -> dict[str, Any]:
         "evaluate": {},
         "export": {},
     }
+
+
+def _seed(groups: Mapping[str, int]) -> int:
+    """Return the first seed by which a split of few groups has as many rows in each part as it should, if there is."""
+    if not 3 <= len(groups) <= FEW_GROUPS:
+        return SEED
+    from chainrule.data.splitting import position
+
+    total = sum(groups.values())
+    test, validation = SHARES
+    for seed in range(SEED, SEED + 1000):
+        places = {group: position(group, seed) for group in groups}
+        held = [
+            sum(rows for group, rows in groups.items() if low <= places[group] < high) / total
+            for low, high in ((0.0, test), (test, test + validation))
+        ]
+        if all(HELD_OUT[0] <= share <= HELD_OUT[1] for share in held):
+            return seed
+    return SEED
 
 
 def title(found: Examples, path: Path) -> str:

@@ -79,6 +79,20 @@ class TransformersOptions(_Options):
     config: dict[str, Any] | None = Field(description="content of a config.json; null: the base's")
 
 
+class PatchEncoderOptions(_Options):
+    """A transformer over patches of a picture."""
+
+    patch: list[Annotated[int, Field(ge=1, le=256)]] = Field(
+        description="height and width of a patch in pixels (of a spectrogram: bands, spectra)",
+        min_length=2,
+        max_length=2,
+    )
+    layers: int = Field(description="encoder layers", ge=1, le=100)
+    width: int = Field(description="features of a patch, a multiple of heads and of 4", ge=4, le=8192, multiple_of=4)
+    heads: int = Field(description="attention heads", ge=1, le=128)
+    dropout: float = Field(description="probability of dropping a feature", ge=0, lt=1)
+
+
 class BiLSTMOptions(_Options):
     """A two-way LSTM over embeddings of tokens."""
 
@@ -191,6 +205,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "gpt": {"layers": 4, "width": 128, "heads": 4, "max_length": 128, "dropout": 0.1},
     "mlp": {"embedding": 16, "layers": 2, "width": 256, "dropout": 0.2},
+    "patch_encoder": {"patch": [16, 8], "layers": 4, "width": 128, "heads": 4, "dropout": 0.1},
     "resnet9": {"width": 64, "dropout": 0.1},
     "tabm": {"embedding": 16, "members": 16, "layers": 2, "width": 128, "dropout": 0.2},
     "text_cnn": {"embedding": 128, "filters": 100, "widths": [3, 4, 5], "dropout": 0.5},
@@ -201,26 +216,30 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 """What each starts with; a literal, of which dvc.yaml lists the recipe's net."""
 
 
+Modality = Literal["audio", "image", "table", "text"]
+
+
 class Net(NamedTuple):
     """What the check of params.yaml knows of a net."""
 
     options: type[BaseModel]  # of `net` without its name
-    modality: Literal["image", "table", "text"]
+    modalities: tuple[Modality, ...]
     gives: tuple[Need, ...] = ()  # of what objectives need; of two that exclude one another its base tells which
 
 
 NETS: dict[str, Net] = {
-    "bilstm": Net(BiLSTMOptions, "text", ("both_sides",)),
-    "cnn": Net(CNNOptions, "image", ("feature_map",)),
-    "dsdnet": Net(DSDNetOptions, "image", ("feature_map",)),
-    "encoder": Net(EncoderOptions, "text", ("both_sides",)),
-    "encoder_decoder": Net(EncoderDecoderOptions, "text", ("both_sides",)),
-    "gpt": Net(GPTOptions, "text", ("causal",)),
-    "mlp": Net(MLPOptions, "table"),
-    "resnet9": Net(ResNet9Options, "image", ("feature_map",)),
-    "tabm": Net(TabMOptions, "table"),
-    "text_cnn": Net(TextCNNOptions, "text", ("both_sides",)),
-    "timm": Net(TimmOptions, "image", ("feature_map",)),
-    "torchvision": Net(TorchvisionOptions, "image"),
-    "transformers": Net(TransformersOptions, "text", ("both_sides", "causal")),
+    "bilstm": Net(BiLSTMOptions, ("text",), ("both_sides",)),
+    "cnn": Net(CNNOptions, ("audio", "image"), ("feature_map",)),
+    "dsdnet": Net(DSDNetOptions, ("audio", "image"), ("feature_map",)),
+    "encoder": Net(EncoderOptions, ("text",), ("both_sides",)),
+    "encoder_decoder": Net(EncoderDecoderOptions, ("text",), ("both_sides",)),
+    "gpt": Net(GPTOptions, ("text",), ("causal",)),
+    "mlp": Net(MLPOptions, ("table",)),
+    "patch_encoder": Net(PatchEncoderOptions, ("audio", "image"), ("feature_map",)),
+    "resnet9": Net(ResNet9Options, ("audio", "image"), ("feature_map",)),
+    "tabm": Net(TabMOptions, ("table",)),
+    "text_cnn": Net(TextCNNOptions, ("text",), ("both_sides",)),
+    "timm": Net(TimmOptions, ("audio", "image"), ("feature_map",)),
+    "torchvision": Net(TorchvisionOptions, ("audio", "image")),
+    "transformers": Net(TransformersOptions, ("text",), ("both_sides", "causal")),
 }

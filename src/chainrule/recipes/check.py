@@ -296,8 +296,8 @@ def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
             fitting = ", ".join(name for name, entry in table.items() if modality in entry.modalities)
             needed = f"a source of modality {modality} is needed: {fitting}"
             yield Mistake(f"{path}.{key}.kind", repr(kind), needed)
-    if net in NETS and NETS[net].modality != modality:
-        fitting = ", ".join(name for name, entry in NETS.items() if entry.modality == modality)
+    if net in NETS and modality not in NETS[net].modalities:
+        fitting = ", ".join(name for name, entry in NETS.items() if modality in entry.modalities)
         yield Mistake(f"{path}.net.name", repr(net), f"a net of modality {modality} is needed: {fitting}")
     if objective in OBJECTIVES and OBJECTIVES[objective].modality not in (None, modality):
         yield Mistake(
@@ -309,7 +309,7 @@ def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
             f"it takes {STRATEGIES[strategy].modality}s alone; a strategy of modality {modality} is needed, or full"
         )
         yield Mistake(f"{path}.finetune.strategy.name", repr(strategy), needed)
-    if objective in OBJECTIVES and net in NETS and OBJECTIVES[objective].modality == NETS[net].modality:
+    if objective in OBJECTIVES and net in NETS and OBJECTIVES[objective].modality in NETS[net].modalities:
         yield from _able(objective, net, path)
     training = at(block, ("pretrain", "training"))
     if objective in OBJECTIVES and (objective == "none") != (training is None):

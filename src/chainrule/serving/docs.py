@@ -103,7 +103,8 @@ EXPLANATION: dict[str, Any] = {
         "parts": {
             "type": "array",
             "items": {"type": "object", "properties": {"weight": {"type": "number"}}, "required": ["weight"]},
-            "description": "words (field, text), tiles (top, bottom, left, right) or columns (column, value)",
+            "description": "words (field, text), tiles (top, bottom, left, right), columns (column, value) or pieces "
+            "of a sound (from, to in seconds, low, high in Hz)",
         },
         "deviation": {"type": "number", "description": "how far the weights are from adding up to whole - none"},
         "runs": {"type": "integer"},
@@ -137,7 +138,7 @@ ASKED: dict[str, Any] = {
             "name": "explain",
             "in": "query",
             "schema": {"type": "string", "enum": list(METHODS)},
-            "description": "also say why: the weight of each word, tile or column",
+            "description": "also say why: the weight of each word, tile, column, or time and band of a sound",
         },
         {
             "name": "unsure_below",
@@ -151,10 +152,11 @@ ASKED: dict[str, Any] = {
             "application/json": {
                 "schema": {
                     "type": "object",
-                    "description": "By input field of the model: a text, an image file in base64, or a row, an object "
-                    "of raw values by column; a row may also stand alone. GET /models/{model}/schema says more.",
+                    "description": "By input field of the model: a text, an image or audio file in base64, or a row, "
+                    "an object of raw values by column; a row may stand alone. GET /models/{model}/schema says more.",
                 }
             },
+            "audio/*": {"schema": {"type": "string", "format": "binary"}},
             "image/*": {"schema": {"type": "string", "format": "binary"}},
             "text/plain": {"schema": {"type": "string"}},
         }
@@ -166,7 +168,7 @@ ASKED: dict[str, Any] = {
         }
     },
 }
-"""What is said of the plain route: an image file or a text alone will do where a model has one input field."""
+"""What is said of the plain route: a file of an image or a sound, or a text alone will do for one input field."""
 
 
 def asked_of(bundles: Iterable[Bundle]) -> dict[str, Any]:

@@ -28,7 +28,8 @@ IN_HAND = 8
 """Explanations that are under way or wait for their turn."""
 _ROWS = 16  # of a run: what others may have to wait for
 _FEWEST = 16  # runs that there always are
-_KINDS = ("image", "table", "text")
+_KINDS = ("audio", "image", "table", "text")
+_FILES = ("audio", "image")  # whose tensors hold all that there is to be told apart
 _WORDS = " or ".join(METHODS)
 
 
@@ -131,7 +132,7 @@ def _check(bundle: Bundle, given: Mapping[str, Any], inputs: Arrays) -> None:
     """Raise Refusal (400) for what has no explanation here: several items, a kind that is not known, token ids."""
     if plain.face(bundle) is None or any(field.kind not in _KINDS for field in input_fields(bundle)):
         raise Refusal(400, f"{bundle.name} takes inputs that have no parts here to be explained by", "explain")
-    lacking = [field.name for field in input_fields(bundle) if field.kind != "image" and field.name not in given]
+    lacking = [field.name for field in input_fields(bundle) if field.kind not in _FILES and field.name not in given]
     if lacking:
         raise Refusal(400, f"{PARAMETER} needs {' and '.join(lacking)} as it is, as BYTES, and no tensors", "explain")
     if any(rules.get("windows") for rules in bundle.signature["preprocessing"].values()):
@@ -155,5 +156,7 @@ def _divided(bundle: Bundle, given: Mapping[str, Any], inputs: Arrays, most: int
         facts, words = {**folds, "pad_id": bundle.padding.get("input_ids", 0)}, plain.tokenizer(bundle.tokenizer)
     elif kind == "table":
         facts = rules[fields[0].name]["facts"]
+    elif kind == "audio":
+        facts = rules[fields[0].name]
     parts: Parts = plugins.load("evaluation.explanation.parts", kind).divide(inputs, values, facts, words, most)
     return parts

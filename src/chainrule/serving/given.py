@@ -18,31 +18,43 @@ from chainrule.system import plugins
 from chainrule.system.errors import DataError
 from chainrule.tasks.field import Field
 
-IMAGE, TEXT, JSON = "image", "text/plain", "application/json"
+IMAGE, AUDIO, FILE, TEXT, JSON = "image", "audio", "file", "text/plain", "application/json"
 _UTF8 = "utf-8"
 # Python's own, and no charset of anybody's: some take minutes for what is sent in a second.
 _NO_CHARSETS = {"aliases", "idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"}
+
+
+_SENT = {
+    IMAGE: (("image",), "an image"),
+    AUDIO: (("audio",), "a sound"),
+    FILE: (("image", "audio"), "a file"),
+    TEXT: (("text",), "a text"),
+}
 
 
 class Kind(NamedTuple):
     """What a Content-Type says of a body."""
 
     name: str
-    """IMAGE, TEXT or JSON."""
+    """IMAGE, AUDIO, FILE (one or the other), TEXT or JSON."""
     charset: str
     """How the characters of a text or of JSON are written; a name that Python knows, of a charset or not."""
 
 
 def kind_of(content_type: str) -> Kind:
-    """Return what a Content-Type says. Raises Refusal (415) for what is neither image nor text, or in no known charset.
+    """Return what a Content-Type says. Raises Refusal (415) for no image, sound or text, or no known charset.
 
-    An image's own first bytes say of which format it is, not the header.
+    The first bytes of an image or a sound say of which format it is, not the header.
     """
     name = content_type.partition(";")[0].strip().lower()
-    if name.startswith("image/") or name == "application/octet-stream":
-        return Kind(IMAGE, _UTF8)
+    if name == "application/octet-stream":
+        return Kind(FILE, _UTF8)
+    for file in (IMAGE, AUDIO):
+        if name.startswith(f"{file}/"):
+            return Kind(file, _UTF8)
     if name not in (TEXT, JSON):
-        raise Refusal(415, "send an image (Content-Type image/...), text/plain, or application/json", "content_type")
+        message = "send an image or a sound (Content-Type image/... or audio/...), text/plain, or application/json"
+        raise Refusal(415, message, "content_type")
     return Kind(name, charset_of(content_type))
 
 
@@ -60,7 +72,7 @@ def charset_of(content_type: str) -> str:
 
 
 def parts_of(body: bytes, kind: Kind, fields: Sequence[Field], limits: Limits) -> dict[str, Any]:
-    """Return what a body holds for each input field: the bytes of an image file, a text, or a row.
+    """Return what a body holds for each input field: the bytes of an image or audio file, a text, or a row.
 
     A row may be all there is in JSON. A body that is not JSON will do where there is one field. Raises Refusal (400,
     413, 415).
@@ -71,12 +83,12 @@ def parts_of(body: bytes, kind: Kind, fields: Sequence[Field], limits: Limits) -
     if len(fields) != 1:
         raise Refusal(400, f"{_takes(fields)}: send JSON, {_shape(fields)}", "content")
     (field,) = fields
-    sent, words = ("image", "an image") if kind.name == IMAGE else ("text", "a text")
-    if sent != field.kind:
-        remedies = {"image": "", "text": f": send text/plain, or {_shape(fields)}"}
+    sent, words = _SENT[kind.name]
+    if field.kind not in sent:
+        remedies = {"image": "", "audio": "", "text": f": send text/plain, or {_shape(fields)}"}
         remedy = remedies.get(field.kind, f": send JSON, {_shape(fields)}")
         raise Refusal(400, f"this model takes {_kind(field).WORDS}, not {words}{remedy}", "content")
-    return {field.name: body if kind.name == IMAGE else _decoded(body, kind.charset)}
+    return {field.name: _decoded(body, kind.charset) if kind.name == TEXT else body}
 
 
 def _of_json(content: dict[str, object], fields: Sequence[Field]) -> dict[str, Any]:

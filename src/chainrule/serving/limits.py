@@ -26,6 +26,8 @@ class Limits:
     """The most items in one request."""
     pixels: int = 25_000_000
     """The most pixels of an image, before it is decoded."""
+    seconds: float = 600.0
+    """The longest sound, in seconds, before it is decoded."""
     characters: int = 100_000
     """The longest text, in characters."""
     max_batch: int = 32

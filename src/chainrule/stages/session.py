@@ -100,9 +100,17 @@ def _checkpoint(job: Job, resolved: str) -> Path | None:
 
 def say_cut(job: Job, inputs: Inputs, facts: dict[str, Any]) -> None:
     """Say how many training rows are longer than the model reads."""
-    if inputs.cut:
-        most = facts.get("most_tokens", facts["max_length"])
-        job.say(f"{inputs.cut:,} of {len(inputs):,} rows have more than {most:,} tokens: cut there")
+    if not inputs.cut:
+        return
+    if "samples" in facts:
+        seconds = facts["samples"] / facts["rate"]
+        job.say(
+            f"{inputs.cut:,} of {len(inputs):,} sounds are longer than the {seconds:g} s that the net hears: it learns "
+            "from a piece anywhere in them, and is asked about their middle"
+        )
+        return
+    most = facts.get("most_tokens", facts["max_length"])
+    job.say(f"{inputs.cut:,} of {len(inputs):,} rows have more than {most:,} tokens: cut there")
 
 
 def say_rare(job: Job, classes: Iterable[Sequence[str]], loss: Mapping[str, Any]) -> None:

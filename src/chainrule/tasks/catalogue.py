@@ -1,6 +1,7 @@
 """The tasks by name; each is the folder of that name, and what is known of it is in its `fields`."""
 
 TASKS = (
+    "audio_classification",
     "image_classification",
     "image_regression",
     "multi_label",

@@ -29,6 +29,10 @@ def check(net: nn.Module, block: dict[str, Any], facts: dict[str, Any], batch_si
     if block["modality"] == "image":
         found = f"{facts['width']}×{facts['height']}"
         raise ParamsError(f"net {called}: does not take images of {found} pixels; {_remedy(net, facts, failure)}")
+    if block["modality"] == "audio":
+        found = f"{facts['samples'] / facts['rate']:g} s in {facts['bands']} bands"
+        remedy = "give pretrain.tokenizer more seconds or bands, or take another net"
+        raise ParamsError(f"net {called}: does not take spectrograms of {found}; {remedy} ({failure})")
     set_to = ", ".join(f"{key} {value}" for key, value in options.items() if key != "arch")
     raise ParamsError(f"net {called}: does not work with {set_to}; take other values ({failure})")
 

@@ -30,7 +30,9 @@ def too_many(rows: int) -> str:
     import torch
 
     if rows == 1:
-        raise ChainruleError("one row does not fit in memory: take a smaller net, or shorter texts or smaller images")
+        raise ChainruleError(
+            "one row does not fit in memory: take a smaller net, or shorter texts or sounds, or smaller images"
+        )
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return f"{rows} rows do not fit in memory beside the net"

@@ -17,20 +17,32 @@ if TYPE_CHECKING:
 
 
 def read(
-    path: Path, kind: Kind, *, group_pattern: str | None, parts: Mapping[str, str] | None, section: str
+    path: Path,
+    kind: Kind,
+    *,
+    group_pattern: str | None,
+    parts: Mapping[str, str] | None,
+    section: str,
+    label_pattern: str | None = None,
 ) -> "pd.DataFrame":
     """Raw rows of the class folders in `path`, which is a folder, an archive, or a folder of archives.
 
     The column called like the kind holds the bytes of the files; the others are those of the source `image_folder`,
-    which says what is read how.
+    which says what is read how. label_pattern: a regular expression whose one group finds the label in a file's name;
+    there are no class folders then, every file below `path` is a row, and `problem` is "no_label" where it does not
+    match.
     """
     import pandas as pd
 
     tree = plant(path, section, "the folder of the class folders, or an archive of it (.zip, .tar, .tar.gz, …)")
-    pattern = None if group_pattern is None else _compile(group_pattern, section)
-    by_folder = section == "source" and parts is None
-    classes, said = (folders.layout if by_folder else folders.classes)(tree, kind)
-    files, counts = _files(tree, classes)
+    pattern = None if group_pattern is None else _compile(group_pattern, f"{section}.group_pattern")
+    if label_pattern is None:
+        by_folder = section == "source" and parts is None
+        classes, said = (folders.layout if by_folder else folders.classes)(tree, kind)
+        files, counts = _files(tree, classes)
+    else:
+        said = {"hidden_files": 0, "loose_files": 0}
+        files, counts = _named_files(tree, _compile(label_pattern, f"{section}.label_pattern"), kind)
     said["hidden_files"] += counts.pop("hidden")
     if parts is not None:
         files = _in_lists(tree, parts, files, said, section)
@@ -42,6 +54,8 @@ def read(
         name = printable(file.name.as_posix())
         found = content.pop(file, f"not_{_a(kind.called)}_file")
         problem = file.problem or (found if isinstance(found, str) else None)
+        if problem is None and label_pattern is not None and own.label is None:
+            problem = "no_label"
         match = pattern.search(file.name.name) if pattern else None
         columns["id"].append(name)
         columns["group"].append(printable(match.group(1)) if match else name.removesuffix(file.name.suffix))
@@ -74,6 +88,18 @@ def _files(tree: Tree, classes: list[Class]) -> tuple[list[tuple[Class, File]], 
     return found, {"hidden": hidden, "nested_files": nested}
 
 
+def _named_files(tree: Tree, pattern: re.Pattern[str], kind: Kind) -> tuple[list[tuple[Class, File]], dict[str, int]]:
+    """Return every file with the class that its name says (None: it says none), and how many are hidden."""
+    files, hidden = tree.below(folders.TOP)
+    if not files:
+        raise DataError(f"{tree.path}: holds no files; expected {tree.path}/<{kind.called}>, named by their classes")
+    found = []
+    for file in files:
+        match = pattern.search(file.name.name)
+        found.append((Class(match.group(1) or None if match else None, file.name.parent), file))
+    return found, {"hidden": hidden, "nested_files": 0}
+
+
 def _in_lists(
     tree: Tree, lists: Mapping[str, str], files: list[tuple[Class, File]], said: dict[str, int], section: str
 ) -> list[tuple[Class, File]]:
@@ -94,10 +120,8 @@ def _a(word: str) -> str:
     return f"an_{word}" if word[0] in "aeiou" else f"a_{word}"
 
 
-def _compile(group_pattern: str, section: str) -> re.Pattern[str]:
-    pattern = re.compile(group_pattern)
+def _compile(expression: str, key: str) -> re.Pattern[str]:
+    pattern = re.compile(expression)
     if pattern.groups != 1:
-        raise DataError(
-            f"{section}.group_pattern {group_pattern!r}: has {pattern.groups} groups; put ( ) around one part"
-        )
+        raise DataError(f"{key} {expression!r}: has {pattern.groups} groups; put ( ) around one part")
     return pattern

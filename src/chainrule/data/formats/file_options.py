@@ -67,6 +67,18 @@ class CifarOptions(SourceOptions):
     )
 
 
+def one_group(pattern: str | None) -> str | None:
+    """Return a regular expression, if it is one, with one ( ); else ValueError. None stays."""
+    if pattern is not None:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        if groups != 1:
+            raise ValueError(f"has {groups} groups, put ( ) around exactly one part")
+    return pattern
+
+
 class _ClassFolders(BatchOptions):
     """Files in folders, one folder per class."""
 
@@ -77,14 +89,7 @@ class _ClassFolders(BatchOptions):
     @field_validator("group_pattern")
     @classmethod
     def _one_group(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            try:
-                groups = re.compile(pattern).groups
-            except re.error as error:
-                raise ValueError(f"is no regular expression: {error}") from error
-            if groups != 1:
-                raise ValueError(f"has {groups} groups, put ( ) around exactly one part")
-        return pattern
+        return one_group(pattern)
 
 
 class ImageFolderBatch(_ClassFolders):
@@ -96,6 +101,30 @@ class ImageFolderBatch(_ClassFolders):
 
 class ImageFolderOptions(ImageFolderBatch, SourceOptions):
     """Folders of image files, one per class, or archives of them."""
+
+    tested = True
+
+    parts: PartLists | None = Field(description=PART_LISTS)
+
+
+class AudioFolderBatch(_ClassFolders):
+    """Sound files in folders, one folder per class, or with names that say the class."""
+
+    modalities = ("audio",)
+    gives = ("audio", "label")
+
+    label_pattern: str | None = Field(
+        description="regular expression whose one ( ) finds the label in a file name; null: the folder is the label"
+    )
+
+    @field_validator("label_pattern")
+    @classmethod
+    def _one_label(cls, pattern: str | None) -> str | None:
+        return one_group(pattern)
+
+
+class AudioFolderOptions(AudioFolderBatch, SourceOptions):
+    """Sound files, one folder per class or named by their class, or archives of them."""
 
     tested = True
 

@@ -14,7 +14,25 @@ ENDINGS = {
 }
 NO_TEXT = {
     *ENDINGS,
-    *(".heic", ".ico", ".svg", ".psd", ".mp3", ".wav", ".flac", ".ogg", ".mp4", ".avi", ".mov", ".mkv", ".webm"),
+    *(
+        ".heic",
+        ".ico",
+        ".svg",
+        ".psd",
+        ".mp3",
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".opus",
+        ".aif",
+        ".aiff",
+        ".m4a",
+        ".mp4",
+        ".avi",
+        ".mov",
+        ".mkv",
+        ".webm",
+    ),
     *(".zip", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".pdf", ".doc", ".docx", ".odt", ".ppt"),
     *(".pptx", ".xls", ".xlsx", ".ods", ".parquet", ".npy", ".npz", ".pkl", ".pickle", ".h5", ".hdf5", ".db", ".exe"),
     *(".dll", ".so", ".bin", ".pyc", ".feat"),
@@ -30,7 +48,22 @@ PARTS = {
 UNLABELLED = {"unlabelled", "unlabeled", "unsup", "unsupervised", "nolabel", "nolabels", "无标签", "未标注"}
 """How folders of files without a label are called, blanks and marks left out."""
 # Words beside the part's in the name of its folder, as in `training_set`, `testImages` and `valdata`.
-_FILLERS = ("dataset", "set", "data", "images", "image", "imgs", "texts", "split", "part", "samples", "folder")
+_FILLERS = (
+    "dataset",
+    "set",
+    "data",
+    "images",
+    "image",
+    "imgs",
+    "texts",
+    "audio",
+    "wav",
+    "wavs",
+    "split",
+    "part",
+    "samples",
+    "folder",
+)
 LITTER = {
     *("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r"),
     *("$recycle.bin", "@eadir", "system volume information", "lost+found"),
@@ -45,7 +78,26 @@ class Kind(NamedTuple):
     fits: Callable[[str], bool]
 
 
+SOUND_ENDINGS = {
+    *(
+        ".wav",
+        ".wave",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".caf",
+        ".w64",
+    ),
+}
 IMAGES = Kind("image", lambda name: PurePosixPath(name).suffix.lower() in ENDINGS)
+SOUNDS = Kind("audio", lambda name: PurePosixPath(name).suffix.lower() in SOUND_ENDINGS)
 TEXTS = Kind("text", lambda name: PurePosixPath(name).suffix.lower() not in NO_TEXT)
 
 

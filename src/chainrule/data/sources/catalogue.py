@@ -6,6 +6,8 @@ from pydantic import Field
 
 from chainrule.data.formats.file_options import (
     ArraysOptions,
+    AudioFolderBatch,
+    AudioFolderOptions,
     CifarOptions,
     ClassFilesBatch,
     ClassFilesOptions,
@@ -61,6 +63,7 @@ class ReviewsOptions(SourceOptions):
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "arrays": {"arrays": None, "classes": None},
+    "audio_folder": {"group_pattern": None, "label_pattern": None, "parts": None},
     "cifar": {"labels": "fine"},
     "class_files": {"files": None, "encoding": None},
     "conll": {
@@ -145,6 +148,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 """What each source starts with; a literal, of which dvc.yaml lists the recipe's kind."""
 
 BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
+    "audio_folder": {"group_pattern": None, "label_pattern": None},
     "class_files": {"encoding": None},
     "conll": {
         "files": {"unlabelled": "*.unlabelled.*", "all": "*"},
@@ -209,6 +213,7 @@ BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
 
 SOURCES: dict[str, type[SourceOptions]] = {
     "arrays": ArraysOptions,
+    "audio_folder": AudioFolderOptions,
     "cifar": CifarOptions,
     "class_files": ClassFilesOptions,
     "conll": ConllOptions,
@@ -236,6 +241,9 @@ ALSO_CALLED = {
     **dict.fromkeys(("scikit_learn", "scikit-learn", "toy_datasets"), "sklearn"),
     **dict.fromkeys(("pq", "arrow", "pyarrow"), "parquet"),
     **dict.fromkeys(("image", "images", "imagenet", "images_folder", "image_dir", "pictures"), "image_folder"),
+    **dict.fromkeys(
+        ("audio", "sounds", "wav", "wavs", "sound_folder", "audiofolder", "speech_commands"), "audio_folder"
+    ),
     **dict.fromkeys(("texts", "text_dir", "texts_folder", "documents", "txt_folder"), "text_folder"),
     **dict.fromkeys(("folder", "folders", "directory"), "image_folder"),
     **dict.fromkeys(("mnist", "fashion_mnist", "ubyte"), "idx"),
@@ -249,6 +257,7 @@ ALSO_CALLED = {
 """What people call the kinds elsewhere."""
 
 INCOMING: dict[str, type[BatchOptions]] = {
+    "audio_folder": AudioFolderBatch,
     "class_files": ClassFilesBatch,
     "conll": ConllBatch,
     "delimited": DelimitedBatch,

@@ -9,13 +9,13 @@ Arrays = dict[str, np.ndarray]
 
 
 class Parts(NamedTuple):
-    """The parts of a row: the words of a text, the tiles of an image, the columns of a table.
+    """The parts of a row: words of a text, tiles of an image, columns of a table, bands and times of a sound.
 
     about: what each is, plain data. owner: int64, which part each place of the row's inputs belongs to, -1 for none:
-    [T] of a text's tokens, [H, W] of an image's pixels, [N + C + W] of a table's numbers, categories and texts. hidden:
-    the inputs of rows of which some parts are hidden, by bool [M, P], True where a part stays. blank: the inputs, in
-    the shape of the row's own, with nothing said in any part. hiding: what hidden means, in words. note: what had to be
-    taken together, or is not read; "" if nothing.
+    [T] of a text's tokens, [H, W] of an image's pixels, [N + C + W] of a table's numbers, categories and texts, [P] of
+    a sound's parts themselves. hidden: the inputs of rows of which some parts are hidden, by bool [M, P], True where a
+    part stays. blank: the inputs, in the shape of the row's own, with nothing said in any part. hiding: what hidden
+    means, in words. note: what had to be taken together, or is not read; "" if nothing.
     """
 
     about: Sequence[Mapping[str, Any]]

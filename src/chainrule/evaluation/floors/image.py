@@ -5,11 +5,12 @@ to 32 or less.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from chainrule.evaluation.selection import Family
+from chainrule.evaluation.floors.linear import classifiers, one_vs_rest, regressors
+
+__all__ = ["FEW_ROWS", "LARGEST_SIDE", "classifiers", "features", "one_vs_rest", "regressors", "shrunk"]
 
 FEW_ROWS: int | None = 10_000
 """With more rows than this, one fold held out says enough about a strength."""
@@ -23,34 +24,6 @@ def features(train: Sequence[np.ndarray], test: Sequence[np.ndarray]) -> tuple[n
     # A pixel that hardly moves (one grey level of 255) is noise not worth blowing up.
     mean, spread = seen.mean(axis=0), np.maximum(seen.std(axis=0), 1)
     return (seen - mean) / spread, (asked - mean) / spread
-
-
-def classifiers() -> dict[str, Family]:
-    """Return the simple models of one label."""
-    from sklearn.linear_model import LogisticRegression
-
-    def logistic_regression(inverse_penalty: float) -> Any:
-        return LogisticRegression(C=inverse_penalty, tol=1e-3, max_iter=1000)
-
-    return {"logistic_regression": Family("logistic regression", logistic_regression, (1e-3, 1e-2, 1e-1))}
-
-
-def one_vs_rest() -> dict[str, Family]:
-    """Return the simple models of a set of labels."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.multiclass import OneVsRestClassifier
-
-    def logistic_regression(inverse_penalty: float) -> Any:
-        return OneVsRestClassifier(LogisticRegression(C=inverse_penalty, tol=1e-3, max_iter=1000))
-
-    return {"logistic_regression": Family("logistic regression", logistic_regression, (1e-3, 1e-2, 1e-1))}
-
-
-def regressors() -> dict[str, Family]:
-    """Return the simple models of a number."""
-    from sklearn.linear_model import Ridge
-
-    return {"ridge_regression": Family("ridge regression", lambda penalty: Ridge(penalty), (1e4, 1e3, 1e2, 1e1))}
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from chainrule.evaluation import page
 from chainrule.evaluation.parts import Part
 from chainrule.exploration import drawing
 from chainrule.exploration.looked import Looked, drawn, of
+from chainrule.exploration.nearest import NEAREST, distances
 from chainrule.exploration.outliers import Outlying
 from chainrule.fields import image
 from chainrule.fields.measured import Measured
@@ -31,7 +32,7 @@ CLASSES = 20
 OTHERS = 2000
 """Images that each is compared with."""
 _CHUNK, _SIDE, _SHOWN = 1024, 16, 96
-_NEAREST, _DIRECTIONS = 5, 16
+_DIRECTIONS = 16
 _BLANK = 1.0  # standard deviation of grey levels under which an image shows nothing
 
 
@@ -207,9 +208,9 @@ def outlying(looked: Looked, name: str) -> Outlying:
     middle = small.mean(axis=0)
     _, vectors = np.linalg.eigh(np.cov((small[others] - middle).T))
     placed = ((small - middle) @ vectors[:, -_DIRECTIONS:]).astype(np.float64)
-    scores = _distances(placed, others)
+    scores = distances(placed, others)
     method = (
-        f"Distance to the {_NEAREST}th nearest of {len(others):,} others (Ramaswamy, Rastogi and Shim 2000), as images "
+        f"Distance to the {NEAREST}th nearest of {len(others):,} others (Ramaswamy, Rastogi and Shim 2000), as images "
         f"of {'16 by 16 grey' if small.shape[1] == _SIDE**2 else '8 by 8 coloured'} pixels along their {_DIRECTIONS} "
         "leading principal components."
     )
@@ -226,19 +227,3 @@ def _small(values: Sequence[bytes]) -> np.ndarray:
             whole = Image.fromarray(pixels if colour else pixels[..., 0])
             found.append(np.asarray(whole.resize((side, side), Image.Resampling.BOX), np.float32).ravel())
     return np.array(found)
-
-
-def _distances(placed: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return float64 [N]: how far each of [N, D] is from the _NEAREST-th nearest of those at `others`, itself aside."""
-    theirs = placed[others]
-    squares, own = (theirs**2).sum(axis=1), np.full(len(placed), -1)
-    own[others] = np.arange(len(others))
-    found = np.empty(len(placed))
-    nearest = min(_NEAREST, len(others) - 1)
-    for start in range(0, len(placed), _CHUNK):
-        some = placed[start : start + _CHUNK]
-        distances = (some**2).sum(axis=1)[:, None] + squares - 2 * some @ theirs.T
-        itself = np.flatnonzero(own[start : start + _CHUNK] >= 0)
-        distances[itself, own[start + itself]] = np.inf
-        found[start : start + _CHUNK] = np.partition(distances, nearest - 1, axis=1)[:, nearest - 1]
-    return np.sqrt(np.maximum(0, found))

@@ -6,19 +6,17 @@ what there is around it; beside them how bright the cell is. Images with a side 
 """
 
 from collections.abc import Sequence
-from functools import partial
-from typing import Any
 
 import numpy as np
 
 from chainrule.evaluation.floors.image import shrunk
-from chainrule.evaluation.selection import Fold
-from chainrule.exploration.simple import held_out
+from chainrule.exploration.simple.ridge import each_of, one_of, value
+
+__all__ = ["TITLE", "each_of", "features", "most", "one_of", "value"]
 
 TITLE = "least squares on the edges and the brightness of the images"
 DIRECTIONS = 8
 _CHUNK = 1000
-_PENALTY = 1e-3
 
 
 def most(values: Sequence[Sequence[bytes]], answers: int) -> int:
@@ -32,28 +30,6 @@ def features(fields: Sequence[np.ndarray]) -> np.ndarray:
     found = np.hstack([_described(images) for images in fields])
     spread = found.std(axis=0)
     return np.asarray((found - found.mean(axis=0)) / np.maximum(spread, 1e-3 * max(spread.max(), 1e-6)))
-
-
-def one_of(inputs: np.ndarray, target: np.ndarray, classes: int, folds: Sequence[Fold]) -> np.ndarray:
-    """Return the probability of each class, float64 [N, classes]; target: int [N]."""
-    indicators = np.eye(classes, dtype=np.float32)[target]
-    return held_out.chances(held_out.said(_ridge(inputs), inputs, indicators, folds), target)
-
-
-def each_of(inputs: np.ndarray, target: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
-    """Return the probability of each label, float64 [N, C]; target: [N, C] of 0 and 1."""
-    return np.asarray(held_out.said(_ridge(inputs), inputs, target.astype(np.float32), folds).clip(0, 1))
-
-
-def value(inputs: np.ndarray, target: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
-    """Return the number of each row, float64 [N]; target: float [N]."""
-    return held_out.said(_ridge(inputs), inputs, target, folds)
-
-
-def _ridge(inputs: np.ndarray) -> Any:
-    from sklearn.linear_model import Ridge
-
-    return partial(Ridge, alpha=_PENALTY * len(inputs), solver="cholesky")
 
 
 def _described(images: np.ndarray) -> np.ndarray:

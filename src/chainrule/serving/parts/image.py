@@ -1,7 +1,5 @@
 """An image file as a part of a request: in, pixels; made as cleaning makes the rows."""
 
-import base64
-import binascii
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ from chainrule.fields import image
 from chainrule.fields.reject import Reject
 from chainrule.serving import records
 from chainrule.serving.limits import Limits
+from chainrule.serving.parts.encoded import of_base64
 from chainrule.system.errors import DataError, TooLargeError
 
 WORDS = "an image"
@@ -23,10 +22,7 @@ _STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")
 
 def of_json(value: object) -> bytes:
     """Return the file that JSON holds. Raises DataError, with what it must be, for anything but base64."""
-    try:
-        return base64.b64decode(value, validate=True)  # type: ignore[arg-type] # of another type it is a TypeError
-    except (binascii.Error, TypeError, ValueError):
-        raise DataError("an image file in base64") from None
+    return of_base64(value, "an image file")
 
 
 def columns(name: str, rules: Mapping[str, Any]) -> list[str]:

@@ -98,6 +98,40 @@ class FeatureTokenizer(Section):
     buckets: int = Field(ge=1, le=1_000_000, description="numbers that words share by their hash")
 
 
+class DistortAudio(Section):
+    """What happens to the sounds of each training batch."""
+
+    shift: float = Field(
+        ge=0, le=60, description="seconds by which a sound shorter than what the net hears may lie from the middle"
+    )
+    gain: float = Field(ge=0, le=60, description="largest change of the level in decibels, both ways; 0: none")
+    noise: float = Field(ge=0, le=1, description="largest level of white noise, as a share of the sound's own; 0: none")
+    time_mask: float = Field(ge=0, le=60, description="most seconds that fall silent at once (SpecAugment); 0: none")
+    frequency_mask: float = Field(
+        ge=0, le=1, description="largest share of the mel scale that falls silent at once (SpecAugment); 0: none"
+    )
+    masks: int = Field(ge=0, le=8, description="how many of each fall silent")
+
+
+class Spectrogram(Section):
+    """How sounds become pictures of their spectrum, inside the graph."""
+
+    seconds: float | None = Field(
+        gt=0,
+        le=600,
+        description="what the net hears of a sound: longer ones are cut (in training anywhere, else to their middle), "
+        "silence fills up shorter ones; null: all of all but 2% of the training rows, 10 s at most",
+    )
+    bands: int = Field(ge=8, le=512, description="mel bands")
+    window: float = Field(gt=0, le=1, description="seconds that a spectrum sees")
+    hop: float = Field(gt=0, le=1, description="seconds from one spectrum to the next")
+    low: float = Field(ge=0, description="lowest frequency in Hz")
+    high: float | None = Field(gt=0, description="highest frequency in Hz; null: half the rate")
+    level: Literal["sound", "as_is"] = Field(
+        description="sound: the loudest of each sound is 0 dB, so that its level tells nothing; as_is: it does"
+    )
+
+
 class InputsEntry(NamedTuple):
     """What the check of params.yaml knows of a modality's inputs; tokenizer None: must be null."""
 
@@ -106,6 +140,7 @@ class InputsEntry(NamedTuple):
 
 
 INPUTS: dict[str, InputsEntry] = {
+    "audio": InputsEntry(DistortAudio, Spectrogram),
     "image": InputsEntry(DistortImage, None),
     "table": InputsEntry(DistortTable, FeatureTokenizer),
     "text": InputsEntry(DistortText, Tokenizer),
