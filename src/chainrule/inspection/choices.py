@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.fields.scripts import HAN
-from chainrule.inspection import bases
+from chainrule.inspection import bases, sounds
 from chainrule.inspection.bases import Base, Fit
 from chainrule.inspection.examples import Examples
 from chainrule.system.errors import DataError
@@ -30,10 +30,6 @@ TEXT_SPEED, IMAGE_SPEED = 130e9, 25e9
 cores with AVX-512 BF16; docs/new.md)."""
 FEW = 10_000
 """Rows of a table below which perceptrons that share weights (`tabm`) have the lower validation loss (docs/new.md)."""
-SPEECH, HEARD = 16_000, 10.0
-"""Samples a second that speech needs, and seconds of a sound that are heard at most."""
-FEW_SOUNDS = 5000
-"""Sounds below which each has altered copies."""
 GPU_CORES = 200.0
 """So many cores a GPU is counted as."""
 
@@ -80,7 +76,7 @@ def choose(found: Examples, root: Path, asked: str | None, machine: Machine) -> 
     if found.modality == "audio":
         if asked not in (None, NOTHING):
             raise DataError(f"--base {asked}: sounds start from nothing")
-        return Plan(_sounds(found, machine, why), tuple(why))
+        return Plan(sounds.blocks(found, why), tuple(why))
     base, fit = _base(found, root, asked, why)
     blocks = _images(found, base, machine, why) if found.modality == "image" else _texts(found, base, fit, machine, why)
     return Plan(blocks, tuple(why))
@@ -101,41 +97,6 @@ def _tables(found: Examples, why: list[str]) -> dict[str, Any]:
         "net": {"name": net},
         "pretrain": {"objective": {"name": "none"}},
         "finetune": {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 40 else {})},
-    }
-
-
-# ---- sounds
-
-
-def _sounds(found: Examples, machine: Machine, why: list[str]) -> dict[str, Any]:
-    sounds = found.sounds
-    rate = min(sounds.rate, SPEECH) if sounds else SPEECH
-    normalise: dict[str, Any] = {"rate": rate} if rate != SPEECH else {}
-    if sounds and sounds.rate > SPEECH:
-        why.append(
-            f"rate: {SPEECH:,} samples a second of {sounds.rate:,}, enough for speech; where it takes more than 8 kHz "
-            "to tell sounds apart, clean.normalise.rate keeps them"
-        )
-    elif normalise:
-        why.append(f"rate: {rate:,} samples a second, as most of the files have")
-    trained = found.parts.get("train", found.rows)
-    seconds = min(sounds.longest, HEARD) if sounds else 1.0
-    why.append(f"length: {seconds:.2f} s are heard of a sound, all of all but the longest; shorter ones lie in silence")
-    if sounds and sounds.longest > HEARD:
-        why[-1] = f"length: {HEARD:g} s are heard of a sound, in training any, else the middle ones"
-    copies = 4 if trained < FEW_SOUNDS else 0
-    epochs = 20 if trained < FEW_SOUNDS else 10
-    why.append(
-        f"net: a small CNN on spectrograms, {epochs} epochs for {trained:,} sounds and {copies} altered copies of "
-        "each, at other speeds as other voices are; the report holds it against mean spectra"
-    )
-    return {
-        "clean": {"normalise": normalise} if normalise else {},
-        "augment": {"copies": copies} if copies != 2 else {},
-        "base": _block(None),
-        "net": {"name": "cnn", "depth": 4},
-        "pretrain": {"objective": {"name": "none"}, **({"tokenizer": {"bands": 40}} if rate <= 8000 else {})},
-        "finetune": {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 20 else {})},
     }
 
 

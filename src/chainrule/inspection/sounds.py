@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from chainrule.data.formats import archives, trees
 from chainrule.data.formats.folders import SOUNDS, TOP, part_of
@@ -13,6 +14,10 @@ from chainrule.system.errors import DataError, ParamsError
 
 LOOKED_AT = 200
 """So many files are opened, from all over them."""
+SPEECH, HEARD = 16_000, 10.0
+"""Samples a second that speech needs, and seconds of a sound that are heard at most."""
+FEW_SOUNDS = 5000
+"""Sounds below which each has altered copies."""
 MOST_LABELS, FEWEST_EACH = 500, 3
 """A part of the names that has more values, or values that come more seldom, is no label."""
 
@@ -68,6 +73,39 @@ def look(place: Place, options: Options) -> Examples | None:
         found=(f"{len(sounds):,} sounds whose names say one of {len({*labels})} classes", *out, *told),
         doubts=tuple(doubts),
     )
+
+
+def blocks(found: Examples, why: list[str]) -> dict[str, Any]:
+    """Return the blocks of a recipe on sounds from nothing; `why` gets a line for each choice."""
+    sounds = found.sounds
+    rate = min(sounds.rate, SPEECH) if sounds else SPEECH
+    normalise: dict[str, Any] = {"rate": rate} if rate != SPEECH else {}
+    if sounds and sounds.rate > SPEECH:
+        why.append(
+            f"rate: {SPEECH:,} samples a second of {sounds.rate:,}, enough for speech; where it takes more than 8 kHz "
+            "to tell sounds apart, clean.normalise.rate keeps them"
+        )
+    elif normalise:
+        why.append(f"rate: {rate:,} samples a second, as most of the files have")
+    trained = found.parts.get("train", found.rows)
+    seconds = min(sounds.longest, HEARD) if sounds else 1.0
+    why.append(f"length: {seconds:.2f} s are heard of a sound, all of all but the longest; shorter ones lie in silence")
+    if sounds and sounds.longest > HEARD:
+        why[-1] = f"length: {HEARD:g} s are heard of a sound, in training any, else the middle ones"
+    copies = 4 if trained < FEW_SOUNDS else 0
+    epochs = 20 if trained < FEW_SOUNDS else 10
+    why.append(
+        f"net: a small CNN on spectrograms, {epochs} epochs for {trained:,} sounds and {copies} altered copies of "
+        "each, at other speeds as other voices are; the report holds it against mean spectra"
+    )
+    return {
+        "clean": {"normalise": normalise} if normalise else {},
+        "augment": {"copies": copies} if copies != 2 else {},
+        "base": {"from": "nothing"},
+        "net": {"name": "cnn", "depth": 4},
+        "pretrain": {"objective": {"name": "none"}, **({"tokenizer": {"bands": 40}} if rate <= 8000 else {})},
+        "finetune": {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 20 else {})},
+    }
 
 
 def sample(tree: Tree, files: Sequence[File]) -> Sounds | None:
