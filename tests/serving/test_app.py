@@ -109,7 +109,7 @@ def test_tritonclient_asks_for_metadata(client):
     assert not client.is_model_ready("digits", "7") and not client.is_model_ready("nothing")
     server = client.get_server_metadata()
     assert server["name"] == "chainrule"
-    assert set(server["extensions"]) == {"binary_tensor_data", "model_repository", "statistics"}
+    assert set(server["extensions"]) == {"binary_tensor_data", "generate", "model_repository", "statistics"}
     found = client.get_model_metadata("reviews", "0")
     assert found["versions"] == ["0"] and found["platform"] == "onnxruntime_onnx"
     assert found["inputs"][0] == {"name": "input_ids", "datatype": "INT64", "shape": [-1, -1]}

@@ -31,7 +31,7 @@ def test_a_distribution_counts_up_to_each_bound():
 def test_the_page_says_what_was_counted():
     metrics = Metrics()
     metrics.serving = lambda: [
-        SimpleNamespace(name="m", version="3", variant="int8", provider="P", device="cpu", queued=7)
+        SimpleNamespace(name="m", version="3", variant="int8", provider="P", device="cpu", queued=7, writing=None)
     ]
     metrics.requests["infer", "m", 200] += 2
     metrics.failures["m", "queue_full"] += 1
@@ -57,7 +57,7 @@ def test_the_page_says_what_was_counted():
 def test_only_the_last_versions_no_longer_served_are_kept():
     metrics = Metrics()
     metrics.serving = lambda: [
-        SimpleNamespace(name="m", version="0", variant="int8", provider="P", device="cpu", queued=0)
+        SimpleNamespace(name="m", version="0", variant="int8", provider="P", device="cpu", queued=0, writing=None)
     ]
     for version in range(300):
         metrics.of("m", str(version)).answered(0.0, 0.0, 0.0, 0.0, 0.0)

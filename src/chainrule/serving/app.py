@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import orjson
 
-from chainrule.serving import body, explaining, given, plain, protocol, routes, security
+from chainrule.serving import body, explaining, given, plain, protocol, routes, security, streaming
+from chainrule.serving.batching import Answer
 from chainrule.serving.connection import EXCHANGE
 from chainrule.serving.context import Context
+from chainrule.serving.decoding import words
 from chainrule.serving.errors import Refusal
 from chainrule.serving.exchange import Exchange
 from chainrule.serving.logs import request_id
@@ -149,9 +152,14 @@ async def _infer(context: Context, request: _Request, name: str, version: str | 
             make = functools.partial(plain.prepared, bundle, asked.inputs, limits)
             inputs, notes = await context.preparer.run(make, quick=plain.quick(bundle, len(content)))
     decoded = perf_counter()
-    answer = await model.infer(inputs, alone=request.exchange.is_alone())
+    settings = None
+    if model.writing is not None:
+        if way is not None:
+            raise Refusal(400, f"the texts of {name} are not explained", "parameter")
+        settings = streaming.read(model, streaming.parted(asked.parameters)[1]).settings
+    answer = await model.infer(inputs, alone=request.exchange.is_alone(), settings=settings)
     answered = perf_counter()
-    outputs = [(wanted, answer.outputs[wanted.tensor.name]) for wanted in asked.outputs]
+    outputs = [(wanted, _of_answer(answer, wanted)) for wanted in asked.outputs]
     said = {"notes": "\n".join(notes)} if notes else {}
     if way is not None:
         items = plain.one(bundle, asked.inputs, 0, limits) if asked.by_field else {}
@@ -167,6 +175,14 @@ async def _infer(context: Context, request: _Request, name: str, version: str | 
         decoded - start, answer.queued, answer.computed, ended - explained, answered - start + ended - explained
     )
     request.fields = {"version": answer.version, "batch": answer.batch}
+
+
+def _of_answer(answer: Answer, wanted: protocol.Wanted) -> np.ndarray:
+    """Return an output; texts, which are code points, as BYTES."""
+    found = answer.outputs[wanted.tensor.name]
+    if wanted.tensor.datatype == "BYTES" and found.dtype != object:
+        return np.array([*words.texts(found), ""], object)[:-1]  # of one text NumPy would make characters
+    return found
 
 
 _JSON = b"content-type: application/json\r\n"

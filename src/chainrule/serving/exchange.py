@@ -21,12 +21,13 @@ class Exchange:
     """A request that a connection takes in, and an application answers.
 
     `receive` and `send` are those of ASGI; an answer goes out in one piece once all of it is there, whether by `send`
-    or by `answer`, for an application that has it at once.
+    or by `answer`, for an application that has it at once. One whose length nobody knows goes out as it comes, as fast
+    as the client takes it.
     """
 
     __slots__ = (
-        "_body", "_connection", "_content", "_expects", "_head", "_method", "_news", "_status", "_told", "answered",
-        "gone", "keep_alive", "may_end", "waited", "whole",
+        "_body", "_chunked", "_connection", "_content", "_expects", "_head", "_method", "_news", "_sized", "_status",
+        "_told", "answered", "gone", "keep_alive", "may_end", "waited", "whole",
     )  # fmt: skip
 
     def __init__(self, connection: "Connection", method: str, keep_alive: bool, expects: bool) -> None:
@@ -38,7 +39,9 @@ class Exchange:
         self._news: asyncio.Future[None] | None = None
         self._told = False
         self._status = 0
+        self._chunked: bool | None = None  # None: no part of an answer is out
         self._head = self._content = b""
+        self._sized = True  # whether the answer says how long it is
         self.keep_alive = keep_alive
         """Whether the connection stays open after the answer."""
         self.whole = False
@@ -111,15 +114,46 @@ class Exchange:
         self._connection.pace(0)
         return {"type": "http.request", "body": bytes(part), "more_body": not self.whole}
 
+    def drop(self) -> None:
+        """End the connection at once: its client takes too long to read."""
+        self._connection.transport.abort()
+
     async def send(self, message: Any) -> None:
         """Take a part of the answer. Raises ValueError for a header that would be read as more than one."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            self._head = lines(message.get("headers", ()))
+            headers = message.get("headers", ())
+            self._head, self._sized = lines(headers), any(name.lower() == b"content-length" for name, _ in headers)
             return
-        self._content += message.get("body", b"")
-        if not message.get("more_body", False):
+        content, more = message.get("body", b""), message.get("more_body", False)
+        if self._chunked is not None or (more and not self._sized):
+            await self._part(content, more)
+            return
+        self._content += content
+        if not more:
             await self.answer(self._status, self._head, self._content)
+
+    async def _part(self, content: bytes, more: bool) -> None:
+        """Send a part of an answer whose end nobody knows yet, in chunks, or to the end of the connection."""
+        connection = self._connection
+        await connection.room()
+        if self.gone or connection.transport.is_closing():
+            return
+        parts: list[bytes] = []
+        if self._chunked is None:
+            self._chunked = self.keep_alive  # one of HTTP/1.0, whose connection ends, knows no chunks
+            how = b"transfer-encoding: chunked\r\n" if self._chunked else b"connection: close\r\n"
+            parts += [STATUS_LINES[self._status], connection.shared.date, self._head, how, b"\r\n"]
+        if content and self._method != "HEAD":
+            parts += [b"%x\r\n" % len(content), content, b"\r\n"] if self._chunked else [content]
+        if not more:
+            self.answered, self._body = True, b""
+            if self._chunked:
+                parts.append(b"0\r\n\r\n")
+        connection.transport.write(b"".join(parts))
+        if not more:
+            self._wake()
+            connection.next(self.keep_alive and self._chunked)
 
     async def answer(self, status: int, head: bytes, content: bytes) -> None:
         """Answer. head: lines of headers, each with its end, without the content's length."""

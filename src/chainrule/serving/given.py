@@ -78,8 +78,7 @@ def parts_of(body: bytes, kind: Kind, fields: Sequence[Field], limits: Limits) -
     413, 415).
     """
     if kind.name == JSON:
-        utf8 = body if kind.charset == _UTF8 else _decoded(body, kind.charset).encode("utf-8", "surrogatepass")
-        return _of_json(parsing.parse(utf8, limits), fields)
+        return of_json(content_of(body, kind, limits), fields)
     if len(fields) != 1:
         raise Refusal(400, f"{_takes(fields)}: send JSON, {_shape(fields)}", "content")
     (field,) = fields
@@ -91,7 +90,14 @@ def parts_of(body: bytes, kind: Kind, fields: Sequence[Field], limits: Limits) -
     return {field.name: _decoded(body, kind.charset) if kind.name == TEXT else body}
 
 
-def _of_json(content: dict[str, object], fields: Sequence[Field]) -> dict[str, Any]:
+def content_of(body: bytes, kind: Kind, limits: Limits) -> dict[str, Any]:
+    """Return the object that a body of JSON holds. Raises Refusal (400, 413, 415)."""
+    utf8 = body if kind.charset == _UTF8 else _decoded(body, kind.charset).encode("utf-8", "surrogatepass")
+    return parsing.parse(utf8, limits)
+
+
+def of_json(content: dict[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
+    """Return what an object holds for each input field. Raises Refusal (400)."""
     if len(fields) == 1 and hasattr(_kind(fields[0]), "bare") and _kind(fields[0]).bare(content, fields[0].name):
         content = {fields[0].name: content}
     known = [field.name for field in fields]

@@ -42,3 +42,15 @@ class Limits:
     """How long an explanation should take: of a slow model fewer parts are told apart. It ends after twice as long."""
     deadline_seconds: float = 30.0
     """The longest that a request waits for its run to begin."""
+    prompt_tokens: int = 4096
+    """The most tokens that a text is written from."""
+    new_tokens: int = 1024
+    """The most tokens that a text may be asked to have."""
+    write_seconds: float = 60.0
+    """The longest that a text may take; it then ends where it is."""
+    texts: int = 32
+    """The most texts, each beam of one counted, that a model writes at once."""
+    texts_waiting: int = 256
+    """The most texts that wait for one model; beyond it a request is refused with 503."""
+    cache_bytes: int = 512 * 1024 * 1024
+    """The bytes of keys and values of all texts that a model writes at once; a step holds them up to three times."""

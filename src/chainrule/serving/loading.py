@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.serving import answered, plain, runtime
 from chainrule.serving import bundle as bundles
-from chainrule.serving import plain, runtime
 from chainrule.serving.batching import Arrays
 from chainrule.serving.bundle import Bundle, Tensor
+from chainrule.serving.decoding import rows, settings
 from chainrule.serving.limits import Limits
 from chainrule.serving.runtime import Session
 from chainrule.serving.store import Wanted
@@ -46,6 +47,18 @@ def warm(bundle: Bundle, session: Session, workers: int, limits: Limits) -> None
     _try(bundle, session, 1, 1)
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda _: _try(bundle, session, *runtime.full_run(bundle, limits)), range(workers)))
+
+
+def warm_writer(bundle: Bundle, session: Session) -> None:
+    """Have a model that writes go on from one token, and from as many as it takes. Raises DataError if it fails."""
+    longest = max(1, (bundles.longest(bundle) or runtime.UNKNOWN_LENGTH) - 2)
+    run = rows.generated(answered.writer(bundle, session.graphs, bundle.folder), settings.Settings(max_new_tokens=2))
+    for size in (1, longest):
+        try:
+            run(_example(bundle, 1, size))
+        except Exception as error:  # ONNX Runtime has no common class of its own
+            reason = " ".join(str(error).split())[:500]
+            raise DataError(f"{bundle.folder}: the model fails on a text of {size} tokens: {reason}") from None
 
 
 def _try(bundle: Bundle, session: Session, items: int, size: int) -> None:
@@ -87,8 +100,12 @@ def load(wanted: Wanted, options: Options) -> tuple[Bundle, Session]:
     if wanted.digest not in (None, bundle.digest):
         raise DataError(f"{wanted.folder}: not the bundle that was promoted or exported; promote or export it again")
     # Runs share the cores among themselves, each in a thread of its own.
-    session = runtime.open_session(bundle, options.variant, options.device, threads=1, limits=options.limits)
-    warm(bundle, session, workers_for(session, options), options.limits)
+    threads = 1 if bundle.decoding is None else options.threads or runtime.cores()  # one thread makes all steps
+    session = runtime.open_session(bundle, options.variant, options.device, threads=threads, limits=options.limits)
+    if bundle.decoding is None:
+        warm(bundle, session, workers_for(session, options), options.limits)
+    else:
+        warm_writer(bundle, session)
     plain.warm(bundle, options.limits)
     give_back()
     return bundle, session

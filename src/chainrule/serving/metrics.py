@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 if TYPE_CHECKING:
     from chainrule.serving.batching import Ran
     from chainrule.serving.models import Model
+    from chainrule.serving.writing import Written
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 ITEMS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
@@ -49,11 +50,17 @@ class Distribution:
 class Series:
     """What is counted for one version of a model."""
 
-    __slots__ = ("batches", "steps")
+    __slots__ = ("batches", "ends", "first", "steps", "tokens")
 
     def __init__(self) -> None:
         self.batches = Distribution(ITEMS)
         self.steps = tuple(Distribution(SECONDS) for _ in STEPS)
+        self.tokens = 0
+        """Made for texts that were written."""
+        self.first = Distribution(SECONDS)
+        """Seconds until the first of a text."""
+        self.ends: Counter[str] = Counter()
+        """Texts by why they ended."""
 
     def answered(self, *seconds: float) -> None:
         """Count an answer by what each of STEPS took."""
@@ -99,6 +106,13 @@ class Metrics:
         if not ran.failed:
             self.of(model.name, model.version).batches.add(ran.items)
 
+    def wrote(self, model: "Model", written: "Written") -> None:
+        """Count a text that was written."""
+        series = self.of(model.name, model.version)
+        series.tokens += len(written.found.tokens)
+        series.first.add(written.first)
+        series.ends[written.found.reason] += 1
+
     def page(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
@@ -131,16 +145,36 @@ class Metrics:
             batches.add_metric([model, version], series.batches.buckets(), series.batches.total)
         yield seconds
         yield batches
+        yield from self._texts()
         yield from self._now()
+
+    def _texts(self) -> Iterator[Metric]:
+        """Yield what is counted of texts, where any were written."""
+        about = ["model", "version"]
+        tokens = CounterMetricFamily("chainrule_tokens", "Tokens made for texts.", labels=about)
+        ends = CounterMetricFamily("chainrule_texts", "Texts written.", labels=[*about, "reason"])
+        first = HistogramMetricFamily("chainrule_first_token_seconds", "Time to a text's first token.", labels=about)
+        wrote = {key: series for key, series in self._series.items() if series.ends}
+        for (model, version), series in wrote.items():
+            tokens.add_metric([model, version], series.tokens)
+            first.add_metric([model, version], series.first.buckets(), series.first.total)
+            for reason, count in series.ends.items():
+                ends.add_metric([model, version, reason], count)
+        yield from (tokens, ends, first) if wrote else ()
 
     def _now(self) -> Iterator[Metric]:
         waiting = GaugeMetricFamily("chainrule_queue_items", "Items that wait for a run.", labels=["model"])
         about = ("model", "version", "variant", "provider", "device")
         served = GaugeMetricFamily("chainrule_model_info", "1 for every version being served.", labels=about)
+        under_way = GaugeMetricFamily("chainrule_texts_under_way", "Texts that wait or are written.", labels=["model"])
         for model in self.serving():
+            if model.writing is not None:
+                under_way.add_metric([model.name], model.writing.under_way)
             waiting.add_metric([model.name], model.queued)
             served.add_metric([model.name, model.version, model.variant, model.provider, model.device], 1)
         yield waiting
+        if under_way.samples:
+            yield under_way
         yield served
         server = GaugeMetricFamily("chainrule_server_info", "1.", labels=["version"])
         server.add_metric([metadata.version("chainrule")], 1)

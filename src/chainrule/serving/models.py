@@ -9,15 +9,18 @@ from typing import Any, Self
 
 import numpy as np
 
+from chainrule.serving import answered, loading, plain, runtime, store
 from chainrule.serving import bundle as bundles
-from chainrule.serving import loading, plain, runtime, store
 from chainrule.serving.batching import Answer, Arrays, Batcher, Ran
 from chainrule.serving.bundle import Bundle
+from chainrule.serving.decoding.settings import Settings
 from chainrule.serving.errors import Refusal
+from chainrule.serving.limits import Limits
 from chainrule.serving.loading import Options
 from chainrule.serving.runtime import Session
 from chainrule.serving.statistics import Statistics
 from chainrule.serving.store import Wanted
+from chainrule.serving.writing import Writing, Written
 from chainrule.system.errors import ChainruleError
 
 _log = logging.getLogger(__name__)
@@ -34,10 +37,12 @@ class Model:
         ran: Callable[["Model", Ran], None],
         versions: list[dict[str, Any]],
         observed: "Observed | None" = None,
+        wrote: "Wrote | None" = None,
     ) -> None:
         """Serve a bundle by a session that was warmed up; needs a running event loop.
 
-        versions: what `store.versions` says of this version and those kept beside it; observed: told of every answer.
+        versions: what `store.versions` says of this version and those kept beside it; observed: told of every answer;
+        wrote: of every text that was written.
         """
         limits = options.limits
         self.name = bundle.name
@@ -61,24 +66,31 @@ class Model:
         self._highest = _highest(bundle)
         self._ran = ran
         self._observed = observed
-        self._batcher = Batcher(
-            session.run,
-            version=bundle.version,
-            workers=loading.workers_for(session, options),
-            abreast=loading.workers_for(session, options) if session.device == "cpu" else 1,
-            max_batch=limits.max_batch,
-            max_cells=limits.max_cells,
-            queue=limits.queue,
-            deadline=limits.deadline_seconds,
-            padding=bundle.padding,
-            mixes=_mixes(bundle),
-            counted=self._count,
+        self._wrote = wrote or _untold
+        self.writing = self._to_write(session, limits) if bundle.decoding is not None else None
+        """What writes texts, of a model that does."""
+        self._batcher = (
+            None
+            if self.writing is not None
+            else Batcher(
+                session.run,
+                version=bundle.version,
+                workers=loading.workers_for(session, options),
+                abreast=loading.workers_for(session, options) if session.device == "cpu" else 1,
+                max_batch=limits.max_batch,
+                max_cells=limits.max_cells,
+                queue=limits.queue,
+                deadline=limits.deadline_seconds,
+                padding=bundle.padding,
+                mixes=_mixes(bundle),
+                counted=self._count,
+            )
         )
 
     @property
     def queued(self) -> int:
-        """Items that wait for a run."""
-        return self._batcher.queued
+        """Items that wait for a run, or texts that wait to be begun."""
+        return (self._batcher or self.writing).queued  # type: ignore[union-attr] # it has one of them
 
     def __enter__(self) -> Self:
         self._users += 1
@@ -91,31 +103,61 @@ class Model:
             self._unused.set()
 
     async def infer(
-        self, inputs: Arrays, outputs: Iterable[str] | None = None, *, alone: bool = False, observed: bool = True
+        self,
+        inputs: Arrays,
+        outputs: Iterable[str] | None = None,
+        *,
+        alone: bool = False,
+        observed: bool = True,
+        settings: Settings | None = None,
     ) -> Answer:
         """Return the answer to inputs whose names, types and ranks are the bundle's.
 
         outputs: the names wanted, None for all; alone: nobody else asks the server for anything; observed: it is an
-        input of somebody's, for the observer to see. Raises Refusal: sizes that do not fit each other or the model, a
+        input of somebody's, for the observer to see; settings: how texts are to be written, None for the model's own.
+        Raises Refusal: sizes that do not fit each other or the model, a
         token that it does not know, a full queue, a deadline passed, a run that failed.
         """
-        items, sizes = self._sizes(inputs)
-        self._check_values(inputs)
+        items, sizes = self.checked(inputs)
         with self:
-            answer = await self._batcher.submit(inputs, items, sizes, alone=alone)
-            if self._observed is not None and observed:
-                self._observed(self, inputs, answer)
+            if self.writing is not None:
+                answer = await self.writing.infer(inputs, settings or self.writing.settings({}))
+            else:
+                assert self._batcher is not None
+                answer = await self._batcher.submit(inputs, items, sizes, alone=alone)
+            if observed:
+                self.observe(inputs, answer)
         if outputs is None:
             return answer
         return answer._replace(outputs={name: answer.outputs[name] for name in outputs})
+
+    def checked(self, inputs: Arrays) -> tuple[int, tuple[int, ...]]:
+        """Return the items and the varying sizes of inputs. Raises Refusal for sizes or values that do not fit."""
+        items, sizes = self._sizes(inputs)
+        self._check_values(inputs)
+        return items, sizes
+
+    def observe(self, inputs: Arrays, answer: Answer) -> None:
+        """Tell the observer of an answer to an input of somebody's."""
+        if self._observed is not None:
+            self._observed(self, inputs, answer)
 
     async def close(self) -> None:
         """Finish what is in hand, then give the memory back. Nothing new may be sent to it by then."""
         while self._users:  # whoever let it go for a moment, between an answer and why it was given, has it again
             await self._unused.wait()
         self.ready = False
-        await self._batcher.close()
+        await (self._batcher or self.writing).close()  # type: ignore[union-attr] # it has one of them
         loading.give_back()
+
+    def _to_write(self, session: Session, limits: Limits) -> Writing:
+        return Writing(
+            answered.writer(self.bundle, session.graphs, self.bundle.folder),
+            version=self.version,
+            limits=limits,
+            counted=self._count,
+            wrote=lambda text: self._wrote(self, text),
+        )
 
     def _count(self, ran: Ran) -> None:
         self.statistics.add(ran)
@@ -158,9 +200,14 @@ class Model:
 
 
 Observed = Callable[[Model, Arrays, Answer], None]
+Wrote = Callable[[Model, Written], None]
 
 
 def _uncounted(model: Model, ran: Ran) -> None:
+    pass
+
+
+def _untold(model: Model, text: Written) -> None:
     pass
 
 
@@ -178,14 +225,18 @@ class Models:
     """Every model by name. All methods are called from one event loop."""
 
     def __init__(
-        self, options: Options, ran: Callable[[Model, Ran], None] = _uncounted, observed: Observed | None = None
+        self,
+        options: Options,
+        ran: Callable[[Model, Ran], None] = _uncounted,
+        observed: Observed | None = None,
+        wrote: Wrote | None = None,
     ) -> None:
-        """Serve nothing yet. ran: told of every run, on the loop, for metrics; observed: of every answer."""
+        """Serve nothing yet. ran, wrote: told of every run and text, on the loop, for metrics; observed: of answers."""
         self.options = options
         self.notes: dict[str, str] = {}
         """What else is amiss, by where: shown with the reasons, stops nobody."""
         self._ran = ran
-        self._observed = observed
+        self._observed, self._wrote = observed, wrote
         self._current: dict[str, Model] = {}
         self._states: dict[str, _State] = {}
         self._awaited: set[str] = set()
@@ -282,7 +333,7 @@ class Models:
                 raise
             finally:
                 state.loading = False
-            model = Model(bundle, session, self.options, self._ran, versions, self._observed)
+            model = Model(bundle, session, self.options, self._ran, versions, self._observed, self._wrote)
             self._current[name] = model
             state.reason = ""
             self._awaited.discard(name)

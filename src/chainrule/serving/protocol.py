@@ -20,7 +20,7 @@ from chainrule.serving.bundle import Tensor
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 
-EXTENSIONS = ("binary_tensor_data", "model_repository", "statistics")
+EXTENSIONS = ("binary_tensor_data", "generate", "model_repository", "statistics")
 
 # Little-endian types of binary data, and the codes of `struct` that check and convert numbers of JSON three times as
 # fast as NumPy does: they refuse texts, null, a fraction for an integer, and what does not fit.
@@ -57,6 +57,8 @@ class Request(NamedTuple):
     """Whether the inputs are the model's fields as they are before they become the graph's inputs."""
     explain: object = None
     """How the answer is to be explained, as it was sent; None: not."""
+    parameters: Mapping[str, Any] = MappingProxyType({})
+    """Of the request, as they were sent."""
 
 
 def decode(
@@ -93,7 +95,7 @@ def decode(
         raise _bad(f"id must be a text of at most {_ID_CHARACTERS} characters", "request")
     parameters = _parameters(content, "the request")
     wanted = _wanted(content.get("outputs"), outputs, flag(parameters, "binary_data_output", False))
-    return Request(identifier, arrays, wanted, by_field, parameters.get("explain"))
+    return Request(identifier, arrays, wanted, by_field, parameters.get("explain"), parameters)
 
 
 def encode(

@@ -3,18 +3,30 @@
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib.metadata import version as version_of
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
-from chainrule.serving import about, body, explaining, given, parsing, plain, protocol, security, store, watch
+from chainrule.serving import (
+    about,
+    explaining,
+    given,
+    parsing,
+    plain,
+    protocol,
+    replies,
+    security,
+    store,
+    streaming,
+    watch,
+    writes,
+)
 from chainrule.serving import bundle as bundles
 from chainrule.serving.connection import EXCHANGE
 from chainrule.serving.context import Context
@@ -22,7 +34,7 @@ from chainrule.serving.docs import ASKED, INFER_PATHS, api_page, asked_of
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 from chainrule.serving.models import Model
-from chainrule.system.errors import ChainruleError, TooLargeError
+from chainrule.system.errors import ChainruleError
 from chainrule.tasks.catalogue import TASKS
 
 PAGE = Path(__file__).parent / "page"
@@ -34,7 +46,6 @@ TYPES = {
 EXAMPLE = "x-chainrule-example"
 """What the page asks by itself on opening has this header: it is no input of anybody's."""
 FAILED = "the server failed; its log has the reason"
-Endpoint = Callable[..., Awaitable[Response]]
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +60,7 @@ def create(context: Context) -> FastAPI:
     _unsupported(api)
     _repository(api, context)
     _plain(api, context)
+    writes.generate(api, context)
     _page(api)
 
     async def refused(request: Request, error: Exception) -> Response:
@@ -56,7 +68,7 @@ def create(context: Context) -> FastAPI:
         state = request.scope["state"]
         context.metrics.failures[state.get("model", ""), error.reason] += 1
         state["fields"] = {"reason": error.reason, "error": error.message}
-        return _json({"error": error.message}, error.status, dict(_text(refusal_headers(error))))
+        return replies.json({"error": error.message}, error.status, dict(_text(refusal_headers(error))))
 
     async def unknown(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -66,10 +78,10 @@ def create(context: Context) -> FastAPI:
         if "Allow" in headers:
             headers["Allow"] = headers["Allow"].replace("GET", "GET, HEAD")
             remedy = f"it takes {headers['Allow']}"
-        return _json({"error": f"{error.detail}: {asked}; {remedy}"}, error.status_code, headers)
+        return replies.json({"error": f"{error.detail}: {asked}; {remedy}"}, error.status_code, headers)
 
     async def failed(request: Request, error: Exception) -> Response:
-        return _json({"error": FAILED}, 500)
+        return replies.json({"error": FAILED}, 500)
 
     api.add_exception_handler(Exception, failed)
     api.add_exception_handler(Refusal, refused)
@@ -111,7 +123,7 @@ def _health(api: FastAPI, context: Context) -> None:
 
     @api.get("/v2/health/live", summary="Whether the server runs")
     async def live() -> Response:
-        return _json({"live": True})
+        return replies.json({"live": True})
 
     @api.get("/v2/health/ready", summary="Whether all models are ready")
     async def ready() -> Response:
@@ -120,7 +132,7 @@ def _health(api: FastAPI, context: Context) -> None:
             detail["reasons"] = models.reasons()
         if not models.ready:
             detail["error"] = "not every model is ready"
-        return _json(detail, 200 if models.ready else 503)
+        return replies.json(detail, 200 if models.ready else 503)
 
     @api.get("/metrics", summary="Prometheus metrics")
     async def metrics() -> Response:
@@ -133,22 +145,22 @@ def _protocol(api: FastAPI, context: Context) -> None:
     @api.get("/v2/", include_in_schema=False)
     @api.get("/v2", summary="Server metadata")
     async def server() -> Response:
-        return _json({"name": "chainrule", "version": api.version, "extensions": protocol.EXTENSIONS})
+        return replies.json({"name": "chainrule", "version": api.version, "extensions": protocol.EXTENSIONS})
 
     @api.get("/v2/models/stats", summary="Statistics of all models")
     async def all_statistics() -> Response:
-        return _json({"model_stats": [_report(model) for model in models.serving()]})
+        return replies.json({"model_stats": [_report(model) for model in models.serving()]})
 
     def told(path: str, what: str, tell: Callable[[Model], dict[str, Any]]) -> None:
         """Add a route of a model, and the same of a version."""
 
         @api.get(f"/v2/models/{{model}}{path}", summary=f"{what} a model")
         async def of_model(model: str) -> Response:
-            return _json(tell(models.get(model)))
+            return replies.json(tell(models.get(model)))
 
         @api.get(f"/v2/models/{{model}}/versions/{{version}}{path}", summary=f"{what} a version")
         async def of_version(model: str, version: str) -> Response:
-            return _json(tell(models.get(model, version)))
+            return replies.json(tell(models.get(model, version)))
 
     told("", "Metadata of", about.metadata)
     told("/config", "Triton's configuration of", lambda model: about.configuration(model, context.settings.limits))
@@ -166,7 +178,7 @@ UNSUPPORTED = {
 
 
 def _unsupported(api: FastAPI) -> None:
-    def refusing(message: str) -> Endpoint:
+    def refusing(message: str) -> replies.Endpoint:
         async def refuse() -> Response:
             raise Refusal(404, message, "unsupported")
 
@@ -180,16 +192,18 @@ def _repository(api: FastAPI, context: Context) -> None:
     limits = context.settings.limits
 
     async def asked(request: Request) -> dict[str, Any]:
-        content = await _read(request, limits)
+        content = await replies.read(request, limits)
         if not content:
             return {}
         return await asyncio.get_running_loop().run_in_executor(context.decoder, parsing.parse, content, limits)
 
-    @api.post("/v2/repository/index", summary="All models and their states", openapi_extra=_takes("application/json"))
+    @api.post(
+        "/v2/repository/index", summary="All models and their states", openapi_extra=replies.takes("application/json")
+    )
     async def index(request: Request) -> Response:
         only_ready = protocol.flag(await asked(request), "ready", False)
         found = context.models.index()
-        return _json([model for model in found if model["state"] == "READY" or not only_ready])
+        return replies.json([model for model in found if model["state"] == "READY" or not only_ready])
 
     @api.post("/v2/repository/models/{model}/load", summary="Load what a name should serve, anew if need be")
     async def load(model: str, request: Request) -> Response:
@@ -211,14 +225,14 @@ def _repository(api: FastAPI, context: Context) -> None:
             await context.models.load_wanted(model, wanted)
         except ChainruleError as error:
             raise Refusal(400, str(error), "load") from None
-        return _json({})
+        return replies.json({})
 
     @api.post("/v2/repository/models/{model}/unload", summary="Stop serving a model")
     async def unload(model: str, request: Request) -> Response:
         security.check_admin(context.settings)
         await asked(request)
         await context.models.unload(model)
-        return _json({})
+        return replies.json({})
 
 
 def _plain(api: FastAPI, context: Context) -> None:
@@ -226,7 +240,7 @@ def _plain(api: FastAPI, context: Context) -> None:
 
     @api.get("/models", summary="What is served")
     async def served() -> Response:
-        return _json([about.described(model) for model in context.models.serving()])
+        return replies.json([about.described(model) for model in context.models.serving()])
 
     @api.get("/models/{model}/card", summary="The model card")
     async def card(model: str) -> Response:
@@ -238,7 +252,7 @@ def _plain(api: FastAPI, context: Context) -> None:
         found = context.models.get(model)
         if plain.face(found.bundle) is None:
             raise Refusal(404, f"{model} has no plain route; GET /v2/models/{model} says its inputs", "unknown_task")
-        return _json(plain.schema(found.bundle), headers={"x-chainrule-version": found.version})
+        return replies.json(plain.schema(found.bundle), headers={"x-chainrule-version": found.version})
 
     @api.post(
         "/models/{model}",
@@ -246,7 +260,7 @@ def _plain(api: FastAPI, context: Context) -> None:
         openapi_extra=ASKED,
     )
     async def ask(model: str, request: Request) -> Response:
-        content = await _read(request, limits)
+        content = await replies.read(request, limits)
         state = request.scope["state"]
         state[EXCHANGE].may_end = True
         start = perf_counter()
@@ -259,56 +273,53 @@ def _plain(api: FastAPI, context: Context) -> None:
             parameters = plain.parameters(found.bundle, request.query_params)
             way = explaining.method(request.query_params.get(explaining.PARAMETER))
             make = functools.partial(_prepared, content, kind, found, limits)
-            parts, inputs, notes = await context.preparer.run(make, quick=plain.quick(found.bundle, len(content)))
+            parts, inputs, notes, said = await context.preparer.run(make, quick=plain.quick(found.bundle, len(content)))
             prepared = perf_counter()
+            observed = EXAMPLE not in request.headers
+            if found.writing is not None:
+                if way is not None:
+                    raise Refusal(400, f"the texts of {model} are not explained", "parameter")
+                said = {**streaming.of_query(request.query_params), **said}
+                asked = streaming.read(found, said, request.headers.get("accept", ""))
+                whole = functools.partial(writes.whole, found, asked, notes, start, parameters, parts, limits)
+                return await writes.write(context, request, found, inputs, asked, whole, observed)
             alone = state[EXCHANGE].is_alone()
-            answer = await found.infer(inputs, alone=alone, observed=EXAMPLE not in request.headers)
+            answer = await found.infer(inputs, alone=alone, observed=observed)
             answered = perf_counter()
             explanation = {}
             if way is not None:
                 why = await context.explainer.explain(found, way, parts, inputs, answer.outputs)
                 explanation = {"explanation": why}
             explained = perf_counter()
-        try:
-            answered_with = plain.answer(found.bundle, found.variant, answer.outputs, parameters)
-            answered_with = plain.beside(found.bundle, parts, answered_with, limits)
-        except ChainruleError as error:
-            raise Refusal(400, f"{error}: the input is beyond what the model can take", "not_finite") from None
+        said = replies.answered(found, answer, parts, parameters, limits)
         state["fields"] = {"version": answer.version, "batch": answer.batch}
         ended = perf_counter()
         context.metrics.of(model, answer.version).answered(
             prepared - start, answer.queued, answer.computed, ended - explained, answered - start + ended - explained
         )
-        said = {
-            "model": model,
-            "version": answer.version,
-            **answered_with,
+        said |= {
             **({"notes": notes} if notes else {}),
             **explanation,
             "milliseconds": round((ended - start) * 1e3, 3),
         }
-        by = {
-            "version": answer.version,
-            "variant": found.variant,
-            "provider": found.provider,
-            "device": found.device,
-        }
-        return _json(said, headers={f"x-chainrule-{key}": value for key, value in by.items()})
+        return replies.json(said, headers=replies.by(found))
 
 
 def _report(model: Model) -> dict[str, Any]:
     return model.statistics.report(model.name, model.version)
 
 
-def _prepared(body: bytes, kind: given.Kind, model: Model, limits: Limits) -> tuple[dict[str, Any], Any, list[str]]:
-    """Return what was sent by field, the graph's inputs of it, and what is to be said of them."""
-    parts = given.parts_of(body, kind, bundles.input_fields(model.bundle), limits)
-    try:
-        return parts, *plain.noted(model.bundle, parts, limits)
-    except TooLargeError as error:
-        raise Refusal(413, str(error), "too_large") from None
-    except ChainruleError as error:
-        raise Refusal(400, str(error), "content") from None
+def _prepared(
+    body: bytes, kind: given.Kind, model: Model, limits: Limits
+) -> tuple[dict[str, Any], Any, list[str], dict[str, Any]]:
+    """Return what was sent by field, the graph's inputs of it, notes on them, and how a text is to be written."""
+    said: dict[str, Any] = {}
+    if model.writing is not None and kind.name == given.JSON:
+        content, said = streaming.parted(given.content_of(body, kind, limits))
+        parts = given.of_json(content, bundles.input_fields(model.bundle))
+    else:
+        parts = given.parts_of(body, kind, bundles.input_fields(model.bundle), limits)
+    return parts, *replies.of_parts(model, parts, limits), said
 
 
 @functools.cache
@@ -332,25 +343,12 @@ def _page(api: FastAPI) -> None:
         return Response(api_page(api.openapi()), media_type="text/html")
 
 
-def _file(content: bytes, kind: str) -> Endpoint:
+def _file(content: bytes, kind: str) -> replies.Endpoint:
     async def file() -> Response:
         return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
 
     return file
 
 
-def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(content), status, headers, "application/json")
-
-
 def _text(headers: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
     return [(name.decode(), value.decode()) for name, value in headers]
-
-
-async def _read(request: Request, limits: Limits) -> bytes:
-    scope = request.scope
-    return await body.read(request.receive, dict(scope["headers"]), limits, scope["state"]["share"])
-
-
-def _takes(*kinds: str) -> dict[str, Any]:
-    return {"requestBody": {"content": {kind: {} for kind in kinds}}}

@@ -179,7 +179,8 @@ def make_server(settings: Settings, log: "Log") -> "Server":
     if settings.observe > 0:
         observer = Observer(settings.root, settings.observe, settings.observe_megabytes)
         metrics.observed = observer.counts
-    models = Models(Options(settings.device, settings.variant, settings.threads, limits), metrics.ran, observer)
+    options = Options(settings.device, settings.variant, settings.threads, limits)
+    models = Models(options, metrics.ran, observer, metrics.wrote)
     metrics.serving = models.serving
     preparer = Preparer(limits.deadline_seconds)
     app = create_app(Context(models, settings, metrics, log, Bodies(limits.bodies_bytes), preparer, Explainer(limits)))

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.serving.decoding import caches
 from chainrule.serving.decoding.caches import Arrays, Cache
-from chainrule.serving.decoding.search import GONE, TIME, Found, Search
+from chainrule.serving.decoding.search import GONE, LATE, TIME, Found, Search
 from chainrule.serving.padding import together
 from chainrule.system.errors import ChainruleError
 
@@ -34,6 +34,10 @@ class Job:
     """Tokens that may be made at most."""
     deadline: float = np.inf
     """When it ends with what there is, by `perf_counter`."""
+    begin_by: float = np.inf
+    """When it ends if it was not begun."""
+    begun: float = 0.0
+    """When its prompt began to be read."""
     keeps: frozenset[str] = frozenset()
     """Further outputs of the graph to be kept of each token."""
     gone: bool = False
@@ -106,6 +110,7 @@ class Engine:
         self._tokens = np.zeros(0, np.int64)
         self._cache = caches.empty(shapes, 0)
         self._fixed: Arrays = {}
+        self._fixed_for: list[tuple[Job, int]] = []  # whose rows they are, and how many of each
 
     @property
     def waiting(self) -> int:
@@ -143,7 +148,8 @@ class Engine:
         """Forget everything that is under way, and return it."""
         dropped = self.under_way
         self._reading, self._running, self._widths = None, [], []
-        self._tokens, self._cache, self._fixed = np.zeros(0, np.int64), caches.empty(self._shapes, 0), {}
+        self._tokens, self._cache = np.zeros(0, np.int64), caches.empty(self._shapes, 0)
+        self._fixed, self._fixed_for = {}, []
         return dropped
 
     # ---- what comes and goes
@@ -151,6 +157,9 @@ class Engine:
     def _end_late(self) -> None:
         """End what nobody waits for, or what has taken its time."""
         now = perf_counter()
+        for job in self._waiting:
+            if now >= job.begin_by:
+                job.reason = LATE
         for job in [*self._waiting, *self.under_way]:
             if not job.reason and (job.gone or now >= job.deadline):
                 job.reason = GONE if job.gone else TIME
@@ -183,6 +192,7 @@ class Engine:
             if (jobs or self._running) and (rows > self._rows or rows * places > self._cells):
                 break
             jobs.append(self._waiting.popleft())
+            job.begun = perf_counter()
         if jobs:
             self._reading = self._opened(jobs)
 
@@ -272,12 +282,13 @@ class Engine:
         """Go on with these rows; widths: of each job that is under way, 0 for one that is done."""
         self._cache = self._cache.rows(index)
         self._tokens = tokens
-        before = list(zip(self._running, self._widths, strict=True))
-        self._running = [job for (job, _), width in zip(before, widths, strict=True) if width]
+        self._running = [job for job, width in zip(self._running, widths, strict=True) if width]
         self._widths = [width for width in widths if width]
-        if before != list(zip(self._running, self._widths, strict=True)) or not self._fixed:
+        rows = list(zip(self._running, self._widths, strict=True))
+        if rows != self._fixed_for:
             fixed = _batch([job.fixed for job in self._running])
             self._fixed = {name: array.repeat(self._widths, axis=0) for name, array in fixed.items()}
+            self._fixed_for = rows
 
     def _ask(self, tokens: np.ndarray, mask: np.ndarray, past: Arrays, fixed: Arrays) -> Arrays:
         feeds = {"input_ids": tokens, "attention_mask": mask, **past, **fixed}

@@ -5,8 +5,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-ENDED, LENGTH, TIME, GONE = "stop", "length", "time", "gone"
-"""Why a text ends: an end token, the most tokens, the most seconds, nobody waits for it any more."""
+ENDED, LENGTH, TIME, GONE, LATE = "stop", "length", "time", "gone", "late"
+"""Why a text ends: an end token, the most tokens, the most seconds, nobody waits for it any more, it was not begun in
+time."""
 
 
 class Token(NamedTuple):
