@@ -199,7 +199,7 @@ def decoding(encoder: bool, **defaults: Any) -> dict[str, Any]:
 def about(protos: dict[str, Any], encoder: bool, **more: Any) -> dict[str, Any]:
     """Return the signature of such a model; more: what it has beside, or in place, of that."""
     name = "source" if encoder else "text"
-    fields = [Field(name, "text", "input"), Field("other", "text", "target")]
+    fields = [Field(name, "text", "input"), Field("other", "wording", "target")]
     return {
         "version": signature.VERSION,
         "recipe": "writer",
@@ -207,7 +207,7 @@ def about(protos: dict[str, Any], encoder: bool, **more: Any) -> dict[str, Any]:
         "modality": "text",
         "fields": signature.fields(fields),
         **signature.of_writer(protos, decoding(encoder)),
-        "target": {"kind": "text"},
+        "target": {"kind": "wording"},
         "padding": {"input_ids": PAD_ID, "attention_mask": 0},
         "preprocessing": {
             name: {
