@@ -24,8 +24,8 @@ from chainrule.serving import (
     security,
     store,
     streaming,
+    texts,
     watch,
-    writes,
 )
 from chainrule.serving import bundle as bundles
 from chainrule.serving.connection import EXCHANGE
@@ -60,7 +60,7 @@ def create(context: Context) -> FastAPI:
     _unsupported(api)
     _repository(api, context)
     _plain(api, context)
-    writes.generate(api, context)
+    texts.generate(api, context)
     _page(api)
 
     async def refused(request: Request, error: Exception) -> Response:
@@ -281,8 +281,8 @@ def _plain(api: FastAPI, context: Context) -> None:
                     raise Refusal(400, f"the texts of {model} are not explained", "parameter")
                 said = {**streaming.of_query(request.query_params), **said}
                 asked = streaming.read(found, said, request.headers.get("accept", ""))
-                whole = functools.partial(writes.whole, found, asked, notes, start, parameters, parts, limits)
-                return await writes.write(context, request, found, inputs, asked, whole, observed)
+                whole = functools.partial(texts.whole, found, asked, notes, start, parameters, parts, limits)
+                return await texts.write(context, request, found, inputs, asked, whole, observed)
             alone = state[EXCHANGE].is_alone()
             answer = await found.infer(inputs, alone=alone, observed=observed)
             answered = perf_counter()
