@@ -36,10 +36,10 @@ SHARED = {
         # All but what is for people who write recipes.
         *(f"chainrule.data.formats.{path.stem}" for path in FORMATS if not path.stem.endswith(NO_FORMAT)),
         "chainrule",  # its environment, by which `hub` knows whether a user said that it may not be asked
-        "chainrule.fields.names",
+        *(f"chainrule.fields.{name}" for name in ("mask", "names", "reject")),
         "chainrule.tasks.field",
     },
-    "nets": {f"chainrule.nets.shared.{name}" for name in ("columns", "encoder", "images")},
+    "nets": {f"chainrule.nets.shared.{name}" for name in ("columns", "encoder", "images", "staged")},
     "training/objectives": {
         "chainrule.evaluation.shown",
         "chainrule.nets.shared.needs",
@@ -62,8 +62,7 @@ SHARED = {
         "chainrule.evaluation.scores.labels",
         "chainrule.fields.encoding",
         "chainrule.fields.spectra",
-        "chainrule.fields.text",
-        *(f"chainrule.fields.{name}" for name in ("scripts", "tags", "text", "windows")),
+        *(f"chainrule.fields.{name}" for name in ("mask", "scripts", "tags", "text", "windows")),
         "chainrule.fields.wording",
     },
 }

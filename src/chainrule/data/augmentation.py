@@ -24,7 +24,8 @@ def altered_copies(
 
     All inputs of a row are altered, by the same draws: two pictures are turned alike, two equal texts stay equal. A
     copy depends on its row's id, its number and the seed alone, so rows that come or go change no other copy. A target
-    that tells places in a text means the last input; these stay whole and move.
+    that tells places in a text means the last input; these stay whole and move. What lies over an image goes where its
+    pixels go.
     """
     made = []
     for number in range(1, copies + 1):
@@ -43,6 +44,14 @@ def altered_copies(
             copy[column.name] = [
                 column.kind.augmented_copy(value, _generator(seed, row_id, number), **options)
                 for row_id, value in progress(pairs, what)
+            ]
+        if target is not None and hasattr(target.kind, "altered_alike"):
+            own = zip(rows["id"], rows[target.name], strict=True)
+            copy[target.name] = [
+                value
+                if target.kind.absent(value)
+                else target.kind.altered_alike(value, _generator(seed, row_id, number), **options)
+                for row_id, value in own
             ]
         copy["origin"] = rows["id"]
         copy["id"] = [f"{row_id}+{number}" for row_id in rows["id"]]

@@ -11,7 +11,7 @@ import pandas as pd
 from chainrule.data.columns import Columns
 from chainrule.data.duplicates import anchored
 from chainrule.data.nearness import near_duplicates as alike
-from chainrule.data.normalising import Normal, key, normal, normalisers
+from chainrule.data.normalising import Normal, key, laid_over, normal, normalisers
 from chainrule.fields.names import renaming
 from chainrule.fields.reject import Reject
 from chainrule.system.errors import DataError
@@ -77,11 +77,11 @@ def clean(
     usable: dict[int, Normal] = {}
     problems = rows["problem"] if "problem" in rows else [None] * len(rows)
     raw = zip(*(rows[column.name] for column in columns.inputs), strict=True)
-    own = normalisers(columns, normalise)
+    own, over = normalisers(columns, normalise), laid_over(columns, normalise)
     steps: Iterable[Any] = enumerate(zip(raw, rows[columns.target.name], rows["part"], problems, strict=True))
     for index, (inputs, target, part, problem) in steps if progress is None else progress(list(steps), "normalise"):
         try:
-            usable[index] = normal(inputs, target, part, problem, columns, own, rename)
+            usable[index] = normal(inputs, target, part, problem, columns, own, rename, over)
         except Reject as rejection:
             verdicts[index] = (rejection.reason, rejection.detail)
 
@@ -239,7 +239,8 @@ def _duplicates(
             ours = [index for index in best if own[index] == winner]
             lost = [index for index in best if own[index] != winner]
             for index in lost:
-                said = f"{len(ours)} of {len(best)} rows with the same input say {winner}, as {ids[ours[0]]} does"
+                they = f"{len(ours)} of {len(best)} rows with the same input"
+                said = f"{they} say {_told(columns, winner)}, as {ids[ours[0]]} does"
                 verdicts[index] = ("outvoted", said)
                 copies.append((ours[0], index))
             best, others = ours[:1], ours[1:] + others
@@ -249,7 +250,7 @@ def _duplicates(
                 rival = next(other for other in best if own[other] != own[index])
                 verdicts[index] = (
                     "conflicting_labels",
-                    f"{ids[rival]} has the same input and {columns.target.name} {own[rival]}",
+                    f"{ids[rival]} has the same input and {columns.target.name} {_told(columns, own[rival])}",
                 )
             best, others = others[:1], others[1:]  # the labels are in doubt, an unlabelled copy is not
             reason = "exact_duplicate"
@@ -258,10 +259,16 @@ def _duplicates(
             reason = "exact_duplicate"
         for index in others:
             differs = reason == "exact_duplicate" and own[index] is not None and own[index] != own[best[0]]
-            detail = f", whose {columns.target.name} is {own[best[0]]}" if differs else ""
+            detail = f", whose {columns.target.name} is {_told(columns, own[best[0]])}" if differs else ""
             verdicts[index] = (reason, f"same input as {ids[best[0]]}{detail}")
             copies.append((best[0], index))
     return copies, within_official
+
+
+def _told(columns: Columns, value: Any) -> Any:
+    """Return a target as a message names it."""
+    kind = columns.target.kind
+    return kind.short(value) if hasattr(kind, "short") else value
 
 
 def _winner(values: list[Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule.data import batches
 from chainrule.data.columns import Columns
 from chainrule.data.formats import folders
-from chainrule.data.normalising import normal, normalisers
+from chainrule.data.normalising import laid_over, normal, normalisers
 from chainrule.data.reading import reader, takes_along, united
 from chainrule.fields.names import Renaming, renaming, tidy
 from chainrule.fields.reject import Reject
@@ -120,7 +120,7 @@ def _judge_rows(
     parts = [None if part is None or part != part else str(part) for part in rows["part"]]
     raw = zip(*(rows[column.name] for column in columns.inputs), strict=True)
     cells = list(zip(raw, rows[columns.target.name], parts, problems, rows["origin"], strict=True))
-    own_normalisers = normalisers(columns, normalise)
+    own_normalisers, over = normalisers(columns, normalise), laid_over(columns, normalise)
     faults: Counter[str] = Counter()
     usable = 0
     for inputs, target, part, problem, origin in progress(cells, "look at new rows") if progress else cells:
@@ -131,7 +131,7 @@ def _judge_rows(
         try:
             if problem is None and part not in (None, "unlabelled"):
                 raise Reject(OFFICIAL, "")
-            value = normal(inputs, target, part, problem, columns, own_normalisers, rename).target
+            value = normal(inputs, target, part, problem, columns, own_normalisers, rename, over).target
         except Reject as reject:
             if piece:
                 faults[reject.reason] += 1

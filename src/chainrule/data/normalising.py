@@ -31,6 +31,16 @@ def normalisers(columns: Columns, options: Mapping[str, Any]) -> list[Normalise]
     ]
 
 
+Over = Callable[[Any, Any], tuple[Any, list[str]]]
+"""From a normalised target and the raw input below it to the target as it lies over the normalised input."""
+
+
+def laid_over(columns: Columns, options: Mapping[str, Any]) -> Over | None:
+    """Return what lays a target over its input, by clean.normalise; None where a target has no place there."""
+    kind = columns.target.kind
+    return partial(kind.over, options=options) if hasattr(kind, "over") else None
+
+
 def normal(
     raw: Sequence[Any],
     target: Any,
@@ -39,10 +49,11 @@ def normal(
     columns: Columns,
     normalise: Sequence[Normalise],
     rename: Renaming | None = None,
+    over: Over | None = None,
 ) -> Normal:
     """Return a raw row normalised; `raw` holds its inputs, `normalise` is what `normalisers` returns.
 
-    rename: what clean.labels asks for.
+    rename: what clean.labels asks for; over: what `laid_over` returns.
 
     Raises Reject, in this order: what the source put into `problem`; of each input missing_input (of several inputs
     missing_<field>, also where there are but blanks) and the reasons of its kind (of several <reason>_in_<field>);
@@ -70,6 +81,9 @@ def normal(
         done = [*done, *moved]
     if hasattr(kind, "beside"):
         kind.beside(inputs, value)
+    if over is not None:
+        value, fitted = over(value, raw[0])
+        done = [*done, *fitted]
     if rename is not None:
         value, changed = kind.renamed(value, rename)
         done = [*done, *changed]

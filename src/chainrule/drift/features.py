@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainrule.serving import offline
+from chainrule.serving import offline, tiles
 from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ PASSED = ("Add", "Sub", "Mul", "Div", "Identity", "Cast", "Squeeze")
 class Outputs(NamedTuple):
     """What a model made of N rows."""
 
-    answers: dict[str, np.ndarray]
-    """By the names of the graph's outputs, [N, …] each."""
+    answers: Sequence[dict[str, np.ndarray]]
+    """By the names of the graph's outputs, of rows that follow one another; of rows of unlike size one by one."""
     features: np.ndarray
     """float64 [N, D]: the input of the last linear layer, or the first output itself."""
     penultimate: bool
@@ -51,11 +51,14 @@ def penultimate(model: "onnx.ModelProto", output: str) -> str | None:
     return None
 
 
-def run(graph: bytes, path: Path, rows: Sequence[Inputs], signature: dict[str, Any]) -> Outputs:
+def run(
+    graph: bytes, path: Path, rows: Sequence[Inputs], signature: dict[str, Any], kept: offline.Run | None = None
+) -> Outputs:
     """Run a bundle's graph on encoded rows, [1, ...] each.
 
-    graph: the content of `path`, which errors name; signature: the bundle's. Raises ChainruleError if the graph cannot
-    be read, cannot take the rows or answers with what is no number.
+    graph: the content of `path`, which errors name; signature: the bundle's; kept: makes of answers that are
+    as large as their rows what is kept of them. Raises ChainruleError if the graph cannot be read, cannot take the rows
+    or answers with what is no number.
     """
     import onnx
 
@@ -69,12 +72,15 @@ def run(graph: bytes, path: Path, rows: Sequence[Inputs], signature: dict[str, A
         model.graph.output.append(onnx.helper.make_empty_tensor_value_info(layer))
     session = offline.session(model.SerializeToString(), path)
     wanted = outputs if layer is None or layer in outputs else [*outputs, layer]
-    found = offline.answers(offline.runner(session, path, wanted), rows, signature.get("padding", {}))
+    run_graph = offline.runner(session, path, wanted)
+    if kept is not None:
+        return _one_by_one(tiles.around(run_graph, signature), path, rows, outputs[0], kept)
+    found = offline.answers(run_graph, rows, signature.get("padding", {}))
     offline.refuse_not_finite(found, path)
     features = found[outputs[0] if layer is None else layer].astype(np.float64)
     if layer is None or features.ndim != 2:
         layer, features = None, _by_row(found[outputs[0]].astype(np.float64))
-    return Outputs({name: found[name] for name in outputs}, features, layer is not None)
+    return Outputs([{name: found[name] for name in outputs}], features, layer is not None)
 
 
 def _by_row(answers: np.ndarray) -> np.ndarray:
@@ -84,3 +90,17 @@ def _by_row(answers: np.ndarray) -> np.ndarray:
     positions = answers.reshape(len(answers), -1, answers.shape[-1])
     there = np.abs(positions).sum(axis=2, keepdims=True) > 0
     return np.asarray((positions * there).sum(axis=1) / np.maximum(there.sum(axis=1), 1))
+
+
+def _one_by_one(
+    run_graph: offline.Run, path: Path, rows: Sequence[Inputs], output: str, kept: offline.Run | None
+) -> Outputs:
+    """Return the answers to rows of unlike size, as large as these; the first output's means stand for features."""
+    told, means = [], []
+    for row in rows:
+        found = run_graph(dict(row))
+        offline.refuse_not_finite(found, path)
+        first = found[output].astype(np.float64)
+        means.append(first.reshape(*first.shape[:2], -1).mean(axis=2))
+        told.append(found if kept is None else kept(found))
+    return Outputs(told, np.concatenate(means), False)

@@ -92,10 +92,13 @@ def _sample(
     if not rows:
         return Sample(left_out=left_out)
     path = bundle.variants["fp32"]
-    outputs = features.run(bundles.graph_bytes(bundle, "fp32"), path, rows, bundle.signature)
     facts = bundle.signature["target"]
     kind = plugins.load("fields", facts["kind"])
-    predicted, sureness = kind.answered(outputs.answers, facts)
+    kept = getattr(kind, "kept", None)
+    outputs = features.run(bundles.graph_bytes(bundle, "fp32"), path, rows, bundle.signature, kept)
+    parts = [kind.answered(each, facts) for each in outputs.answers]
+    predicted = [value for values, _ in parts for value in values]
+    sureness = {name: np.concatenate([sure[name] for _, sure in parts]) for name in parts[0][1]}
     told = {"predictions": predicted} | ({} if targets is None else {"labels": targets})
     numbers, vectors, words, labels = _inputs(bundle, rows, tokenizer)
     about: set[str] = set(sureness)

@@ -11,7 +11,7 @@ from chainrule.evaluation import primary
 from chainrule.evaluation.primary import Outputs
 from chainrule.evaluation.robustness import suite, words
 from chainrule.system import plugins
-from chainrule.training import attacks
+from chainrule.training import attacks, prediction
 from chainrule.training.attacks import Ball
 from chainrule.training.rows import named
 
@@ -170,7 +170,8 @@ def _by_gradient(
 @torch.no_grad()
 def _answer(model: Any, batch: Mapping[str, Tensor]) -> Outputs:
     found = model(**{name: batch[name] for name in model.inputs})
-    return {name: tensor.float().numpy() for name, tensor in found.items()}
+    said = prediction.kept(model, {name: tensor.float() for name, tensor in found.items()})
+    return {name: tensor.numpy() for name, tensor in said.items()}
 
 
 def _worst(asked: "Asked", plain: Outputs, by_strength: Sequence[Outputs]) -> list[Outputs]:

@@ -69,6 +69,8 @@ def class_activation(looked: Looked) -> Part | None:
     """
     if not _convolves(looked):
         return None
+    if looked.target.ndim > 2:
+        raise NotShownError("a mask says by itself where each class is")
     classes = looked.card["target"] == "label"
     best, worst = _right_and_wrong(looked, EACH)
     chosen = best + worst

@@ -7,6 +7,7 @@ inputs, outputs [{name, type, shape}]: the graph's, by ONNX's names of types; a 
 target          {kind, ...}: the kind of the answer and what training learnt of it, such as {"classes": [...]}
 preprocessing   by input field: how it becomes the graph's inputs
 padding         what fills up an input when items of unlike size run together
+tiles           {side, overlap} in pixels: larger images are run in tiles; optional
 primary         {name, more_is_better, unit}: the metric that decides
 scores          {rows, groups, resamples, <metric>: {title, more_is_better, value, low, high}}
 quality         {primary, floor}: see evaluation.quality

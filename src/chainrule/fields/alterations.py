@@ -1,5 +1,9 @@
 """What becomes of the pixels of a copy of an image: cut out, mirrored, in other light, noisy, erased."""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from PIL import Image, ImageFilter
 
@@ -28,12 +32,8 @@ def altered(
     a rectangle of up to this share of the area, 3:10 to 10:3, becomes noise (Zhong et al. 2020, Random Erasing,
     arXiv:1708.04896), half of the time.
     """
-    if crop < 1:
-        image = _cropped(image, rng, crop)
-    if flip and rng.random() < 0.5:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    if vertical_flip and rng.random() < 0.5:
-        image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    where = {"crop": crop, "flip": flip, "vertical_flip": vertical_flip}
+    image = placed(image, rng, where, resample=Image.Resampling.BICUBIC)
     if blur and rng.random() < blur:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.1, 1) * max(0.5, max(image.size) / 100)))
     if not (colour or noise or erase):
@@ -48,13 +48,49 @@ def altered(
     return Image.fromarray(np.rint(pixels).clip(0, 255).astype(np.uint8))
 
 
-def _cropped(image: Image.Image, rng: np.random.Generator, crop: float) -> Image.Image:
+def turned(
+    image: Image.Image,
+    rng: np.random.Generator,
+    options: Mapping[str, Any],
+    *,
+    resample: Image.Resampling,
+    fill: int | tuple[int, ...],
+) -> Image.Image:
+    """Return an image turned, moved and scaled by amounts drawn evenly up to `degrees`, `shift`, `scale` of options.
+
+    fill: what comes into view. The same generator moves an image and what is laid over it alike.
+    """
+    angle = math.radians(rng.uniform(-options["degrees"], options["degrees"]))
+    zoom = 1.0 + rng.uniform(-options["scale"], options["scale"])
+    move_x, move_y = rng.uniform(-options["shift"], options["shift"], 2) * image.size
+    # PIL wants the map from output to input: undo the move, turn back, unzoom, all about the centre.
+    cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
+    mid_x, mid_y = image.width / 2, image.height / 2
+    at_x, at_y = mid_x + move_x, mid_y + move_y
+    affine = (cos, sin, mid_x - cos * at_x - sin * at_y, -sin, cos, mid_y + sin * at_x - cos * at_y)
+    return image.transform(image.size, Image.Transform.AFFINE, affine, resample=resample, fillcolor=fill)
+
+
+def placed(
+    image: Image.Image, rng: np.random.Generator, options: Mapping[str, Any], *, resample: Image.Resampling
+) -> Image.Image:
+    """Return an image of which a part is cut out, then mirrored, as `altered` does first; what is off draws nothing."""
+    if (crop := options.get("crop", 1)) < 1:
+        image = _cropped(image, rng, crop, resample)
+    if options.get("flip") and rng.random() < 0.5:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if options.get("vertical_flip") and rng.random() < 0.5:
+        image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    return image
+
+
+def _cropped(image: Image.Image, rng: np.random.Generator, crop: float, resample: Image.Resampling) -> Image.Image:
     side = np.sqrt(rng.uniform(crop, 1))
     width, height = (max(1, round(side * length)) for length in image.size)
     left, top = (
         int(rng.integers(0, whole - part + 1)) for whole, part in zip(image.size, (width, height), strict=True)
     )
-    return image.resize(image.size, Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
+    return image.resize(image.size, resample, box=(left, top, left + width, top + height))
 
 
 def _coloured(pixels: np.ndarray, rng: np.random.Generator, colour: float) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Rows whose input is an image: encoded bytes in, PNG bytes of one mode out."""
 
 import io
-import math
 import struct
 import warnings
 import zlib
@@ -181,22 +180,9 @@ def augmented_copy(
     evenly. What comes into view is filled with the median colour of the border.
     """
     image = Image.open(io.BytesIO(value), formats=("PNG",))
-    pixels = np.asarray(image)
-    angle = math.radians(rng.uniform(-degrees, degrees))
-    zoom = 1.0 + rng.uniform(-scale, scale)
-    move_x, move_y = rng.uniform(-shift, shift, 2) * image.size
-    # PIL wants the map from output to input: undo the move, turn back, unzoom, all about the centre.
-    cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
-    mid_x, mid_y = image.width / 2, image.height / 2
-    at_x, at_y = mid_x + move_x, mid_y + move_y
-    affine = (cos, sin, mid_x - cos * at_x - sin * at_y, -sin, cos, mid_y + sin * at_x - cos * at_y)
-    turned = image.transform(
-        image.size,
-        Image.Transform.AFFINE,
-        affine,
-        resample=Image.Resampling.BICUBIC,
-        fillcolor=_ground(pixels),
-    )
+    fill = _ground(np.asarray(image))
+    moves = {"degrees": degrees, "shift": shift, "scale": scale}
+    turned = alterations.turned(image, rng, moves, resample=Image.Resampling.BICUBIC, fill=fill)
     return _encode(
         alterations.altered(
             turned,
@@ -249,9 +235,18 @@ def measure(
     rows: a graph's inputs, called like the fields unless there is but one. Numbers are in grey levels from 0 to 255,
     positions in shares of the side.
     """
-    return {
-        field: measured(np.concatenate([row.get(field, next(iter(row.values()))) for row in rows])) for field in fields
-    }
+    return {field: _measured([row.get(field, next(iter(row.values()))) for row in rows]) for field in fields}
+
+
+def _measured(images: Sequence[np.ndarray]) -> Measured:
+    """Return what drift compares of images uint8 [1, C, H, W], which need not be of one size."""
+    if len({each.shape for each in images}) == 1:
+        return measured(np.concatenate(images))
+    own = [measured(each) for each in images]
+    numbers = {name: np.concatenate([each.numbers[name] for each in own]) for name in own[0].numbers}
+    vectors = {name: [each.vectors[name] for each in own] for name in own[0].vectors}
+    alike = {name: np.concatenate(each) for name, each in vectors.items() if len({one.shape for one in each}) == 1}
+    return Measured(numbers, alike, None)
 
 
 def measured(images: np.ndarray) -> Measured:

@@ -41,6 +41,10 @@ class DSDNetOptions(_Options):
     dropout: Dropout
 
 
+class DilatedOptions(DSDNetOptions):
+    """The same with dense convolutions."""
+
+
 class CNNOptions(_Options):
     """A plain small convolutional network."""
 
@@ -175,6 +179,16 @@ class TabMOptions(_Options):
 DEFAULTS: dict[str, dict[str, Any]] = {
     "bilstm": {"embedding": 128, "width": 128, "layers": 1, "dropout": 0.3},
     "cnn": {"width": 32, "depth": 3, "dropout": 0.1},
+    "dilated": {
+        "width": 32,
+        "depth": 2,
+        "stages": 3,
+        "stem": 2,
+        "kernel": 3,
+        "dilations": [1, 2],
+        "expansion": 2,
+        "dropout": 0.1,
+    },
     "dsdnet": {
         "width": 32,
         "depth": 2,
@@ -230,6 +244,7 @@ class Net(NamedTuple):
 NETS: dict[str, Net] = {
     "bilstm": Net(BiLSTMOptions, ("text",), ("both_sides",)),
     "cnn": Net(CNNOptions, ("audio", "image"), ("feature_map",)),
+    "dilated": Net(DilatedOptions, ("image",), ("feature_map",)),
     "dsdnet": Net(DSDNetOptions, ("audio", "image"), ("feature_map",)),
     "encoder": Net(EncoderOptions, ("text",), ("both_sides",)),
     "encoder_decoder": Net(EncoderDecoderOptions, ("text",), ("both_sides",)),

@@ -79,8 +79,13 @@ def answers(folder: Path, rows: "pd.DataFrame") -> Answers:
             inputs[place] = plain.prepare(bundle, row, limits)
         except DataError:
             continue  # as the server would refuse it; counted
-    found = offline.answers(answered.of_rows(bundle, session.graphs, folder), list(inputs.values()), bundle.padding)
+    # Outputs as large as the images they are of would fill the memory.
+    kept = getattr(plugins.load("fields", bundle.signature["target"]["kind"]), "kept", None)
+    run = answered.of_rows(bundle, session.graphs, folder)
+    found = offline.answers(run, list(inputs.values()), bundle.padding, kept)
     offline.refuse_not_finite(found, folder)
+    if kept is not None and inputs:
+        return Answers(_among(found, list(inputs), len(rows)), len(rows) - len(inputs), bundle.signature)
     shapes = {name: array.shape[1:] for name, array in found.items()} or {
         tensor.name: tuple(size or 1 for size in tensor.shape[1:]) for tensor in bundle.outputs
     }
@@ -88,3 +93,16 @@ def answers(folder: Path, rows: "pd.DataFrame") -> Answers:
     for name, array in found.items():
         outputs[name][list(inputs)] = array
     return Answers(outputs, len(rows) - len(inputs), bundle.signature)
+
+
+def _among(found: offline.Arrays, places: list[int], rows: int) -> offline.Arrays:
+    """Return what was kept of the answers to rows at some places among all rows.
+
+    Of the others the largest that a type of whole numbers has, and NaN of fractions: no answer to either.
+    """
+    outputs = {}
+    for name, array in found.items():
+        nothing = np.nan if array.dtype.kind == "f" else np.iinfo(array.dtype).max
+        outputs[name] = np.full((rows, *array.shape[1:]), nothing, array.dtype)
+        outputs[name][places] = array
+    return outputs

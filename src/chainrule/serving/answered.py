@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule.serving import bundle as bundles
-from chainrule.serving import offline, plain
+from chainrule.serving import offline, plain, tiles
 from chainrule.serving.bundle import Bundle
 from chainrule.serving.decoding import rows
 from chainrule.serving.decoding.rows import Maker, Writer
@@ -18,14 +18,14 @@ def of_rows(bundle: Bundle, graphs: Mapping[str, Any], name: object) -> Run:
     graphs: a session of each of its graphs (see `sessions`); name: what errors call it.
     """
     if bundle.decoding is None:
-        return offline.runner(graphs[rows.MODEL], name)
+        return tiles.around(offline.runner(graphs[rows.MODEL], name), bundle.signature)
     return rows.of_rows(writer(bundle, graphs, name))
 
 
 def to_requests(bundle: Bundle, graphs: Mapping[str, Any], name: object) -> Run:
     """Return what a bundle answers requests with, as a run on rows."""
     if bundle.decoding is None:
-        return offline.runner(graphs[rows.MODEL], name)
+        return tiles.around(offline.runner(graphs[rows.MODEL], name), bundle.signature)
     return rows.generated(writer(bundle, graphs, name))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.exporting.signature import VERSION, version_2
-from chainrule.serving import graph
+from chainrule.serving import graph, tiles
 from chainrule.serving.decoding import rules, settings
 from chainrule.system import plugins
 from chainrule.system.errors import DataError
@@ -118,6 +118,8 @@ def read(folder: Path, name: str, version: str) -> Bundle:
     outputs = _tensors(signature, "outputs", folder)
     fields = _fields(signature, folder / SIGNATURE)
     _check_task(signature, fields, folder / SIGNATURE)
+    if fault := tiles.fault(signature):
+        raise DataError(f"{folder / SIGNATURE}: {fault}; export the bundle again")
     gaps = _of_parts("gaps", signature, fields, set())
     tokenizer = _text(content[TOKENIZER], folder / TOKENIZER) if TOKENIZER in content else None
     decoding = _decoding(signature, fields, folder)

@@ -28,6 +28,8 @@ class Limits:
     """The most pixels of an image, before it is decoded."""
     seconds: float = 600.0
     """The longest sound, in seconds, before it is decoded."""
+    answer_numbers: int = 100_000_000
+    """The most numbers of an answer that has some for every pixel: with many classes an image must be smaller."""
     characters: int = 100_000
     """The longest text, in characters."""
     max_batch: int = 32

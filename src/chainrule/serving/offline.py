@@ -52,13 +52,15 @@ def runner(opened: "onnxruntime.InferenceSession", name: object, outputs: Sequen
     return run
 
 
-def answers(run: Run, rows: Sequence[Arrays], padding: Mapping[str, float]) -> Arrays:
+def answers(run: Run, rows: Sequence[Arrays], padding: Mapping[str, float], kept: Run | None = None) -> Arrays:
     """Return every output [N, ...] of N encoded rows, [1, ...] each; {} of none.
 
-    Rows of like size run together, filled up as `padding` says, at most ROWS and CELLS of them.
+    Rows of like size run together, filled up as `padding` says, at most ROWS and CELLS of them. kept: makes of the
+    outputs of a run what is kept of them.
     """
     parts = _parts(rows, padding)
-    return in_batches(run, ((part, together([rows[place] for place in part], padding)) for part in parts))
+    whole = run if kept is None else lambda inputs: kept(run(inputs))
+    return in_batches(whole, ((part, together([rows[place] for place in part], padding)) for part in parts))
 
 
 def in_batches(run: Run, batches: Iterable[tuple[Sequence[int] | np.ndarray, Arrays]]) -> Arrays:
@@ -91,12 +93,19 @@ def _parts(rows: Sequence[Arrays], padding: Mapping[str, float]) -> Iterator[lis
     part: list[int] = []
     for place in sorted(range(len(rows)), key=lambda place: [array.shape for array in rows[place].values()]):
         cells = max((array.size for name, array in rows[place].items() if name in padding), default=1)
-        if part and (len(part) == ROWS or (len(part) + 1) * cells > CELLS):
+        if part and (
+            len(part) == ROWS or (len(part) + 1) * cells > CELLS or _unlike(rows[part[0]], rows[place], padding)
+        ):
             yield part
             part = []
         part.append(place)
     if part:
         yield part
+
+
+def _unlike(one: Arrays, other: Arrays, padding: Mapping[str, float]) -> bool:
+    """Return whether two rows differ in the size of an input that nothing fills up."""
+    return any(array.shape != other[name].shape for name, array in one.items() if name not in padding)
 
 
 def _line(error: Exception) -> str:

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.serving import bundle as bundles
+from chainrule.serving import tiles
 from chainrule.serving.bundle import Bundle, Tensor
 from chainrule.serving.limits import Limits
 from chainrule.system.errors import DataError
@@ -50,6 +52,8 @@ class Session:
     provider: str
     """ONNX Runtime's name of what computes."""
     outputs: tuple[str, ...]
+    tiled: Mapping[str, Any]
+    """The bundle's signature, which says whether large images are run in tiles."""
     decoder: Any = None
     """onnxruntime.InferenceSession of the second graph, where there is one."""
 
@@ -60,6 +64,9 @@ class Session:
 
     def run(self, inputs: Arrays) -> Arrays:
         """Return every output by name. Raises what ONNX Runtime raises."""
+        return tiles.around(self._whole, self.tiled)(inputs)
+
+    def _whole(self, inputs: Arrays) -> Arrays:
         return dict(zip(self.outputs, self.runtime.run(self.outputs, inputs), strict=True))
 
 
@@ -141,7 +148,8 @@ def open_session(bundle: Bundle, variant: str | None, device: str, threads: int,
         _check(runtime.get_outputs(), outputs, bundle)
         opened[graph] = runtime
     names = tuple(tensor.name for tensor in bundle.graphs[bundles.MODEL][1])
-    return Session(opened[bundles.MODEL], variant, device, PROVIDERS[device], names, opened.get(bundles.DECODER))
+    found, provider = opened[bundles.MODEL], PROVIDERS[device]
+    return Session(found, variant, device, provider, names, bundle.signature, opened.get(bundles.DECODER))
 
 
 def _opened(

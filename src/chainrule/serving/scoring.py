@@ -113,10 +113,13 @@ def scored(bundle: Bundle, session: Session, rows: Iterable[Record], parts: Part
         except ChainruleError as error:
             return Scored(record, nothing, f"{error}: the row is beyond what the model can take")
 
+    # Rows of unlike size that nothing fills up have answers of unlike size.
+    unlike = any(None in tensor.shape[1:] and tensor.name not in bundle.padding for tensor in bundle.inputs)
+    most = 1 if unlike else TOGETHER
     left = iter(rows)
     with ThreadPoolExecutor(runtime.cores()) as pool:
         each_of = map if plain.quick(bundle, 0) else pool.map  # what is so quick would but wait for its turn
-        while together := list(islice(left, TOGETHER)):
+        while together := list(islice(left, most)):
             made = list(each_of(prepared, together))
             outputs = offline.answers(run, [inputs for inputs, _, _ in made if inputs is not None], bundle.padding)
             place = 0

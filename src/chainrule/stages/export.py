@@ -151,6 +151,8 @@ def _single(
     example = task.example(facts, 2, torch.Generator().manual_seed(0))
     job.say("traces the model")
     onnx_model = graph.to_onnx(model, example, task.dynamic_shapes(facts))
+    if hasattr(task, "finish"):  # what the graph says besides and no training needs
+        task.finish(onnx_model)
     content = onnx_model.SerializeToString(deterministic=True)
     runtime = offline.session(content, bundle.GRAPH, job.cores)
     # Numbers are answered in the unit of the data, in which rounding may be large.
@@ -357,7 +359,11 @@ def _signature(
     fields = plugins.load(f"tasks.{card['task']}", "fields").fields(card["modality"])
     measure = plugins.load(f"tasks.{card['task']}", "metrics")
     found = quality.quality(metrics, measure.PRIMARY)
-    prepared = plugins.load("training.inputs", card["modality"]).preprocessing(facts, job.block["clean"]["normalise"])
+    normalise = job.block["clean"]["normalise"]
+    prepared = plugins.load("training.inputs", card["modality"]).preprocessing(facts, normalise)
+    if normalise.get("size") is None:  # sides that may vary are those of the image that is sent
+        varying = {axis for axes in task.dynamic_shapes(facts).values() for axis in axes.values()}
+        prepared |= {name: None for name in ("height", "width") if name in prepared and name in varying}
     return {
         "version": signature.VERSION,
         "recipe": job.recipe,
@@ -376,6 +382,7 @@ def _signature(
         ),
         "target": {"kind": card["target"], **card["target_facts"]},
         "padding": task.padding(facts),
+        **({"tiles": task.tiles(facts)} if hasattr(task, "tiles") else {}),
         "preprocessing": {field.name: prepared for field in fields if field.role == "input"},
         "primary": measure.PRIMARY._asdict(),
         "scores": signature.scores(metrics["test"], measure.SCORES),

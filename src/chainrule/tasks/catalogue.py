@@ -5,6 +5,7 @@ TASKS = (
     "image_classification",
     "image_regression",
     "multi_label",
+    "segmentation",
     "table_classification",
     "table_regression",
     "text_classification",

@@ -1,7 +1,7 @@
 """What a model says about rows."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -33,15 +33,21 @@ def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tenso
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
+def kept(model: nn.Module, outputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Return what is kept of the outputs of many rows: what a model with large ones makes of them, else all of it."""
+    reduce: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = getattr(model, "kept", None)
+    return outputs if reduce is None else reduce(outputs)
+
+
 @torch.no_grad()
 def predict(
     model: nn.Module, inputs: Inputs, batch_size: int, say: Callable[[str], None] = print
 ) -> dict[str, np.ndarray]:
     """Return the outputs [N, …] float32 by name of a model in evaluation mode for every row, in row order.
 
-    What differs in size between batches is filled up with zeros; an output tells which positions are there.
-
-    Of a model whose answer takes more than one run of its graph, what its `answers` returns.
+    What differs in size between batches is filled up with zeros; an output tells which positions are there. Of a model
+    whose answer takes more than one run of its graph, what its `answers` returns. Of one with outputs so large that
+    those of all rows fill the memory, what it keeps of them (`kept`).
 
     say: is told, in a line, that batches do not fit in memory and are taken in parts. ChainruleError where one row does
     not fit.
@@ -72,5 +78,6 @@ def _outputs(model: nn.Module, inputs: Inputs, parts: Sequence[Tensor]) -> list[
     found = []
     for index in parts:
         batch = to_device(inputs.take(index, None), device)
-        found.append({name: tensor.float().cpu() for name, tensor in say(**{k: batch[k] for k in names}).items()})
+        outputs = {name: tensor.float() for name, tensor in say(**{k: batch[k] for k in names}).items()}
+        found.append({name: tensor.cpu() for name, tensor in kept(model, outputs).items()})
     return found

@@ -10,7 +10,7 @@ from chainrule.serving.padding import filled
 from chainrule.training import precision
 from chainrule.training.batches import parts, read, views
 from chainrule.training.course import Course, Record, State
-from chainrule.training.prediction import Inputs
+from chainrule.training.prediction import Inputs, kept
 from chainrule.training.seeds import mix, seed_default, seeded
 
 VALIDATION_SEED = 0x5EED
@@ -43,7 +43,7 @@ def evaluate(
             result = precision.called(objective, batches, course.precision)
             losses.append((result["loss"], result["count"]))
             if score is not None:
-                outputs = {**result["outputs"], "": batches[0]["target"]}
+                outputs = {**kept(_model(objective), result["outputs"]), "": batches[0]["target"]}
                 said.append({name: tensor.cpu() for name, tensor in outputs.items()})
     sums = State()
     sums.add(read(losses))
@@ -53,3 +53,9 @@ def evaluate(
     outputs = {name: filled([batch[name].numpy() for batch in said]) for name in said[0]}
     target = outputs.pop("")
     return record | {f"validation_{name}": value for name, value in score(outputs, target).items()}
+
+
+def _model(objective: nn.Module) -> nn.Module:
+    """Return the model that an objective, or what a strategy wraps around it, asks."""
+    found = getattr(objective, "objective", objective)
+    return getattr(found, "model", found)

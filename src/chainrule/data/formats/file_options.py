@@ -131,6 +131,44 @@ class AudioFolderOptions(AudioFolderBatch, SourceOptions):
     parts: PartLists | None = Field(description=PART_LISTS)
 
 
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class MaskFolderBatch(_ClassFolders):
+    """Images and their masks."""
+
+    modalities = ("image",)
+    gives = ("image", "mask")
+
+    images: Name | None = Field(description="name of the folder of images; null: image, images, JPEGImages, …")
+    masks_in: Name | None = Field(
+        description="name of the folder of masks; null: mask, masks, label, labels, annotations, …"
+    )
+    classes: (
+        Annotated[dict[Annotated[int, Field(ge=0, lt=65_536)], Name], Field(min_length=2, max_length=255)]
+        | Classes
+        | None
+    ) = Field(description="names of the levels 0, 1, … of masks, or level: name; null: found")
+    colours: Annotated[dict[Name, Colour], Field(min_length=2, max_length=255)] | None = Field(
+        description="class: its colour in masks, as '#ff0000'; null: found"
+    )
+    ignore: list[Annotated[int, Field(ge=0, lt=65_536)] | Colour] | None = Field(
+        description="levels or colours of pixels that are of no class; null: 255, unless there are but two levels"
+    )
+    block: int | None = Field(
+        ge=2,
+        le=1_000_000,
+        description="so many images with following numbers in their names are kept together, as slices of a volume and "
+        "frames of a film; null: each by itself",
+    )
+
+
+class MaskFolderOptions(MaskFolderBatch, SourceOptions):
+    """Images and masks by file name, in two folders or beside each other, or archives of them."""
+
+    tested = True
+
+
 class TextFolderBatch(_ClassFolders):
     """Text files in folders, one folder per class."""
 

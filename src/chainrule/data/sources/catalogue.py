@@ -19,6 +19,8 @@ from chainrule.data.formats.file_options import (
     LabelLinesBatch,
     LabelLinesOptions,
     LinePairsOptions,
+    MaskFolderBatch,
+    MaskFolderOptions,
     TextFolderBatch,
     TextFolderOptions,
 )
@@ -129,6 +131,15 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "label_lines": {"files": None, "prefix": None, "encoding": None},
     "line_pairs": {"files": None, "encoding": None},
+    "mask_folder": {
+        "images": None,
+        "masks_in": None,
+        "classes": None,
+        "colours": None,
+        "ignore": None,
+        "group_pattern": None,
+        "block": None,
+    },
     "parquet": {
         "files": None,
         "part": None,
@@ -197,6 +208,15 @@ BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
         "max_cell": 1_000_000,
     },
     "label_lines": {"files": {"unlabelled": "*.unlabelled.txt", "all": "*.txt"}, "prefix": None, "encoding": None},
+    "mask_folder": {
+        "images": None,
+        "masks_in": None,
+        "classes": None,
+        "colours": None,
+        "ignore": None,
+        "group_pattern": None,
+        "block": None,
+    },
     "parquet": {
         "files": {"unlabelled": "*.unlabelled.parquet", "all": "*.parquet"},
         "columns": None,
@@ -226,6 +246,7 @@ SOURCES: dict[str, type[SourceOptions]] = {
     "json_lines": JsonLinesOptions,
     "label_lines": LabelLinesOptions,
     "line_pairs": LinePairsOptions,
+    "mask_folder": MaskFolderOptions,
     "parquet": ParquetOptions,
     "reviews": ReviewsOptions,
     "sklearn": SklearnOptions,
@@ -245,6 +266,7 @@ ALSO_CALLED = {
         ("audio", "sounds", "wav", "wavs", "sound_folder", "audiofolder", "speech_commands"), "audio_folder"
     ),
     **dict.fromkeys(("texts", "text_dir", "texts_folder", "documents", "txt_folder"), "text_folder"),
+    **dict.fromkeys(("masks", "mask", "segmentation", "camvid", "voc_segmentation", "image_masks"), "mask_folder"),
     **dict.fromkeys(("folder", "folders", "directory"), "image_folder"),
     **dict.fromkeys(("mnist", "fashion_mnist", "ubyte"), "idx"),
     **dict.fromkeys(("txt", "text", "text_files"), "class_files"),
@@ -265,6 +287,7 @@ INCOMING: dict[str, type[BatchOptions]] = {
     "image_folder": ImageFolderBatch,
     "json_lines": JsonLinesBatch,
     "label_lines": LabelLinesBatch,
+    "mask_folder": MaskFolderBatch,
     "parquet": ParquetBatch,
     "text_folder": TextFolderBatch,
 }

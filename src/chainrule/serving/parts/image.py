@@ -44,7 +44,8 @@ def of_file(path: Path, limits: Limits) -> bytes:
 def pixels(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> np.ndarray:
     """Return uint8 [1, C, H, W] of an image file.
 
-    An image of another size is scaled until it covers the model's and cut to its middle. rules: the field's
+    An image of another size is scaled until it covers the model's and cut to its middle; of a model that takes any size
+    it stays as it is. rules: the field's
     `preprocessing` in the signature; limits: how many pixels there may be beside the limit that the rows had. Both are
     checked before pixels are unpacked. Raises DataError for anything that is not such an image.
     """
@@ -61,7 +62,7 @@ def pixels(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> np.nd
     except Reject as reject:
         kind = TooLargeError if reject.reason == "too_many_pixels" else DataError
         raise kind(_sentence(reject, limit)) from reject
-    if size is None:
+    if size is None and height is not None:
         png = _covering(png, height, width)
     return np.ascontiguousarray(image.decode([png]).transpose(0, 3, 1, 2))
 

@@ -1,6 +1,8 @@
 """The distortions of a training batch in their order, each as strong as params.yaml says under `distort`."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +16,8 @@ from chainrule.training.distortions.pieces import pieces
 class Distortions:
     """How strong each is; as they are here nothing happens."""
 
+    window: int = 0
+    """Side in pixels of a square that is cut out and stands for the whole."""
     shift: int = 0
     """Largest displacement in pixels, both ways; black comes into view."""
     flip: bool = False
@@ -48,28 +52,49 @@ class Distortions:
             if pixels >= side:
                 raise ParamsError(f"distort.{name}: found {pixels}; less than {side} leaves something of these images")
 
+    def refuse_beside_masks(self) -> None:
+        """Raise ParamsError for what moves pixels of an image and knows nothing of a mask over it."""
+        if self.randaugment:
+            raise ParamsError("distort.randaugment: it moves images and not the masks over them; set it to 0")
+
     def apply(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Return uint8 [B, C, H, W], distorted; the same generator gives the same."""
+        return self.apply_to_both(images, None, generator)[0]
+
+    def apply_to_both(
+        self, images: Tensor, masks: Tensor | None, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return images uint8 [B, C, H, W], distorted, and masks [B, 1, H, W] whose pixels went with theirs."""
+        both = (images, masks)
+        if self.window:
+            both = _placed(geometry.windows, both, generator, side=self.window)
         if self.shift or self.flip:
-            images = geometry.moved(images, generator, shift=self.shift, flip=self.flip)
+            both = _moved(geometry.moved, both, generator, shift=self.shift, flip=self.flip)
         if self.vertical_flip:
-            images = geometry.toppled(images, generator)
+            both = _placed(geometry.toppled, both, generator)
         placed = self.crop < 1 or self.degrees or self.scale
         if placed or self.randaugment or self.colour or self.grey or self.blur or self.noise:
-            images = torch.cat([self._altered(piece, generator) for piece in pieces(images)])
+            both = self._in_pieces(both, generator)
+        images, masks = both
         if self.erase:
             images = geometry.erased(images, generator, side=self.erase)
-        return images.contiguous(memory_format=torch.channels_last)
+        return images.contiguous(memory_format=torch.channels_last), masks
 
-    def _altered(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def _in_pieces(self, both: "Both", generator: torch.Generator) -> "Both":
+        parts = pieces(both[0])
+        over = [None] * len(parts) if both[1] is None else torch.split(both[1], len(parts[0]))
+        found = [self._altered((images, masks), generator) for images, masks in zip(parts, over, strict=True)]
+        masks = None if both[1] is None else torch.cat([masks for _, masks in found if masks is not None])
+        return torch.cat([images for images, _ in found]), masks
+
+    def _altered(self, both: "Both", generator: torch.Generator) -> "Both":
         if self.crop < 1:
-            images = geometry.cropped(images, generator, crop=self.crop)
+            both = _moved(geometry.cropped, both, generator, crop=self.crop)
         if self.degrees:
-            drawn = 2 * torch.rand(len(images), generator=generator) - 1
-            images = geometry.turned(images, torch.deg2rad(self.degrees * drawn))
+            both = _moved(geometry.turned, both, generator, degrees=self.degrees)
         if self.scale:
-            drawn = 2 * torch.rand(len(images), generator=generator) - 1
-            images = geometry.scaled(images, 1 + self.scale * drawn)
+            both = _moved(geometry.scaled, both, generator, scale=self.scale)
+        images, masks = both
         if self.randaugment:
             images = randaugment.augmented(images, generator, operations=self.randaugment, magnitude=self.magnitude)
         if self.colour or self.grey:
@@ -78,4 +103,29 @@ class Distortions:
             images = colour.blurred(images, generator, share=self.blur)
         if self.noise:
             images = colour.noisy(images, generator, largest=self.noise)
-        return images
+        return images, masks
+
+
+Both = tuple[Tensor, Tensor | None]
+"""Images, and the masks over them where there are any."""
+
+
+def _placed(
+    move: Callable[..., Tensor],
+    both: Both,
+    generator: torch.Generator,
+    over: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Both:
+    """Return images and masks moved by the same draws; over: what is told of masks besides."""
+    images, masks = both
+    if masks is None:
+        return move(images, generator, **options), None
+    twin = torch.Generator()
+    twin.set_state(generator.get_state())
+    return move(images, generator, **options), move(masks, twin, **options, **(over or {}))
+
+
+def _moved(move: Callable[..., Tensor], both: Both, generator: torch.Generator, **options: Any) -> Both:
+    """Return what `_placed` does for moves that make new pixels."""
+    return _placed(move, both, generator, {"places": True}, **options)

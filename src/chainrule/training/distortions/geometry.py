@@ -1,10 +1,17 @@
-"""Where the pixels of a batch go: cut out, turned, moved, mirrored, erased."""
+"""Where the pixels of a batch go: cut out, turned, moved, mirrored, erased.
+
+With `places` levels are no amounts but places of classes, as masks have them: the nearest one stands for a pixel, never
+a mean, and what comes into view is IGNORED in place of black. The same generator moves images and masks alike.
+"""
 
 import torch
 from torch import Tensor
 
+IGNORED = 255
+"""The level of a mask's pixels that are of no class."""
 
-def cropped(images: Tensor, generator: torch.Generator, *, crop: float) -> Tensor:
+
+def cropped(images: Tensor, generator: torch.Generator, *, crop: float, places: bool = False) -> Tensor:
     """Return uint8 [B, C, H, W], of each a part that fills the whole (Szegedy et al. 2015, arXiv:1409.4842, section 6).
 
     crop: the smallest share of the area that is kept; shares are drawn evenly from it to 1, the part's shape from 3:4
@@ -19,26 +26,53 @@ def cropped(images: Tensor, generator: torch.Generator, *, crop: float) -> Tenso
     high = ((area / ratio).sqrt() * height).round().clamp(1, height)
     left, top = (drawn[2] * (width - wide + 1)).floor(), (drawn[3] * (height - high + 1)).floor()
     boxes = torch.stack([top, top + high, left, left + wide], dim=1).long().tolist()
+    return filled(images, boxes, places)
+
+
+def filled(images: Tensor, boxes: list[list[int]], places: bool) -> Tensor:
+    """Return uint8 [B, C, H, W], of each the part in its box (rows from and to, columns from and to) scaled to all."""
+    height, width = images.shape[2:]
     found = torch.empty_like(images)
+    mode = "nearest-exact" if places else "bilinear"
     # One by one: torch scales whole levels five times as fast as it samples floats.
     for row, (start, end, first, last) in enumerate(boxes):
         part = images[row : row + 1, :, start:end, first:last]
-        found[row] = torch.nn.functional.interpolate(part, (height, width), mode="bilinear")[0]
+        found[row] = torch.nn.functional.interpolate(part, (height, width), mode=mode)[0]
     return found
 
 
-def turned(images: Tensor, angle: Tensor) -> Tensor:
+def windows(images: Tensor, generator: torch.Generator, *, side: int) -> Tensor:
+    """Return uint8 [B, C, side, side], a square at random out of each; sides that are shorter stay whole."""
+    batch, _, height, width = images.shape
+    high, wide = min(side, height), min(side, width)
+    top = torch.randint(0, height - high + 1, (batch,), generator=generator).tolist()
+    left = torch.randint(0, width - wide + 1, (batch,), generator=generator).tolist()
+    cut = [images[row, :, top[row] : top[row] + high, left[row] : left[row] + wide] for row in range(batch)]
+    return torch.stack(cut)
+
+
+def turned(images: Tensor, generator: torch.Generator, *, degrees: float, places: bool = False) -> Tensor:
+    """Return uint8 [B, C, H, W], each turned by an angle drawn evenly up to `degrees` either way."""
+    return _turned(images, torch.deg2rad(degrees * (2 * torch.rand(len(images), generator=generator) - 1)), places)
+
+
+def scaled(images: Tensor, generator: torch.Generator, *, scale: float, places: bool = False) -> Tensor:
+    """Return uint8 [B, C, H, W], each larger or smaller about its middle by a factor drawn evenly from 1 ± scale."""
+    return _scaled(images, 1 + scale * (2 * torch.rand(len(images), generator=generator) - 1), places)
+
+
+def _turned(images: Tensor, angle: Tensor, places: bool) -> Tensor:
     """Return uint8 [B, C, H, W] turned by angles [B] in radians, anticlockwise; black comes into view."""
     shape, still = images.shape[3] / images.shape[2], torch.zeros_like(angle)
     rows = [angle.cos(), -angle.sin() / shape, still], [angle.sin() * shape, angle.cos(), still]
-    return mapped(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
+    return mapped(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1), places)
 
 
-def scaled(images: Tensor, factor: Tensor) -> Tensor:
+def _scaled(images: Tensor, factor: Tensor, places: bool) -> Tensor:
     """Return uint8 [B, C, H, W] as large as factors [B] say, about their middle; black comes into view."""
     still = torch.zeros_like(factor)
     rows = [factor.reciprocal(), still, still], [still, factor.reciprocal(), still]
-    return mapped(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1))
+    return mapped(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1), places)
 
 
 def toppled(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -47,21 +81,25 @@ def toppled(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(chosen[:, None, None, None], images.flip(2), images)
 
 
-def mapped(images: Tensor, maps: Tensor) -> Tensor:
+def mapped(images: Tensor, maps: Tensor, places: bool = False) -> Tensor:
     """Return uint8 [B, C, H, W] in which each pixel is the one that its map [B, 2, 3] sends it to, black beyond.
 
     Maps are of coordinates from -1 to 1 in width and height, as `torch.nn.functional.affine_grid` has them.
     """
     grid = torch.nn.functional.affine_grid(maps, list(images.shape), align_corners=False)
+    if places:  # 0 is what lies beyond
+        levels = images.contiguous().float() + 1
+        found = torch.nn.functional.grid_sample(levels, grid, mode="nearest", align_corners=False)
+        return torch.where(found == 0, float(IGNORED), found - 1).to(torch.uint8)
     found = torch.nn.functional.grid_sample(images.contiguous().float(), grid, align_corners=False)
     return found.round_().to(torch.uint8)
 
 
-def moved(images: Tensor, generator: torch.Generator, *, shift: int, flip: bool) -> Tensor:
+def moved(images: Tensor, generator: torch.Generator, *, shift: int, flip: bool, places: bool = False) -> Tensor:
     """Return uint8 [B, C, H, W] moved by up to `shift` pixels either way, black beyond; mirrored half of the time."""
     batch, _, height, width = images.shape
     last = images.permute(0, 2, 3, 1)
-    padded = torch.nn.functional.pad(last, (0, 0, shift, shift, shift, shift)) if shift else last
+    padded = torch.nn.functional.pad(last, (0, 0, *[shift] * 4), value=IGNORED if places else 0) if shift else last
     down, right = torch.randint(0, 2 * shift + 1, (2, batch), generator=generator).tolist()
     mirrored = (torch.rand(batch, generator=generator) < 0.5).tolist() if flip else [False] * batch
     found = torch.empty_like(last, memory_format=torch.contiguous_format)

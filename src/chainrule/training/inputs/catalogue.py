@@ -10,6 +10,13 @@ from chainrule.recipes.file import Section
 class DistortImage(Section):
     """What happens to the images of each training batch."""
 
+    window: int = Field(
+        default=0,
+        ge=0,
+        le=4096,
+        description="side in pixels of a square that is cut out of image and mask, of large ones; 0: whole, as needs "
+        "whoever has no mask",
+    )
     shift: int = Field(ge=0, le=64, description="largest displacement in pixels, both ways")
     flip: bool = Field(description="whether half the images are mirrored left to right")
     vertical_flip: bool = Field(default=False, description="whether half the images are mirrored top to bottom")

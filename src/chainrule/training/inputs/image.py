@@ -17,6 +17,8 @@ from chainrule.training.distortions.mixing import mixed
 FACTS = "images.json"
 MOST_DECODED = 2 * 1024**3
 """Bytes up to which all rows are decoded at once; beyond, each batch is, with the same content."""
+MOST_PIXELS = 1 << 21
+"""Of a batch that nothing is learnt from."""
 DECODED_TOGETHER, COUNTED_TOGETHER = 8, 256
 Decode = Callable[[Sequence[bytes]], np.ndarray]
 
@@ -64,6 +66,13 @@ class Inputs:
         self.images, self.target = images, target
         self.distortions, self.mixup, self.cutmix = Distortions(**distort), mixup, cutmix
         self.distortions.check(*images.shape[1:3])
+        self.masks = target is not None and target.ndim == 3
+        if self.masks:
+            self.distortions.refuse_beside_masks()
+            if cutmix:
+                raise ParamsError("distort.cutmix: it cuts images and not the masks over them; set it to 0")
+        elif self.distortions.window:
+            raise ParamsError("distort.window: it is for images with masks; set it to 0, or take crop")
         if target is None and (mixup or cutmix):
             raise ParamsError("distort: mixup and cutmix mix targets as well, and there are none here; set both to 0")
 
@@ -78,7 +87,9 @@ class Inputs:
         step of its own, on noisy batch statistics, and one row has none. Other rows are left out in every pass.
         """
         if generator is None:
-            return list(torch.split(torch.arange(len(self)), batch_size))
+            # Whatever the batches of a training are: of images of a megapixel 256 fill no memory at once.
+            most = max(1, MOST_PIXELS // (self.images.shape[1] * self.images.shape[2]))
+            return list(torch.split(torch.arange(len(self)), min(batch_size, most)))
         batches = list(torch.split(torch.randperm(len(self), generator=generator), batch_size))
         fewest = min(batch_size, max(batch_size / 2, 2))
         return batches[:-1] if len(batches) > 1 and len(batches[-1]) < fewest else batches
@@ -90,7 +101,10 @@ class Inputs:
         """
         images = self.images[index].permute(0, 3, 1, 2)
         target = {} if self.target is None else {"target": self.target[index]}
-        if generator is not None:
+        if generator is not None and self.masks:
+            images, masks = self.distortions.apply_to_both(images, target["target"][:, None], generator)
+            target = {} if masks is None else {"target": masks[:, 0]}
+        elif generator is not None:
             images = self.distortions.apply(images, generator)
         if generator is not None and (self.mixup or self.cutmix):
             images, partner, share = mixed(images, generator, mixup=self.mixup, cutmix=self.cutmix)

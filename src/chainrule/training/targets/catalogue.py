@@ -21,6 +21,12 @@ class FocalOptions(CrossEntropyOptions):
     gamma: float = Field(ge=0, le=10, description="how much less a row counts that is told well; 0: cross_entropy")
 
 
+class DiceOptions(CrossEntropyOptions):
+    """One less how far true pixels and those said lie over each other (Milletari et al. 2016), beside the log loss."""
+
+    cross_entropy: float = Field(ge=0, le=100, description="how often the log loss counts beside it; 0: not at all")
+
+
 class HuberOptions(Section):
     """Squared near the number, absolute far from it."""
 
@@ -50,6 +56,7 @@ class TagsOptions(Section):
 DEFAULTS: dict[str, dict[str, Any]] = {
     "cross_entropy": {"class_weights": "none"},
     "focal": {"gamma": 2.0, "class_weights": "none"},
+    "dice": {"cross_entropy": 1.0, "class_weights": "none"},
     "huber": {"delta": 1.0},
     "mse": {},
     "mae": {},
@@ -68,8 +75,9 @@ class LossEntry(NamedTuple):
 
 
 LOSSES: dict[str, LossEntry] = {
-    "cross_entropy": LossEntry(CrossEntropyOptions, ("label", "labels")),
-    "focal": LossEntry(FocalOptions, ("label", "labels")),
+    "cross_entropy": LossEntry(CrossEntropyOptions, ("label", "labels", "mask")),
+    "dice": LossEntry(DiceOptions, ("mask",)),
+    "focal": LossEntry(FocalOptions, ("label", "labels", "mask")),
     "huber": LossEntry(HuberOptions, ("number",)),
     "mse": LossEntry(MseOptions, ("number",)),
     "mae": LossEntry(MaeOptions, ("number",)),

@@ -115,7 +115,7 @@ export function createField({ name, title, rules, digits, example }, told) {
 }
 
 function drawable({ mode, width, height }) {
-  return mode === "L" && Math.max(width, height) <= LARGEST_DRAWN;
+  return mode === "L" && width && height && Math.max(width, height) <= LARGEST_DRAWN; // null: any size
 }
 
 // Returns the nodes of a field by what they are for.

@@ -17,7 +17,7 @@ export async function openImage(file, canvas, { width, height, max_pixels: most 
     canvas.hidden = true;
     return { body: file, note: name(file) }; // the server may know better, or says what is wrong
   }
-  frame(picture, canvas, width / height);
+  frame(picture, canvas, width && height ? width / height : picture.width / picture.height); // null: any size
   const fine = READ.test(file.type) && file.size <= LARGEST_FILE && picture.width * picture.height <= most;
   const note = `${name(file)}, ${picture.width} × ${picture.height}`;
   if (fine) return { body: file, note };
