@@ -37,8 +37,6 @@ class _BeforeHead(nn.Module):
         with self.model.get_submodule("head").register_forward_pre_hook(keep):
             self.model(**inputs)
         features = found[0]
-        if isinstance(features, list):  # maps, the finest first: of the coarsest the mean over its places
-            return {"features": features[-1].mean(dim=(2, 3))}
         if features.ndim > 2 and features.shape[:-1] == inputs["attention_mask"].shape:  # of every token: their mean
             there = inputs["attention_mask"].unsqueeze(-1).to(features.dtype)
             return {

@@ -60,6 +60,7 @@ def fault(signature: Mapping[str, Any]) -> str:
     if told is None:
         return ""
     numbers = [told.get(name) for name in ("side", "overlap")] if isinstance(told, Mapping) else []
-    if len(numbers) != 2 or not all(type(number) is int for number in numbers) or not 0 <= 2 * numbers[1] <= numbers[0]:
+    side, overlap = numbers or (None, None)
+    if not isinstance(side, int) or not isinstance(overlap, int) or not 0 <= 2 * overlap <= side:
         return "tiles need a side and an overlap of at most half of it, in pixels"
     return "" if len(signature["inputs"]) == 1 else "tiles are of the one input of a graph, here are several"

@@ -43,8 +43,8 @@ def evaluate(
             result = precision.called(objective, batches, course.precision)
             losses.append((result["loss"], result["count"]))
             if score is not None:
-                outputs = {**kept(_model(objective), result["outputs"]), "": batches[0]["target"]}
-                said.append({name: tensor.cpu() for name, tensor in outputs.items()})
+                told = {**kept(_model(objective), result["outputs"]), "": batches[0]["target"]}
+                said.append({name: tensor.cpu() for name, tensor in told.items()})
     sums = State()
     sums.add(read(losses))
     record: Record = {"validation_loss": sums.train_loss}

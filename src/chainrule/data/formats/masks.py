@@ -151,7 +151,8 @@ def meaning(
         place_of = {named_colour(colours[name]): place for place, name in enumerate(names)}
         return Meaning(names, tuple(colours[name].lower() for name in names), place_of, ignored, True)
     counts: Counter[int] = Counter()
-    coloured, shades = False, {}
+    coloured = False
+    shades: dict[int, str] = {}
     for each in seen:
         own = np.unique(each.levels)
         if len(own) > FOUND and not classes:

@@ -110,7 +110,7 @@ def coloured(places: np.ndarray, facts: Facts) -> np.ndarray:
     colours = facts.get("colours") or palette(len(facts["classes"]))
     table = np.full((256, 3), 128, np.uint8)
     table[: len(colours)] = [[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in colours]
-    return table[places]
+    return np.asarray(table[places])
 
 
 def side_by_side(outputs: Outputs, true: np.ndarray, facts: Facts, path: Path) -> None:

@@ -15,6 +15,7 @@ Definitions, all over the pixels of all rows together:
   border of their class (Cheng et al. 2021, arXiv:2103.16562, who take a fiftieth for photographs of single things).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -86,12 +87,12 @@ def border(mask: np.ndarray, reach: int) -> np.ndarray:
     inner = mask.astype(np.uint8)
     for axis in (0, 1):
         inner = minimum_filter1d(inner, 2 * reach + 1, axis=axis, mode="constant", cval=0)
-    return mask & (inner == 0)
+    return np.asarray(mask & (inner == 0))
 
 
 def reach(shape: Sequence[int]) -> int:
     """Return how far from a border a pixel of an image [H, W] is part of it, at least 1."""
-    return max(1, round(BORDER * float(np.hypot(*shape))))
+    return max(1, round(BORDER * math.hypot(*shape)))
 
 
 def _borders(found: np.ndarray, true: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

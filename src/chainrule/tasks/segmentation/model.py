@@ -55,8 +55,15 @@ class Model(nn.Module):
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return logits [B, C, H, W] of images uint8 [B, channels, H, W]."""
-        images = (image.float() / 255 - self.mean) / self.std
+        images = self._normalised(image)
         return mask.answer(self.head(decoder.maps(self.net, images), images), {})
+
+    def features(self, image: Tensor) -> Tensor:
+        """Return what is seen of images as wholes, [B, D]: the mean over places of the coarsest maps."""
+        return decoder.maps(self.net, self._normalised(image))[-1].mean(dim=(2, 3))
+
+    def _normalised(self, image: Tensor) -> Tensor:
+        return (image.float() / 255 - self.mean) / self.std
 
 
 def build(net: nn.Module, facts: dict[str, Any], target: dict[str, Any]) -> Model:

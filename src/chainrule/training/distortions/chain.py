@@ -91,9 +91,9 @@ class Distortions:
         if self.crop < 1:
             both = _moved(geometry.cropped, both, generator, crop=self.crop)
         if self.degrees:
-            both = _moved(geometry.turned, both, generator, degrees=self.degrees)
+            both = _moved(geometry.spun, both, generator, degrees=self.degrees)
         if self.scale:
-            both = _moved(geometry.scaled, both, generator, scale=self.scale)
+            both = _moved(geometry.resized, both, generator, scale=self.scale)
         images, masks = both
         if self.randaugment:
             images = randaugment.augmented(images, generator, operations=self.randaugment, magnitude=self.magnitude)

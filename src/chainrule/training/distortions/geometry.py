@@ -51,24 +51,24 @@ def windows(images: Tensor, generator: torch.Generator, *, side: int) -> Tensor:
     return torch.stack(cut)
 
 
-def turned(images: Tensor, generator: torch.Generator, *, degrees: float, places: bool = False) -> Tensor:
+def spun(images: Tensor, generator: torch.Generator, *, degrees: float, places: bool = False) -> Tensor:
     """Return uint8 [B, C, H, W], each turned by an angle drawn evenly up to `degrees` either way."""
-    return _turned(images, torch.deg2rad(degrees * (2 * torch.rand(len(images), generator=generator) - 1)), places)
+    return turned(images, torch.deg2rad(degrees * (2 * torch.rand(len(images), generator=generator) - 1)), places)
 
 
-def scaled(images: Tensor, generator: torch.Generator, *, scale: float, places: bool = False) -> Tensor:
+def resized(images: Tensor, generator: torch.Generator, *, scale: float, places: bool = False) -> Tensor:
     """Return uint8 [B, C, H, W], each larger or smaller about its middle by a factor drawn evenly from 1 ± scale."""
-    return _scaled(images, 1 + scale * (2 * torch.rand(len(images), generator=generator) - 1), places)
+    return scaled(images, 1 + scale * (2 * torch.rand(len(images), generator=generator) - 1), places)
 
 
-def _turned(images: Tensor, angle: Tensor, places: bool) -> Tensor:
+def turned(images: Tensor, angle: Tensor, places: bool = False) -> Tensor:
     """Return uint8 [B, C, H, W] turned by angles [B] in radians, anticlockwise; black comes into view."""
     shape, still = images.shape[3] / images.shape[2], torch.zeros_like(angle)
     rows = [angle.cos(), -angle.sin() / shape, still], [angle.sin() * shape, angle.cos(), still]
     return mapped(images, torch.stack([torch.stack(row, dim=1) for row in rows], dim=1), places)
 
 
-def _scaled(images: Tensor, factor: Tensor, places: bool) -> Tensor:
+def scaled(images: Tensor, factor: Tensor, places: bool = False) -> Tensor:
     """Return uint8 [B, C, H, W] as large as factors [B] say, about their middle; black comes into view."""
     still = torch.zeros_like(factor)
     rows = [factor.reciprocal(), still, still], [still, factor.reciprocal(), still]

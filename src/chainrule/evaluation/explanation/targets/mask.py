@@ -25,7 +25,7 @@ def gradient(outputs: Mapping[str, np.ndarray], place: int) -> np.ndarray:
     """Return how `score` changes with each logit, float64 [B, C, H, W]."""
     _, others = _parted(outputs, place)
     shares = np.exp(others - np.logaddexp.reduce(others, axis=1, keepdims=True))
-    return np.insert(-shares, place, 1.0, axis=1) / (others.shape[2] * others.shape[3])
+    return np.asarray(np.insert(-shares, place, 1.0, axis=1) / (others.shape[2] * others.shape[3]))
 
 
 def _parted(outputs: Mapping[str, np.ndarray], place: int) -> tuple[np.ndarray, np.ndarray]:
