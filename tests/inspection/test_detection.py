@@ -177,6 +177,24 @@ def test_chinese_is_seen_and_cleaned_as_chinese(tmp_path: Path) -> None:
     assert choices.choose(found, tmp_path, None, choices.Machine(2, False)).blocks["clean"] == {}
 
 
+def test_long_texts_are_read_in_windows_and_that_is_said(tmp_path: Path) -> None:
+    def plan(words: int, columns: str = "review,label") -> choices.Plan:
+        lines = "".join(f"{SENTENCES[at % 4]} {at} {'of the old town ' * (words // 4)},{at % 2}\n" for at in range(60))
+        found = look(write(tmp_path / f"rows{words}.csv", f"{columns}\n{lines}"))
+        return choices.choose(found, tmp_path, None, choices.Machine(2, False))
+
+    short = plan(100).blocks
+    assert short["clean"] == {} and "windows" not in short["pretrain"].get("tokenizer", {})
+    long = plan(2000)
+    asked = long.blocks["pretrain"]["tokenizer"]
+    assert asked["max_length"] == 256 and asked["windows"]["overlap"] == 32
+    assert asked["windows"]["most"] * (256 - 34) > 2000
+    assert long.blocks["clean"]["normalise"]["max_characters"] >= 8000
+    assert any("windows of 256" in line for line in long.why) and any(
+        "characters of a text" in line for line in long.why
+    )
+
+
 def test_a_file_for_each_class(tmp_path: Path) -> None:
     for name in ("neg", "pos"):
         write(

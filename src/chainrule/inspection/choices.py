@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.fields.scripts import HAN
-from chainrule.inspection import bases, sounds
+from chainrule.inspection import bases, lengths, sounds
 from chainrule.inspection.bases import Base, Fit
 from chainrule.inspection.examples import Examples
 from chainrule.system.errors import DataError
@@ -16,8 +16,6 @@ WORD = 3.0
 """Ideographs that stand together on average where blanks part words; where they part phrases there are more."""
 SMALL = 64
 """Images of no more pixels a side are small."""
-USUAL = 128
-"""Tokens that are kept of a text if the recipe says nothing."""
 USUAL_WIDTH = 256
 """Of a net that writes, if the recipe says nothing."""
 SIDES = (96, 112, 128, 160, 192, 224)
@@ -200,20 +198,25 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
         if _cut_into_words(found):
             normalise["blanks"] = "words"
             why.append("clean: blanks between ideographs are taken out, for the texts are cut into words")
+    characters = max(sum(len(each) for row in found.texts for each in row), 1)
+    # An ideograph is a token or more; of other scripts about four letters are one.
+    a_letter = fit.mean * len(found.texts) / characters if fit is not None else 1.0 if _solid(found) else 0.25
+    kept = lengths.kept(found, a_letter, why)
+    normalise |= kept.normalise
     clean: dict[str, Any] = {"normalise": normalise} if normalise else {}
     if base is not None and fit is not None:
         epochs = (
             10 if trained < 1000 else 5 if trained < 3000 else 3 if trained < 20_000 else 2 if trained < 100_000 else 1
         )
-        cost = trained * min(fit.mean, 512) * 6 * base.weights / (TEXT_SPEED * machine.speed) / 60
+        read = fit.mean if "windows" in kept.tokenizer else min(fit.mean, lengths.NET)
+        cost = trained * read * 6 * base.weights / (TEXT_SPEED * machine.speed) / 60
         while epochs > 1 and cost * epochs > MINUTES:
             epochs -= 1
         why.append(
             f"strategy: all weights learn, {epochs} epochs for {trained:,} rows of {fit.mean:.0f} tokens; "
             f"about {_minutes(cost * epochs)} on {_said(machine)}"
         )
-        longest = _longest(fit.longest)
-        tokenizer = {"tokenizer": {"max_length": longest}} if longest > USUAL else {}
+        tokenizer = {"tokenizer": kept.tokenizer} if kept.tokenizer else {}
         return {
             "clean": clean,
             "augment": {},
@@ -222,19 +225,15 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
             "pretrain": {"objective": {"name": "none"}, **tokenizer},
             "finetune": {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 3 else {})},
         }
-    return {"clean": clean, "augment": {}, "base": _block(None), **_text_net(found, trained, why)}
+    return {"clean": clean, "augment": {}, "base": _block(None), **_text_net(found, trained, kept, why)}
 
 
-def _text_net(found: Examples, trained: int, why: list[str]) -> dict[str, Any]:
+def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str]) -> dict[str, Any]:
     """Return net, pretraining and fine-tuning of texts from nothing."""
-    lengths = sorted(sum(map(len, row)) for row in found.texts) or [100]
-    solid = _solid(found)
-    tokens = lengths[int(0.98 * (len(lengths) - 1))] / (1.5 if solid else 4.0)
-    longest = _longest(int(tokens))
     if found.task == "text_pair_classification":
         why.append("net: a small encoder, which compares two texts; it learns to fill in hidden words first")
         return {
-            "net": {"name": "encoder", "layers": 2, **({"max_length": longest} if longest > USUAL else {})},
+            "net": {"name": "encoder", "layers": 2, **({"max_length": kept.longest} if kept.tokenizer else {})},
             "pretrain": {
                 "objective": {"name": "masked_language"},
                 "tokenizer": {"vocabulary": 4000},
@@ -255,7 +254,7 @@ def _text_net(found: Examples, trained: int, why: list[str]) -> dict[str, Any]:
         "net": {"name": "text_cnn"},
         "pretrain": {
             "objective": {"name": "skip_gram"},
-            **({"tokenizer": {"max_length": longest}} if longest > USUAL else {}),
+            **({"tokenizer": kept.tokenizer} if kept.tokenizer else {}),
             "training": {"epochs": 6, "learning_rate": 0.01, "weight_decay": 0.0},
         },
         "finetune": {"strategy": {"name": "full"}, "learning_rate": 0.001, "distort": {"drop": 0.2}},
@@ -268,14 +267,14 @@ def _rewriter(found: Examples, why: list[str]) -> dict[str, Any]:
     vocabulary = 4000 if trained < 60_000 else 8000 if trained < 300_000 else 16_000
     few = trained < 10_000
     epochs = 40 if few else 14 if trained < 60_000 else 8
-    lengths = sorted(len(text) for (text,) in found.texts) or [100]
-    longest = _longest(int(lengths[int(0.98 * (len(lengths) - 1))] / (1.0 if _solid(found) else 3.0)))
+    sizes = sorted(len(text) for (text,) in found.texts) or [100]
+    longest = lengths.room(int(sizes[int(0.98 * (len(sizes) - 1))] / (1.0 if _solid(found) else 3.0)))
     width = 128 if few else USUAL_WIDTH
     why.append(
         f"net: encoder_decoder, {width} wide, on {vocabulary:,} byte pairs of both sides; at most {epochs} epochs for "
         f"{trained:,} pairs, which validation rows end; the report holds it against a dictionary word by word"
     )
-    size = {"max_length": longest} if longest > USUAL else {}
+    size = {"max_length": longest} if longest > lengths.USUAL else {}
     return {
         "clean": {},
         "augment": {},
@@ -301,11 +300,6 @@ def _cut_into_words(found: Examples) -> bool:
     """Whether blanks stand between the words of a script that needs none, and not only between phrases."""
     runs = [run for row in found.texts[:500] for each in row for run in each.split() if HAN.match(run)]
     return len(runs) > len(found.texts[:500]) and sum(map(len, runs)) < WORD * len(runs)
-
-
-def _longest(tokens: int) -> int:
-    """Return the tokens to keep of a text: room for the longest but a few; to keep more than a batch has is free."""
-    return max(USUAL, min(512, -(-(tokens + 3) // 32) * 32))
 
 
 # ---- images
