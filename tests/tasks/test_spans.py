@@ -24,7 +24,7 @@ STAGES = (
 RECIPE = "names"
 FIRST = ("Anna", "Otto", "Vera", "Nils", "Ida", "Karl")
 LAST = ("Berg", "Stein", "Vogel", "Lang", "Roth")
-PLACES = ("Bonn", "Ulm", "Bad Homburg", "Trier", "Ost Berlin")
+PLACES = ("Bonn", "Berg", "Bad Homburg", "Stein", "Ost Berlin")
 SAID = (
     "met {0} in {1} .",
     "flew to {1} with {0} , who laughed .",
@@ -59,7 +59,7 @@ BLOCK: dict[str, Any] = {
     },
     "finetune": {
         "strategy": {"name": "full"},
-        "epochs": 3,
+        "epochs": 6,
         "batch_size": 8,
         "learning_rate": 0.005,
         "patience": None,
@@ -175,11 +175,10 @@ def test_a_server_answers_with_spans_and_their_places(root: Path) -> None:
 
 
 def test_a_file_of_rows_is_answered_in_the_form_that_a_source_reads(root: Path) -> None:
-    lines = ["Nobody says Vera Stein met Ida Roth in Ulm .", "nobody came ."]
+    lines = ["Nobody says Vera Stein met Ida Roth in Bonn .", "nobody came ."]
     (root / "asked.jsonl").write_text("".join(json.dumps({"text": line}) + "\n" for line in lines))
-    assert (
-        cli.main(["--root", str(root), "predict", RECIPE, str(root / "asked.jsonl"), "--out", str(root / "said.jsonl")])
-        == 0
-    )
+    words = ["predict", str(root / "models" / "onnx" / RECIPE), str(root / "asked.jsonl")]
+    words += ["--out", str(root / "said.jsonl")]
+    assert cli.main(words) == 0
     said = [json.loads(line)["spans"] for line in (root / "said.jsonl").read_text().splitlines()]
-    assert [span["text"] for span in said[0]] == ["Vera Stein", "Ida Roth", "Ulm"] and said[1] == []
+    assert [span["text"] for span in said[0]] == ["Vera Stein", "Ida Roth", "Bonn"] and said[1] == []

@@ -69,11 +69,14 @@ def _row(looked: Looked, place: int) -> _Row:
     batch = {name: tensor.to(device) for name, tensor in looked.inputs.take(torch.tensor([place]), None).items()}
     if looked.card["modality"] != "text":
         return _Row(place, np.zeros(0, np.int64), transformer.attention(looked, batch))
+    names: tuple[str, ...] = looked.model.inputs  # type: ignore[assignment]
     if batch["input_ids"].ndim == WINDOWED:  # a net sees one at a time: the first stands for the text
-        batch = {name: tensor[:, 0] for name, tensor in batch.items() if tensor.ndim == WINDOWED}
-    real = min(int(batch["attention_mask"].sum()), LONGEST)
-    batch = {name: tensor[:, :real] for name, tensor in batch.items() if tensor.ndim == 2}
-    ids = batch["input_ids"][0].cpu().numpy()
+        real = min(int(batch["attention_mask"][:, 0].sum()), LONGEST)
+        batch = {name: batch[name][:, :1, :real] for name in names}
+    else:
+        real = min(int(batch["attention_mask"].sum()), LONGEST)
+        batch = {name: batch[name][:, :real] for name in names}
+    ids = batch["input_ids"].flatten().cpu().numpy()
     found = [weights for weights in transformer.attention(looked, batch) if weights.shape[1:] == (real, real)]
     return _Row(place, ids, found)
 

@@ -17,6 +17,7 @@ from chainrule.examination import attacked
 from chainrule.examination.amounts import amount
 from chainrule.examination.blocks import seen
 from chainrule.examination.looked import Looked, one_row
+from chainrule.system import plugins
 from chainrule.training import prediction
 from chainrule.training.rows import encoded_target, named, to_inputs
 
@@ -72,6 +73,8 @@ def part(looked: Looked) -> Part | None:
     rows = looked.rows
     if len(rows) < 2:
         raise NotShownError("there is a single validation row")
+    if hasattr(plugins.load("fields", looked.card["target"]), "located"):
+        raise NotShownError("what is told are places in the text, and they move when it is altered")
     chosen = settings.corruptions if settings.corruptions is not None else suite.names(looked.card["modality"])
     runs = len(chosen) * len(settings.severities) + attacked.runs(looked.card["modality"], settings)
     count = affordable(

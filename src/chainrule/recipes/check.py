@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 
 from chainrule.data.formats.options import BatchOptions
 from chainrule.data.sources.catalogue import ALSO_CALLED, INCOMING, SOURCES
-from chainrule.fields.catalogue import MODALITIES
+from chainrule.fields.catalogue import MODALITIES, TARGETS
 from chainrule.nets.catalogue import NETS
 from chainrule.nets.shared.needs import LACKING
 from chainrule.recipes import starts
@@ -358,6 +358,14 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
             yield Mistake(f"{path}.split.test", "0", needed)
     if at(block, ("clean", "labels")) and at(block, ("target",)) == "number":
         yield Mistake(f"{path}.clean.labels", "a block", "it goes with labels; the target is a number")
+    target = at(block, ("target",))
+    if (
+        at(block, ("retrain", "robustness")) is not None
+        and target in TARGETS
+        and hasattr(plugins.load("fields", target), "located")
+    ):
+        needed = f"null is needed: {target} are places in a text, and they move when it is altered"
+        yield Mistake(f"{path}.retrain.robustness", "a block", needed)
     if isinstance(at(block, ("split", "time")), dict) and kind in SOURCES and at(block, ("source", "time")) is None:
         able = [name for name, entry in SOURCES.items() if "time" in entry.model_fields]
         needed = "the column of when a row is of is needed, for split.time"

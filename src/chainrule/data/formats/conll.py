@@ -65,7 +65,9 @@ def read(name: str, text: str, encoding: str, word: str | int, tag: str | int | 
         begin = next((at for at, own in enumerate(cells) if own), 0) + 1
     titles = [each.strip() for each in cells[begin - 1]] if begin else []
     widths = Counter(len(own) for own in cells[begin:] if own and not own[0].startswith(DOCUMENT))
-    width = widths.most_common(1)[0][0] if widths else 0
+    if not widths:
+        return Read([], 0)
+    width = widths.most_common(1)[0][0]
     at_word, at_tag = _place(name, word, titles, width), _place(name, width - 1 if tag is None else tag, titles, width)
     sentences: list[Sentence] = []
     comments, document, begins = 0, None, 0
