@@ -49,6 +49,34 @@ def picture(path: Path, shade: int, size: tuple[int, int] = (20, 20), colours: b
 # ---- texts
 
 
+def words(count: int, name: str = "Rome") -> str:
+    """Sentences of words and their tags."""
+    return "".join(f"Anna I-PER\n{at} O\nsaw O\n{name} I-LOC\n. O\n\n" for at in range(count))
+
+
+def test_words_with_their_tags(tmp_path: Path) -> None:
+    found = look(write(tmp_path / "names.conll", f"-DOCSTART- O\n\n{words(15)}-DOCSTART- O\n\n{words(15)}"))
+    assert (found.task, found.target, found.rows) == ("token_classification", "spans", 30)
+    assert found.counts == {"PER": 30, "LOC": 30} and found.source["kind"] == "conll"
+    assert found.found == (
+        "30 sentences in 2 documents, which splits keep whole, 60 spans by tags of IOB1, in names.conll",
+    )
+    assert found.texts[0] == ("Anna 0 saw Rome .",)
+
+
+def test_words_with_their_tags_by_part(tmp_path: Path) -> None:
+    for name, count in (("some.dev", 12), ("some.test", 20)):
+        write(tmp_path / name, words(count))
+    found = look(tmp_path)
+    assert dict(found.parts) == {"train": 12, "test": 20} and found.split == {"test": 0}
+    assert found.source["files"] == {"train": "some.dev", "test": "some.test"}
+
+
+def test_two_columns_without_tags_are_no_words_with_tags(tmp_path: Path) -> None:
+    rows = "".join(f"good film{at}\nbad play{at}\n\n" for at in range(40))
+    assert look(write(tmp_path / "rows.txt", rows)).task == "text_classification"
+
+
 def test_lines_of_text_and_label_apart_by_tabs(tmp_path: Path) -> None:
     found = look(write(tmp_path / "rows.tsv", sentences(30)))
     assert (found.task, found.rows, found.counts) == ("text_classification", 30, {"good": 15, "bad": 15})
@@ -405,6 +433,12 @@ SETS = {
         "text_classification",
         {"train": 10000, "test": 10000},
         {"columns": LABELLED, "files": {"train": "dev.txt", "test": "test.txt"}},
+    ),
+    "wikigold-ner": ("token_classification", {}, {"kind": "conll"}),
+    "peoples-daily-ner-zh": (
+        "token_classification",
+        {"train": 2318, "test": 4636},
+        {"kind": "conll", "files": {"train": "example.dev", "test": "example.test"}},
     ),
     "goemotions": (
         "multi_label",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.fields.scripts import HAN
-from chainrule.inspection import bases, lengths, sounds
+from chainrule.inspection import bases, lengths, sounds, tagging
 from chainrule.inspection.bases import Base, Fit
 from chainrule.inspection.examples import Examples
 from chainrule.system.errors import DataError
@@ -208,6 +208,8 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
         epochs = (
             10 if trained < 1000 else 5 if trained < 3000 else 3 if trained < 20_000 else 2 if trained < 100_000 else 1
         )
+        if found.task == "token_classification":
+            epochs = tagging.epochs(trained)
         read = fit.mean if "windows" in kept.tokenizer else min(fit.mean, lengths.NET)
         cost = trained * read * 6 * base.weights / (TEXT_SPEED * machine.speed) / 60
         while epochs > 1 and cost * epochs > MINUTES:
@@ -223,13 +225,19 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
             "base": _block(base),
             "net": {"name": "transformers"},
             "pretrain": {"objective": {"name": "none"}, **tokenizer},
-            "finetune": {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 3 else {})},
+            "finetune": {
+                "strategy": {"name": "full"},
+                **({"epochs": epochs} if epochs != 3 else {}),
+                **(tagging.from_base() if found.task == "token_classification" else {}),
+            },
         }
     return {"clean": clean, "augment": {}, "base": _block(None), **_text_net(found, trained, kept, why)}
 
 
 def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str]) -> dict[str, Any]:
     """Return net, pretraining and fine-tuning of texts from nothing."""
+    if found.task == "token_classification":
+        return tagging.from_nothing(trained, _solid(found), why)
     if found.task == "text_pair_classification":
         why.append("net: a small encoder, which compares two texts; it learns to fill in hidden words first")
         return {

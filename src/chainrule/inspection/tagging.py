@@ -1,0 +1,41 @@
+"""What a good first recipe for spans of texts has that one for labels has not."""
+
+from typing import Any
+
+RATE = 0.0003
+"""From a base: sentences are few and the head, which tags every word, is new (wikigold: docs/tasks.md)."""
+
+
+def epochs(trained: int) -> int:
+    """Return how often a base sees so many sentences."""
+    return 12 if trained < 1000 else 8 if trained < 3000 else 5 if trained < 20_000 else 3
+
+
+def from_base() -> dict[str, Any]:
+    """Return what fine-tuning from a base has besides its epochs."""
+    return {"batch_size": 16, "learning_rate": RATE}
+
+
+def from_nothing(trained: int, solid: bool, why: list[str]) -> dict[str, Any]:
+    """Return net, pretraining and fine-tuning from nothing; solid: of a script that puts no blanks between words."""
+    of = "characters" if solid else "pieces of words"
+    why.append(
+        f"net: a two-way LSTM over vectors of {of}, learnt from the texts themselves (skip-gram): of {trained:,} "
+        "sentences it learns more than a transformer from nothing"
+    )
+    tokenizer = {"kind": "characters", "vocabulary": 5000} if solid else {"vocabulary": 8000}
+    return {
+        "net": {"name": "bilstm", "dropout": 0.4},
+        "pretrain": {
+            "objective": {"name": "skip_gram"},
+            "tokenizer": tokenizer,
+            "training": {"epochs": 3, "learning_rate": 0.01, "weight_decay": 0.0},
+        },
+        "finetune": {
+            "strategy": {"name": "full"},
+            "epochs": 12 if trained < 20_000 else 5,
+            "batch_size": 16,
+            "learning_rate": 0.002,
+            "distort": {"drop": 0.05},
+        },
+    }
