@@ -115,6 +115,14 @@ def test_documents_are_groups(tmp_path: Path) -> None:
     assert found.attrs["noted"]["documents"] == 2
 
 
+def test_a_row_may_be_a_document(tmp_path: Path) -> None:
+    found = rows(tmp_path, f"-DOCSTART- O\n\n{TWO}\n-DOCSTART- O\n\n{TWO}\nend I-LOC\n\n", rows="document")
+    assert found["text"].iloc[0].decode() == "Anna Maria met Otto . Rome slept"
+    assert said(found)[0] == [("Anna Maria", "PER"), ("Otto", "PER"), ("Rome", "LOC")]
+    assert found["problem"].iloc[1] == "tag_out_of_scheme: 'I-LOC' comes first: I- begins no span in IOB2"
+    assert len(rows(tmp_path, TWO, rows="document")) == 2
+
+
 def test_between_single_characters_stands_nothing(tmp_path: Path) -> None:
     text = "在 O\n北 B-LOC\n京 I-LOC\n1 O\n9 O\n9 O\n8 O\n年 O\n"
     found = rows(tmp_path, text)

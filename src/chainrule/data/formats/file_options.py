@@ -309,6 +309,9 @@ class ConllBatch(BatchOptions):
     between: str | None = Field(
         description="what stands between words of the text; null: a blank, or nothing where words are characters"
     )
+    rows: Literal["sentence", "document"] = Field(
+        description="what a row is; document: all sentences of one, where lines -DOCSTART- mark them"
+    )
     encoding: Encoding | None = Field(description=ENCODING)
 
 
@@ -327,5 +330,8 @@ class ConllOptions(SourceOptions):
     scheme: Scheme | None = Field(description="how tags mark spans; null: it is found, and said")
     between: str | None = Field(
         description="what stands between words of the text; null: a blank, or nothing where words are characters"
+    )
+    rows: Literal["sentence", "document"] = Field(
+        description="what a row is; document: all sentences of one, where lines -DOCSTART- mark them"
     )
     encoding: Encoding | None = Field(description=ENCODING)

@@ -74,6 +74,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "delimiter": None,
         "scheme": None,
         "between": None,
+        "rows": "sentence",
         "encoding": None,
     },
     "delimited": {
@@ -167,6 +168,7 @@ BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
         "delimiter": None,
         "scheme": None,
         "between": None,
+        "rows": "sentence",
         "encoding": None,
     },
     "delimited": {

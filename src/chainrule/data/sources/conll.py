@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from chainrule.data.formats import conll, naming
 from chainrule.data.formats import text as encodings
@@ -30,10 +31,14 @@ def read(
     delimiter: str | None = None,
     scheme: Scheme | None = None,
     between: str | None = None,
+    rows: Literal["sentence", "document"] = "sentence",
     encoding: str | None = None,
     section: str = "source",
 ) -> "pd.DataFrame":
     """Raw rows of the files in the directory `path`, or of the file `path`: a row a sentence, its document its group.
+
+    rows: "document" makes a row of all sentences of one, where documents are marked, with a blank between them; one
+    with a sentence that has a problem has that problem.
 
     columns: those of `text`, the word, and `spans`, its tag, by number from 0 or by the name in the first line; by
     default the first and the last. Words are joined by `between`, by default a blank, or nothing where nearly all are
@@ -66,11 +71,11 @@ def read(
     records: list[tuple[Any, ...]] = []
     for part, file in opened.items():
         place, official = found[part], None if part == "all" else part
-        for sentence in file.sentences:
-            raw, spans, problem = _row(sentence, gap, followed, part == "unlabelled")
-            row = f"{part}/{sentence.line:06d}"
-            group = row if sentence.document is None else f"{part}/document {sentence.document:05d}"
-            records.append((row, group, raw, spans, official, f"{place.name}:{sentence.line}", problem))
+        for own in _together(file.sentences, whole=rows == "document"):
+            raw, spans, problem = _joined([_row(each, gap, followed, part == "unlabelled") for each in own])
+            row = f"{part}/{own[0].line:06d}"
+            group = row if own[0].document is None else f"{part}/document {own[0].document:05d}"
+            records.append((row, group, raw, spans, official, f"{place.name}:{own[0].line}", problem))
     names = ("id", "group", text, target, "part", "origin", "problem")
     made = zip(names, zip(*records, strict=True), strict=True)
     frame = pd.DataFrame({name: pd.Series(own, dtype=object if name == text else "str") for name, own in made})
@@ -85,17 +90,42 @@ def read(
     return frame
 
 
-def _row(sentence: Sentence, gap: str, scheme: Scheme, unlabelled: bool) -> tuple[bytes, str | None, str | None]:
-    """Return the text, the spans and the problem of a sentence."""
+class _Row(NamedTuple):
+    """A text, its spans (None: it has no target), and why it cannot be used, or None."""
+
+    text: str
+    spans: list[tuple[int, int, str]] | None
+    problem: str | None
+
+
+def _together(sentences: Sequence[Sentence], whole: bool) -> Iterator[list[Sentence]]:
+    """Yield the sentences of each row: one, or all of a document."""
+    for _, own in groupby(
+        sentences, key=lambda each: each.document if whole and each.document is not None else id(each)
+    ):
+        yield list(own)
+
+
+def _row(sentence: Sentence, gap: str, scheme: Scheme, unlabelled: bool) -> _Row:
     text, places = conll.joined(sentence.words, gap)
-    raw = encodings.as_found(text)
     if sentence.fault or unlabelled:
-        return raw, None, sentence.fault
+        return _Row(text, None, sentence.fault)
     spans, wrong = conll.spans(sentence.tags, scheme)
     if wrong is not None:
-        return raw, None, f"tag_out_of_scheme: {wrong}"
-    found = [[places[first][0], places[last][1], tidy(label)] for first, last, label in spans]
-    return raw, json.dumps(found, ensure_ascii=False), None
+        return _Row(text, None, f"tag_out_of_scheme: {wrong}")
+    return _Row(text, [(places[first][0], places[last][1], tidy(label)) for first, last, label in spans], None)
+
+
+def _joined(own: Sequence[_Row]) -> tuple[bytes, str | None, str | None]:
+    """Return the text, the spans as JSON and the problem of sentences that are one row."""
+    found, at = [], 0
+    for each in own:
+        found += [[at + start, at + end, label] for start, end, label in each.spans or []]
+        at += len(each.text) + 1
+    problem = next((each.problem for each in own if each.problem), None)
+    lacking = problem or any(each.spans is None for each in own)
+    spans = None if lacking else json.dumps(found, ensure_ascii=False)
+    return encodings.as_found(" ".join(each.text for each in own)), spans, problem
 
 
 def _files(path: Path, files: Mapping[str, str] | None, section: str) -> dict[str, Path]:
