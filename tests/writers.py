@@ -199,15 +199,15 @@ def decoding(encoder: bool, **defaults: Any) -> dict[str, Any]:
 def about(protos: dict[str, Any], encoder: bool, **more: Any) -> dict[str, Any]:
     """Return the signature of such a model; more: what it has beside, or in place, of that."""
     name = "source" if encoder else "text"
-    fields = [Field(name, "text", "input"), Field("other", "wording", "target")]
+    fields = [Field(name, "text", "input"), Field("translation", "wording", "target")]
     return {
         "version": signature.VERSION,
         "recipe": "writer",
-        "task": None,
+        "task": "translation" if encoder else None,
         "modality": "text",
         "fields": signature.fields(fields),
         **signature.of_writer(protos, decoding(encoder)),
-        "target": {"kind": "wording"},
+        "target": {"kind": "wording", "characters": 60},
         "padding": {"input_ids": PAD_ID, "attention_mask": 0},
         "preprocessing": {
             name: {

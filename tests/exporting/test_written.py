@@ -1,5 +1,6 @@
 """A model that writes as a bundle: what its graphs write is what it writes, and what is read is what was written."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -11,12 +12,15 @@ import pytest
 import torch
 
 import writers
+from chainrule import cli
+from chainrule.drift import features
 from chainrule.exporting import triton, written
-from chainrule.serving import answered, bundle, offline, runtime
+from chainrule.release import trial
+from chainrule.serving import answered, bundle, offline, plain, runtime, store
 from chainrule.serving.decoding import rows, words
 from chainrule.serving.decoding.settings import Settings
 from chainrule.serving.limits import Limits
-from chainrule.system.errors import DataError
+from chainrule.system.errors import ChainruleError, DataError
 from chainrule.training.inputs import text
 
 WHICH = pytest.mark.parametrize("encoder", [False, True], ids=["causal", "encoder"])
@@ -116,7 +120,7 @@ def test_variants_of_every_graph(folders: dict[bool, Any], encoder: bool) -> Non
             lambda folder: written_anew(folder, lambda said: said["decoding"].update(graph="model")),
             "graphs must be model",
         ),
-        (lambda folder: written_anew(folder, lambda said: said.pop("decoding")), "one graph too many"),
+        (lambda folder: written_anew(folder, lambda said: said.pop("decoding")), "needs `decoding` in its signature"),
         (
             lambda folder: written_anew(folder, lambda said: said["decoding"]["defaults"].update(top_p=0.0)),
             "top_p must be",
@@ -143,3 +147,56 @@ def written_anew(folder: Path, change: Any) -> None:
 def test_triton_gets_no_bundle_that_writes(folders: dict[bool, Any], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="writes token by token, and a model repository of one graph would not"):
         triton.export(folders[True][0], tmp_path / "repository")
+
+
+def test_it_stands_its_trial(folders: dict[bool, Any], tmp_path: Path) -> None:
+    """A real server process answers as its graphs do here."""
+    place = tmp_path / "models" / "onnx" / "turns"
+    place.parent.mkdir(parents=True)
+    shutil.copytree(folders[True][0], place)
+    content = bundle.read(place, "turns", store.UNPROMOTED)
+    trial.check_graphs(content)
+    assert trial.check_server(tmp_path, content) > 0
+
+
+def test_another_variant_is_not_the_same_model(folders: dict[bool, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "turns"
+    shutil.copytree(folders[True][0], folder)
+    for name in ("model", "decoder"):
+        shutil.copy(folder / f"{name}.onnx", folder / f"{name}.int8.onnx")
+        (folder / "SHA256SUMS").write_text((folder / "SHA256SUMS").read_text() + f"{'0' * 64}  {name}.int8.onnx\n")
+        writers.vouch(folder, f"{name}.int8.onnx")
+    written_anew(folder, lambda said: said["variants"].update(int8={"file": "model.int8.onnx"}))
+    content = bundle.read(folder, "turns", "1")
+    assert set(content.variants) == {"fp32", "int8"}
+    trial.check_graphs(content)
+    writers.shake(folder)  # fp32's encoder alone
+    with pytest.raises(ChainruleError, match="int8 is not the same model as fp32"):
+        trial.check_graphs(bundle.read(folder, "turns", "1"))
+    (folder / "decoder.int8.onnx").unlink()
+    sums = (folder / "SHA256SUMS").read_text().splitlines()
+    (folder / "SHA256SUMS").write_text("".join(f"{line}\n" for line in sums if "decoder.int8" not in line))
+    with pytest.raises(DataError, match=r"decoder\.int8\.onnx: is missing from the bundle"):
+        bundle.read(folder, "turns", "1")
+
+
+def test_drift_sees_what_was_read(folders: dict[bool, Any]) -> None:
+    content = bundle.read(folders[True][0], "turns", "1")
+    rows_of = [plain.prepare(content, {"source": line}, Limits()) for line in LINES]
+    found = features.of_writer(content, rows_of)
+    assert found.features.shape == (len(LINES), writers.WIDTH)
+    assert found.penultimate
+    assert len(found.answers[0]["text"]) == len(LINES)
+    alone = features.of_writer(content, rows_of[:1])
+    np.testing.assert_allclose(alone.features, found.features[:1], atol=1e-5)
+
+
+def test_rows_of_a_file_are_answered(folders: dict[bool, Any], tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("source\n" + "".join(f"{line}\n" for line in LINES))
+    out = tmp_path / "said.csv"
+    assert cli.main(["predict", str(folders[True][0]), str(tmp_path / "rows.csv"), "--out", str(out)]) == 0
+    content = bundle.read(folders[True][0], "turns", "1")
+    run = answered.to_requests(content, answered.sessions(content, "fp32", 1), "turns")
+    expected = [words.texts(run(plain.prepare(content, {"source": line}, Limits()))["text"])[0] for line in LINES]
+    with open(out, newline="") as file:
+        assert [row["predicted"] for row in csv.DictReader(file)] == expected

@@ -12,6 +12,8 @@ from chainrule.system.errors import DataError
 if TYPE_CHECKING:
     import onnx
 
+    from chainrule.serving.bundle import Bundle
+
 Inputs = dict[str, np.ndarray]
 
 LINEAR = ("Gemm", "MatMul")
@@ -49,6 +51,26 @@ def penultimate(model: "onnx.ModelProto", output: str) -> str | None:
             return None
         name = varying[0]
     return None
+
+
+def of_writer(bundle: "Bundle", rows: Sequence[Inputs]) -> Outputs:
+    """Return what a model that writes made of encoded rows, [1, ...] each: its texts, or what given texts cost to tell.
+
+    Its features are what its encoder gives of a source, the mean over the tokens of what the last layer is shown; of a
+    causal model the first output for a row. Raises ChainruleError as `run` does.
+    """
+    from chainrule.serving import answered
+
+    path = bundle.variants["fp32"]
+    graphs = answered.sessions(bundle, "fp32", name=path)
+    found = offline.answers(answered.of_rows(bundle, graphs, path), rows, bundle.padding)
+    offline.refuse_not_finite(found, path)
+    if len(graphs) == 1:
+        return Outputs([found], _by_row(next(iter(found.values())).astype(np.float64)), penultimate=False)
+    values = [tensor.name for tensor in bundle.graphs["model"][1] if tensor.name.startswith("cross_value_")][-1]
+    encode = offline.runner(graphs["model"], path, [values])
+    features = [encode(row)[values][0].mean(axis=1).ravel() for row in rows]  # no row has padding of its own
+    return Outputs([found], np.stack(features).astype(np.float64), penultimate=True)
 
 
 def run(

@@ -95,7 +95,10 @@ def _sample(
     facts = bundle.signature["target"]
     kind = plugins.load("fields", facts["kind"])
     kept = getattr(kind, "kept", None)
-    outputs = features.run(bundles.graph_bytes(bundle, "fp32"), path, rows, bundle.signature, kept)
+    if bundle.decoding is None:
+        outputs = features.run(bundles.graph_bytes(bundle, "fp32"), path, rows, bundle.signature, kept)
+    else:
+        outputs = features.of_writer(bundle, rows)
     parts = [kind.answered(each, facts) for each in outputs.answers]
     predicted = [value for values, _ in parts for value in values]
     sureness = {name: np.concatenate([sure[name] for _, sure in parts]) for name in parts[0][1]}
@@ -109,7 +112,7 @@ def _sample(
         found = {f"{title}, {name}" if name else title: column for name, column in measured.numbers.items()}
         shown = {f"{title}, {name}" if name else title: column for name, column in measured.vectors.items()}
         numbers, vectors, about = {**numbers, **found}, {**vectors, **shown}, {*about, *found, *shown}
-    first = bundle.signature["outputs"][0]["name"]
+    first = next(iter(outputs.answers[0]))
     notes = (f"the graph shows no layer before its {first}: they stand for the features",)
     return Sample(
         labels=labels,

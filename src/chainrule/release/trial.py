@@ -104,14 +104,17 @@ def check_server(project: Path, content: Bundle) -> float:
     """
     name = f"{content.name} version {content.version}"
     inputs = examples(content, 2, LENGTHS[-1])
-    expected = [runner(content, variant)(inputs) for variant in content.variants]
+    expected = [to_requests(content, variant)(inputs) for variant in content.variants]
     with _server(project) as (address, seconds):
         answer = _ask(f"{address}/v2/models/{content.name}/infer", _request(inputs, content.inputs))
     if answer.get("model_name") != content.name or answer.get("model_version") != content.version:
         served = f"{answer.get('model_name')} version {answer.get('model_version')}"
         raise ChainruleError(f"{name}: a server that has only this bundle answered as {served}")
-    outputs = {each["name"]: np.asarray(each["data"], np.float64).reshape(each["shape"]) for each in answer["outputs"]}
-    found = comparable(content, outputs)
+    found = said(content, {
+        each["name"]: np.asarray(each["data"], np.float64).reshape(each["shape"])
+        for each in answer["outputs"]
+        if each["datatype"] != "BYTES"
+    })  # fmt: skip
     if not any(found.shape == ours.shape and np.abs(found - ours).max() <= SERVED_SAME for ours in expected):
         raise ChainruleError(f"{name}: a server that has only this bundle answers otherwise than its graphs do here")
     return seconds
@@ -155,6 +158,25 @@ def runner(content: Bundle, variant: str) -> Callable[[Arrays], np.ndarray]:
         return comparable(content, outputs)
 
     return run
+
+
+def to_requests(content: Bundle, variant: str) -> Callable[[Arrays], np.ndarray]:
+    """Return what gives the answers of a variant to requests, float64 [rows, ...], as `said` compares them."""
+    if content.decoding is None:
+        return runner(content, variant)
+    name = f"{content.name} version {content.version}: {content.variants[variant].name}"
+    run = answered.to_requests(content, answered.sessions(content, variant, name=name), name)
+    return lambda inputs: said(content, run(inputs))
+
+
+def said(content: Bundle, outputs: Arrays) -> np.ndarray:
+    """Return the outputs of an answer to a request as they are compared, float64 [rows, ...].
+
+    Of a text it is the probability of its first token: on another device a later one may follow another.
+    """
+    if content.decoding is None:
+        return comparable(content, outputs)
+    return np.exp(np.asarray(outputs["logprobs"], np.float64)[:, :1])
 
 
 def comparable(content: Bundle, outputs: Arrays) -> np.ndarray:
