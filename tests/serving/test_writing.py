@@ -109,6 +109,9 @@ def test_the_same_text_whole_and_in_events(live: Any, offline: Any, name: str, s
     assert streamed.headers["content-type"] == "text/event-stream; charset=utf-8"
     *pieces, (last, answer) = events(streamed.content)
     assert last == "end"
+    drafts = [data["text"] for kind, data in pieces if kind == "draft"]
+    pieces = [each for each in pieces if each[0] != "draft"]
+    assert (len(drafts) > 3) == ("beams" in said)
     assert {**answer, "milliseconds": 0} == {**whole.json, "milliseconds": 0}
     assert "".join(data["text"] for _, data in pieces) == whole.json["text"]
     made = [token for _, data in pieces for token in data["tokens"]]

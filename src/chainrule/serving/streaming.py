@@ -1,8 +1,9 @@
 """Requests for texts: what they may say beside their input, and answers that come token by token (server-sent events).
 
 Events as https://html.spec.whatwg.org/multipage/server-sent-events.html has them. Of the plain route each `data:` is
-{"text": what is new, "tokens": [{"text", "probability", "alternatives"}]}; the last, `event: end`, is the whole answer,
-as without a stream. Of Triton's `generate_stream` each `data:` is what `generate` answers, with what is new alone
+{"text": what is new, "tokens": [{"text", "probability", "alternatives"}]}; of beams, which are certain at their end
+alone, `event: draft` has the best text so far; the last, `event: end`, is the whole answer, as without a stream.
+Of Triton's `generate_stream` each `data:` is what `generate` answers, with what is new alone
 (https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_generate.md).
 """
 
@@ -144,8 +145,8 @@ async def response(
 ) -> Response:
     """Return an answer that comes piece by piece.
 
-    each: the data of a piece; end: the name and the data of the last event, None for none. Raises Refusal where nothing
-    comes: whoever asked then gets a status that says so.
+    each: the data of a piece, None for none; end: the name and the data of the last event, None for none. Raises Refusal
+    where nothing comes: whoever asked then gets a status that says so.
     """
     try:
         first = await anext(text, None)
@@ -157,7 +158,8 @@ async def response(
         try:
             piece = first
             while piece is not None:
-                yield event("", each(piece))
+                if (said := each(piece)) is not None:
+                    yield event("draft" if piece.draft else "", said)
                 piece = await anext(text, None)
             assert text.written is not None
             if (last := end(text.written)) is not None:

@@ -69,6 +69,8 @@ async def write(
 
 
 def _piece(found: Model, piece: Piece) -> dict[str, Any]:
+    if piece.draft:
+        return {"text": piece.draft}
     return {"text": piece.text, "tokens": streaming.tokens(found, piece.tokens)}
 
 
@@ -98,7 +100,11 @@ def generate(api: FastAPI, context: Context) -> None:
             text = found.writing.submit(inputs, asked.settings, streams=asked.streams)
             if asked.streams:
                 return await streaming.response(
-                    text, limits, lambda piece: answer(piece.text), lambda _: None, replies.by(found)
+                    text,
+                    limits,
+                    lambda piece: None if piece.draft else answer(piece.text),
+                    lambda _: None,
+                    replies.by(found),
                 )
             try:
                 return replies.json(answer((await text.whole()).text), headers=replies.by(found))

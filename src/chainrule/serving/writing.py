@@ -35,6 +35,8 @@ class Piece(NamedTuple):
 
     text: str
     tokens: list[Token]
+    draft: str = ""
+    """Of beams, which are certain of nothing before their end: the best text so far."""
 
 
 @dataclass(frozen=True)
@@ -284,6 +286,8 @@ class Writing:
             if job.reason:
                 said += text.pieces.rest()
             self._events.append((text, Piece(said, fresh)))
+        elif text.pieces is not None and job.search.width > 1 and not job.reason:
+            self._events.append((text, Piece("", [], words.text(self._writer.tokenizer, job.search.best().tokens))))
         if job.reason:
             del self._in_hand[job]
             self._events.append((text, self._done(text, job)))

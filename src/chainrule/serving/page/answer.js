@@ -6,7 +6,10 @@ const KEPT_TIMES = 50;
 const QUIET = 700; // ms without a change before an answer is read out
 
 const get = (id) => document.getElementById(id);
-let view = null; // the task's: show(found, sent) returns what is read out, clear() empties
+// The task's: show(found, sent) returns what is read out, clear() empties. One that shows an answer as it comes also has
+// begin(), piece(data) and draft(data); what else it asks for is in `asks`, the query of an address.
+let view = null;
+let begun = false; // whether a piece of the answer is shown
 let times = []; // ms
 let spokenTimer = 0;
 
@@ -18,6 +21,32 @@ export function setView(create, model) {
   for (const id of ["time-server", "time-trip", "time-median"]) get(id).textContent = "–";
   get("time-count").textContent = 0;
   showNothing();
+}
+
+// Whether the view shows an answer as it comes.
+export function takesPieces() {
+  return typeof view?.piece === "function";
+}
+
+// Returns what the view asks for beside the input.
+export function asksBeside() {
+  return view?.asks ?? "";
+}
+
+// Takes note that the pieces of a new answer come.
+export function startPieces() {
+  begun = false;
+}
+
+// Shows a piece of an answer, or (name "draft") the best so far.
+export function showPiece(name, data) {
+  if (!begun) {
+    get("problem").textContent = "";
+    get("answer").classList.add("full");
+    view.begin();
+    begun = true;
+  }
+  view[name === "draft" ? "draft" : "piece"](data);
 }
 
 // found: what the server answered; trip: milliseconds from asking to having it; sent: the body that was asked with.

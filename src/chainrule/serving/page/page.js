@@ -1,6 +1,6 @@
 // The page: which model, what is asked of it, what it answers.
 
-import { setView, showAnswer, showNothing } from "./answer.js";
+import { asksBeside, setView, showAnswer, showNothing, showPiece, startPieces, takesPieces } from "./answer.js";
 import { exampleOf, readsDigits } from "./example.js";
 import * as image from "./fields/image.js";
 import * as table from "./fields/table.js";
@@ -9,6 +9,7 @@ import { element, plural } from "./markdown.js";
 import { showLatency, showRecord } from "./record.js";
 import { ask, hasToken, setToken, Trouble } from "./server.js";
 import { showStanding, standing } from "./standing.js";
+import { events } from "./stream.js";
 import { title as words } from "./units.js";
 import { clearWhy, startWhy } from "./why.js";
 
@@ -103,12 +104,27 @@ async function request({ body, type }, signal, number) {
   const headers = { "Content-Type": type };
   // No input of anybody's, nothing to observe.
   if (fields.every(({ widget }) => widget.isExample())) headers["X-Chainrule-Example"] = "yes";
-  const response = await ask(path, { method: "POST", body, headers, signal });
-  const found = await response.json();
+  if (takesPieces()) headers.Accept = "text/event-stream";
+  const query = asksBeside();
+  const response = await ask(query ? `${path}?${query}` : path, { method: "POST", body, headers, signal });
+  const found = await whole(response, number);
   const trip = performance.now() - start;
   if (number < answered) return;
   showAnswer(found, trip, body);
   if (String(found.version) !== String(model.version)) look(); // a new champion has taken over
+}
+
+// Returns the answer of a response; what comes of it before its end is shown as it comes.
+async function whole(response, number) {
+  if (!response.headers.get("Content-Type").startsWith("text/event-stream")) return response.json();
+  startPieces();
+  for await (const { name, data } of events(response)) {
+    if (name === "end") return data;
+    if (name === "error") throw new Trouble(503, data.error, 2);
+    if (number < wanted) running?.abort(); // nobody wants the rest: there is a newer input
+    else showPiece(name, data);
+  }
+  throw new Trouble(0, "The answer ended early. It is asked for again.", 2);
 }
 
 function failed(trouble, number) {
