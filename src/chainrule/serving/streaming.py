@@ -145,7 +145,7 @@ async def response(
 ) -> Response:
     """Return an answer that comes piece by piece.
 
-    each: the data of a piece, None for none; end: the name and the data of the last event, None for none. Raises Refusal
+    each: the data of a piece, None for none; end: name and data of the last event, None for none. Raises Refusal
     where nothing comes: whoever asked then gets a status that says so.
     """
     try:
