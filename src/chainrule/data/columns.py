@@ -37,6 +37,12 @@ def of_fields(fields: tuple[Field, ...]) -> Columns:
     return Columns(fields, tuple(column for role, column in found if role == "input"), target)
 
 
+def alterable(columns: Columns) -> list[str]:
+    """Return the inputs that may be altered under a target: a text in which it tells places is to stay as it is."""
+    names = [column.name for column in columns.inputs]
+    return names[:-1] if hasattr(columns.target.kind, "located") else names
+
+
 def row_classes(rows: "pd.DataFrame", target: str, rules: ModuleType) -> list[tuple[str, ...]]:
     """Return the classes of each row's target, [N]; () of rows without one and of the part unlabelled."""
     labelled = rows["part"].ne("unlabelled").fillna(True).to_numpy(dtype=bool) & rows[target].notna().to_numpy()

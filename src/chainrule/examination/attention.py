@@ -69,13 +69,14 @@ def _row(looked: Looked, place: int) -> _Row:
     batch = {name: tensor.to(device) for name, tensor in looked.inputs.take(torch.tensor([place]), None).items()}
     if looked.card["modality"] != "text":
         return _Row(place, np.zeros(0, np.int64), transformer.attention(looked, batch))
-    names: tuple[str, ...] = looked.model.inputs  # type: ignore[assignment]
-    if batch["input_ids"].ndim == WINDOWED:  # a net sees one at a time: the first stands for the text
-        real = min(int(batch["attention_mask"][:, 0].sum()), LONGEST)
-        batch = {name: batch[name][:, :1, :real] for name in names}
+    windowed = batch["input_ids"].ndim == WINDOWED
+    if windowed:  # a net sees one at a time: the first stands for the text
+        batch = {name: tensor[:, :1] if tensor.ndim >= WINDOWED else tensor for name, tensor in batch.items()}
+    real = min(int(batch["attention_mask"].sum()), LONGEST)
+    if windowed:
+        batch = {name: tensor[:, :, :real] if tensor.ndim >= WINDOWED else tensor for name, tensor in batch.items()}
     else:
-        real = min(int(batch["attention_mask"].sum()), LONGEST)
-        batch = {name: batch[name][:, :real] for name in names}
+        batch = {name: tensor[:, :real] for name, tensor in batch.items() if tensor.ndim == 2}
     ids = batch["input_ids"].flatten().cpu().numpy()
     found = [weights for weights in transformer.attention(looked, batch) if weights.shape[1:] == (real, real)]
     return _Row(place, ids, found)

@@ -93,10 +93,10 @@ def _explained(
     index = torch.tensor([at])
     names = model.inputs
     batch = looked.inputs.take(index, None)
-    inputs = _unpadded({name: batch[name].numpy() for name in names})
     target = plugins.load("evaluation.explanation.targets", looked.card["target"])
     if place is None:
         place = int(target.likeliest({name: array[at : at + 1] for name, array in looked.outputs.items()})[0])
+    inputs = _unpadded({name: batch[name].numpy() for name in names})
     parts = _divided(looked, at, inputs)
     found = explained(model, looked.card, inputs, parts, place, looked.settings, looked.seed, spent)
     return Row(at, right, place, inputs, parts, found)

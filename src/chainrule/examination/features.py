@@ -1,5 +1,6 @@
 """The features of rows: what the last layer of a model sees of them."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,13 +37,16 @@ class _BeforeHead(nn.Module):
 
         with self.model.get_submodule("head").register_forward_pre_hook(keep):
             self.model(**inputs)
-        features = found[0]
-        if features.ndim > 2 and features.shape[:-1] == inputs["attention_mask"].shape:  # of every token: their mean
-            there = inputs["attention_mask"].unsqueeze(-1).to(features.dtype)
-            return {
-                "features": (features * there).flatten(1, -2).sum(dim=1) / there.flatten(1).sum(dim=1, keepdim=True)
-            }
-        return {"features": features.flatten(1)}
+        return {"features": of_rows(found[0], inputs)}
+
+
+def of_rows(given: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
+    """Return the features [B, D] of rows by what a head is given of inputs by name; of every token their mean."""
+    mask = inputs.get("attention_mask")
+    if mask is None or given.ndim <= 2 or given.shape[:-1] != mask.shape:
+        return given.flatten(1)
+    there = mask.unsqueeze(-1).to(given.dtype)
+    return (given * there).flatten(1, -2).sum(dim=1) / there.flatten(1).sum(dim=1, keepdim=True)
 
 
 def of(looked: Looked, some: "pd.DataFrame") -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from chainrule.data.columns import alterable, columns
 from chainrule.evaluation import page, primary, spectrogram
 from chainrule.evaluation.intervals import Entry, measured
 from chainrule.evaluation.parts import NotShownError, Part
@@ -17,7 +18,6 @@ from chainrule.examination import attacked
 from chainrule.examination.amounts import amount
 from chainrule.examination.blocks import seen
 from chainrule.examination.looked import Looked, one_row
-from chainrule.system import plugins
 from chainrule.training import prediction
 from chainrule.training.rows import encoded_target, named, to_inputs
 
@@ -73,8 +73,9 @@ def part(looked: Looked) -> Part | None:
     rows = looked.rows
     if len(rows) < 2:
         raise NotShownError("there is a single validation row")
-    if hasattr(plugins.load("fields", looked.card["target"]), "located"):
-        raise NotShownError("what is told are places in the text, and they move when it is altered")
+    fields = alterable(columns(looked.card["task"], looked.card["modality"]))
+    if not fields:
+        raise NotShownError("a target that tells places in a text means the text as it is; nothing else can be altered")
     chosen = settings.corruptions if settings.corruptions is not None else suite.names(looked.card["modality"])
     runs = len(chosen) * len(settings.severities) + attacked.runs(looked.card["modality"], settings)
     count = affordable(
@@ -86,8 +87,10 @@ def part(looked: Looked) -> Part | None:
     asked = Asked(looked, rows, target)
     plain = asked.answers(rows)
     clean = asked.entry(asked.statistics(plain))
-    scores = _corrupted(asked, chosen, settings.severities)
-    attacks = attacked.outcomes(asked, plain, settings) if settings.strengths != [] else None
+    scores = _corrupted(asked, fields, chosen, settings.severities)
+    # What is attacked are all inputs.
+    attackable = settings.strengths != [] and fields == named(looked.card, "input")
+    attacks = attacked.outcomes(asked, plain, settings) if attackable else None
     curves = [] if attacks is None else _curves(attacks)
     body = _table(looked, clean, scores, settings.severities, len(rows)) + _pictures(asked, chosen, settings.severities)
     if attacks is not None:
@@ -110,7 +113,9 @@ def affordable(work: int, runs: int, count: int, most: int) -> int:
     return found
 
 
-def _corrupted(asked: Asked, chosen: Sequence[str], severities: Sequence[int]) -> dict[str, dict[int, Entry]]:
+def _corrupted(
+    asked: Asked, fields: Sequence[str], chosen: Sequence[str], severities: Sequence[int]
+) -> dict[str, dict[int, Entry]]:
     """Return PRIMARY by corruption and severity; under EVERY that of the rows under all of them together."""
     looked = asked.looked
     scores: dict[str, dict[int, Entry]] = {name: {} for name in chosen}
@@ -120,7 +125,7 @@ def _corrupted(asked: Asked, chosen: Sequence[str], severities: Sequence[int]) -
         for name in chosen:
             altered = suite.corrupted(
                 asked.rows,
-                named(looked.card, "input"),
+                fields,
                 looked.card["modality"],
                 name,
                 severity,

@@ -12,6 +12,7 @@ from chainrule.evaluation.parts import NotShownError, Part
 from chainrule.evaluation.scores.label import probabilities
 from chainrule.evaluation.shown import Table, Word
 from chainrule.evaluation.uncertainty import conformal, mc_dropout, out_of_distribution, selection
+from chainrule.examination import features as of_model
 from chainrule.examination.looked import Looked
 from chainrule.serving.padding import filled
 from chainrule.system import plugins
@@ -233,16 +234,17 @@ def _batches(
 @torch.no_grad()
 def _asked(looked: Looked, batches: list[dict[str, torch.Tensor]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return outputs by name and features [N, D] of batches, in their order."""
-    features: list[torch.Tensor] = []
+    given: list[torch.Tensor] = []
     head: Any = looked.model.head
-    hook = head.register_forward_pre_hook(lambda _, given: features.append(given[0].float().cpu()))
+    hook = head.register_forward_pre_hook(lambda _, found: given.append(found[0].float().cpu()))
     where = next(looked.model.parameters()).device
     try:
         said = [looked.model(**prediction.to_device(batch, where)) for batch in batches]
     finally:
         hook.remove()
     outputs = {name: filled([each[name].float().cpu().numpy() for each in said]) for name in said[0]}
-    return outputs, torch.cat(features).numpy()
+    seen = [of_model.of_rows(each, batch) for each, batch in zip(given, batches, strict=True)]
+    return outputs, torch.cat(seen).numpy()
 
 
 def _note(words: str) -> str:

@@ -277,5 +277,5 @@ MODALITIES: dict[str, ModalityEntry] = {
     "text": ModalityEntry(NormaliseText, AugmentText),
 }
 
-TARGETS = ("label", "labels", "mask", "number", "spans", "wording")
+TARGETS = ("answer", "label", "labels", "mask", "number", "spans", "wording")
 KINDS = (*MODALITIES, *TARGETS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 Place = tuple[int, int]
 """The first code point, and the first behind the last."""
@@ -20,6 +21,7 @@ def moved(before: str, after: str, places: Sequence[Place]) -> list[Place | None
     return [_trimmed(after, starts[start], ends[end]) for start, end in places]
 
 
+@lru_cache(maxsize=4)  # questions about one passage stand together
 def _borders(before: str, after: str) -> tuple[list[int], list[int]]:
     """Return, for each border of the text before, where what begins there begins after, and what ends there ends."""
     starts, ends = [0] * (len(before) + 1), [0] * (len(before) + 1)

@@ -26,12 +26,15 @@ ENCODED_TOGETHER = 1_000
 class Folded(NamedTuple):
     """A row's tokens by window: ids, places int32 [T, COLUMNS] each; and whether tokens behind the last are left out.
 
+    characters: int32 [C], the code points of the text, or of the second of a pair.
+
     Of a pair, places are those of the second text: tokens of the first, as those that frame texts, are nowhere (all 0).
     """
 
     ids: list[list[int]]
     places: list[np.ndarray]
     cut: bool
+    characters: np.ndarray
 
 
 def fold(
@@ -75,7 +78,10 @@ def shape(piece: str) -> int:
 
 
 def arrays(folded: Folded, pad_id: int) -> dict[str, np.ndarray]:
-    """Return one row's input_ids and attention_mask int64 [1, W, L] and places int64 [1, W, L, COLUMNS], filled up."""
+    """Return one row's input_ids, attention_mask int64 [1, W, L], places [1, W, L, COLUMNS] and characters [1, C].
+
+    Windows are filled up.
+    """
     lengths = [len(ids) for ids in folded.ids]
     size = (1, len(lengths), max(lengths))
     ids, mask = np.full(size, pad_id, np.int64), np.zeros(size, np.int64)
@@ -83,7 +89,13 @@ def arrays(folded: Folded, pad_id: int) -> dict[str, np.ndarray]:
     for window, length in enumerate(lengths):
         ids[0, window, :length], mask[0, window, :length] = folded.ids[window], 1
         places[0, window, :length] = folded.places[window]
-    return {"input_ids": ids, "attention_mask": mask, "places": places}
+    text = folded.characters.astype(np.int64)[None]
+    return {"input_ids": ids, "attention_mask": mask, "places": places, "characters": text}
+
+
+def code_points(text: str) -> np.ndarray:
+    """Return the code points of a text, int32 [C]."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.int32)
 
 
 def unfolded(
@@ -138,7 +150,8 @@ def _folded(
         _places(window, of_text, text, begins[start : start + room])
         for window, start in zip(windows, starts, strict=False)
     ]
-    return Folded([window.ids for window in windows], places, len(whole.overflowing) + 1 > most)
+    cut = len(whole.overflowing) + 1 > most
+    return Folded([window.ids for window in windows], places, cut, code_points(text))
 
 
 def _begins(words: Sequence[int | None]) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.fields.scripts import HAN
-from chainrule.inspection import bases, lengths, sounds, tagging
+from chainrule.inspection import bases, lengths, questions, sounds, tagging
 from chainrule.inspection.bases import Base, Fit
 from chainrule.inspection.examples import Examples
 from chainrule.system.errors import DataError
@@ -201,7 +201,9 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
     characters = max(sum(len(each) for row in found.texts for each in row), 1)
     # An ideograph is a token or more; of other scripts about four letters are one.
     a_letter = fit.mean * len(found.texts) / characters if fit is not None else 1.0 if _solid(found) else 0.25
-    kept = lengths.kept(found, a_letter, why)
+    # Questions are asked of windows of a passage by default, however long it is.
+    windowed = found.task == "question_answering"
+    kept = lengths.Kept({}, {}, lengths.WINDOW) if windowed else lengths.kept(found, a_letter, why)
     normalise |= kept.normalise
     clean: dict[str, Any] = {"normalise": normalise} if normalise else {}
     if base is not None and fit is not None:
@@ -238,6 +240,8 @@ def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str])
     """Return net, pretraining and fine-tuning of texts from nothing."""
     if found.task == "token_classification":
         return tagging.from_nothing(trained, _solid(found), why)
+    if found.task == "question_answering":
+        return questions.from_nothing(trained, _solid(found), kept.longest, why)
     if found.task == "text_pair_classification":
         why.append("net: a small encoder, which compares two texts; it learns to fill in hidden words first")
         return {

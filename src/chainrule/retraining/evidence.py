@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.data import batches
-from chainrule.data.columns import columns
+from chainrule.data.columns import alterable, columns
 from chainrule.data.reading import reader
 from chainrule.evaluation import primary
 from chainrule.recipes.evaluate import Evaluate
@@ -242,7 +242,7 @@ def compare(root: Path, recipe: str, block: Mapping[str, Any], champion: Champio
     hardened = None
     if settings.robustness is not None:
         modality = block["modality"]
-        inputs = [column.name for column in columns(block["task"], modality).inputs]
+        inputs = alterable(columns(block["task"], modality))
         hardened = altered.compare(
             fair, inputs, modality, *bundles, settings.robustness, resamples=resamples, seed=seed
         )

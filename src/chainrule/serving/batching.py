@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.serving.errors import Refusal
-from chainrule.serving.padding import together
+from chainrule.serving.padding import filled, together
 
 Arrays = dict[str, np.ndarray]
 
@@ -308,7 +308,7 @@ class Batcher:
         if items <= most:
             return self._run(inputs)
         parts = [self._run(split(inputs, place, most)) for place in range(0, items, most)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return {name: filled([part[name] for part in parts]) for name in parts[0]}
 
     # ---- on the loop
 

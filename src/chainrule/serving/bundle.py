@@ -149,9 +149,15 @@ def read(folder: Path, name: str, version: str) -> Bundle:
     )
 
 
-def longest(bundle: Bundle) -> int | None:
+CHARACTERS = "characters"
+"""The axis of a text's code points, of which there are more than tokens."""
+
+
+def longest(bundle: Bundle, axis: str = "") -> int | None:
     """Return the largest size of a varying axis, such as the tokens of a text; None if the signature names none."""
     rules = bundle.signature["preprocessing"].values()
+    if axis == CHARACTERS:
+        return max((each["normalise"]["max_characters"] for each in rules), default=None)
     found = [each.get("max_length") for each in rules] + [each.get("windows", {}).get("most") for each in rules]
     return max((most for most in found if isinstance(most, int)), default=None)
 

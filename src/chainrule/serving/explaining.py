@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.evaluation.explanation.divided import Arrays, Parts, deviation
 from chainrule.evaluation.explanation.methods import METHODS, ends
+from chainrule.evaluation.parts import NotShownError
 from chainrule.serving import plain
 from chainrule.serving.bundle import Bundle, input_fields
 from chainrule.serving.errors import Refusal
@@ -74,7 +75,10 @@ class Explainer:
     ) -> dict[str, Any]:
         signature, limits, weighing = model.bundle.signature, self._limits, METHODS[way]
         target = plugins.load("evaluation.explanation.targets", signature["target"]["kind"])
-        place = int(target.likeliest(outputs)[0])
+        try:
+            place = int(target.likeliest(outputs)[0])
+        except NotShownError as reason:
+            raise Refusal(400, str(reason), "explain") from None
         began = perf_counter()
 
         async def values(parts: Parts, masks: np.ndarray) -> np.ndarray:

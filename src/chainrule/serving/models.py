@@ -62,7 +62,7 @@ class Model:
         """The fields that may come in place of the graph's inputs."""
         self._batch = min(limits.batch, limits.queue)  # more would never find room
         self._places = _places(bundle)
-        self._longest = bundles.longest(bundle)
+        self._longest = {axis: bundles.longest(bundle, axis) for axis, _ in self._places}
         self._highest = _highest(bundle)
         self._ran = ran
         self._observed = observed
@@ -180,8 +180,10 @@ class Model:
         if items > self._batch:
             raise Refusal(413, f"{items} items in one request; at most {self._batch} are taken", "too_large")
         sizes = tuple(found[1:])
-        if self._longest is not None and sizes and max(sizes) > self._longest:
-            raise Refusal(400, f"{max(sizes)} positions; this model takes at most {self._longest}", "shape")
+        for size, (axis, _) in zip(sizes, self._places[1:], strict=True):
+            most = self._longest.get(axis)
+            if most is not None and size > most:
+                raise Refusal(400, f"{size} positions; this model takes at most {most}", "shape")
         return items, sizes
 
     def _check_values(self, inputs: Arrays) -> None:

@@ -90,10 +90,14 @@ def _doubt(
 def _grouped(test: Any, card: dict[str, Any], by: list[str]) -> dict[str, list[Any]]:
     """Return what each test row has of what the rows are grouped by; ChainruleError for what no row has."""
     from chainrule.evaluation import fairness
+    from chainrule.system import plugins
     from chainrule.training import rows
 
     (target,) = rows.named(card, "target")
     known = fairness.known(test, card["modality"], rows.named(card, "input"), target) if by else {}
+    task = plugins.load(f"tasks.{card['task']}", "figures")
+    if by and hasattr(task, "grouped"):
+        known = {**known, **task.grouped(test)}
     for name in by:
         if name not in known:
             raise ChainruleError(f"evaluate.by: no test row has a {name!r}; rows have {', '.join(known)}")

@@ -5,6 +5,7 @@ TASKS = (
     "image_classification",
     "image_regression",
     "multi_label",
+    "question_answering",
     "segmentation",
     "table_classification",
     "table_regression",

@@ -31,6 +31,10 @@ class Windows:
         self.flat = torch.tensor([token for ids in flat for token in ids], dtype=torch.int32)
         places = [own for row in rows for own in row.places]
         self.places = torch.from_numpy(np.concatenate(places)) if places else torch.empty(0, COLUMNS)
+        self.ends = torch.tensor([len(row.characters) for row in rows])
+        """Characters of each row."""
+        self.begins = _starts(self.ends)
+        self.text = torch.from_numpy(np.concatenate([row.characters for row in rows] or [np.empty(0, np.int32)]))
         self.tokens = torch.tensor([sum(map(len, row.ids)) for row in rows])
         """Tokens of each row, those in two windows twice."""
         self.target, self.pad_id, self.unknown_id, self.drop = target, facts["pad_id"], facts["unknown_id"], drop
@@ -52,6 +56,7 @@ class Windows:
     def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
         """Return input_ids and attention_mask int64 [B, W, T], places int64 [B, W, T, COLUMNS] and target [B, …].
 
+        Beside them characters, int64 [B, C], the code points of the texts, 0 behind their ends.
         W is the most windows of a row, T the longest window rounded up to eight, at most max_length. What fills up has
         the mask 0 and is nowhere.
         """
@@ -69,8 +74,14 @@ class Windows:
             # The first and the last token mark the ends of a window and stay.
             inner = (positions > 0) & (positions < lengths[..., None] - 1)
             ids = torch.where(inner & (torch.rand(ids.shape, generator=generator) < self.drop), self.unknown_id, ids)
-        batch = {"input_ids": ids, "attention_mask": mask.long(), "places": places}
+        batch = {"input_ids": ids, "attention_mask": mask.long(), "places": places, "characters": self._written(index)}
         return batch if self.target is None else batch | {"target": self.target[index]}
+
+    def _written(self, index: Tensor) -> Tensor:
+        """Return the code points of rows, int64 [B, C]."""
+        positions = torch.arange(int(self.ends[index].max()))
+        at = (self.begins[index][:, None] + positions).clamp(max=max(0, len(self.text) - 1))
+        return torch.where(positions < self.ends[index][:, None], self.text[at].long(), 0)
 
     def apart(self) -> list[list[int]]:
         """Return the token ids of every window, for what learns from windows alone."""

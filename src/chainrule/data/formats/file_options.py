@@ -335,3 +335,24 @@ class ConllOptions(SourceOptions):
         description="what a row is; document: all sentences of one, where lines -DOCSTART- mark them"
     )
     encoding: Encoding | None = Field(description=ENCODING)
+
+
+class SquadBatch(BatchOptions):
+    """SQuAD's JSON."""
+
+    modalities = ("text",)
+    gives = ("question", "context", "answers")
+
+    files: dict[BatchPart, Name] = Field(
+        min_length=1, description="all, unlabelled: pattern of names; the first that a name fits counts"
+    )
+
+
+class SquadOptions(SourceOptions):
+    """SQuAD's JSON: articles of passages, with questions and their answers."""
+
+    modalities = ("text",)
+    gives = ("question", "context", "answers")
+    tested = True
+
+    files: OwnFiles | None = Field(description="part, or all: file in path; null: path is a file, or the names say it")

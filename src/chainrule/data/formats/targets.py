@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from chainrule.data.formats import answers
 from chainrule.data.formats import text as encodings
 from chainrule.data.formats.tables import Column, HeaderWatch, Table, column, short
 from chainrule.data.formats.typed import Found, texts, written
@@ -39,6 +40,8 @@ def target(table: Table, kind: str, option: str, asked: Column | Sequence[Column
         marks = dict(zip(places, [(named or {}).get(name, name) for name in names], strict=True))
         return Target(partial(_marked, marks), places, _nothing)
     place = column(table, option, asked)
+    if kind == "answer":
+        return Target(lambda cells: answers.read(cells[place]), [place], _nothing)
     if kind == "number":
         number = texts(partial(_number, decimal=writing.decimal))
         return Target(lambda cells: _typed_number(cells[place]) or number(cells[place]), [place], _nothing)

@@ -21,6 +21,8 @@ from chainrule.data.formats.file_options import (
     LinePairsOptions,
     MaskFolderBatch,
     MaskFolderOptions,
+    SquadBatch,
+    SquadOptions,
     TextFolderBatch,
     TextFolderOptions,
 )
@@ -154,6 +156,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "reviews": {"seed": 7, "labelled": 6000, "unlabelled": 20_000},
     "sklearn": {},
+    "squad": {"files": None},
     "text_folder": {"group_pattern": None, "parts": None, "encoding": None},
     "torchvision": {},
 }
@@ -229,6 +232,7 @@ BATCH_DEFAULTS: dict[str, dict[str, Any]] = {
         "time": None,
         "max_cell": 1_000_000,
     },
+    "squad": {"files": {"unlabelled": "*.unlabelled.json", "all": "*.json"}},
     "text_folder": {"group_pattern": None, "encoding": None},
 }
 """The same of new files."""
@@ -252,6 +256,7 @@ SOURCES: dict[str, type[SourceOptions]] = {
     "parquet": ParquetOptions,
     "reviews": ReviewsOptions,
     "sklearn": SklearnOptions,
+    "squad": SquadOptions,
     "text_folder": TextFolderOptions,
     "torchvision": TorchvisionOptions,
 }
@@ -276,6 +281,7 @@ ALSO_CALLED = {
     **dict.fromkeys(("lines", "fasttext", "trec", "labelled_lines", "labeled_lines"), "label_lines"),
     **dict.fromkeys(("parallel", "bitext", "moses", "parallel_text", "translations"), "line_pairs"),
     **dict.fromkeys(("numpy", "npz", "npy", "array", "ndarray", "medmnist", "keras"), "arrays"),
+    **dict.fromkeys(("squad_v2", "xquad", "mlqa", "question_answering", "qa"), "squad"),
     **dict.fromkeys(("cifar10", "cifar100", "cifar_10", "cifar_100", "pickle"), "cifar"),
 }
 """What people call the kinds elsewhere."""
@@ -291,6 +297,7 @@ INCOMING: dict[str, type[BatchOptions]] = {
     "label_lines": LabelLinesBatch,
     "mask_folder": MaskFolderBatch,
     "parquet": ParquetBatch,
+    "squad": SquadBatch,
     "text_folder": TextFolderBatch,
 }
 """The kinds that read whatever files a folder holds, and so a batch of new ones."""

@@ -36,7 +36,9 @@ def of_rows(
         columns |= {name if len(inputs) == 1 else f"{name} of {field}": own for name, own in found.items()}
     values: list[Any] = rows[target].tolist()
     classes = kind.classes(values)
-    if not any(classes):
+    if hasattr(kind, "traits"):
+        columns |= {f"{name} of true {target}": own for name, own in kind.traits(values).items()}
+    elif not any(classes):
         columns[f"true {target}"] = np.array(values, np.float64)
     if GROUP in rows:
         if GROUP in columns:  # a table may have a column of that name

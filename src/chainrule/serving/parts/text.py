@@ -76,9 +76,10 @@ def encoded(
 ) -> dict[str, np.ndarray]:
     """Return the inputs `names` of a graph, int64 [1, T] each, of one text or of a pair.
 
-    rules: the field's `preprocessing` in the signature; with `windows` the inputs are int64 [1, W, T], and `places`
-    [1, W, T, 4] (see `fields.windows`). Nothing is padded but the windows of one text: the batch that it becomes part
-    of decides how far. Raises DataError without a tokenizer.
+    rules: the field's `preprocessing` in the signature; with `windows` the inputs are int64 [1, W, T], `places`
+    [1, W, T, 4] and `characters` [1, C] of the text, or of the second of the pair (see `fields.windows`). Nothing is
+    padded but the windows of one text: the batch that it becomes part of decides how far. Raises DataError without a
+    tokenizer.
     """
     if tokenizer is None:
         raise DataError("this model has no tokenizer in its bundle and takes token ids only; export it again")

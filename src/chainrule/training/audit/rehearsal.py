@@ -21,6 +21,7 @@ MADE_UP: dict[str, list[Any]] = {
     "label": ["a", "b"],
     "labels": ['["a"]', '["a", "b"]'],
     "number": [0.5, 2.0],
+    "answer": ['[{"text": "chain", "start": 0}]', "[]"],
     "spans": ['[[0, 4, "a"]]', '[[0, 4, "b"]]'],
 }
 """Values of a target that can be made up, by its kind; one after the other in the rows."""

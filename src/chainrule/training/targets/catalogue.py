@@ -27,6 +27,10 @@ class DiceOptions(CrossEntropyOptions):
     cross_entropy: float = Field(ge=0, le=100, description="how often the log loss counts beside it; 0: not at all")
 
 
+class SpanLikelihoodOptions(Section):
+    """The log loss of where an answer begins and ends, over all windows of its passage at once."""
+
+
 class HuberOptions(Section):
     """Squared near the number, absolute far from it."""
 
@@ -62,6 +66,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "mae": {},
     "token_cross_entropy": {},
     "tags": {"pieces": "first"},
+    "span_likelihood": {},
 }
 """What each starts with; a literal, which dvc.yaml lists."""
 
@@ -83,4 +88,5 @@ LOSSES: dict[str, LossEntry] = {
     "mae": LossEntry(MaeOptions, ("number",)),
     "token_cross_entropy": LossEntry(TokenCrossEntropyOptions, ("wording",)),
     "tags": LossEntry(TagsOptions, ("spans",)),
+    "span_likelihood": LossEntry(SpanLikelihoodOptions, ("answer",)),
 }

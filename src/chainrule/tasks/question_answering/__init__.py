@@ -1,0 +1,1 @@
+"""A question about a passage, and the words of the passage that answer it."""

@@ -1,0 +1,37 @@
+"""Question answering, the face for serving: question and passage in, the graph's inputs; its outputs in, the answer."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.serving.answers.answer import answer, check, schema
+from chainrule.serving.parts import text
+from chainrule.system.errors import DataError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from chainrule.serving.limits import Limits
+
+__all__ = ["answer", "check", "prepare", "schema"]
+
+
+def prepare(
+    parts: Mapping[str, bytes | str],
+    signature: Mapping[str, Any],
+    tokenizer: "Tokenizer | None",
+    limits: "Limits",
+) -> dict[str, np.ndarray]:
+    """Return the graph's inputs, int64 [1, …] each, for two texts. Raises DataError for texts that no row could be."""
+    rules = signature["preprocessing"]
+    question, context = (_clean(name, parts, rules, limits) for name in ("question", "context"))
+    names = [tensor["name"] for tensor in signature["inputs"]]
+    return text.encoded(question, context, tokenizer, names, rules["context"])
+
+
+def _clean(name: str, parts: Mapping[str, bytes | str], rules: Mapping[str, Any], limits: "Limits") -> str:
+    try:
+        return text.clean(parts[name], rules[name], limits)
+    except DataError as error:  # which of the two it is about, it cannot know
+        raise type(error)(f"{name}: {error}") from error

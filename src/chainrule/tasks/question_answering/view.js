@@ -1,0 +1,3 @@
+// An answer to a question: the view that marks it in its passage.
+
+export { createView } from "../../answers/answer.js";
