@@ -59,6 +59,7 @@ SHARED = {
     "evaluation/floors": {
         *(f"chainrule.evaluation.{name}" for name in ("bootstrap", "primary", "selection", "thresholds")),
         "chainrule.evaluation.floors.linear",
+        "chainrule.evaluation.scores.answer",
         "chainrule.evaluation.scores.labels",
         "chainrule.fields.encoding",
         "chainrule.fields.spectra",
