@@ -39,7 +39,7 @@ SHARED = {
         *(f"chainrule.fields.{name}" for name in ("mask", "names", "reject")),
         "chainrule.tasks.field",
     },
-    "nets": {f"chainrule.nets.shared.{name}" for name in ("columns", "encoder", "images", "staged")},
+    "nets": {f"chainrule.nets.shared.{name}" for name in ("columns", "encoder", "images", "rewriter", "staged")},
     "training/objectives": {
         "chainrule.evaluation.shown",
         "chainrule.nets.shared.needs",

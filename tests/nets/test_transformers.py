@@ -125,7 +125,7 @@ def test_the_second_text_of_a_pair_is_of_the_second_type() -> None:
         (None, "a base says what it is"),
         ({}, "config.model_type None is not known; did you mean bert or roberta or gpt2?"),
         ({"model_type": "rooberta"}, "'rooberta' is not known; did you mean roberta"),
-        ({"model_type": "t5"}, "t5 is no encoder or decoder alone"),
+        ({"model_type": "whisper"}, "whisper writes no text for a text"),
         ({"model_type": "esm"}, "esm lets padded positions change the real ones"),
     ],
 )

@@ -9,13 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+import live_server
 from chainrule.recipes.check import check
 from chainrule.recipes.file import recipe_block
-from chainrule.serving import answered, plain, store
-from chainrule.serving import bundle as bundles
-from chainrule.serving.limits import Limits
 from chainrule.stages.job import Job, carry_out
-from chainrule.tasks.translation import service
 
 STAGES = (
     *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
@@ -81,7 +78,7 @@ BLOCK: dict[str, Any] = {
         "precision": "fp32",
     },
     "evaluate": {"resamples": 100, "examine": QUICK},
-    "export": {"variants": {"int8": "never", "fp16": "always"}},
+    "export": {"variants": {"int8": "never", "fp16": "never"}},
 }
 
 
@@ -155,12 +152,27 @@ def test_its_graphs_write_what_it_writes(root: Path) -> None:
     assert found["validation"]["rows"] == 24
     assert {each["graph"] for each in found["shapes"]} == {"model", "decoder"}
     files = {path.name for path in (root / "models" / "onnx" / NAME).iterdir()}
-    assert {"model.onnx", "decoder.onnx", "model.fp16.onnx", "decoder.fp16.onnx"} <= files
+    assert {"model.onnx", "decoder.onnx"} <= files
 
 
-def test_a_bundle_writes_the_text_of_a_request(root: Path) -> None:
-    content = bundles.read(root / store.EXPORTED / NAME, NAME, store.UNPROMOTED)
-    run = answered.to_requests(content, answered.sessions(content, "fp32"), NAME)
-    found = service.answer(run(plain.prepare(content, {"source": "the dog sleeps"}, Limits())), content.signature)
-    assert found["text"].split()[0] == "der" and 0 < found["probability"] <= 1
-    assert isinstance(found["doubtful"], bool)
+def test_a_server_writes_whole_and_piece_by_piece(root: Path) -> None:
+    path, said = f"/models/{NAME}", b"the dog sleeps"
+    with live_server.running(root) as server:
+        whole = server.ask("POST", f"{path}?beams=1", said, Content_Type="text/plain")
+        stream = server.ask("POST", f"{path}?beams=1&stream=true&attention=true", said, Content_Type="text/plain")
+        empty = server.ask("POST", path, b" ", Content_Type="text/plain")
+        long = server.ask("POST", path, b"dog " * 30_000, Content_Type="text/plain")
+        cut = server.ask("POST", path, b"the dog sleeps. " * 20, Content_Type="text/plain")
+        view = server.ask("GET", "/tasks/translation/view.js")
+    assert whole.json["text"].split()[0] == "der" and 0 < whole.json["probability"] <= 1
+    assert isinstance(whole.json["doubtful"], bool)
+    *pieces, end = stream.content.decode().strip().split("\n\n")
+    parts = [json.loads(piece.removeprefix("data: "))["text"] for piece in pieces]
+    last = json.loads(end.removeprefix("event: end\ndata: "))
+    assert "".join(parts) == last["text"] == whole.json["text"]
+    looked = last["writing"]["attention"]
+    assert len(looked["weights"]) == len(looked["from"]) and len(looked["weights"][0]) == len(looked["to"])
+    assert all(abs(sum(row) - 1) < 0.01 for row in looked["weights"])
+    assert (empty.status, long.status, cut.status) == (400, 413, 400)
+    assert cut.json["error"] == "the text is too long; 24 tokens are read at once: send its sentences one by one"
+    assert view.status == 200 and b"ASKED" in view.content

@@ -239,6 +239,7 @@ class Net(NamedTuple):
     options: type[BaseModel]  # of `net` without its name
     modalities: tuple[Modality, ...]
     gives: tuple[Need, ...] = ()  # of what objectives need; of two that exclude one another its base tells which
+    writes: bool | None = False  # a text for a text; None: its base tells
 
 
 NETS: dict[str, Net] = {
@@ -247,7 +248,7 @@ NETS: dict[str, Net] = {
     "dilated": Net(DilatedOptions, ("image",), ("feature_map",)),
     "dsdnet": Net(DSDNetOptions, ("audio", "image"), ("feature_map",)),
     "encoder": Net(EncoderOptions, ("text",), ("both_sides",)),
-    "encoder_decoder": Net(EncoderDecoderOptions, ("text",), ("both_sides",)),
+    "encoder_decoder": Net(EncoderDecoderOptions, ("text",), ("both_sides",), writes=True),
     "gpt": Net(GPTOptions, ("text",), ("causal",)),
     "mlp": Net(MLPOptions, ("table",)),
     "patch_encoder": Net(PatchEncoderOptions, ("audio", "image"), ("feature_map",)),
@@ -256,5 +257,5 @@ NETS: dict[str, Net] = {
     "text_cnn": Net(TextCNNOptions, ("text",), ("both_sides",)),
     "timm": Net(TimmOptions, ("audio", "image"), ("feature_map",)),
     "torchvision": Net(TorchvisionOptions, ("audio", "image")),
-    "transformers": Net(TransformersOptions, ("text",), ("both_sides", "causal")),
+    "transformers": Net(TransformersOptions, ("text",), ("both_sides", "causal"), writes=None),
 }

@@ -19,6 +19,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_MAPPING,
 )
 
+from chainrule.nets.shared import rewriter
 from chainrule.nets.shared.encoder import UNFIT, Decoder, Encoder, attention, quicken_dropout
 from chainrule.system.errors import ParamsError
 
@@ -31,8 +32,12 @@ _OF_A_FILE = ("dtype", "torch_dtype", "architectures", "transformers_version", "
 """What a config.json tells of the weights that were beside it."""
 
 
-def build(vocabulary: int, pad_id: int, *, dropout: float | None, config: dict[str, Any] | None) -> Encoder:
+def build(
+    vocabulary: int, pad_id: int, *, dropout: float | None, config: dict[str, Any] | None
+) -> Encoder | rewriter.Rewriter:
     """Build the model of a configuration (the content of a config.json) with fresh weights, in float32.
+
+    One that has an encoder and a decoder (T5, BART, Marian) reads one text and writes another.
 
     dropout: in place of every probability of dropping something that the configuration has; None: as it says. Raises
     ParamsError where no base gave a configuration, or one of a model that gives no vector per token of a single text.
@@ -41,6 +46,8 @@ def build(vocabulary: int, pad_id: int, *, dropout: float | None, config: dict[s
     if dropout is not None:
         for name in _probabilities(chosen):
             setattr(chosen, name, dropout)
+    if chosen.is_encoder_decoder:
+        return rewriter.of_configuration(chosen)
     causal = _is_causal(chosen)
     if causal:
         chosen.use_cache = False
@@ -64,7 +71,7 @@ def _configuration(config: dict[str, Any] | None) -> "PreTrainedConfig":
     if family in UNFIT:
         raise ParamsError(f"net transformers: {family} {UNFIT[family]}; take another base such as BERT or RoBERTa")
     chosen = AutoConfig.for_model(**{key: value for key, value in config.items() if key not in _OF_A_FILE})
-    if chosen.is_encoder_decoder or type(chosen) not in MODEL_MAPPING:
+    if type(chosen) not in MODEL_MAPPING:
         raise ParamsError(f"net transformers: {family} is no encoder or decoder alone; take one such as BERT or GPT-2")
     return chosen
 

@@ -92,6 +92,10 @@ SECTIONS: dict[str, type[Section]] = {
 }
 
 
+WRITTEN = "wording"
+"""The kind of target that is a text to be written: a net must write it, and has no head."""
+OF_HEADS = ("head_only", "distillation", "incremental", "joint")
+"""Strategies that take a model of one answer."""
 CORRUPTED = (("evaluate", "examine", "robustness", "corruptions"), ("retrain", "robustness", "corruptions"))
 """Where corruptions of the modality are named."""
 MOST_LOST: dict[tuple[str, ...], float] = {
@@ -299,11 +303,23 @@ def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
     if net in NETS and modality not in NETS[net].modalities:
         fitting = ", ".join(name for name, entry in NETS.items() if modality in entry.modalities)
         yield Mistake(f"{path}.net.name", repr(net), f"a net of modality {modality} is needed: {fitting}")
+    elif net in NETS and NETS[net].writes is (at(block, ("target",)) != WRITTEN):
+        wanted = at(block, ("target",)) == WRITTEN
+        fitting = ", ".join(
+            name for name, entry in NETS.items() if "text" in entry.modalities and entry.writes in (None, wanted)
+        )
+        needed = (
+            "a net that writes texts" if wanted else "it writes texts, and here something is told; a net that reads"
+        )
+        yield Mistake(f"{path}.net.name", repr(net), f"{needed} is needed: {fitting}")
     if objective in OBJECTIVES and OBJECTIVES[objective].modality not in (None, modality):
         yield Mistake(
             f"{path}.pretrain.objective.name", repr(objective), f"an objective of modality {modality} or none is needed"
         )
     strategy = at(block, ("finetune", "strategy", "name"))
+    if strategy in OF_HEADS and at(block, ("target",)) == WRITTEN:
+        needed = "it takes a model that gives one answer to a row; of one that writes take full or lora"
+        yield Mistake(f"{path}.finetune.strategy.name", repr(strategy), needed)
     if strategy in STRATEGIES and STRATEGIES[strategy].modality not in (None, modality):
         needed = (
             f"it takes {STRATEGIES[strategy].modality}s alone; a strategy of modality {modality} is needed, or full"

@@ -108,16 +108,21 @@ class Rewriter(nn.Module):
         """
         super().__init__()
         if not getattr(net, "writes", False):
-            raise ParamsError("net: this net writes no text; take encoder_decoder")
+            raise ParamsError(
+                "net: this net writes no text; take encoder_decoder, or a base such as T5, BART or Marian"
+            )
         self.net = net
         self._facts = dict(facts)
         self.characters = int(ROOM * target["characters"]) + 1
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the net tells beside the facts of its inputs: how long a text may be, and how wide its cache is."""
+        """What the net tells beside the facts of its inputs: how long a text may be, how wide its cache is.
+
+        And what a text begins with, where its own configuration says so.
+        """
         most = min(self._facts["max_length"], int(self.net.max_length))  # type: ignore[arg-type]
-        return {"positions": most, "cache": tuple(self.net.shape)}  # type: ignore[arg-type]
+        return {"positions": most, "cache": tuple(self.net.shape), "start_id": getattr(self.net, "start_id", None)}  # type: ignore[arg-type]
 
     @property
     def known(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from chainrule.serving.answers.wording import answer, check, schema
 from chainrule.serving.parts import text
+from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -22,6 +23,14 @@ def prepare(
     tokenizer: "Tokenizer | None",
     limits: "Limits",
 ) -> dict[str, np.ndarray]:
-    """Return the graph's inputs, int64 [1, T] each, for a text. Raises DataError for a text that no row could be."""
-    clean = text.clean(parts["source"], signature["preprocessing"]["source"], limits)
+    """Return the graph's inputs, int64 [1, T] each, for a text.
+
+    Raises DataError for a text that no row could be, and for one that is longer than the model reads: what is written
+    for its beginning would not be its translation.
+    """
+    rules = signature["preprocessing"]["source"]
+    clean = text.clean(parts["source"], rules, limits)
+    if tokenizer is not None and tokenizer.encode(clean).overflowing:
+        most = f"{rules['max_length']:,} tokens"
+        raise DataError(f"the text is too long; {most} are read at once: send its sentences one by one")
     return text.encoded(clean, None, tokenizer, [tensor["name"] for tensor in signature["inputs"]])

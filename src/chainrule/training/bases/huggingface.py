@@ -27,7 +27,8 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, revisi
     stored = tensors.of_folder(found.path)
     pad = roles["pad"] or 0
     net = build(config["vocab_size"], pad, config=config, dropout=None)
-    _load(net.encoder, stored, found.path)
+    body: Any = net.model if hasattr(net, "writes") else net.encoder
+    _load(body, stored, found.path)
     kind = tensors.stored_as(stored)
     save_state(
         {key: value.to(kind) if value.is_floating_point() else value for key, value in net.state_dict().items()},
@@ -54,17 +55,13 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, revisi
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    """Return the model's configuration; DataError for a model that is no encoder or decoder of texts."""
+    """Return the model's configuration; DataError for a model that is none of texts."""
     from transformers import CONFIG_MAPPING
 
     config = folders.config(folder)
     kind = config.get("model_type")
     if kind not in CONFIG_MAPPING:
         raise DataError(f"{folder / folders.CONFIG}: model_type {kind!r}: transformers has no such model")
-    if config.get("is_encoder_decoder"):
-        raise DataError(
-            f"{folder / folders.CONFIG}: {kind} has an encoder and a decoder; a model with one of them is needed"
-        )
     for key in ("vocab_size",):
         if not isinstance(config.get(key), int):
             raise DataError(f"{folder / folders.CONFIG}: no {key}; a model of texts is needed")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.fields.windows import SHAPES
+from chainrule.system.errors import ParamsError
 from chainrule.training import windows as of_windows
 from chainrule.training.heads import HeadedModel
 
@@ -30,6 +31,8 @@ class Model(HeadedModel):
         target: Mapping[str, Any],
     ) -> None:
         """Take nothing from the facts of the inputs."""
+        if getattr(net, "writes", False):
+            raise ParamsError("net: it writes texts, and here something is told of them; take an encoder such as BERT")
         super().__init__(net, kind, target)
         self._pool = getattr(net, "pool", mean)
 
