@@ -175,4 +175,4 @@ def test_a_server_writes_whole_and_piece_by_piece(root: Path) -> None:
     assert all(abs(sum(row) - 1) < 0.01 for row in looked["weights"])
     assert (empty.status, long.status, cut.status) == (400, 413, 400)
     assert cut.json["error"] == "the text is too long; 24 tokens are read at once: send its sentences one by one"
-    assert view.status == 200 and b"ASKED" in view.content
+    assert view.status == 200 and b"createView" in view.content
