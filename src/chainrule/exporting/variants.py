@@ -22,6 +22,8 @@ STATIC = [
     "Relu", "Reshape",
 ]  # fmt: skip
 PRODUCTS = ["MatMul", "Gemm"]
+FIXED = "fixed."
+"""What the names of weights begin with that nothing learns: the Fourier transform of a sound. It stays in float32."""
 
 
 def is_convolutional(graph: "onnx.ModelProto") -> bool:
@@ -29,9 +31,31 @@ def is_convolutional(graph: "onnx.ModelProto") -> bool:
     sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in graph.graph.initializer}
 
     def weights(*kinds: str) -> int:
-        return sum(sizes.get(name, 0) for node in graph.graph.node if node.op_type in kinds for name in node.input)
+        return sum(
+            sizes.get(name, 0)
+            for node in graph.graph.node
+            if node.op_type in kinds
+            for name in node.input
+            if not name.startswith(FIXED)
+        )
 
     return weights("Conv") > weights("MatMul", "Gemm")
+
+
+def as_it_is(graph: "onnx.ModelProto") -> list[str]:
+    """Return the names of the nodes that stay in float32: those with FIXED weights, and all that comes before them.
+
+    Powers of a spectrum reach over twelve powers of ten, of which eight bits keep two and half precision five.
+    """
+    makers = {name: node for node in graph.graph.node for name in node.output}
+    waiting = [node for node in graph.graph.node if any(name.startswith(FIXED) for name in node.input)]
+    found = {}
+    while waiting:
+        node = waiting.pop()
+        if node.name not in found:
+            found[node.name] = None
+            waiting += [makers[name] for name in node.input if name in makers]
+    return sorted(found)
 
 
 def int8(graph: "onnx.ModelProto", feeds: Iterable[Feed]) -> bytes:
@@ -49,12 +73,13 @@ def int8(graph: "onnx.ModelProto", feeds: Iterable[Feed]) -> bytes:
         marked = copy.deepcopy(graph)
         quant_utils.add_pre_process_metadata(marked)  # or the quantiser asks for what the exporter has done already
         source.write_bytes(marked.SerializeToString())
+        kept = as_it_is(graph)
         if is_convolutional(graph):
-            _calibrate(source, target, feeds, op_types_to_quantize=STATIC)
+            _calibrate(source, target, feeds, op_types_to_quantize=STATIC, nodes_to_exclude=kept)
             return _serialised(_load(target))
         # Nothing of a table is scaled while it runs: its weights are quantised, once.
         quantize_dynamic(source, looked_up, op_types_to_quantize=["Gather"], weight_type=QuantType.QInt8)
-        products = _inner_products(_load(looked_up))
+        products = [name for name in _inner_products(_load(looked_up)) if name not in kept]
         if not products:  # to the quantiser an empty list is all nodes
             return _serialised(_load(looked_up))
         _calibrate(
@@ -121,7 +146,7 @@ def fp16(graph: "onnx.ModelProto") -> bytes:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one for every weight that half precision rounds to nothing
-        half = convert_float_to_float16(copy.deepcopy(graph), keep_io_types=True)
+        half = convert_float_to_float16(copy.deepcopy(graph), keep_io_types=True, node_block_list=as_it_is(graph))
     ordered = ONNXModel(half)
     ordered.topological_sort()  # the converter appends its casts at the end
     return _serialised(ordered.model)

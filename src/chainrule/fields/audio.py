@@ -75,6 +75,7 @@ def _read(raw: bytes, most_seconds: float, max_channels: int) -> tuple[np.ndarra
     """Return samples float32 [T] of a file, in -1..1, their rate, and what was done to them."""
     import soundfile
 
+    known, count, announced = False, 0, 0
     try:
         with soundfile.SoundFile(io.BytesIO(raw)) as file:
             kind, channels, rate, announced = file.format, file.channels, file.samplerate, file.frames
@@ -85,13 +86,15 @@ def _read(raw: bytes, most_seconds: float, max_channels: int) -> tuple[np.ndarra
             known = 0 < announced < 1 << 60  # a stream does not say
             if known and announced > most_seconds * rate:
                 raise Reject("too_many_seconds", f"{announced / rate:,.1f} s, more than {most_seconds:g}")
-            blocks, count = [], 0
+            blocks = []
             while len(block := file.read(_BLOCK, "float32", always_2d=True)):
                 count += len(block)
                 if count > most_seconds * rate:
                     raise Reject("too_many_seconds", f"more than {most_seconds:g} s")
                 blocks.append(block.mean(axis=1, dtype=np.float32) if channels > 1 else block[:, 0])
     except (soundfile.LibsndfileError, RuntimeError, ValueError, OverflowError, MemoryError) as error:
+        if known:
+            raise Reject("truncated_sound", f"no more than {count:,} of {announced:,} samples can be read") from error
         raise Reject("unreadable_sound", sounds.line(error)) from error
     if (known and count < announced) or sounds.ends_early(raw):
         raise Reject("truncated_sound", "the file ends before what it announces")

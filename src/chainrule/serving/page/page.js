@@ -2,6 +2,7 @@
 
 import { asksBeside, setView, showAnswer, showNothing, showPiece, startPieces, takesPieces } from "./answer.js";
 import { exampleOf, readsDigits } from "./example.js";
+import * as audio from "./fields/audio.js";
 import * as image from "./fields/image.js";
 import * as table from "./fields/table.js";
 import * as text from "./fields/text.js";
@@ -15,7 +16,7 @@ import { clearWhy, startWhy } from "./why.js";
 
 const LOOK_AGAIN = 10_000; // ms between looks at the list of models
 const LOOK_SOON = 2_000; // ms, while there is none
-const KINDS = { image, table, text }; // what asks for a field, by its kind
+const KINDS = { audio, image, table, text }; // what asks for a field, by its kind
 
 const get = (id) => document.getElementById(id);
 let models = [];

@@ -1,4 +1,4 @@
-// Why an answer came out as it did: asked for by a button, shown as weighed words, tiles or columns.
+// Why an answer came out as it did: asked for by a button, shown as weighed words, tiles, columns or times and bands.
 
 import { openImage } from "./fields/picture.js";
 import { element, plural } from "./markdown.js";
@@ -49,7 +49,7 @@ async function show(found, body, rules) {
   const most = Math.max(...found.parts.map(({ weight }) => Math.abs(weight))) || 1;
   const parts = found.parts.map((part) => ({ ...part, share: Math.abs(part.weight) / most }));
   const [first] = parts;
-  const map = "text" in first ? words(parts) : "top" in first ? await tiles(parts, body, rules) : columns(parts);
+  const map = "text" in first ? words(parts) : "top" in first ? await tiles(parts, body, rules) : "low" in first ? bands(parts) : columns(parts);
   const sum = found.parts.reduce((total, { weight }) => total + weight, 0);
   const off = `The weights sum to ${signed(sum)}, of ${signed(found.whole - found.none)}.`;
   const about = `${found.explained}: ${found.unit} ${signed(found.whole)}, with all parts hidden ${signed(found.none)}. ${off} `;
@@ -92,6 +92,27 @@ async function tiles(parts, body, { width, height }) {
     cover.append(sign);
   }
   return element("div", {}, element("div", { class: "covered" }, picture, cover), element("p", { class: "quiet" }, label));
+}
+
+// Pieces of a sound in their places: time from left to right, low below and high above.
+function bands(parts) {
+  const [starts, lows] = ["from", "low"].map((key) => [...new Set(parts.map((part) => part[key]))].sort((one, other) => one - other));
+  const order = [...parts].sort((one, other) => other.share - one.share);
+  const strongest = order.slice(0, TILES_MARKED).filter(({ share }) => share >= MARKED);
+  const named = ({ from, to, low, high, weight }) => `${from.toFixed(2)} to ${to.toFixed(2)} s, ${low} to ${high} Hz ${signed(weight)}`;
+  const label = `Strongest: ${strongest.map(named).join("; ") || "nothing"}`;
+  const grid = svg("svg", { viewBox: `0 0 ${starts.length} ${lows.length}`, class: "moments", role: "img", "aria-label": label });
+  for (const { from, low, weight, share } of parts) {
+    const place = { x: starts.indexOf(from), y: lows.length - 1 - lows.indexOf(low), width: 1, height: 1 };
+    grid.append(svg("rect", { ...place, fill: `rgb(${weight > 0 ? UP : DOWN})`, "fill-opacity": share.toFixed(3) }));
+  }
+  for (const { from, low, weight } of strongest) {
+    const place = { x: starts.indexOf(from) + 0.5, y: lows.length - lows.indexOf(low) - 0.5 };
+    const sign = svg("text", { ...place, "font-size": 0.6, "stroke-width": 0.1 });
+    sign.textContent = weight > 0 ? "+" : "−";
+    grid.append(sign);
+  }
+  return element("div", {}, element("div", { class: "moment-frame" }, grid), element("p", { class: "quiet" }, label));
 }
 
 // Returns the image that a request's body is, or holds in base64.
