@@ -5,12 +5,18 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+import torch
 from onnx import TensorProto, numpy_helper
 
 import exporting_cases
 from chainrule.exporting import parity, variants
+from chainrule.exporting.graph import to_onnx
+from chainrule.nets import cnn
 from chainrule.serving import offline
+from chainrule.training.bodies import audio
+from chainrule.training.targets import label
 from exporting_cases import image_feeds, image_rows, text_feeds, text_rows
 
 
@@ -127,3 +133,20 @@ def test_another_process_makes_the_same_bytes(project: Any) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == exporting_cases.digests()
     assert len(done.stdout.split()) == 4
+
+
+def test_the_spectrum_of_a_sound_stays_as_it_is() -> None:
+    facts = {"rate": 8000, "samples": 2000, "window": 200, "hop": 80, "size": 256, "bands": 20, "low": 20.0}
+    facts |= {"high": 4000.0, "level": "sound", "mean": -50.0, "std": 20.0}
+    torch.manual_seed(0)
+    model = audio.Model(cnn.build(1, width=8, depth=2, dropout=0.0), label, facts, {"classes": ["a", "b"]})
+    made = to_onnx(model, audio.example(facts, 2, torch.Generator().manual_seed(0)), audio.dynamic_shapes(facts))
+    # A loud sound and one 60 dB below it: of eight bits for both the soft one would have none.
+    loud = audio.example(facts, 1, torch.Generator().manual_seed(1))["audio"].numpy() // 2
+    sounds = {"audio": np.concatenate([loud, loud // 1000])}
+    expected = onnxruntime.InferenceSession(made.SerializeToString()).run(None, sounds)[0]
+    for content in (variants.int8(made, [sounds]), variants.fp16(made)):
+        found = onnxruntime.InferenceSession(content).run(None, sounds)[0]
+        assert np.abs(found - expected).max() < 0.06
+        kept = {tensor.name: tensor.data_type for tensor in onnx.load_from_string(content).graph.initializer}
+        assert kept["fixed.waves"] == kept["fixed.bands"] == onnx.TensorProto.FLOAT

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.exporting import graph, parity
-from chainrule.nets import cnn, dsdnet, resnet9
+from chainrule.nets import cnn, dsdnet, patch_encoder, resnet9
 from chainrule.nets import timm as timm_net
 from chainrule.nets import torchvision as torchvision_net
 from chainrule.system.errors import ParamsError
@@ -36,6 +36,13 @@ def _dsdnet(channels: int, **changes: Any) -> nn.Module:
     return net
 
 
+def _patches(channels: int, dropout: float) -> nn.Module:
+    """A small encoder of patches; fresh, its last normalisation lets each row of features sum to nothing."""
+    net = patch_encoder.build(channels, patch=8, layers=2, width=16, heads=2, dropout=dropout)
+    nn.init.uniform_(net.norm.weight, 0.5, 1.5)
+    return net
+
+
 def _torchvision(channels: int, arch: str = "mobilenet_v3_small", size: int | None = None) -> nn.Module:
     return torchvision_net.build(channels, arch=arch, size=size)
 
@@ -47,6 +54,7 @@ def _timm(channels: int, arch: str = "test_resnet", size: int | None = None) -> 
 MAPPED: dict[str, Callable[[int], nn.Module]] = {
     "cnn": lambda channels: cnn.build(channels, width=4, depth=4, dropout=0.0),
     "dsdnet": _dsdnet,
+    "patch_encoder": lambda channels: _patches(channels, 0.0),
     "resnet9": lambda channels: resnet9.build(channels, width=4, dropout=0.0),
 }
 BUILDERS = MAPPED | {"timm": _timm, "torchvision": _torchvision}
@@ -153,6 +161,23 @@ def test_dsdnet_blocks_begin_as_the_identity() -> None:
     block = dsdnet.Block(6, 3, 2, 2)
     maps = torch.randn(2, 6, 8, 8)
     assert torch.equal(block(maps), maps)
+
+
+def test_patches_know_their_places() -> None:
+    """Rolled by whole patches a picture has the same patches in other places: attention alone could not tell."""
+    net = _patches(1, 0.0).eval()
+    picture = torch.randn(1, 1, 16, 24)
+    assert not torch.allclose(net(picture), net(picture.roll((8, 8), (2, 3))), atol=1e-4)
+    places = patch_encoder.places(3, 4, 16)
+    assert places.shape == (12, 16) and len(places.unique(dim=0)) == 12
+    torch.testing.assert_close(places.square().sum(dim=1), torch.full((12,), 8.0))
+
+
+def test_dropout_of_patches_acts_in_training_alone() -> None:
+    net, images = _patches(1, 0.5), torch.randn(2, 1, 16, 16)
+    assert not torch.equal(net(images), net(images))
+    net.eval()
+    assert torch.equal(net(images), net(images))
 
 
 @pytest.mark.parametrize("name", ["cnn", "dsdnet", "resnet9"])

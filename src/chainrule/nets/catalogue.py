@@ -86,11 +86,7 @@ class TransformersOptions(_Options):
 class PatchEncoderOptions(_Options):
     """A transformer over patches of a picture."""
 
-    patch: list[Annotated[int, Field(ge=1, le=256)]] = Field(
-        description="height and width of a patch in pixels (of a spectrogram: bands, spectra)",
-        min_length=2,
-        max_length=2,
-    )
+    patch: int = Field(description="side of a patch in pixels (of a spectrogram: bands and spectra)", ge=1, le=256)
     layers: int = Field(description="encoder layers", ge=1, le=100)
     width: int = Field(description="features of a patch, a multiple of heads and of 4", ge=4, le=8192, multiple_of=4)
     heads: int = Field(description="attention heads", ge=1, le=128)
@@ -219,7 +215,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "gpt": {"layers": 4, "width": 128, "heads": 4, "max_length": 128, "dropout": 0.1},
     "mlp": {"embedding": 16, "layers": 2, "width": 256, "dropout": 0.2},
-    "patch_encoder": {"patch": [16, 8], "layers": 4, "width": 128, "heads": 4, "dropout": 0.1},
+    "patch_encoder": {"patch": 8, "layers": 4, "width": 128, "heads": 4, "dropout": 0.1},
     "resnet9": {"width": 64, "dropout": 0.1},
     "tabm": {"embedding": 16, "members": 16, "layers": 2, "width": 128, "dropout": 0.2},
     "text_cnn": {"embedding": 128, "filters": 100, "widths": [3, 4, 5], "dropout": 0.5},

@@ -5,8 +5,6 @@ plain vision transformer with fixed positions and the mean over the patches (Bey
 plain ViT baselines for ImageNet-1k", arXiv:2205.01580), which takes pictures of any size.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
@@ -40,20 +38,17 @@ class PatchEncoder(nn.Module):
 
     gains_from_bf16 = True
 
-    def __init__(
-        self, channels: int, patch: Sequence[int], layers: int, width: int, heads: int, dropout: float
-    ) -> None:
+    def __init__(self, channels: int, patch: int, layers: int, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.patch = (int(patch[0]), int(patch[1]))
-        self.stride = max(self.patch)
-        self.embedding = nn.Conv2d(channels, width, self.patch, stride=self.patch)
+        self.stride = patch
+        self.embedding = nn.Conv2d(channels, width, patch, stride=patch)
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
         self.norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
         self.map_channels = self.out_features = width
 
     def feature_map(self, images: Tensor) -> Tensor:
-        """[B, width, H/patch, W/patch], rounded up, of float32 images [B, C, H, W]."""
-        down, across = (-images.shape[axis] % side for axis, side in zip((2, 3), self.patch, strict=True))
+        """[B, width, H/stride, W/stride], rounded up, of float32 images [B, C, H, W]."""
+        down, across = (-images.shape[axis] % self.stride for axis in (2, 3))
         maps = self.embedding(nn.functional.pad(images, (0, across, 0, down)))
         height, width = maps.shape[2:]
         patches = self.dropout(maps.flatten(2).transpose(1, 2) + places(height, width, self.out_features).to(maps))
@@ -76,6 +71,6 @@ def places(height: int, width: int, features: int) -> Tensor:
     return torch.cat([of_rows, of_columns], dim=2).flatten(0, 1)
 
 
-def build(channels: int, *, patch: Sequence[int], layers: int, width: int, heads: int, dropout: float) -> PatchEncoder:
-    """Build an encoder of patches of height and width `patch`; `width` is a multiple of 4 and of `heads`."""
+def build(channels: int, *, patch: int, layers: int, width: int, heads: int, dropout: float) -> PatchEncoder:
+    """Build an encoder of square patches; `width` is a multiple of 4 and of `heads`."""
     return PatchEncoder(channels, patch, layers, width, heads, dropout)
