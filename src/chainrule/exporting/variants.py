@@ -49,11 +49,11 @@ def as_it_is(graph: "onnx.ModelProto") -> list[str]:
     """
     makers = {name: node for node in graph.graph.node for name in node.output}
     waiting = [node for node in graph.graph.node if any(name.startswith(FIXED) for name in node.input)]
-    found = {}
+    found: set[str] = set()
     while waiting:
         node = waiting.pop()
         if node.name not in found:
-            found[node.name] = None
+            found.add(node.name)
             waiting += [makers[name] for name in node.input if name in makers]
     return sorted(found)
 
