@@ -174,6 +174,16 @@ def test_a_server_answers_with_spans_and_their_places(root: Path) -> None:
     assert page.status == 200
 
 
+def test_tensors_that_no_text_makes_are_refused(root: Path) -> None:
+    def tensor(name: str, *shape: int, value: int = 1) -> dict[str, Any]:
+        return {"name": name, "datatype": "INT64", "shape": [1, 1, *shape], "data": [value] * int(np.prod(shape))}
+
+    with live_server.running(root) as server:
+        asked = [tensor("input_ids", 3), tensor("attention_mask", 3), tensor("places", 3, 4, value=9)]
+        found = server.ask("POST", f"/v2/models/{RECIPE}/infer", json.dumps({"inputs": asked}).encode())
+    assert found.status == 400 and "places has 9 in column 2; this model takes 0 to 1 there" in found.json["error"]
+
+
 def test_a_file_of_rows_is_answered_in_the_form_that_a_source_reads(root: Path) -> None:
     lines = ["Nobody says Vera Stein met Ida Roth in Bonn .", "nobody came ."]
     (root / "asked.jsonl").write_text("".join(json.dumps({"text": line}) + "\n" for line in lines))

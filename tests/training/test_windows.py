@@ -129,3 +129,14 @@ def test_a_base_s_tokenizer_cuts_windows_no_longer_than_its_net_takes(facts: dic
     rows = text.of_fields([TEXTS], None, found)
     assert isinstance(rows, Windows) and int(rows.lengths.max()) == 16
     assert rows.cut == 2 and found["most_tokens"] == 16 + 4 * 10
+
+
+def test_pairs_of_neighbours_do_not_see_the_padding() -> None:
+    torch.manual_seed(0)
+    net = bilstm.build(120, 0, embedding=8, width=8, layers=1, dropout=0.0, pairs=50).eval()
+    ids = torch.tensor([[2, 7, 9, 3]])
+    long = torch.nn.functional.pad(ids, (0, 3))
+    with torch.no_grad():
+        alone, padded = net(ids, torch.ones_like(ids)), net(long, (long > 0).long())
+    torch.testing.assert_close(alone, padded[:, :4])
+    assert not torch.equal(alone[:, 1], net(torch.tensor([[2, 7, 8, 3]]), torch.ones_like(ids))[:, 1])

@@ -20,6 +20,8 @@ begins with it; how it is written (`shape`)."""
 COLUMNS = 4
 SHAPES = ("none", "sign", "digits", "lower", "capital", "upper", "mixed", "letters")
 """How a token is written; "none" marks no part of a text, "letters" are of a script without upper and lower case."""
+HIGHEST = [2**31 - 1, 2**31 - 1, 1, len(SHAPES) - 1]
+"""The largest that may stand in each column."""
 ENCODED_TOGETHER = 1_000
 
 

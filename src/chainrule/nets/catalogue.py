@@ -100,6 +100,11 @@ class BiLSTMOptions(_Options):
     width: int = Field(description="features that each way gives; a state has twice as many", ge=1, le=8192)
     layers: int = Field(description="layers, each over what the one before gives", ge=1, le=100)
     dropout: float = Field(description="probability of dropping a feature of a token or of a state", ge=0, lt=1)
+    pairs: int = Field(
+        description="numbers that pairs of neighbouring tokens get by their hash, each with features; 0: none",
+        ge=0,
+        le=1_000_000,
+    )
 
 
 class TextCNNOptions(_Options):
@@ -173,7 +178,7 @@ class TabMOptions(_Options):
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "bilstm": {"embedding": 128, "width": 128, "layers": 1, "dropout": 0.3},
+    "bilstm": {"embedding": 128, "width": 128, "layers": 1, "dropout": 0.3, "pairs": 0},
     "cnn": {"width": 32, "depth": 3, "dropout": 0.1},
     "dilated": {
         "width": 32,

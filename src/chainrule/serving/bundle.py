@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.exporting.signature import VERSION, version_2
+from chainrule.fields import windows
 from chainrule.serving import graph, tiles
 from chainrule.serving.decoding import rules, settings
 from chainrule.system import plugins
@@ -413,8 +414,8 @@ def _padding(signature: dict[str, Any], inputs: tuple[Tensor, ...], folder: Path
     return padding
 
 
-def _highest(tokenizer: str, inputs: tuple[Tensor, ...], folder: Path) -> dict[str, int]:
-    """Return the largest token that the tokenizer knows, and 1 for the mask of real tokens.
+def _highest(tokenizer: str, inputs: tuple[Tensor, ...], folder: Path) -> dict[str, int | list[int]]:
+    """Return the largest token that the tokenizer knows, 1 for the mask of real tokens, and bounds of places by column.
 
     Nobody else may look: on a GPU a token beyond the embeddings is answered with whatever lies there.
     """
@@ -427,5 +428,10 @@ def _highest(tokenizer: str, inputs: tuple[Tensor, ...], folder: Path) -> dict[s
         most = None
     if type(most) is not int:
         raise DataError(f"{folder / TOKENIZER}: its vocabulary is not readable; export the bundle again")
-    known = {"input_ids": most, "attention_mask": 1, "token_type_ids": 1}
+    known: dict[str, int | list[int]] = {
+        "input_ids": most,
+        "attention_mask": 1,
+        "token_type_ids": 1,
+        "places": windows.HIGHEST,
+    }
     return {tensor.name: known[tensor.name] for tensor in inputs if tensor.name in known and "INT" in tensor.datatype}

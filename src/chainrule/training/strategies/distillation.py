@@ -98,9 +98,9 @@ def _apart(outputs: Mapping[str, Tensor], taught: Mapping[str, Tensor], temperat
 
 
 def _choices(logits: Tensor, kind: str) -> Tensor:
-    """Return the logits of what is told apart, [N, choices]: each of a set of labels is a choice of its own."""
+    """Return the logits of what is told apart, [N, choices]: each of a set of labels, each word, is one of its own."""
     if kind != LABELS:
-        return logits
+        return logits.flatten(0, -2)
     return torch.stack([logits.flatten(), torch.zeros_like(logits).flatten()], dim=1)
 
 
