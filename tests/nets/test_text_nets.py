@@ -8,15 +8,17 @@ import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from chainrule.exporting import graph, parity
-from chainrule.nets import bilstm, encoder, gpt, text_cnn
+from chainrule.nets import bag, bilstm, encoder, gpt, text_cnn
 from chainrule.system.errors import ParamsError
 from chainrule.tasks.text_classification import model as task
 
 FACTS: dict[str, Any] = {"vocabulary": 50, "pad_id": 0, "unknown_id": 1, "max_length": 12}
 TARGET = {"classes": ["a", "b", "c"]}
 BUILDERS: dict[str, Callable[[], Any]] = {
+    "bag": lambda: bag.build(50, 0, width=6, buckets=40, dropout=0.2),
     "bilstm": lambda: bilstm.build(50, 0, embedding=6, width=5, layers=2, dropout=0.2),
     "encoder": lambda: encoder.build(
         50, 0, arch="bert", layers=2, width=8, heads=2, feed_forward=8, max_length=12, dropout=0.2
@@ -245,3 +247,14 @@ def test_gpt_block_gradients() -> None:
 def test_gpt_names_heads_that_do_not_fit() -> None:
     with pytest.raises(ParamsError, match="net gpt: width 10 must be a multiple of heads 4"):
         gpt.build(50, 0, layers=1, width=10, heads=4, max_length=8, dropout=0.0)
+
+
+def test_a_bag_knows_pairs_of_neighbours_and_keeps_what_is_said_once() -> None:
+    torch.manual_seed(0)
+    net = bag.build(50, 0, width=6, buckets=10_007, dropout=0.0).eval()
+    rows = torch.tensor([[7, 8, 9, 0], [9, 8, 7, 0], [7, 8, 9, 7]])
+    mask = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
+    features = net.pool(net(rows, mask), mask)
+    assert not torch.allclose(features[0], features[1])  # the same tokens in another order
+    own = net.tokens(rows[0, :3]) + functional.pad(net.pairs((rows[0, :2] * 1_000_003 + rows[0, 1:3]) % 10_007), (0, 0, 0, 1))
+    assert torch.allclose(features[0], torch.cat([own.mean(dim=0), own.amax(dim=0)]), atol=1e-6)

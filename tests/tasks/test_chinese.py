@@ -59,7 +59,8 @@ def new(root: Path, name: str, data: Path, **finetune: Any) -> dict[str, Any]:
     recipes = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     block = recipes["recipes"][name]
     block["split"]["tolerance"] = 1.0
-    block["pretrain"]["training"]["epochs"] = 1
+    if "training" in block["pretrain"]:
+        block["pretrain"]["training"]["epochs"] = 1
     block["pretrain"]["tokenizer"] = {**block["pretrain"].get("tokenizer", {}), "vocabulary": 400}
     block["finetune"] |= finetune
     block["evaluate"] = QUICK

@@ -258,6 +258,25 @@ def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str])
                 "distort": {"drop": 0.1},
             },
         }
+    if _solid(found):
+        why.append(
+            "net: a bag of characters and of pairs of neighbours: from nothing, where no blanks part words, pairs tell "
+            f"more of {trained:,} rows than any small net that has to find them"
+        )
+        return {
+            "net": {"name": "bag"},
+            "pretrain": {
+                "objective": {"name": "none"},
+                **({"tokenizer": kept.tokenizer} if kept.tokenizer else {}),
+            },
+            "finetune": {
+                "strategy": {"name": "full"},
+                "epochs": 12 if trained < 20_000 else 6,
+                "batch_size": 64,
+                "learning_rate": 0.003,
+                "distort": {"drop": 0.3},
+            },
+        }
     why.append(
         "net: text_cnn on word vectors of the texts themselves (skip-gram): from nothing a small net learns more of "
         f"{trained:,} rows than a large one"

@@ -107,6 +107,14 @@ class BiLSTMOptions(_Options):
     )
 
 
+class BagOptions(_Options):
+    """Vectors of tokens and of pairs of neighbours: their mean and their largest."""
+
+    width: int = Field(description="features of a token and of a pair", ge=1, le=8192)
+    buckets: int = Field(description="vectors that pairs of tokens share by their hash", ge=1, le=16_777_216)
+    dropout: float = Field(description="probability of dropping a feature of a text", ge=0, lt=1)
+
+
 class TextCNNOptions(_Options):
     """Filters over windows of tokens, of each its largest answer."""
 
@@ -178,6 +186,7 @@ class TabMOptions(_Options):
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "bag": {"width": 128, "buckets": 32_768, "dropout": 0.5},
     "bilstm": {"embedding": 128, "width": 128, "layers": 1, "dropout": 0.3, "pairs": 0},
     "cnn": {"width": 32, "depth": 3, "dropout": 0.1},
     "dilated": {
@@ -244,6 +253,7 @@ class Net(NamedTuple):
 
 
 NETS: dict[str, Net] = {
+    "bag": Net(BagOptions, ("text",)),
     "bilstm": Net(BiLSTMOptions, ("text",), ("both_sides",)),
     "cnn": Net(CNNOptions, ("audio", "image"), ("feature_map",)),
     "dilated": Net(DilatedOptions, ("image",), ("feature_map",)),
