@@ -30,6 +30,7 @@ COMMANDS = {
     "status": ("chainrule.commands.status", "what is stale and why, what is champion, what comes next"),
     "tune": ("chainrule.commands.tune", "search for better settings of a recipe on its validation rows"),
     "ui": ("chainrule.commands.ui", "MLflow's pages of this project's runs and models"),
+    "words": ("chainrule.commands.words", "the nearest neighbours of a word, or of a sum such as king - man + woman"),
 }
 """Subcommand -> its module, with `add_arguments(parser)` and `run(arguments) -> exit code`, and one line of help."""
 

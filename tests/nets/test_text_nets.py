@@ -256,5 +256,7 @@ def test_a_bag_knows_pairs_of_neighbours_and_keeps_what_is_said_once() -> None:
     mask = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
     features = net.pool(net(rows, mask), mask)
     assert not torch.allclose(features[0], features[1])  # the same tokens in another order
-    own = net.tokens(rows[0, :3]) + functional.pad(net.pairs((rows[0, :2] * 1_000_003 + rows[0, 1:3]) % 10_007), (0, 0, 0, 1))
+    own = net.tokens(rows[0, :3]) + functional.pad(
+        net.pairs((rows[0, :2] * 1_000_003 + rows[0, 1:3]) % 10_007), (0, 0, 0, 1)
+    )
     assert torch.allclose(features[0], torch.cat([own.mean(dim=0), own.amax(dim=0)]), atol=1e-6)
