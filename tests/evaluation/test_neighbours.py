@@ -47,5 +47,5 @@ def test_what_is_no_sum_is_refused(expression: str) -> None:
 def test_a_sum_has_a_limit_and_an_unknown_word_is_named_with_one_like_it() -> None:
     with pytest.raises(ParamsError, match="17 words"):
         neighbours.terms(" + ".join(["king"] * 17))
-    with pytest.raises(ParamsError, match="'kings'.*king is"):
+    with pytest.raises(ParamsError, match=r"'kings'.*king is"):
         nearest("kings")

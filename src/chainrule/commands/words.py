@@ -1,4 +1,4 @@
-"""`chainrule words`: the nearest neighbours of a word, or of a sum of words, by the vectors that a recipe has learnt."""
+"""`chainrule words`: the nearest neighbours of a word, or of a sum of words, by the vectors that a recipe learnt."""
 
 import argparse
 import json

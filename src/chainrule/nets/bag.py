@@ -56,7 +56,7 @@ class Bag(nn.Module):
         return features
 
 
-def build(vocabulary: int, pad_id: int, *, width: int, buckets: int, dropout: float) -> Bag:  # noqa: ARG001
+def build(vocabulary: int, pad_id: int, *, width: int, buckets: int, dropout: float) -> Bag:
     """Build vectors of `width` features for every token, and `buckets` that the pairs share.
 
     `dropout` acts on the features of a text.
