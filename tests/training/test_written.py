@@ -88,7 +88,14 @@ def test_the_loss_is_the_mean_over_tokens_whatever_fills_a_batch_up(facts: dict[
             "names 'en' twice; one side is read, the other written",
         ),
         (
-            {"source": {"kind": "line_pairs", "path": "x", "sides": ["en", "de"], "files": {"train": "a", "test": ["a"]}}},
+            {
+                "source": {
+                    "kind": "line_pairs",
+                    "path": "x",
+                    "sides": ["en", "de"],
+                    "files": {"train": "a", "test": ["a"]},
+                }
+            },
             "names one pair of files twice",
         ),
     ],
