@@ -11,7 +11,7 @@ from chainrule.recipes.check import find_mistakes
 from chainrule.training.inputs import text
 from chainrule.training.seeds import seeded
 from chainrule.training.targets import wording
-from chainrule.training.written import NOT_TOLD, WRITTEN, Rewriter, WrittenRows, Writing
+from chainrule.training.written import NOT_TOLD, WRITTEN, Rewriter, Writing, WrittenRows
 
 SOURCES = [" ".join(["dog"] * (1 + number % 9)) for number in range(60)]
 TEXTS = [" ".join(["Hund"] * (1 + number % 7)) for number in range(60)]
@@ -102,14 +102,21 @@ def test_the_loss_is_the_mean_over_tokens_whatever_fills_a_batch_up(facts: dict[
 )
 def test_what_does_not_fit_a_text_that_is_written_is_told(changed: dict[str, Any], said: str) -> None:
     block = {
-        **{"task": "translation", "modality": "text", "target": "wording", "seed": 1},
+        "task": "translation",
+        "modality": "text",
+        "target": "wording",
+        "seed": 1,
         "source": {"kind": "line_pairs", "path": "x", "sides": ["en", "de"]},
         "incoming": {"kind": "delimited"},
-        **{"clean": {}, "split": {}, "augment": {}, "base": {"from": "nothing"}},
+        "clean": {},
+        "split": {},
+        "augment": {},
+        "base": {"from": "nothing"},
         "net": {"name": "encoder_decoder"},
         "pretrain": {"objective": {"name": "none"}},
         "finetune": {"strategy": {"name": "full"}},
-        **{"evaluate": {}, "export": {}},
+        "evaluate": {},
+        "export": {},
     }
     assert find_mistakes({"recipes": {"mine": block}}) == []
     found = "\n".join(map(str, find_mistakes({"recipes": {"mine": {**block, **changed}}})))

@@ -13,8 +13,11 @@ WRITTEN = ["das Haus", "das Buch", "ein Buch", "ein rotes Haus."]
 def test_words_that_occur_together_are_each_others_meaning() -> None:
     found = wording.dictionary(SOURCES, WRITTEN, seed=0)
     assert {word: found[word] for word in ("the", "house", "book", "a", "red")} == {
-        **{"the": "das", "house": "Haus", "book": "Buch"},
-        **{"a": "ein", "red": "rotes"},
+        "the": "das",
+        "house": "Haus",
+        "book": "Buch",
+        "a": "ein",
+        "red": "rotes",
     }
 
 
