@@ -63,7 +63,7 @@ SHARED = {
         "chainrule.evaluation.scores.labels",
         "chainrule.fields.encoding",
         "chainrule.fields.spectra",
-        *(f"chainrule.fields.{name}" for name in ("mask", "scripts", "tags", "text", "windows")),
+        *(f"chainrule.fields.{name}" for name in ("answer", "mask", "scripts", "tags", "text", "windows")),
         "chainrule.fields.wording",
     },
 }

@@ -129,6 +129,12 @@ def test_windows_share_one_distribution_and_padding_windows_change_nothing() -> 
     assert told({**one, **wide, "passage": np.pad(one["passage"], [(0, 0), (0, 9)])}) == told(one)
 
 
+def test_no_answer_has_the_first_tokens_of_all_windows() -> None:
+    found = told(logits(TEXT, [TOKENS[:3], TOKENS[2:]], start=(1, 0), end=(0, 0)))
+    # Of four tokens, one of which is in both windows, and of none in both: 5 ones and 2, one of which is e⁵.
+    assert found.none == pytest.approx(2 * np.log((1 + np.exp(5)) / (6 + np.exp(5))))
+
+
 def test_none_is_told_where_it_is_likelier_by_more_than_the_line() -> None:
     def said(line: float) -> str:
         return answer.answered(logits(TEXT, [TOKENS], (20, line), start=(0, 0), end=(0, 0)), {})[0][0]

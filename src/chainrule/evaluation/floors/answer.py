@@ -1,7 +1,6 @@
 """Floors of answers to questions: what needs to understand neither of the two.
 
-- no_answer: says of every question that it has none. The majority where most have none, else a reminder of what that
-  gives.
+- no_answer: says of every question that it has none; left out where every training question has one.
 - sentence: the sentence of the passage that shares most words with the question, each by how rare it is in passages
   (inverse document frequency, as the sliding-window baseline of Richardson et al. 2013, MCTest, section 4.1).
 - window: of all runs of words as long as answers usually are, that in which no word is the question's and around which
@@ -19,13 +18,16 @@ import numpy as np
 from chainrule.evaluation.bootstrap import Progress, unseen
 from chainrule.evaluation.primary import Facts, Outputs
 from chainrule.evaluation.scores.answer import right, tokens, written
+from chainrule.fields.answer import NONE
+from chainrule.fields.scripts import SOLID
 from chainrule.fields.text import words
 
 REACH = 12
 """Words on either side of a run that are looked at."""
 _SENTENCE = re.compile(r"[^.!?。！？\n]*(?:[.!?](?!\s|$)[^.!?。！？\n]*)*[.!?。！？\n]*")
 _WORD = re.compile(r"\w[\w\u0300-\u036f'’-]*", re.UNICODE)
-_SOLID = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+# A letter of a script without blanks, or what stands between two of them in a word.
+_PIECE = re.compile(rf"{SOLID.pattern}|(?:(?!{SOLID.pattern}).)+")
 
 
 def floors(
@@ -47,11 +49,8 @@ def floors(
     asked = list(zip(*test, strict=True))
     sentences = [sentence(question, context, rare) for question, context in progress(asked, "floor", "questions")]
     runs = [window(question, context, rare, length) for question, context in asked]
-    return {
-        "no_answer": {"said": written([""] * len(asked))},
-        "sentence": {"said": written(sentences)},
-        "window": {"said": written(runs)},
-    }
+    none = {"no_answer": {"said": written([""] * len(asked))}} if (target[:, 0, 0] == NONE).any() else {}
+    return {**none, "sentence": {"said": written(sentences)}, "window": {"said": written(runs)}}
 
 
 def rarity(passages: Sequence[str]) -> Mapping[str, float]:
@@ -108,11 +107,8 @@ def _rare(word: str, rare: Mapping[str, float]) -> float:
 
 def _spans(text: str) -> list[tuple[int, int]]:
     """Return where each word of a text begins and ends; a letter of a script without blanks is one."""
-    found: list[tuple[int, int]] = []
-    for match in _WORD.finditer(text):
-        start, end = match.span()
-        if _SOLID.search(match[0]):
-            found += [(at, at + 1) for at in range(start, end)]
-        else:
-            found.append((start, end))
-    return found
+    return [
+        (match.start() + piece.start(), match.start() + piece.end())
+        for match in _WORD.finditer(text)
+        for piece in _PIECE.finditer(match[0])
+    ]

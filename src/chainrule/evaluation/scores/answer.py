@@ -25,6 +25,7 @@ import numpy as np
 
 from chainrule.evaluation.primary import SHARE, Facts, Metrics, Outputs, Primary, Score
 from chainrule.fields import answer as field
+from chainrule.fields.scripts import SOLID
 from chainrule.fields.text import words
 from chainrule.fields.windows import code_points
 
@@ -56,8 +57,7 @@ def tokens(answer: str) -> list[str]:
     """Return the words of an answer as they are compared; of scripts without blanks the characters."""
     found = []
     for word in plain(answer).split():
-        parts = [word] if word.isascii() else words(word)
-        found += parts if len(parts) > 1 else [word]
+        found += words(word) if SOLID.search(word) else [word]
     return found
 
 

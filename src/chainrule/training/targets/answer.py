@@ -51,12 +51,12 @@ def right(offsets: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     places = offsets.flatten(1, 2).long()
     starts, ends = places[:, None, :, 0], places[:, None, :, 1]
     first, last = target[:, :, None, 0].long(), target[:, :, None, 1].long()
-    there, spoken = first != NONE, ends > starts
-    begins = (there & spoken & (starts <= first) & (first < ends)).any(dim=1)
-    finishes = (there & spoken & (starts < last) & (last <= ends)).any(dim=1)
+    there = first != NONE
+    begins = (there & (starts <= first) & (first < ends)).any(dim=1)
+    finishes = (there & (starts < last) & (last <= ends)).any(dim=1)
     none = places[..., 0] == NONE
     nothing = none & ~there.any(dim=1)
-    return begins | nothing, finishes | nothing, spoken[:, 0] | none
+    return begins | nothing, finishes | nothing, (ends > starts)[:, 0] | none
 
 
 class Loss(nn.Module):
