@@ -39,7 +39,9 @@ SHARED = {
         *(f"chainrule.fields.{name}" for name in ("mask", "names", "reject")),
         "chainrule.tasks.field",
     },
-    "nets": {f"chainrule.nets.shared.{name}" for name in ("columns", "encoder", "images", "rewriter", "staged")},
+    "nets": {
+        f"chainrule.nets.shared.{name}" for name in ("cached", "columns", "encoder", "images", "rewriter", "staged")
+    },
     "training/objectives": {
         "chainrule.evaluation.shown",
         "chainrule.nets.shared.needs",
@@ -57,7 +59,7 @@ SHARED = {
         "chainrule.training.weights",
     },
     "evaluation/floors": {
-        *(f"chainrule.evaluation.{name}" for name in ("bootstrap", "primary", "selection", "thresholds")),
+        *(f"chainrule.evaluation.{name}" for name in ("bootstrap", "primary", "selection", "thresholds", "tokens")),
         "chainrule.evaluation.floors.linear",
         "chainrule.evaluation.scores.answer",
         "chainrule.evaluation.scores.labels",

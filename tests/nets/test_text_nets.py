@@ -241,7 +241,18 @@ def test_gpt_draws_what_leads_back_smaller() -> None:
 
 def test_gpt_block_gradients() -> None:
     torch.manual_seed(0)
-    assert agrees_with_differences(gpt.Block(4, 2, 0.0), torch.randn(2, 3, 4))
+
+    class States(nn.Module):
+        """A block that looks at three tokens, without what it keeps of them."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = gpt.Block(4, 2, 0.0)
+
+        def forward(self, states: Tensor) -> Tensor:
+            return self.block(states, torch.ones(3, 3, dtype=torch.bool).triu(1), None)[0]
+
+    assert agrees_with_differences(States(), torch.randn(2, 3, 4))
 
 
 def test_gpt_names_heads_that_do_not_fit() -> None:

@@ -70,6 +70,12 @@ def normal(
         inputs.append(normalised)
         repairs += done
     kind = columns.target.kind
+    told = next(
+        (value for column, value in zip(columns.inputs, inputs, strict=True) if column.name == columns.target.name),
+        None,
+    )
+    if told is not None:  # what is given is to be told: one column in two roles
+        return Normal(tuple(inputs), told, tuple(dict.fromkeys(repairs)))
     if kind.absent(target):
         if part != "unlabelled":
             name = columns.target.name

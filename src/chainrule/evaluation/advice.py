@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 BASES = {
+    "continuation": "`base: {from: huggingface, name: openai-community/gpt2}` with `net: {name: transformers}`",
     "image": "`base: {from: timm, name: tf_efficientnet_lite0.in1k}` with `net: {name: timm}`",
     "text": "`base: {from: huggingface, name: sentence-transformers/all-MiniLM-L6-v2}` with "
     "`net: {name: transformers}`",
 }
-"""A base of each modality that there is one for, as a recipe names it."""
+"""A base of each modality that there is one for, as a recipe names it; of texts that go on one that does so."""
 FEW_ROWS = 1000
 LARGE = 100
 """More weights for a training row than this, drawn at random, are more than the rows can set."""
@@ -23,9 +24,9 @@ def advice(
 ) -> list[str]:
     """Return what to try, at least one sentence.
 
-    base: what training started from (`from` of its card); rows: of training; parameters: of the model; history: records
-    of the training's epochs (phase, epoch, train_loss, validation_loss, best; validation_calibrated_loss where that
-    chose the epoch).
+    modality: that of the inputs, or continuation for texts that go on; base: what training started from (`from` of its
+    card); rows: of training; parameters: of the model; history: records of the training's epochs (phase, epoch,
+    train_loss, validation_loss, best; validation_calibrated_loss where that chose the epoch).
     """
     epochs = [record for record in history if record["phase"] == "finetune"]
     from_nothing = base == "nothing"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from chainrule.evaluation import cards, page, quality, spectrogram
 from chainrule.evaluation.primary import SHARE, Measure, Primary, Score, number, of_unit, words
-from chainrule.evaluation.shown import Table, Worst, Wrong
+from chainrule.evaluation.shown import Mark, Table, Worst, Wrong
 
 FEW_GROUPS = 10
 """Under so many groups a percentile interval is not to be relied on."""
@@ -20,6 +20,8 @@ class Mistake(NamedTuple):
     id: str
     inputs: Sequence[str | bytes]
     wrong: Wrong
+    marks: Sequence[Mark] = ()
+    """What of its text is marked, in its order; of a row with one text."""
 
 
 def to_html(
@@ -171,7 +173,7 @@ def _mistakes(worst: Worst, mistakes: Sequence[Mistake]) -> str:
         wrong = mistake.wrong
         marks = [] if wrong.said_at is None else [wrong.said_at, wrong.true_at]
         plain = mistake.inputs[:-1] if marks else mistake.inputs
-        shown = "".join(_input(mistake.id, each) for each in plain)
+        shown = "".join(_input(mistake.id, each, mistake.marks) for each in plain)
         shown += "".join(cards.marked(str(mistake.inputs[-1]), own) for own in marks)
         made.append(
             f'<li class="{kind}">{shown}<p><b><bdi>{escape(wrong.said)}</bdi></b> {escape(wrong.detail)}<br>'
@@ -180,12 +182,12 @@ def _mistakes(worst: Worst, mistakes: Sequence[Mistake]) -> str:
     return f'<p class="note">{escape(worst.note)}</p><ol class="mistakes">{"".join(made)}</ol>'
 
 
-def _input(name: str, shown: str | bytes) -> str:
+def _input(name: str, shown: str | bytes, marks: Sequence[Mark] = ()) -> str:
     if isinstance(shown, bytes) and spectrogram.is_sound(shown):
         return spectrogram.element(shown, f"test row {name}")
     if isinstance(shown, bytes):
         return f'<img src="{page.data_uri(shown)}" alt="test row {escape(name)}">'
-    return f'<blockquote dir="auto">{escape(shown)}</blockquote>'
+    return cards.marked(shown, marks)
 
 
 def _of_100(share: float) -> str:

@@ -188,12 +188,18 @@ def _doubts(checks: Mapping[str, Any]) -> Iterator[str]:
         yield f"Integrated gradients do not add up to {integrated.COMPLETE:.0%} in some row ({worst:.1%} off)."
 
 
+def _said(looked: Looked, at: int) -> str:
+    one = {output: array[at : at + 1] for output, array in looked.outputs.items()}
+    (said,) = plugins.load("examination.answers", looked.card["target"]).said(one, looked.card["target_facts"])
+    return str(said)
+
+
 def _sheet(looked: Looked, row: Row) -> str:
     (name,) = named(looked.card, "target")
     truth = looked.rows[name].iloc[row.at]
     truth = ", ".join(map(str, truth)) if isinstance(truth, list | tuple | np.ndarray) else str(truth)
     classes = looked.card["target_facts"].get("classes")
-    said = _answer(looked, row.place) if classes else f"{looked.outputs['value'][row.at]:.4g}"
+    said = _answer(looked, row.place) if classes else _said(looked, row.at)
     verdict = "right" if row.right else "wrong"
     head = f'<span dir="auto">{escape(said)}</span> ({verdict}; it is <span dir="auto">{escape(truth)}</span>)'
     note = f'<p class="note">{escape(row.parts.note)}</p>' if row.parts.note else ""

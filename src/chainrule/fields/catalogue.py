@@ -59,8 +59,10 @@ class NormaliseText(Section):
         description="letters: Latin letters and digits of double width become ASCII, katakana of half width the usual "
         "ones; all: signs such as ， and ！, too",
     )
-    blanks: Literal["keep", "words"] = Field(
-        default="keep", description="words: none between two ideographs or kana, where no word ends with one"
+    blanks: Literal["keep", "words", "as_found"] = Field(
+        default="keep",
+        description="keep: runs of them, and line ends, become one; words: none between two ideographs or kana, where "
+        "no word ends with one; as_found: all stay, line ends too",
     )
 
 
@@ -277,5 +279,5 @@ MODALITIES: dict[str, ModalityEntry] = {
     "text": ModalityEntry(NormaliseText, AugmentText),
 }
 
-TARGETS = ("answer", "label", "labels", "mask", "number", "spans", "wording")
+TARGETS = ("answer", "label", "labels", "mask", "number", "spans", "wording", "continuation")
 KINDS = (*MODALITIES, *TARGETS)

@@ -23,7 +23,7 @@ Long = Literal["cut", "reject"]
 Form = Literal["NFC", "NFKC"]
 Quotes = Literal["keep", "plain"]
 Width = Literal["keep", "letters", "all"]
-Blanks = Literal["keep", "words"]
+Blanks = Literal["keep", "words", "as_found"]
 
 _BLANK = "▁"  # how a piece says that a word begins with it
 _MAX_PASSES = 10
@@ -85,8 +85,9 @@ def normalise(
     with `quotes` plain what typography sets becomes what keyboards have, runs of one letter or sign are cut to
     `repeats` (digits stay), whitespace collapsed to single blanks; over again until nothing changes, so the function is
     idempotent. With `width` letters the letters and digits of double width become those of ASCII and katakana of half
-    width the usual ones, with `all` the signs, too; with `blanks` words those between two ideographs are taken out.
-    Whether ideographs are simplified or traditional is let be.
+    width the usual ones, with `all` the signs, too; with `blanks` words those between two ideographs are taken out,
+    with as_found all whitespace is left as it is, but that every line ends with LF. Whether ideographs are simplified
+    or traditional is let be.
     What then is longer than `max_characters` is cut after a word, or within one that is longer than half of
     that (repair "cut"), or rejected, as `long` says.
 
@@ -98,7 +99,7 @@ def normalise(
     if long == "cut" and len(text) > max_characters:
         text = _settled(_cut(text, min_characters, max_characters), wanted, repairs)
         repairs.append("cut")
-    if not text:
+    if not text or text.isspace():
         raise Reject("empty_text", "nothing is left but blanks, controls or markup" if raw else "no bytes")
     if len(text) < min_characters:
         raise Reject("too_short", f"{len(text)} characters, at least {min_characters} are asked for")
@@ -320,13 +321,17 @@ def _pass(text: str, wanted: _Wanted, repairs: list[str]) -> str:
         if shorter != text:
             repairs.append("repeats")
         text = shorter
-    spaced = " ".join(text.split())
+    spaced = _with_line_feeds(text) if wanted.blanks == "as_found" else " ".join(text.split())
     if spaced != text:
         repairs.append("whitespace")
     if wanted.blanks == "words" and (closed := scripts.close_up(spaced)) != spaced:
         repairs.append("blanks")
         return closed
     return spaced
+
+
+def _with_line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _without_html(text: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.fields.scripts import HAN
-from chainrule.inspection import bases, lengths, questions, sounds, tagging
+from chainrule.inspection import bases, generation, lengths, questions, sounds, tagging
 from chainrule.inspection.bases import Base, Fit
 from chainrule.inspection.examples import Examples
 from chainrule.system.errors import DataError
@@ -67,6 +67,8 @@ def choose(found: Examples, root: Path, asked: str | None, machine: Machine) -> 
         if asked not in (None, NOTHING):
             raise DataError(f"--base {asked}: tables start from nothing")
         return Plan(_tables(found, why), tuple(why))
+    if found.task == "text_generation" and asked in (None, NOTHING):
+        return Plan(generation.blocks(found, why), tuple(why))
     if found.task == "translation":
         if asked not in (None, NOTHING):
             raise DataError(f"--base {asked}: it writes no texts; a translation starts from nothing")

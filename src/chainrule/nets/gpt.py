@@ -7,11 +7,13 @@ has seen all others (GPT, section 3.2).
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from chainrule.nets.shared.cached import CacheShape, Layer
 from chainrule.nets.shared.encoder import Dropout, last_token
 from chainrule.system.errors import ParamsError
 
@@ -28,17 +30,21 @@ class CausalAttention(nn.Module):
         self.back = nn.Linear(width, width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """Turn states [B, T, D] into states of the same shape."""
+    def forward(self, states: torch.Tensor, hidden: torch.Tensor, past: Layer | None) -> tuple[torch.Tensor, Layer]:
+        """Turn states [B, T, D] into states of the same shape, and return the keys and values of all tokens so far.
+
+        hidden: bool [B, 1, T, P + T], what a token does not look at; past: keys and values of the P tokens before.
+        """
         batch, length, width = states.shape
         split = self.looking(states).view(batch, length, 3, self.heads, width // self.heads)
         queries, keys, values = split.permute(2, 0, 3, 1, 4)
+        if past is not None:
+            keys, values = torch.cat([past[0], keys], dim=2), torch.cat([past[1], values], dim=2)
         # Plain products of matrices: on a CPU the fused attention is slower to learn, as in `shared.encoder.attention`.
         likeness = queries @ keys.transpose(-2, -1) / math.sqrt(width // self.heads)
-        later = torch.ones(length, length, dtype=torch.bool, device=states.device).triu(1)
-        weights = self.dropout(likeness.masked_fill(later, -math.inf).softmax(dim=-1))
+        weights = self.dropout(likeness.masked_fill(hidden, -math.inf).softmax(dim=-1))
         result: torch.Tensor = self.back((weights.to(values.dtype) @ values).transpose(1, 2).flatten(2))
-        return result
+        return result, (keys, values)
 
 
 class Block(nn.Module):
@@ -53,12 +59,12 @@ class Block(nn.Module):
         self.contract = nn.Linear(4 * width, width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """Turn states [B, T, D] into states of the same shape."""
-        states = states + self.dropout(self.attention(self.attention_norm(states)))
+    def forward(self, states: torch.Tensor, hidden: torch.Tensor, past: Layer | None) -> tuple[torch.Tensor, Layer]:
+        """Turn states [B, T, D] into states of the same shape; the rest is as in the attention."""
+        found, present = self.attention(self.attention_norm(states), hidden, past)
+        states = states + self.dropout(found)
         inner = functional.gelu(self.expand(self.norm(states)), approximate="tanh")
-        result: torch.Tensor = states + self.dropout(self.contract(inner))
-        return result
+        return states + self.dropout(self.contract(inner)), present
 
 
 class GPT(nn.Module):
@@ -90,18 +96,39 @@ class GPT(nn.Module):
         """The input embedding [vocabulary, D], to predict the next token with the same weights."""
         return self.tokens.weight
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+    @property
+    def cache(self) -> CacheShape:
+        """How many layers keep keys and values, of how many heads, how wide each."""
+        attention: CausalAttention = self.layers[0].attention  # type: ignore[assignment]
+        return CacheShape(len(self.layers), attention.heads, self.out_features // attention.heads)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Last states [B, T, D] of `input_ids` int64 [B, T], T at most max_length.
 
-        Rows are padded at their ends: no real token looks there, so the mask is not needed; what stands at padded
-        positions of the result means nothing.
+        `attention_mask` int64 [B, T] is 1 at real tokens; what stands at padded positions of the result means nothing.
         """
-        places = torch.arange(input_ids.shape[1], device=input_ids.device)
+        return self.step(input_ids, attention_mask, ())[0]
+
+    def step(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, past: Sequence[Layer]
+    ) -> tuple[torch.Tensor, list[Layer]]:
+        """Return states [B, T, D] of T more tokens behind P of which the keys and values are known, and those of all.
+
+        past: of every layer, keys and values [B, H, P, D / H]; () for a text from its beginning. attention_mask: int64
+        [B, P + T], 1 at real tokens: rows may be padded at either end, places count the real ones.
+        """
+        length, seen = input_ids.shape[1], attention_mask.shape[1]
+        places = (attention_mask.cumsum(dim=1) - 1).clamp(min=0)[:, seen - length :]
+        at = torch.arange(seen, device=input_ids.device)
+        own = at[seen - length :, None]
+        # A padded token looks at itself, so that no row of the attention is without a weight.
+        hidden = (at > own) | ~(attention_mask[:, None, None, :].bool() | (at == own))
         states = self.dropout(self.tokens(input_ids) + self.positions(places))
-        for block in self.layers:
-            states = block(states)
-        result: torch.Tensor = self.norm(states)
-        return result
+        present = []
+        for place, block in enumerate(self.layers):
+            states, kept = block(states, hidden, past[place] if past else None)
+            present.append(kept)
+        return self.norm(states), present
 
     def pool(self, states: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Features [B, D] of a row: the state of its last token, the only one that has seen all of it."""

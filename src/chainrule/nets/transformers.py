@@ -20,7 +20,8 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from chainrule.nets.shared import rewriter
-from chainrule.nets.shared.encoder import UNFIT, Decoder, Encoder, attention, quicken_dropout
+from chainrule.nets.shared.cached import CacheShape
+from chainrule.nets.shared.encoder import UNFIT, CachedDecoder, Decoder, Encoder, attention, quicken_dropout
 from chainrule.system.errors import ParamsError
 
 if TYPE_CHECKING:
@@ -56,7 +57,10 @@ def build(
     model = AutoModel.from_config(chosen, dtype=torch.float32, **arguments, **attention())
     quicken_dropout(model)
     end = getattr(chosen, "sep_token_id", None) if getattr(chosen, "type_vocab_size", 0) > 1 else None
-    return (Decoder if causal else Encoder)(model, int(chosen.hidden_size), _longest(model, chosen), end)
+    width, longest = int(chosen.hidden_size), _longest(model, chosen)
+    if causal and _goes_on(model, chosen):
+        return CachedDecoder(model, width, longest, end, _cache(chosen), _own_readout(chosen))
+    return (Decoder if causal else Encoder)(model, width, longest, end)
 
 
 def _configuration(config: dict[str, Any] | None) -> "PreTrainedConfig":
@@ -90,6 +94,32 @@ def _is_causal(config: "PreTrainedConfig") -> bool:
     family = config.model_type
     only = family in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and family not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
     return only or bool(getattr(config, "is_decoder", False))
+
+
+def _goes_on(model: nn.Module, config: "PreTrainedConfig") -> bool:
+    """Whether a decoder can be told what it keeps and where tokens are, and its states alone say what follows.
+
+    `readout` false of a configuration: weights that say what follows were not among those that were brought.
+    """
+    taken = inspect.signature(model.forward).parameters
+    altered = [
+        name for name in ("logit_scale", "logits_scaling", "final_logit_softcapping") if getattr(config, name, None)
+    ]
+    window = getattr(config, "sliding_window", None)
+    whole = not window or not getattr(config, "use_sliding_window", True) or window >= config.max_position_embeddings
+    whole = whole and getattr(config, "readout", True)
+    return {"past_key_values", "position_ids", "use_cache"} <= set(taken) and not altered and whole
+
+
+def _cache(config: "PreTrainedConfig") -> CacheShape:
+    heads = int(getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return CacheShape(int(config.num_hidden_layers), heads, int(width))
+
+
+def _own_readout(config: "PreTrainedConfig") -> int | None:
+    """Return the tokens of a readout that is not the input embedding; None where it is."""
+    return None if config.tie_word_embeddings else int(config.vocab_size)
 
 
 def _longest(model: nn.Module, config: "PreTrainedConfig") -> int:

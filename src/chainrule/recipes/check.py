@@ -368,7 +368,9 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
     kind, files = at(block, ("source", "kind")), at(block, ("source", "files"))
     if test == 0 and kind in SOURCES:
         by_file = "files" in SOURCES[kind].model_fields
-        said = (isinstance(files, dict) and "test" in files) or at(block, ("source", "part")) is not None
+        of_files = (files, at(block, ("source", "hold_out")))
+        said = any(isinstance(one, dict) and "test" in one for one in of_files)
+        said = said or at(block, ("source", "part")) is not None
         if not SOURCES[kind].tested or (by_file and not said):
             needed = "the source has no official test part, so a share is needed, such as 0.2"
             yield Mistake(f"{path}.split.test", "0", needed)

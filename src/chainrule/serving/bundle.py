@@ -296,7 +296,9 @@ def _fields(signature: dict[str, Any], path: Path) -> tuple[Field, ...]:
         fields = tuple(Field(str(each["name"]), str(each["kind"]), each["role"]) for each in signature["fields"])
     except (KeyError, TypeError) as error:
         raise DataError(f"{path}: fields are not as export writes them ({error!r}); export the bundle again") from None
-    if len({field.name for field in fields}) < len(fields) or {field.role for field in fields} - {"input", "target"}:
+    # One column may be given and told.
+    twice = len({(field.name, field.role) for field in fields}) < len(fields)
+    if twice or {field.role for field in fields} - {"input", "target"}:
         raise DataError(f"{path}: a field is named twice, or has no role; export the bundle again")
     return fields
 

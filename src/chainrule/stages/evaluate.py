@@ -49,7 +49,8 @@ def evaluate(job: Job) -> None:
 
     job.say(f"scores the model and its floors on {len(test):,} test rows")
     train = read_rows(job.dep("data/split/{recipe}/train.parquet"))
-    floors = _floors(job, card, train, test)
+    read_by = {name: facts[name] for name in ("tokenizer",) if name in facts}
+    floors = _floors(job, card, train, test, read_by)
     report = {
         "test": score(outputs),
         "floor": {name: score(said) for name, said in floors.items()},
@@ -62,10 +63,11 @@ def evaluate(job: Job) -> None:
     history = read_json(folder / "history.json")
     _write_curves(job.out("reports/{recipe}/curves"), history, measure.PRIMARY.name)
     weights = sum(parameter.numel() for parameter in model.parameters())
-    to_try = advice(job.recipe, card["modality"], card["base"]["from"], len(train), weights, history)
+    of_base = "continuation" if card["target"] == "continuation" else card["modality"]
+    to_try = advice(job.recipe, of_base, card["base"]["from"], len(train), weights, history)
     _show_pretraining(job)
     _show_gradients(job, read_json(folder / "gradients.json"))
-    _show(job, card, measure, test, outputs, target, history, report, to_try, fair)
+    _show(job, card, measure, test, outputs, target, history, report, to_try, fair, read_by)
     job.run.headline(headline(report))
     _say(job, report, measure.PRIMARY, to_try)
     for warning in _warnings(job, card, report):
@@ -164,8 +166,11 @@ def _lost(job: Job) -> Losses:
     return losses(read_json(job.dep("reports/{recipe}/clean.json")), read_json(job.dep("reports/{recipe}/split.json")))
 
 
-def _floors(job: Job, card: dict[str, Any], train: Any, test: Any) -> dict[str, Any]:
-    """Return by name what simple models, trained on the same training rows, say of the test rows."""
+def _floors(job: Job, card: dict[str, Any], train: Any, test: Any, read_by: dict[str, Any]) -> dict[str, Any]:
+    """Return by name what simple models, trained on the same training rows, say of the test rows.
+
+    read_by: the tokenizer by which the model reads texts.
+    """
     from chainrule.system import plugins
     from chainrule.training import rows
 
@@ -174,7 +179,7 @@ def _floors(job: Job, card: dict[str, Any], train: Any, test: Any) -> dict[str, 
         rows.decoded(train, card),
         rows.encoded_target(train, card, card["target_facts"]),
         rows.decoded(test, card),
-        card["target_facts"],
+        read_by | card["target_facts"],
         job.seed,
         groups=train["group"].to_numpy(),
         progress=job.track,
@@ -215,6 +220,7 @@ def _show(
     report: dict[str, Any],
     to_try: list[str],
     fair: dict[str, Any],
+    read_by: dict[str, Any],
 ) -> None:
     """Draw the pictures, and write the recipe's report as one page that needs nothing else."""
     from chainrule.evaluation import fairness, page
@@ -234,10 +240,11 @@ def _show(
         job.run.artifact(path, "figures")
     worst = task.worst(outputs, target, known, WORST)
     shown = [test[name] for name in rows.named(card, "input")]
-    mistakes = [
-        report_page.Mistake(test["id"].iloc[wrong.row], [column.iloc[wrong.row] for column in shown], wrong)
-        for wrong in worst.rows
-    ]
+    mistakes = []
+    for wrong in worst.rows:
+        inputs = [column.iloc[wrong.row] for column in shown]
+        marks = task.marked(wrong.row, inputs[0], outputs, read_by) if hasattr(task, "marked") else ()
+        mistakes.append(report_page.Mistake(test["id"].iloc[wrong.row], inputs, wrong, marks))
     by = [fairness.table(name, found, measure) for name, found in fair.items()]
     html = report_page.to_html(
         job.recipe,

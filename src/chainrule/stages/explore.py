@@ -16,7 +16,7 @@ def explore(job: Job) -> None:
 
     source = read_json(job.dep("data/raw/{recipe}/source.json"))
     columns = columns_of(job.block["task"], job.block["modality"])
-    fields = [field.name for field in columns.fields]
+    fields = list(dict.fromkeys(field.name for field in columns.fields))  # a column may be given and told
     shown = ["id", "group", "part", *fields]
     splits = {
         "train": read_rows(job.dep("data/split/{recipe}/train.parquet"), shown),

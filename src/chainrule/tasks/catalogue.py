@@ -10,6 +10,7 @@ TASKS = (
     "table_classification",
     "table_regression",
     "text_classification",
+    "text_generation",
     "text_pair_classification",
     "translation",
     "token_classification",

@@ -356,3 +356,41 @@ class SquadOptions(SourceOptions):
     tested = True
 
     files: OwnFiles | None = Field(description="part, or all: file in path; null: path is a file, or the names say it")
+
+
+def _some_left(shares: dict[str, float]) -> dict[str, float]:
+    if sum(shares.values()) >= 1:
+        raise ValueError("holds all of a text out; less than 1 in all leaves something to train on")
+    return shares
+
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+HeldOut = Annotated[dict[Literal["validation", "test"], Share], Field(min_length=1), AfterValidator(_some_left)]
+
+
+class LongTextsBatch(BatchOptions):
+    """Plain text files."""
+
+    modalities = ("text",)
+    gives = ("text", "continuation")
+
+    texts: Literal["file", "paragraph", "line"] = Field(
+        description="what is one text: a file, a paragraph (set apart by empty lines) or a line"
+    )
+    cut: int = Field(ge=16, le=1_000_000, description="characters of a row at most; a longer text is several rows")
+    tagged: bool = Field(description="words are written word/tag, as in Brown's corpus; the tags are left out")
+    encoding: Encoding | None = Field(description=ENCODING)
+
+
+class LongTextsOptions(LongTextsBatch, SourceOptions):
+    """Plain text: one long text, a folder or an archive of texts, or texts one after another in a file."""
+
+    tested = True
+
+    files: OwnFiles | None = Field(
+        description="part of the split, or all: file name; null: every file, and their names may say the parts"
+    )
+    hold_out: HeldOut | None = Field(
+        description="validation, test: share of every text, its end, that is held out; null: texts are held out whole"
+    )
+    block: int = Field(ge=1, le=10_000, description="rows of a text of which an end is held out that are one group")

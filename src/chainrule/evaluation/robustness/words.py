@@ -14,6 +14,7 @@ from chainrule.evaluation.primary import Outputs
 from chainrule.evaluation.robustness import draws
 from chainrule.fields.scripts import apart, joined
 from chainrule.fields.typos import mistyped
+from chainrule.serving.padding import filled
 
 Texts = Sequence[str]
 """The texts of a row, one per input field."""
@@ -103,12 +104,20 @@ def attacked(
         while (places := [place for place in open_rows if _may(rows[place], share, queries)]) and places:
             said = _round(rows, places, ask, loss, worst, seed)
             for name, array in said.items():
-                outputs[name] = outputs[name].copy()
-                outputs[name][places] = array
+                outputs[name] = _put(outputs[name], places, array)
             done = dict(zip(places, ~right(places, said), strict=True))
             open_rows = [place for place in open_rows if not done.get(place, False)]
         found.append(dict(outputs))
     return found
+
+
+def _put(answers: np.ndarray, places: Sequence[int], given: np.ndarray) -> np.ndarray:
+    """Return answers [N, ...] with others in some places, as large as the largest of both."""
+    none = (np.empty((0, *each.shape[1:]), each.dtype) for each in (given, answers))
+    wide, others = (filled([each, other]) for each, other in zip((answers, given), none, strict=True))
+    wide = wide.copy()
+    wide[places] = others
+    return wide
 
 
 def _may(row: Row, share: float, queries: int) -> bool:

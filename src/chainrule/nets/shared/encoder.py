@@ -1,9 +1,12 @@
 """What nets of transformers share: one face for all of them, and dropout that a CPU draws quickly."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
+
+from chainrule.nets.shared.cached import CacheShape, Layer
 
 _PADDING = "lets padded positions change the real ones, so that a text's answer depends on what is batched with it"
 UNFIT = {
@@ -62,6 +65,51 @@ class Decoder(Encoder):
     def pool(self, states: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Features [B, D] of a row: the state of its last token, the only one that has seen all of it."""
         return last_token(states, attention_mask)
+
+
+class CachedDecoder(Decoder):
+    """A decoder that goes on with a text, of which it keeps the keys and values of all layers.
+
+    `readout` says which token follows a state, where that is not the input embedding.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        width: int,
+        max_length: int,
+        end_id: int | None,
+        cache: CacheShape,
+        vocabulary: int | None,
+    ) -> None:
+        """Wrap a model; cache: what it keeps; vocabulary: of a readout of its own, None for none."""
+        super().__init__(encoder, width, max_length, end_id)
+        self.cache = cache
+        if vocabulary is not None:
+            self.readout = nn.Linear(width, vocabulary, bias=False)
+
+    def step(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, past: Sequence[Layer]
+    ) -> tuple[torch.Tensor, list[Layer]]:
+        """Return states [B, T, D] of T more tokens behind P of which the keys and values are known, and those of all.
+
+        past: of every layer, keys and values [B, H, P, W]; () for a text from its beginning. attention_mask: int64
+        [B, P + T], 1 at real tokens: rows may be padded at either end.
+        """
+        from transformers import DynamicCache
+
+        kept = DynamicCache()
+        for layer, (keys, values) in enumerate(past):
+            kept.update(keys, values, layer)
+        places = (attention_mask.cumsum(dim=1) - 1).clamp(min=0)[:, attention_mask.shape[1] - input_ids.shape[1] :]
+        found = self.encoder(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=places,
+            past_key_values=kept,
+            use_cache=True,
+        )
+        return found[0], [(layer.keys, layer.values) for layer in found.past_key_values.layers]
 
 
 def last_token(states: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,9 @@ from chainrule.training.bases.shared import folders, hub, tensors, tokenizer
 from chainrule.training.start import TOKENIZER, WEIGHTS, refuse_differences
 from chainrule.training.weights import save_state
 
+READOUTS = ("lm_head.weight", "embed_out.weight")
+"""What the weights are called that say which token follows, where they are not the input embedding's."""
+
 
 def bring(out: Path, root: Path, place: str, modality: str, *, name: str, revision: str | None) -> dict[str, Any]:
     """Write the model's weights in the type that they are stored in, and its tokenizer.
@@ -27,8 +30,14 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, revisi
     stored = tensors.of_folder(found.path)
     pad = roles["pad"] or 0
     net = build(config["vocab_size"], pad, config=config, dropout=None)
+    readout = next((stored[name] for name in READOUTS if name in stored), None)
+    if hasattr(net, "readout") and readout is None:  # the body alone, which classifies and does not go on with a text
+        config["readout"] = False
+        net = build(config["vocab_size"], pad, config=config, dropout=None)
     body: Any = net.model if hasattr(net, "writes") else net.encoder
     _load(body, stored, found.path)
+    if readout is not None and isinstance(telling := getattr(net, "readout", None), nn.Linear):
+        telling.weight.data.copy_(readout)
     kind = tensors.stored_as(stored)
     save_state(
         {key: value.to(kind) if value.is_floating_point() else value for key, value in net.state_dict().items()},

@@ -69,6 +69,9 @@ class Tokenizer(Section):
     windows: Windows | None = Field(
         default=None, description="overlapping windows of max_length tokens each; null: a longer text is cut"
     )
+    ends: bool = Field(
+        default=True, description="whether a token marks where a text ends; false for rows cut out of longer texts"
+    )
 
 
 class DistortTable(Section):

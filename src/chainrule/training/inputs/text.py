@@ -143,6 +143,16 @@ def _framed(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
+def _endless(tokenizer: Tokenizer) -> Tokenizer:
+    """Return a tokenizer that marks the start of a text and no end, as where rows are cut out of a longer text."""
+    from tokenizers import processors
+
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{START} $A", special_tokens=[(START, tokenizer.token_to_id(START))]
+    )
+    return tokenizer
+
+
 def held(values: Sequence[str], decode: Callable[[Sequence[str]], list[str]], once: bool = False) -> list[str]:
     """Return rows' texts as they are held in memory, however often they are looked at."""
     return decode(values)
@@ -194,10 +204,10 @@ def fit_facts(
 ) -> dict[str, Any]:
     """Return what training texts tell: a tokenizer trained on those of all input fields, and its numbers.
 
-    tokenizer: kind (byte_pairs, if it is not said, or characters), vocabulary (largest number of tokens), max_length
-    (tokens of a text that are kept) and windows (None: a text that is longer is cut; else max_length are the tokens of
-    a window, see `fields.windows`). base: what the base's net takes; its tokenizer wins, and no text, or window, may be
-    longer than that net takes.
+    tokenizer: kind (byte_pairs, if it is not said, bytes or characters), vocabulary (largest number of tokens),
+    max_length (tokens of a text that are kept), ends (false: no token marks the end of a text) and windows (None: a
+    text that is longer is cut; else max_length are the tokens of a window, see `fields.windows`). base: what the base's
+    net takes; its tokenizer wins, and no text, or window, may be longer than that net takes.
     """
     assert tokenizer is not None  # the full check of params.yaml refuses a text recipe without it
     if base is not None:
@@ -206,6 +216,7 @@ def fit_facts(
         return {**base, "max_length": longest, "tokenizer": own.to_str(), **kept}
     train = TOKENIZERS[tokenizer.get("kind", "byte_pairs")]
     trained = train(chain(*fields), tokenizer["vocabulary"])
+    trained = trained if tokenizer.get("ends", True) else _endless(trained)
     kept = _kept(trained, tokenizer["max_length"], tokenizer.get("windows"))
     return {
         "vocabulary": trained.get_vocab_size(),

@@ -41,6 +41,10 @@ class MseOptions(Section):
     """The squared error, in standard deviations."""
 
 
+class NextTokenOptions(Section):
+    """What each token of a text costs to tell."""
+
+
 class MaeOptions(Section):
     """The absolute error, in standard deviations."""
 
@@ -67,6 +71,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "token_cross_entropy": {},
     "tags": {"pieces": "first"},
     "span_likelihood": {},
+    "next_token": {},
 }
 """What each starts with; a literal, which dvc.yaml lists."""
 
@@ -89,4 +94,5 @@ LOSSES: dict[str, LossEntry] = {
     "token_cross_entropy": LossEntry(TokenCrossEntropyOptions, ("wording",)),
     "tags": LossEntry(TagsOptions, ("spans",)),
     "span_likelihood": LossEntry(SpanLikelihoodOptions, ("answer",)),
+    "next_token": LossEntry(NextTokenOptions, ("continuation",)),
 }
