@@ -5,7 +5,7 @@ it, fp32, one thread. Texts are of 20 tokens in and, for no token ends them, 40 
 
 1. Tokens per CPU-second of the likeliest token each time, 1, 8 and 32 texts together, and 1 of 120 tokens: with the
    cache, and reading all of a text anew for every token (the same graph, nothing kept).
-2. A server, closed loop, 1, 4 and 16 clients: texts and tokens a second, p50 and p99, time to the first token of a stream,
+2. A server, closed loop, 1, 4 and 16 clients: texts and tokens a second, p50 and p99, time to a stream's first token,
    memory; and 16 clients where one text is written at a time. Server and clients share the cores.
 
 Targets: with the cache at least 3 times the tokens of reading anew at every size; 16 clients get at least 2 times the

@@ -219,6 +219,8 @@ def test_nan_in_the_body_and_unknown_scripts(live: Any) -> None:
 
 
 def test_a_client_that_goes_away_ends_its_text(live: Any, gate: Gate) -> None:
+    assert ask(live, "goes_on", "zebra", max_new_tokens=2).status == 200
+    before = made(live)
     gate.open.clear()
     body = json.dumps({"text": "the cat", "stream": True, "max_new_tokens": 60}).encode()
     clients = []
@@ -236,7 +238,13 @@ def test_a_client_that_goes_away_ends_its_text(live: Any, gate: Gate) -> None:
     until(lambda: b'status="499"} 3.0' in live.ask("GET", "/metrics").content)
     gate.open.set()
     until(lambda: under_way(live) == 0)
+    assert made(live) == before  # not one of them was written to its end
     assert ask(live, "goes_on", "zebra", max_new_tokens=2).status == 200
+
+
+def made(live: Any) -> float:
+    content = live.ask("GET", "/metrics").content.decode()
+    return float(re.search(r'chainrule_tokens_total{model="goes_on",version=".+"} (.+)', content)[1])  # type: ignore[index]
 
 
 def under_way(live: Any, **headers: str) -> float:
