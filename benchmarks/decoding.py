@@ -31,7 +31,7 @@ import psutil
 SOURCE, MADE = 20, 40
 SIZES, CLIENTS = ((1, MADE), (1, 120), (8, MADE), (32, MADE)), (1, 4, 16)
 SECONDS = 6.0
-NET = {
+NET: dict[str, Any] = {
     "encoder_layers": 4, "decoder_layers": 4, "width": 256, "heads": 4, "feed_forward": 1024, "max_length": 160,
     "dropout": 0.0,
 }  # fmt: skip

@@ -262,6 +262,16 @@ def test_more_than_wait_are_refused(live: Any, gate: Gate) -> None:
     assert sorted(statuses) == [200] * 24 + [503] * 6
 
 
+def test_the_schema_says_how_a_text_may_be_asked_for(live: Any) -> None:
+    found = live.ask("GET", "/models/turns/schema").json
+    assert found["required"] == ["source"]
+    assert found["properties"]["max_new_tokens"] == {"type": "integer", "default": 24, "minimum": 1}
+    assert found["properties"]["top_p"] == {"type": "number", "default": 1.0, "exclusiveMinimum": 0, "maximum": 1}
+    assert found["properties"]["stream"]["type"] == "boolean"
+    asked = {name: about["default"] for name, about in found["properties"].items() if "default" in about}
+    assert ask(live, "turns", "zebra", **asked).json["text"] == ask(live, "turns", "zebra").json["text"]
+
+
 def test_metrics_count_tokens(live: Any) -> None:
     content = live.ask("GET", "/metrics").content.decode()
     version = live.ask("GET", "/models").json[0]["version"]

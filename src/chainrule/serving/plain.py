@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from chainrule.serving.bundle import Bundle, input_fields
+from chainrule.serving.decoding import rules, settings
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 from chainrule.serving.padding import together
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+FLAGS = {
+    "stream": {"type": "boolean", "default": False, "description": "the answer comes as events, as it is written"},
+    "attention": {"type": "boolean", "default": False, "description": "where each token looked in its source"},
+}
+"""What else may be said of how a text is to be written, as JSON Schema has it."""
 SHARES = ("unsure_below",)
 """Parameters of a request that are numbers from 0 to 1."""
 
@@ -154,9 +160,20 @@ def schema(bundle: Bundle) -> dict[str, Any]:
     """Return the JSON Schema of what the plain route takes of a model; a row may also stand alone."""
     rules = bundle.signature["preprocessing"]
     fields = {field.name: part(field.kind).schema(rules[field.name]) for field in input_fields(bundle)}
-    whole = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+    ways = {} if bundle.decoding is None else {**_settings(bundle.decoding), **FLAGS}
+    whole = {
+        "type": "object",
+        "properties": {**fields, **ways},
+        "required": list(fields),
+        "additionalProperties": False,
+    }
     alone = [found for found in fields.values() if found["type"] == "object"]
     return {"anyOf": [*alone, whole]} if len(fields) == len(alone) == 1 else whole
+
+
+def _settings(decoding: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of how a text may be asked for, by name."""
+    return settings.schema(rules.of_signature(decoding).defaults)
 
 
 def part(kind: str) -> Any:

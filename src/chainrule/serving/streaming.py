@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 from fastapi import Response
 
+from chainrule.serving import plain
 from chainrule.serving.connection import EXCHANGE
 from chainrule.serving.decoding import settings, words
 from chainrule.serving.decoding.search import Token
@@ -24,7 +25,7 @@ from chainrule.serving.models import Model
 from chainrule.serving.writing import Piece, Text, Written
 from chainrule.system.errors import DataError
 
-STREAM, ATTENTION = "stream", "attention"
+STREAM, ATTENTION = plain.FLAGS
 EVENTS = "text/event-stream"
 _NAMES = (*settings.NAMES, STREAM, ATTENTION)
 _OWN = ("text_input", "parameters", "id")

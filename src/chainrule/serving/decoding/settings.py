@@ -59,6 +59,20 @@ def read(asked: Mapping[str, Any], defaults: Settings) -> Settings:
     return found
 
 
+def schema(defaults: Settings) -> dict[str, Any]:
+    """Return the JSON Schema of every setting, by name."""
+    words = {bool: "boolean", int: "integer", float: "number"}
+    found: dict[str, Any] = {}
+    for name in NAMES:
+        own = getattr(defaults, name)
+        found[name] = {"type": words[type(own)], "default": own}
+        if name in _BOUNDS:
+            least, most = _BOUNDS[name]
+            found[name]["exclusiveMinimum" if name in _ABOVE else "minimum"] = least
+            found[name] |= {} if most == math.inf else {"maximum": most}
+    return found
+
+
 def _problem(name: str, value: Any, defaults: Settings) -> str | None:
     """Return in words what is wrong with a setting; None where nothing is."""
     if name not in NAMES:
