@@ -247,9 +247,9 @@ def made(live: Any) -> float:
     return float(re.search(r'chainrule_tokens_total{model="goes_on",version=".+"} (.+)', content)[1])  # type: ignore[index]
 
 
-def under_way(live: Any, **headers: str) -> float:
+def under_way(live: Any, name: str = "goes_on", **headers: str) -> float:
     content = live.ask("GET", "/metrics", **headers).content.decode()
-    return float(re.search(r'chainrule_texts_under_way{model="goes_on"} (.+)', content)[1])  # type: ignore[index]
+    return float(re.search(rf'chainrule_texts_under_way{{model="{name}"}} (.+)', content)[1])  # type: ignore[index]
 
 
 def test_more_than_wait_are_refused(live: Any, gate: Gate) -> None:
@@ -270,6 +270,31 @@ def test_the_schema_says_how_a_text_may_be_asked_for(live: Any) -> None:
     assert found["properties"]["stream"]["type"] == "boolean"
     asked = {name: about["default"] for name, about in found["properties"].items() if "default" in about}
     assert ask(live, "turns", "zebra", **asked).json["text"] == ask(live, "turns", "zebra").json["text"]
+
+
+def test_so_many_tokens_of_sources_are_read_at_once(
+    root: Any, offline: Any, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, own = list[tuple[int, ...]](), rows.begun
+
+    def begun(writer: Any, inputs: Any) -> Any:
+        if threading.current_thread().name.startswith("write-"):
+            read.append(inputs["input_ids"].shape)
+        return own(writer, inputs)
+
+    expected = [offline("turns", line) for line in LINES]
+    monkeypatch.setattr(rows, "begun", begun)
+    with live_server.running(root, limits=Limits(max_cells=32)) as live, ThreadPoolExecutor(8) as pool:
+        gate.open.clear()
+        first = pool.submit(ask, live, "turns", "a")
+        until(lambda: len(read) == 1)
+        others = [pool.submit(ask, live, "turns", line) for line in LINES]
+        until(lambda: under_way(live, "turns") == 1 + len(LINES))
+        gate.open.set()
+        assert [other.result().json["text"] for other in others] == expected
+        assert first.result().status == 200
+    assert all(count == 1 or count * longest <= 32 for count, longest in read)
+    assert max(count for count, _ in read) > 1
 
 
 def test_metrics_count_tokens(live: Any) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
@@ -248,25 +248,28 @@ class Writing:
         for text in new:
             if text not in waited:
                 self._events.append((text, _gone() if text.gone else _late(limits)))
-        if not waited:
-            return
+        for part in _parts(waited, limits.max_cells):
+            self._read(part)
+
+    def _read(self, part: list[Text]) -> None:
+        """Read the sources of some texts together, and give them to the engine."""
         try:
-            begun = rows.begun(self._writer, together([text.inputs for text in waited], {}))
+            begun = rows.begun(self._writer, together([text.inputs for text in part], {}))
         except Exception as raised:  # ONNX Runtime has no common class of its own
-            if len(waited) > 1:  # one cannot spoil the others
-                for text in waited:
-                    self._begin([text])
+            if len(part) > 1:  # one cannot spoil the others
+                for text in part:
+                    self._read([text])
             else:
-                self._events.append((waited[0], _failed(raised)))
+                self._events.append((part[0], _failed(raised)))
             return
-        for text, (prompt, source) in zip(waited, begun, strict=True):
+        for text, (prompt, source) in zip(part, begun, strict=True):
             text.job = decode.job(
                 prompt,
                 source,
                 self._writer.rules,
                 text.settings,
-                deadline=text.arrived + limits.write_seconds,
-                begin_by=text.arrived + limits.deadline_seconds,
+                deadline=text.arrived + self._limits.write_seconds,
+                begin_by=text.arrived + self._limits.deadline_seconds,
                 keeps=frozenset({ATTENTION} if text.attention else ()),
                 told=self._told,
             )
@@ -329,6 +332,20 @@ class Writing:
                 if isinstance(event, Written):
                     self._wrote(event)
             text.put(event)
+
+
+def _parts(texts: Sequence[Text], cells: int) -> Iterator[list[Text]]:
+    """Yield the texts whose sources are read together: no more than so many tokens, filled up to the longest."""
+    part: list[Text] = []
+    longest = 0
+    for text in texts:
+        longest = max(longest, text.inputs["input_ids"].size)
+        if part and longest * (len(part) + 1) > cells:
+            yield part
+            part, longest = [], text.inputs["input_ids"].size
+        part.append(text)
+    if part:
+        yield part
 
 
 def cell_bytes(writer: Writer) -> int:
