@@ -12,9 +12,15 @@ import yaml
 
 import live_server
 from chainrule import cli
+from chainrule.drift import measuring
 from chainrule.fields import spans
 from chainrule.recipes.check import check
 from chainrule.recipes.file import recipe_block
+from chainrule.release import contest, trial
+from chainrule.serving import plain
+from chainrule.serving.bundle import read as read_bundle
+from chainrule.serving.limits import Limits
+from chainrule.serving.padding import together
 from chainrule.stages.job import Job, carry_out
 
 STAGES = (
@@ -172,6 +178,30 @@ def test_a_server_answers_with_spans_and_their_places(root: Path) -> None:
     assert why.status == 400 and "windows" in why.json["error"]
     assert empty.status == 400 and "the text is empty" in empty.json["error"]
     assert page.status == 200
+
+
+def test_what_a_server_saw_is_measured_without_what_filled_it_up(root: Path) -> None:
+    bundle = root / "models" / "onnx" / RECIPE
+    content = read_bundle(bundle, RECIPE, "1")
+    texts = ["Vera Stein met Otto Lang in Bonn .", "nobody came . " * 12]
+    rows = [plain.prepare(content, {"text": text}, Limits()) for text in texts]
+    both = together(rows, content.padding)
+    filled = [{name: array[row : row + 1] for name, array in both.items()} for row in range(2)]
+    assert filled[0]["input_ids"].shape != rows[0]["input_ids"].shape
+    alone, beside = (measuring.served_sample(bundle, each) for each in (rows, filled))
+    assert alone.words == beside.words
+    for name, numbers in alone.numbers.items():
+        np.testing.assert_allclose(numbers, beside.numbers[name], atol=1e-5)
+    # Words that two windows share are counted once.
+    assert max(map(len, alone.words or [])) == 24
+
+
+def test_versions_are_compared_by_span_f1(root: Path) -> None:
+    bundle = root / "models" / "onnx" / RECIPE
+    rows = pd.read_parquet(root / "data" / "split" / RECIPE / "test.parquet")
+    found = contest.compare(rows, bundle, bundle, margin=0.01, resamples=50, seed=0)
+    assert found["primary"]["name"] == "span_f1" and found["difference"]["value"] == 0
+    trial.check_graphs(read_bundle(bundle, RECIPE, "1"))
 
 
 def test_tensors_that_no_text_makes_are_refused(root: Path) -> None:

@@ -78,7 +78,9 @@ def _bare(row: Inputs) -> Inputs:
     mask = row.get("attention_mask")
     if mask is None:
         return row
-    return {name: array[:, : max(1, int(np.flatnonzero(mask[0]).max(initial=0)) + 1)] for name, array in row.items()}
+    # A text in windows is filled up along both axes.
+    sizes = (np.argwhere(mask[0]).max(axis=0, initial=0) + 1).tolist()
+    return {name: array[(slice(None), *map(slice, sizes))] for name, array in row.items()}
 
 
 def _sample(
