@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import audio_files
+from chainrule.data.columns import columns as columns_of
+from chainrule.data.reading import reader
 from chainrule.data.splitting import position
 from chainrule.inspection import choices, writing
 from chainrule.inspection.detection import detect
@@ -75,6 +77,32 @@ def test_folders_of_sounds_are_classes(tmp_path: Path) -> None:
         "16,000 samples a second of 22,050" in line
         for line in choices.choose(found, tmp_path, None, choices.Machine(2, False)).why
     )
+
+
+def test_a_table_may_name_sounds(tmp_path: Path) -> None:
+    lines = ["file_name,word,speaker"]
+    for word in audio_files.CLASSES:
+        for speaker in audio_files.PITCHES:
+            name = f"clips/{word}{speaker}.wav"
+            (tmp_path / "clips").mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(audio_files.encoded(audio_files.spoken(word, speaker, 0)))
+            lines.append(f"{name},{word},{speaker}")
+    (tmp_path / "metadata.csv").write_text("\n".join(lines) + "\n")
+    found = look(tmp_path / "metadata.csv", target="word", group="speaker")
+    assert (found.task, found.modality, found.counts) == (
+        "audio_classification",
+        "audio",
+        dict.fromkeys(audio_files.CLASSES, 6),
+    )
+    block = recipe(found, tmp_path)
+    assert (
+        block["source"]["columns"] == {"audio": "file_name", "label": "word"} and block["source"]["group"] == "speaker"
+    )
+    columns = columns_of("audio_classification", "audio")
+    options = {key: value for key, value in block["source"].items() if key not in ("kind", "path")}
+    rows = reader("delimited", columns)(tmp_path, **options)
+    assert rows["problem"].isna().all() and rows.attrs["unnamed_images"] == 0
+    assert rows["audio"][0] == (tmp_path / "clips" / "downada.wav").read_bytes()
 
 
 def test_names_that_say_nothing_are_refused(tmp_path: Path) -> None:

@@ -129,6 +129,15 @@ def test_silent_bands_and_times_are_silent() -> None:
     assert torch.equal(Sounds(8000).apply(sound, torch.Generator()), sound)
 
 
+def test_an_equaliser_colours_and_keeps_the_level() -> None:
+    sound = torch.from_numpy(np.stack(noise(8000)))
+    found = Sounds(8000, equaliser=12.0).apply(sound, torch.Generator().manual_seed(3)).float()
+    assert float(found.square().mean() / sound.float().square().mean()) == pytest.approx(1, abs=0.01)
+    gains = 20 * torch.log10(torch.fft.rfft(found).abs() / torch.fft.rfft(sound.float()).abs())[0, 50:-50]
+    assert 3 < float(gains.max() - gains.min()) <= 24.5
+    assert float(gains.diff().abs().median()) < 0.05  # a smooth curve
+
+
 def test_gain_and_noise_keep_within_what_is_asked() -> None:
     sound = torch.from_numpy(np.stack(noise(4000) * 1))
     louder = Sounds(8000, gain=6.0).apply(sound, torch.Generator().manual_seed(1)).float()

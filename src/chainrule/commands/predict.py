@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "rows",
         type=Path,
-        help="a CSV, TSV or JSON Lines file of rows, or a folder of images or of texts",
+        help="a CSV, TSV or JSON Lines file of rows, or a folder of images, sounds or texts",
     )
     parser.add_argument("--out", type=Path, required=True, help="where to write: .csv or .tsv; .jsonl for JSON Lines")
     parser.add_argument(

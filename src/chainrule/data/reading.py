@@ -23,9 +23,9 @@ def reader(kind: str, columns: Columns) -> "Callable[..., pd.DataFrame]":
 
 
 def takes_along(kind: str, columns: Columns) -> bool:
-    """Return whether the files of a source name others, which belong to them: tables of images do."""
+    """Return whether the files of a source name others, which belong to them: tables of images and of sounds do."""
     names_files = hasattr(plugins.load("data.sources", kind), "NAMES_FILES")
-    return names_files and any(field.role == "input" and field.kind == "image" for field in columns.fields)
+    return names_files and any(field.role == "input" and field.kind in ("audio", "image") for field in columns.fields)
 
 
 def tidied(rows: "pd.DataFrame", target: Column) -> "pd.DataFrame":

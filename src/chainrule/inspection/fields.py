@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule.data.formats.folders import ENDINGS as IMAGES
+from chainrule.data.formats.folders import IMAGES, SOUNDS, Kind
 from chainrule.data.formats.tables import SIDES
 from chainrule.inspection import roles
 from chainrule.inspection.examples import Options
@@ -26,9 +26,9 @@ def of_columns(profiles: Sequence[Profile], folder: Path, options: Options) -> R
 
     folder: from which cells would name images.
     """
-    images = [each for each in profiles if names_images(each, folder)]
+    images = [each for each in profiles if named_files(each, folder)]
     if len(images) > 1:
-        raise ParamsError(f"several columns name images ({titles(images)}); a recipe takes one")
+        raise ParamsError(f"several columns name images or sounds ({titles(images)}); a recipe takes one")
     group = roles.group_of(profiles) if options.group is None else _asked(profiles, options.group)
     prose = [each for each in profiles if each.kind == "text" and str(each.column) != options.target]
     others = [each for each in profiles if each not in (*images, *prose, group)]
@@ -83,12 +83,11 @@ def _rewritten(profiles: Sequence[Profile], texts: Sequence[Profile], group: Pro
     return Roles("translation", "text", "wording", inputs, written.column, written, group, left, said)
 
 
-def names_images(given: Profile, folder: Path) -> bool:
-    """Whether cells are the paths of images, from the folder of their file."""
+def named_files(given: Profile, folder: Path) -> Kind | None:
+    """Return of which kind the files are, images or sounds, whose paths cells are from the folder of their file."""
     some = [value.replace("\\", "/") for value in list(given.values)[:20]]
-    if not some or not all(Path(value).suffix.lower() in IMAGES for value in some):
-        return False
-    return sum((folder / value).is_file() for value in some) * 2 >= len(some)
+    kind = next((kind for kind in (IMAGES, SOUNDS) if some and all(map(kind.fits, some))), None)
+    return kind if kind and sum((folder / value).is_file() for value in some) * 2 >= len(some) else None
 
 
 def _is_table(images: Sequence[Profile], prose: Sequence[Profile], others: Sequence[Profile], task: str | None) -> bool:
@@ -138,16 +137,17 @@ def _of_inputs(
     options: Options,
     said: list[str],
 ) -> Roles:
-    """Return the roles of columns where the inputs are an image, a text or two."""
+    """Return the roles of columns where the inputs are an image, a sound, a text or two."""
     texts = sorted((each for each in prose if each is not profile), key=lambda each: -each.words)
     if not images and not texts:
         raise ParamsError("no column holds texts; --task table_classification takes all columns")
     used = [images[0] if images else texts[0]]
-    modality = "image" if images else "text"
+    modality = "text" if not images else "audio" if all(map(SOUNDS.fits, images[0].values)) else "image"
     task = {"label": f"{modality}_classification", "labels": "multi_label", "number": f"{modality}_regression"}[kind]
-    if task == "text_regression":
+    if task in ("audio_regression", "text_regression"):
         assert profile is not None
-        raise ParamsError(f"{profile.title} is a number, and no task tells one of texts; --target names classes")
+        of = {"audio": "sounds", "text": "texts"}[modality]
+        raise ParamsError(f"{profile.title} is a number, and no task tells one of {of}; --target names classes")
     inputs: dict[str, Any] = {modality: used[0].column}
     in_order = [each for each in prose if each is not profile]
     if task == "text_classification" and (options.task == "text_pair_classification" or _pair(in_order)):

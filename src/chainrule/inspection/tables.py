@@ -1,17 +1,17 @@
 """Files of cells as examples: CSV, Excel, JSON Lines and Parquet, of texts, of pairs, of images by name, or of rows."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chainrule.inspection import cells, fields, labels, parts, pictures, roles, rows
+from chainrule.inspection import cells, fields, labels, parts, pictures, roles, rows, sounds
 from chainrule.inspection.cells import Table
 from chainrule.inspection.doubts import of_repeats
-from chainrule.inspection.examples import Examples, Images, Options, Place
+from chainrule.inspection.examples import Examples, Options, Place
 from chainrule.inspection.profile import numbers, titles
 from chainrule.inspection.roles import Roles
 
-TEXTS, IMAGES = 2000, 200
+TEXTS, FILES = 2000, 200
 """So many are looked at."""
 FIELDS = {"wording": "translation", "label": "label", "labels": "labels", "number": "target"}
 """What tasks call their target, by its kind."""
@@ -63,7 +63,8 @@ def _examples(place: Place, found: Mapping[str, list[Table]], main: Table, chose
         parts=official,
         labels=labels.renamed(counts, called or same),
         texts=_texts(main, chosen),
-        images=_images(main, chosen),
+        images=pictures.alike(_opened(main, chosen)) if chosen.modality == "image" else None,
+        sounds=sounds.alike(_opened(main, chosen)) if chosen.modality == "audio" else None,
         columns=sum(len(names) for names in used.normalise.values() if isinstance(names, list)) if used else 0,
         normalise=used.normalise if used else {},
         split=split or (used.split if used else {}),
@@ -123,7 +124,7 @@ def _labelled(found: Mapping[str, list[Table]], main: Table, chosen: Roles) -> t
 def _files(place: Place, labelled: Mapping[str, list[Table]], main: Table, chosen: Roles) -> dict[str, Any]:
     """Return the path of a source, and its files where there are parts, or images from the folder."""
     alone = [*labelled] == ["all"] and len(labelled["all"]) == 1
-    if alone and chosen.modality != "image":
+    if alone and chosen.modality not in ("audio", "image"):
         return {"path": str(main.path)}
     folder = main.path.parent if place.path.is_file() else place.path
     return {"path": str(folder), "files": {part: _name(folder, own, labelled) for part, own in labelled.items()}}
@@ -174,9 +175,8 @@ def _texts(main: Table, chosen: Roles) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _images(main: Table, chosen: Roles) -> Images | None:
-    if chosen.modality != "image":
-        return None
-    named = [cell for cell in main.column(main.places(chosen.inputs["image"])[0]) if cell]
-    files = (main.path.parent / cell.replace("\\", "/") for cell in named[:: max(1, len(named) // IMAGES)])
-    return pictures.alike(file.read_bytes() for file in files if file.is_file())
+def _opened(main: Table, chosen: Roles) -> Iterator[bytes]:
+    """Yield the contents of some of the files that cells name."""
+    named = [cell for cell in main.column(main.places(chosen.inputs[chosen.modality])[0]) if cell]
+    files = (main.path.parent / cell.replace("\\", "/") for cell in named[:: max(1, len(named) // FILES)])
+    return (file.read_bytes() for file in files if file.is_file())

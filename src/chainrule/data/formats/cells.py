@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_CELL = 1_000_000
+NAMED = {"audio": folders.SOUNDS, "image": folders.IMAGES}
+"""Kinds of fields of which a cell names a file."""
 CHUNK = 1 << 16
 """Rows that are held as Python's own values at a time."""
 
@@ -89,10 +91,10 @@ def of_tables(path: Path, fields: Sequence[Field], opened: Sequence[tuple[Place,
     used = Counter(table.encoding for _, table in opened if table.encoding)
     noted = sum((table.noted for _, table in opened), Counter[str]())
     frame.attrs = {key: dict(counts) for key, counts in (("encodings", used), ("noted", noted)) if counts}
-    if any(field.kind == "image" for field in fields):
+    if named := [field.kind for field in fields if field.kind in NAMED]:
         frame.attrs["images"] = dict(images)
         if path.is_dir() and all(table.section == "source" for _, table in opened):
-            frame.attrs["unnamed_images"] = sum(image not in images for image in _images(path))
+            frame.attrs["unnamed_images"] = sum(file not in images for file in _files(path, NAMED[named[0]]))
     return frame
 
 
@@ -148,7 +150,7 @@ def _plan(
             inputs.append(_joined([column(table, f"columns.{each.name}", one) for one in asked]))
             continue
         place = column(table, f"columns.{each.name}", asked)
-        give = partial(read_image, table.path.parent) if each.kind == "image" else texts(_text)
+        give = partial(read_image, table.path.parent) if each.kind in NAMED else texts(_text)
         inputs.append(_Input(partial(_at, give, place), [place]))
     return _Plan(inputs, made, labelled, part_at, group_at, time_at, ways.max_cell)
 
@@ -273,7 +275,7 @@ def _whole_row(table: Table, places: list[int]) -> _Input:
 
 
 def _image(path: Path, images: Counter[str], folder: Path, cell: Any) -> Found:
-    """Return the bytes of an image that a cell holds, or names from the folder of its table; `images` counts by name.
+    """Return the bytes of an image or a sound that a cell holds or names from its table's folder; `images` counts them.
 
     What Hugging Face calls an image holds both: bytes, or else a path.
     """
@@ -289,9 +291,9 @@ def _image(path: Path, images: Counter[str], folder: Path, cell: Any) -> Found:
     if not name.parts:
         return None, None
     if name.is_absolute() or ".." in name.parts:
-        return None, f"outside_folder: {said!r}; name images from the folder of their table"
+        return None, f"outside_folder: {said!r}; name files from the folder of their table"
     if not path.is_dir():
-        raise DataError(f"{path}: a file; the source's path must name the folder that holds the table and its images")
+        raise DataError(f"{path}: a file; the source's path must name the folder that holds the table and its files")
     file = folder / name
     if not file.is_file():
         return None, f"missing_file: {said!r}"
@@ -302,9 +304,9 @@ def _image(path: Path, images: Counter[str], folder: Path, cell: Any) -> Found:
         raise DataError(f"{file}: cannot be read ({error.strerror}); check the file's permissions") from error
 
 
-def _images(path: Path) -> Iterator[str]:
-    """Yield the images below a folder that are not hidden, as paths from there."""
+def _files(path: Path, kind: folders.Kind) -> Iterator[str]:
+    """Yield the images, or sounds, below a folder that are not hidden, as paths from there."""
     for here, below, names in os.walk(path):
         below[:] = [name for name in below if not folders.hidden(name)]
         shown = (Path(here) / name for name in names if not folders.hidden(name))
-        yield from (file.relative_to(path).as_posix() for file in shown if file.suffix.lower() in folders.ENDINGS)
+        yield from (file.relative_to(path).as_posix() for file in shown if kind.fits(file.name))

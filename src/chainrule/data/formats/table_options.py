@@ -36,7 +36,7 @@ _BESIDE = ("group", "part", "time")
 class TableBatch(BatchOptions):
     """Tables of any format: which column is which field, and how targets are written."""
 
-    modalities = ("text", "table", "image")
+    modalities = ("text", "table", "image", "audio")
 
     columns: FieldColumns | None = Field(
         description="field: its column, a name or a number from 0 (of a set of labels also a list of columns that say "

@@ -39,8 +39,8 @@ def read(
 
     `fields` are those of the task. `columns` maps a field to its column, a name or a number from 0; a field that is
     left out is the column of its own name. `header` says whether the first line names the columns, or is their names
-    where no line does. A text is its cell in UTF-8. An image is the file that its cell names, from the folder of its
-    table, which `path` must be then. A row of a table is a JSON object of all columns that no other field, group or
+    where no line does. A text is its cell in UTF-8. An image or sound is the file that its cell names, in the folder of
+    its table, which `path` must be then. A row of a table is a JSON object of all columns that no other field, group or
     part is, its cells as they are written. For a set of labels the column may be several, one for each label, that say
     1 or 0; else a cell holds a JSON list, or labels with `separator` between. Rows of "unlabelled" need no target.
 

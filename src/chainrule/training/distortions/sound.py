@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 LEVELS = 32768
+POINTS = 5
 
 
 class Sounds:
@@ -23,6 +24,7 @@ class Sounds:
         shift: float = 0.0,
         gain: float = 0.0,
         noise: float = 0.0,
+        equaliser: float = 0.0,
         time_mask: float = 0.0,
         frequency_mask: float = 0.0,
         masks: int = 0,
@@ -30,10 +32,13 @@ class Sounds:
         """Keep how far sounds may be altered.
 
         rate: samples a second. shift: seconds by which a sound that is shorter than what the net hears may lie from its
-        middle. gain: decibels, both ways. noise: white, as a share of the sound's own level. masks: how often a time of
-        up to time_mask seconds falls silent, and a band of up to frequency_mask of all mels.
+        middle. gain: decibels, both ways. noise: white, as a share of the sound's own level. equaliser: decibels, both
+        ways, by which bands differ, drawn at POINTS places of the mel scale and straight between them, as microphones
+        and rooms colour a sound (after Nam et al. 2022, FilterAugment, arXiv:2110.03282). masks: how often a time of up
+        to time_mask seconds falls silent, and a band of up to frequency_mask of all mels.
         """
         self.rate, self.shift, self.gain, self.noise = rate, shift, gain, noise
+        self.equaliser = equaliser
         self.time_mask, self.frequency_mask, self.masks = time_mask, frequency_mask, masks
 
     def placed(self, rows: Sequence[np.ndarray], count: int, generator: torch.Generator) -> Tensor:
@@ -52,10 +57,12 @@ class Sounds:
         return found
 
     def apply(self, sounds: Tensor, generator: torch.Generator) -> Tensor:
-        """Return sounds int16 [B, T] altered: noise, then silent bands and times, then another level."""
-        if not (self.gain or self.noise or (self.masks and (self.time_mask or self.frequency_mask))):
+        """Return sounds int16 [B, T] altered: colour, noise, silent bands and times, another level, in this order."""
+        if not (self.gain or self.noise or self.equaliser or (self.masks and (self.time_mask or self.frequency_mask))):
             return sounds
         found = sounds.float()
+        if self.equaliser:
+            found = self._coloured(found, generator)
         if self.noise:
             level = found.square().mean(dim=1, keepdim=True).sqrt()
             share = self.noise * torch.rand(len(found), 1, generator=generator)
@@ -79,10 +86,25 @@ class Sounds:
         start = place * (length - width)
         return start, start + width
 
+    def _mels(self, bins: int, length: int) -> Tensor:
+        """Return the mels of the bins of a transform of so many samples."""
+        return 2595 * (1 + torch.arange(bins) * (self.rate / length) / 700).log10()
+
+    def _coloured(self, sounds: Tensor, generator: torch.Generator) -> Tensor:
+        spectrum = torch.fft.rfft(sounds)
+        mels = self._mels(spectrum.shape[1], sounds.shape[1])
+        place = mels / mels[-1] * (POINTS - 1)
+        below = place.long().clamp(max=POINTS - 2)
+        drawn = self.equaliser * (2 * torch.rand(len(sounds), POINTS, generator=generator) - 1)
+        decibels = torch.lerp(drawn[:, below], drawn[:, below + 1], (place - below).expand(len(sounds), -1))
+        level = sounds.square().mean(dim=1, keepdim=True)
+        found = torch.fft.irfft(spectrum * 10 ** (decibels / 20), n=sounds.shape[1])
+        # As loud as before, or what is loud already would be clipped.
+        return found * (level / found.square().mean(dim=1, keepdim=True).clamp(min=1e-9)).sqrt()
+
     def _without_band(self, sounds: Tensor, generator: torch.Generator) -> Tensor:
         spectrum = torch.fft.rfft(sounds)
-        bins = torch.arange(spectrum.shape[1]) * (self.rate / sounds.shape[1])
-        mels = 2595 * (1 + bins / 700).log10()
+        mels = self._mels(spectrum.shape[1], sounds.shape[1])
         width, place = torch.rand(2, len(sounds), 1, generator=generator)
         width = width * self.frequency_mask * mels[-1]
         start = place * (mels[-1] - width)

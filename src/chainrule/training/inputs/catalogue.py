@@ -116,6 +116,9 @@ class DistortAudio(Section):
     )
     gain: float = Field(ge=0, le=60, description="largest change of the level in decibels, both ways; 0: none")
     noise: float = Field(ge=0, le=1, description="largest level of white noise, as a share of the sound's own; 0: none")
+    equaliser: float = Field(
+        ge=0, le=40, description="decibels, both ways, by which bands differ, as microphones and rooms do; 0: none"
+    )
     time_mask: float = Field(ge=0, le=60, description="most seconds that fall silent at once (SpecAugment); 0: none")
     frequency_mask: float = Field(
         ge=0, le=1, description="largest share of the mel scale that falls silent at once (SpecAugment); 0: none"
