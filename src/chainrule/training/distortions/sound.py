@@ -100,7 +100,8 @@ class Sounds:
         level = sounds.square().mean(dim=1, keepdim=True)
         found = torch.fft.irfft(spectrum * 10 ** (decibels / 20), n=sounds.shape[1])
         # As loud as before, or what is loud already would be clipped.
-        return found * (level / found.square().mean(dim=1, keepdim=True).clamp(min=1e-9)).sqrt()
+        coloured: Tensor = found * (level / found.square().mean(dim=1, keepdim=True).clamp(min=1e-9)).sqrt()
+        return coloured
 
     def _without_band(self, sounds: Tensor, generator: torch.Generator) -> Tensor:
         spectrum = torch.fft.rfft(sounds)
