@@ -26,6 +26,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "torchvision": {"name": "mine"},
     "named": {"learn": ["net.*"]},
     "idx": {"classes": ["a", "b"]},
+    "line_pairs": {"sides": ["en", "de"]},
     "class_files": {"files": {"good": "good*.txt", "bad": "bad*.txt"}},
 }
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chainrule.data.formats import text as encodings
+from chainrule.data.formats.tables import SIDES
 from chainrule.data.sources.line_pairs import ORDER, content, part_said, parts_said, refuse_unequal, stems
 from chainrule.inspection.examples import Examples, Options, Place
 from chainrule.system.errors import ParamsError
 
-LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
-"""How a file's ending says a language (ISO 639): de, deu, zh-CN."""
+LANGUAGE = re.compile(r"[a-z]{2}([-_][A-Za-z]{2,4})?")
+"""How a file's ending says a language (ISO 639-1): de, zh-CN. Of three letters it may be a class (neg, pos)."""
 NAMED = ({"source", "src", "input", "in"}, {"target", "tgt", "trg", "output", "out"})
 """What sides are called that are no languages."""
 FIRST = "en"
@@ -75,7 +76,9 @@ def look(place: Place, options: Options) -> Examples | None:
 
 
 def _is_side(ending: str) -> bool:
-    return bool(LANGUAGE.fullmatch(ending)) or any(ending.lower() in names for names in NAMED)
+    return (
+        bool(LANGUAGE.fullmatch(ending)) or ending.lower() in SIDES or any(ending.lower() in names for names in NAMED)
+    )
 
 
 def _sides(endings: Sequence[str], written: str | None) -> list[str]:
