@@ -310,3 +310,11 @@ def test_a_column_of_times_comes_along_as_it_is_written(tmp_path: Path) -> None:
     assert "time" not in read(tmp_path, content, CSV)
     with pytest.raises(DataError, match=r"has no column 'Wen' for source\.time; .* did you mean 'When'"):
         read(tmp_path, content, CSV, time="Wen")
+
+
+def test_a_column_that_is_given_and_told_is_read_once(tmp_path: Path) -> None:
+    fields = (Field("text", "text", "input"), Field("text", "continuation", "target"))
+    table = b"poem,by\nfirst poem,a\nsecond poem,b\n"
+    rows = read(tmp_path, table, CSV, fields=fields, columns={"text": "poem"}, group="by")
+    assert rows["text"].tolist() == [b"first poem", b"second poem"]
+    assert rows["group"].tolist() == ["a", "b"] and rows["problem"].isna().all()

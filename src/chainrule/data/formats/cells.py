@@ -81,7 +81,9 @@ def of_tables(path: Path, fields: Sequence[Field], opened: Sequence[tuple[Place,
         plan = _plan(table, fields, place.part, ways, partial(_image, path, images))
         made = _rows(table, plan, place)
         while chunk := list(_first(made, CHUNK)):
-            own = zip(names, zip(*chunk, strict=True), strict=True)
+            own = list(zip(names, zip(*chunk, strict=True), strict=True))
+            if of_target.name in inputs:  # one column is given and told
+                own = [each for place, each in enumerate(own) if place != 2 + len(inputs)]
             frames.append(
                 pd.DataFrame({key: pd.Series(all_of, dtype=object if key in inputs else "str") for key, all_of in own})
             )
@@ -137,7 +139,9 @@ def _plan(
     of_labels: Any = _of(columns, field.name)
     labelled = own_part != "unlabelled"
     made = NO_TARGET
-    if labelled or (isinstance(of_labels, str) and tidy(of_labels) in (table.titles or ())):
+    if field.name in [each.name for each in fields if each.role == "input"]:
+        labelled = False  # what is told is what is given
+    elif labelled or (isinstance(of_labels, str) and tidy(of_labels) in (table.titles or ())):
         made = target(table, field.kind, f"columns.{field.name}", of_labels, ways.writing)
     taken = {*made.places, group_at, part_at}
     inputs = []
