@@ -128,7 +128,7 @@ NOTHING = {"from": "nothing"}
         ("mr-polarity", MINILM, "transformers"),
         ("goemotions", MINILM, "transformers"),
         ("sick", MINILM, "transformers"),
-        ("chnsenticorp-hotel", NOTHING, "bag"),
+        ("chnsenticorp-hotel", NOTHING, "text_cnn"),
         ("thucnews-titles", NOTHING, "bag"),
         ("afqmc-zh", NOTHING, "encoder"),
         ("adult", NOTHING, "mlp"),

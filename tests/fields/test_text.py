@@ -270,6 +270,12 @@ def test_what_is_left_out_takes_no_blank_along(value, gone):
     assert left == left.strip() and "  " not in left
 
 
+def test_a_blank_that_parted_words_parts_what_is_left_of_them():
+    found, gaps = scripts.apart("我 love 北京")
+    assert scripts.joined([found[0], found[1], None, found[3]], gaps) == "我 love 京"
+    assert scripts.joined([None, *found[1:]], gaps) == "love 北京"
+
+
 def test_a_slip_in_a_run_of_ideographs_is_one_letter():
     rng = np.random.default_rng(0)
     found = set()
@@ -278,9 +284,10 @@ def test_a_slip_in_a_run_of_ideographs_is_one_letter():
         typos.slip(words, 1, rng, None)
         found.add(scripts.joined(words, gaps))
     assert found == {"爱我你", "我你", "我爱爱你"}
-    words = ["我", "wifi"]
-    typos.slip(words, 0, rng, None)
-    assert words == ["我", "wifi"]  # the first of a run stays
+    words = ["我", "wifi", "你"]
+    for place in (0, 2) * 9:
+        typos.slip(words, place, rng, None)
+    assert words == ["我", "wifi", "你"]  # the first of a run stays
 
 
 def test_describe_gives_characters_and_words():

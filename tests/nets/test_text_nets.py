@@ -271,3 +271,6 @@ def test_a_bag_knows_pairs_of_neighbours_and_keeps_what_is_said_once() -> None:
         net.pairs((rows[0, :2] * 1_000_003 + rows[0, 1:3]) % 10_007), (0, 0, 0, 1)
     )
     assert torch.allclose(features[0], torch.cat([own.mean(dim=0), own.amax(dim=0)]), atol=1e-6)
+    nn.init.constant_(net.tokens.weight, -1.0)
+    nn.init.zeros_(net.pairs.weight)
+    assert torch.equal(net.pool(net(rows, mask), mask), torch.full((3, 12), -1.0))  # padding is no token of zeros
