@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.fields.scripts import HAN
-from chainrule.inspection import bases, generation, lengths, questions, sounds, tagging
+from chainrule.inspection import bases, generation, lengths, questions, scripts, sounds, tagging
 from chainrule.inspection.bases import Base, Fit
 from chainrule.inspection.examples import Examples
 from chainrule.system.errors import DataError
 
 NOTHING = "nothing"
-WORD = 3.0
-"""Ideographs that stand together on average where blanks part words; where they part phrases there are more."""
 SMALL = 64
 """Images of no more pixels a side are small."""
 USUAL_WIDTH = 256
@@ -164,7 +161,7 @@ def _bring(found: Examples) -> str:
             "a few thousand photographs gained 10 to 30 points",
         )
     else:
-        chinese = _chinese(found)
+        chinese = scripts.chinese(found)
         name = "google-bert/bert-base-chinese" if chinese else "sentence-transformers/all-MiniLM-L6-v2"
         place, gain = "huggingface", "some thousand English sentences gained 6 to 12 points"
     place = f"models/{place}/{name.rpartition('/')[2]}"
@@ -192,17 +189,17 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
         why.append(
             f"clean: tags and entities are taken out; {html:,} of {len(found.texts):,} texts looked at have some"
         )
-    if _solid(found) and _chinese(found):
+    if scripts.solid(found) and scripts.chinese(found):
         normalise["width"] = "letters"
         why.append(
             "clean: letters and digits of double width become ASCII; simplified and traditional stay as they are"
         )
-        if _cut_into_words(found):
+        if scripts.cut_into_words(found):
             normalise["blanks"] = "words"
             why.append("clean: blanks between ideographs are taken out, for the texts are cut into words")
     characters = max(sum(len(each) for row in found.texts for each in row), 1)
     # An ideograph is a token or more; of other scripts about four letters are one.
-    a_letter = fit.mean * len(found.texts) / characters if fit is not None else 1.0 if _solid(found) else 0.25
+    a_letter = fit.mean * len(found.texts) / characters if fit is not None else 1.0 if scripts.solid(found) else 0.25
     # Questions are asked of windows of a passage by default, however long it is.
     windowed = found.task == "question_answering"
     kept = lengths.Kept({}, {}, lengths.WINDOW) if windowed else lengths.kept(found, a_letter, why)
@@ -241,9 +238,9 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
 def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str]) -> dict[str, Any]:
     """Return net, pretraining and fine-tuning of texts from nothing."""
     if found.task == "token_classification":
-        return tagging.from_nothing(trained, _solid(found), why)
+        return tagging.from_nothing(trained, scripts.solid(found), why)
     if found.task == "question_answering":
-        return questions.from_nothing(trained, _solid(found), kept.longest, why)
+        return questions.from_nothing(trained, scripts.solid(found), kept.longest, why)
     if found.task == "text_pair_classification":
         why.append("net: a small encoder, which compares two texts; it learns to fill in hidden words first")
         return {
@@ -260,7 +257,7 @@ def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str])
                 "distort": {"drop": 0.1},
             },
         }
-    if _solid(found) and kept.longest <= lengths.USUAL:
+    if scripts.solid(found) and kept.longest <= lengths.USUAL:
         why.append(
             "net: a bag of characters and of pairs of neighbours: from nothing, pairs tell more of short texts where "
             f"no blanks part words than a net that has to find them in {trained:,} rows"
@@ -293,7 +290,7 @@ def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str])
         "finetune": {
             "strategy": {"name": "full"},
             # Of long Chinese texts more passes, averaged, had the lower validation loss.
-            **({"epochs": 10, "ema": 0.995} if _solid(found) else {}),
+            **({"epochs": 10, "ema": 0.995} if scripts.solid(found) else {}),
             "learning_rate": 0.001,
             "distort": {"drop": 0.2},
         },
@@ -307,7 +304,7 @@ def _rewriter(found: Examples, why: list[str]) -> dict[str, Any]:
     few = trained < 10_000
     epochs = 40 if few else 14 if trained < 60_000 else 8
     sizes = sorted(len(text) for (text,) in found.texts) or [100]
-    longest = lengths.room(int(sizes[int(0.98 * (len(sizes) - 1))] / (1.0 if _solid(found) else 3.0)))
+    longest = lengths.room(int(sizes[int(0.98 * (len(sizes) - 1))] / (1.0 if scripts.solid(found) else 3.0)))
     width = 128 if few else USUAL_WIDTH
     why.append(
         f"net: encoder_decoder, {width} wide, on {vocabulary:,} byte pairs of both sides; at most {epochs} epochs for "
@@ -322,23 +319,6 @@ def _rewriter(found: Examples, why: list[str]) -> dict[str, Any]:
         "pretrain": {"objective": {"name": "none"}, "tokenizer": {"vocabulary": vocabulary, **size}},
         "finetune": {"strategy": {"name": "full"}, "epochs": epochs, "batch_tokens": 1500 if few else 4000},
     }
-
-
-def _solid(found: Examples) -> bool:
-    """Whether the texts are of a script that puts no blanks between words."""
-    text = "".join(each for row in found.texts[:50] for each in row)
-    return sum("\u3040" <= letter <= "\u9fff" for letter in text) > 0.2 * len(text)
-
-
-def _chinese(found: Examples) -> bool:
-    """Whether there is an ideograph in the first texts."""
-    return any(HAN.search(each) for row in found.texts[:50] for each in row)
-
-
-def _cut_into_words(found: Examples) -> bool:
-    """Whether blanks stand between the words of a script that needs none, and not only between phrases."""
-    runs = [run for row in found.texts[:500] for each in row for run in each.split() if HAN.match(run)]
-    return len(runs) > len(found.texts[:500]) and sum(map(len, runs)) < WORD * len(runs)
 
 
 # ---- images
