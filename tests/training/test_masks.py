@@ -128,6 +128,19 @@ def test_any_net_with_maps_answers_at_every_pixel_of_any_size(name: str, size: t
     assert kept["mask"].dtype == torch.uint8 and kept["sure"].shape == (2, *size)
 
 
+@pytest.mark.parametrize(
+    ("arch", "pyramid"),
+    [("lraspp_mobilenet_v3_large", [(40, 8), (128, 16)]), ("deeplabv3_mobilenet_v3_large", [(256, 16)])],
+)
+def test_segmentation_nets_of_torchvision_show_what_they_classify(arch: str, pyramid: list[tuple[int, int]]) -> None:
+    net = plugins.load("nets", "torchvision").build(3, arch=arch, size=None)
+    assert net.pyramid == pyramid
+    facts = {"mean": [0.5] * 3, "std": [0.25] * 3, "channels": 3, "height": 64, "width": 48}
+    model = segmentation.build(net, facts, {"classes": ["a", "b"]}).eval()
+    assert model(image=torch.zeros(2, 3, 65, 50, dtype=torch.uint8))["logits"].shape == (2, 2, 65, 50)
+    assert model.features(torch.zeros(2, 3, 65, 50, dtype=torch.uint8)).shape == (2, pyramid[-1][0])
+
+
 def test_a_separable_net_has_a_separable_decoder_and_costs_a_quarter() -> None:
     from torch.utils.flop_counter import FlopCounterMode
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.inspection import bases, generation, lengths, questions, scripts, sounds, tagging
+from chainrule.inspection import bases, generation, lengths, masks, questions, scripts, sounds, tagging
 from chainrule.inspection.bases import Base, Fit
 from chainrule.inspection.examples import Examples
 from chainrule.system.errors import DataError
@@ -75,6 +75,11 @@ def choose(found: Examples, root: Path, asked: str | None, machine: Machine) -> 
             raise DataError(f"--base {asked}: sounds start from nothing")
         return Plan(sounds.blocks(found, why), tuple(why))
     base, fit = _base(found, root, asked, why)
+    if found.task == masks.TASK:
+        if base is not None and base.origin != "timm":
+            why.append(f"not {base.name}: nets of {base.origin} show no maps; a base of timm does")
+            base = None
+        return Plan(masks.blocks(found, _block(base), base and base.weights, why), tuple(why))
     blocks = _images(found, base, machine, why) if found.modality == "image" else _texts(found, base, fit, machine, why)
     return Plan(blocks, tuple(why))
 

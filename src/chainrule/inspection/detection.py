@@ -5,13 +5,13 @@ from pathlib import Path
 from chainrule.data.formats import archives
 from chainrule.data.formats.folders import TOP
 from chainrule.data.formats.trees import Directory
-from chainrule.inspection import arrays, classes, lines, pairs, prose, questions, sounds, tables, words
+from chainrule.inspection import arrays, classes, lines, masks, pairs, prose, questions, sounds, tables, words
 from chainrule.inspection.examples import Examples, Options, Place
 from chainrule.inspection.labels import LISTS
 from chainrule.system.errors import DataError
 
 FORMS = (
-    *(arrays.look, sounds.look, prose.look, classes.look, words.look),
+    *(arrays.look, masks.look, sounds.look, prose.look, classes.look, words.look),
     *(pairs.look, lines.look, questions.look, tables.look, lines.look_for_labels),
 )
 NOTES = ("readme", "license", "licence", "changelog", "citation", "authors", "notice", "about", "info", "description")

@@ -1,4 +1,9 @@
-"""Any classifier of torchvision by its name, with fresh weights and without its last layer."""
+"""Any classifier or segmentation net of torchvision by its name, with fresh weights and without its last layer.
+
+Of segmentation nets (Long et al. 2015, https://arxiv.org/abs/1411.4038; Chen et al. 2017, DeepLabv3,
+https://arxiv.org/abs/1706.05587; Howard et al. 2019, LR-ASPP, https://arxiv.org/abs/1905.02244) the maps that are
+classified are what they show.
+"""
 
 import difflib
 
@@ -8,6 +13,8 @@ from torch import nn
 from chainrule.nets.shared.images import as_taken, gains_from_bf16
 from chainrule.system.errors import ParamsError
 
+SEEN = 64
+"""Pixels of a side at which it is asked of what size maps are."""
 _CLASSES = 1000  # every torchvision classifier ends in this many unless told otherwise
 
 
@@ -32,16 +39,54 @@ class TorchvisionNet(nn.Module):
         return embeddings
 
 
-def build(channels: int, *, arch: str, size: int | None) -> TorchvisionNet:
-    """Build the classifier that torchvision calls `arch`, for images of 1 or 3 `channels`; ParamsError for others.
+class SegmentationNet(nn.Module):
+    """A torchvision segmentation net as maps, `pyramid`, the finest first; as an embedding the mean of the last."""
+
+    channels_last = True
+
+    def __init__(self, net: nn.Module, size: int | None) -> None:
+        super().__init__()
+        self.net = net
+        self.size = size
+        self.gains_from_bf16 = gains_from_bf16(net)
+        net.eval()
+        with torch.no_grad():
+            side = size or SEEN
+            seen = self.feature_maps(torch.zeros(1, 3, side, side))
+            sizes = [(int(maps.shape[1]), side // int(maps.shape[3])) for maps in seen]
+        net.train()
+        self.pyramid = sizes
+        self.map_channels, self.stride = sizes[-1]
+        self.out_features = self.map_channels
+
+    def feature_maps(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Return the maps that `pyramid` tells of, each [B, channels, height, width], of normalised images."""
+        found = self.net.backbone(as_taken(images, self.size))  # type: ignore[operator]
+        head = self.net.classifier
+        if "low" in found:  # LR-ASPP
+            return [found["low"], head.cbr(found["high"]) * head.scale(found["high"])]  # type: ignore[operator, union-attr]
+        return [head(found["out"])]  # type: ignore[operator]
+
+    def feature_map(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the last of `feature_maps`."""
+        return self.feature_maps(images)[-1]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Embeddings [B, out_features] of normalised float32 images [B, C, H, W], scaled to `size` if it is set."""
+        return self.feature_map(images).mean((2, 3))
+
+
+def build(channels: int, *, arch: str, size: int | None) -> TorchvisionNet | SegmentationNet:
+    """Build the net that torchvision calls `arch`, for images of 1 or 3 `channels`; ParamsError for others.
 
     size: the side in pixels to which it scales the images; None: it takes them as they are.
     """
     from torchvision import models  # 3 s
 
     known = models.list_models(module=models)
-    if arch not in known:
-        near = difflib.get_close_matches(arch, known, 3, 0.4) or [
+    over_places = models.list_models(module=models.segmentation)
+    if arch not in known and arch not in over_places:
+        near = difflib.get_close_matches(arch, [*known, *over_places], 3, 0.4) or [
             "resnet18",
             "mobilenet_v3_small",
             "convnext_tiny",
@@ -49,6 +94,14 @@ def build(channels: int, *, arch: str, size: int | None) -> TorchvisionNet:
         raise ParamsError(f"net torchvision: torchvision has no classifier {arch!r}; did you mean {' or '.join(near)}?")
     if channels not in (1, 3):
         raise ParamsError(f"net torchvision: images of {channels} channels; torchvision's classifiers take 1 or 3")
+    if arch in over_places:
+        net = models.get_model(arch, weights=None, weights_backbone=None)
+        for name in ("low_classifier", "high_classifier"):
+            if hasattr(net.classifier, name):
+                setattr(net.classifier, name, nn.Identity())
+        if isinstance(net.classifier, nn.Sequential):
+            net.classifier[-1] = nn.Identity()
+        return SegmentationNet(net, size)
     # These two train against extra heads, which would be part of the result.
     extra = {"aux_logits": False, "init_weights": True} if arch in ("googlenet", "inception_v3") else {}
     net = models.get_model(arch, weights=None, **extra)

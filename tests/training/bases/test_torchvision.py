@@ -82,3 +82,15 @@ def test_what_is_wrong_is_said_in_a_line(
     with pytest.raises(DataError, match=said) as caught:
         base_of(tmp_path, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_segmentation_net_is_a_base_as_well(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    arch = "lraspp_mobilenet_v3_large"
+    own = dict(models.get_model(arch, weights=None, weights_backbone=None).state_dict())
+    torch.save(own, tmp_path / "mine.pth")
+    base = base_of(tmp_path, "mine.pth", arch)
+    net = build(3, arch=arch, size=None)
+    assert base.load(net) == []
+    assert all(torch.equal(tensor, own[name]) for name, tensor in net.net.state_dict().items())
+    assert base.inputs is not None and base.inputs["size"] == [520, 520] and base.inputs["crop"] == 1

@@ -4,10 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from chainrule.data.formats import masks
-from chainrule.data.formats.folders import IMAGES, TOP, part_of
+from chainrule.data.formats.folders import IMAGES, TOP
+from chainrule.data.formats.mask_names import Found, looked_at, pairs
 from chainrule.data.formats.masks import Levels, Meaning
 from chainrule.data.formats.trees import File, Tree, plant, printable
 from chainrule.fields.mask import written
@@ -18,41 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GIVES = ("image", "mask")
-IMAGE_WORDS = {
-    *("image", "images", "img", "imgs", "jpegimages", "photo", "photos", "picture", "pictures", "input", "inputs"),
-    *("original", "originals", "raw", "x", "rgb", "frames", "leftimg8bit", "leftimg"),
-}
-MASK_WORDS = {
-    *("mask", "masks", "label", "labels", "annot", "annots", "annotation", "annotations", "gt", "groundtruth", "truth"),
-    *("segmentation", "segmentations", "segmentationclass", "seg", "segs", "segmaps", "target", "targets", "y"),
-    *("labelids", "labelid", "gtfine", "gtcoarse", "semantic", "labelled", "labeled", "manual"),
-}
-"""Words of folders and ends of file names that say what a file is, in lower case and without marks."""
-BESIDE = {
-    "mask",
-    "masks",
-    "label",
-    "labels",
-    "gt",
-    "seg",
-    "segmentation",
-    "annotation",
-    "annot",
-    "l",
-    "labelids",
-    "truth",
-}
-"""Ends of the names of masks that lie beside their images, as in `a_mask.png`."""
-
-
-class _Found(NamedTuple):
-    """A file, whether it is a mask, and what it shares with the other of its pair: the part, and a name."""
-
-    file: File
-    is_mask: bool
-    part: str | None
-    said: str
-    key: str
 
 
 def read(
@@ -90,9 +56,9 @@ def read(
     tree = plant(Path(path), section, "the folder of images and masks, or an archive of it (.zip, .tar, .tar.gz, …)")
     files, hidden = tree.below(TOP)
     shown = [file for file in files if IMAGES.fits(file.name.name) or file.problem]
-    found = [_look(file, images, masks_in, section) for file in shown]
-    pairs, lone = _pairs(found)
-    if not pairs:
+    found = [looked_at(file, images, masks_in, section) for file in shown]
+    both, lone = pairs(found)
+    if not both:
         raise DataError(
             f"{tree.path}: no image has a mask; expected {tree.path}/images/a.jpg with {tree.path}/masks/a.png, or "
             f"a.jpg with a_mask.png; {section}.images and {section}.masks_in name folders that are called otherwise"
@@ -106,87 +72,22 @@ def read(
         name, said = table
         colours, classes = (said, None) if isinstance(said, dict) else (colours, said)
         noted[f"classes named by {name}"] = len(said)
-    readable = [mask.file for _, mask in pairs if mask is not None and mask.file.problem is None]
+    readable = [mask.file for _, mask in both if mask.file.problem is None]
     told = masks.meaning(_levels(tree, readable), classes=classes, colours=colours, ignore=ignore, section=section)
     masks.refuse_many(told.classes)
-    noted[f"masks: {', '.join(f'{name} {level}' for name, level in masks.facts(told).items())[:300]}"] = len(pairs)
-    frame = _rows(tree, pairs, lone, told)
+    noted[f"masks: {', '.join(f'{name} {level}' for name, level in masks.facts(told).items())[:300]}"] = len(both)
+    frame = _rows(tree, both, lone, told)
     frame["group"] = _groups(frame["id"].tolist(), group_pattern, block, section)
     if group_pattern is not None:
         frame["problem"] = frame["problem"].mask(frame["group"].isna() & frame["problem"].isna(), "no_group")
         frame["group"] = frame["group"].fillna(frame["id"])
-    taken = Counter(f"{image.said} as {image.part}" for image, _ in pairs if image.part is not None)
+    taken = Counter(f"{image.said} as {image.part}" for image, _ in both if image.part is not None)
     if set(frame["part"].dropna()) == {"train"}:  # a folder of all there is
         frame["part"], taken = pd.Series([None] * len(frame), dtype="str"), Counter()
     frame = frame.sort_values("id", ignore_index=True)
     frame.attrs |= {"hidden_files": hidden, "other_files": len(files) - len(shown) - len(tables), "noted": dict(noted)}
     frame.attrs |= {"parts": dict(taken)} if taken else {}
     return frame
-
-
-def _words(name: str) -> list[str]:
-    return [word for word in re.split(r"[\W_]+", name.lower()) if word]
-
-
-def _look(file: File, images: str | None, masks_in: str | None, section: str) -> _Found:
-    """Return what a file is by the words of its folders and its name."""
-    is_mask, part, said, kept = False, None, "", []
-    for folder in file.name.parts[:-1]:
-        word = "".join(_words(folder))
-        if masks_in is not None or images is not None:
-            if folder in (images, masks_in):
-                is_mask |= folder == masks_in
-                continue
-        elif word in MASK_WORDS or word in IMAGE_WORDS:
-            is_mask |= word in MASK_WORDS
-            continue
-        elif (left := _without(word)) is not None:  # trainannot, test_images
-            is_mask |= left[1]
-            word, folder = left[0], left[0]
-        if section == "source" and part is None and (own := part_of(folder)) is not None:
-            part, said = own, folder
-            continue
-        kept.append(folder)
-    stem = PurePosixPath(file.name.name).stem
-    if images is None and masks_in is None:
-        ends = re.split(r"[\W_]+", stem)
-        if len(ends) > 1 and ends[-1].lower() in BESIDE:
-            is_mask, stem = True, re.sub(r"[\W_]+[^\W_]+$", "", stem)
-        elif len(ends) > 1 and ends[-1].lower() in IMAGE_WORDS and len(ends[-1]) > 1:
-            stem = re.sub(r"[\W_]+[^\W_]+$", "", stem)
-    return _Found(file, is_mask, part, said, "/".join([part or "", *kept, stem]))
-
-
-def _without(word: str) -> tuple[str, bool] | None:
-    """Return the part of the split that a word begins with before one for images or masks, and whether it is masks."""
-    for words, is_mask in ((MASK_WORDS, True), (IMAGE_WORDS, False)):
-        for end in sorted(words, key=len, reverse=True):
-            if len(end) > 1 and word.endswith(end) and part_of(word.removesuffix(end)):
-                return word.removesuffix(end), is_mask
-    return None
-
-
-def _pairs(found: Sequence[_Found]) -> tuple[list[tuple[_Found, _Found | None]], list[tuple[_Found, str]]]:
-    """Return each image with its mask, and the files that are no pair with why."""
-    own: dict[str, list[_Found]] = {}
-    for each in found:
-        if each.is_mask:
-            own.setdefault(each.key, []).append(each)
-    pairs: list[tuple[_Found, _Found | None]] = []
-    lone: list[tuple[_Found, str]] = []
-    met: set[str] = set()
-    for image in sorted((each for each in found if not each.is_mask), key=lambda each: each.file.name.as_posix()):
-        theirs = own.get(image.key, [])
-        if not theirs:
-            lone.append((image, "image_without_mask"))
-        elif len(theirs) > 1 or image.key in met:
-            names = ", ".join(sorted(each.file.name.as_posix() for each in theirs))
-            lone.append((image, f"two_masks: {names}" if len(theirs) > 1 else f"two_images: of the mask {names}"))
-        else:
-            pairs.append((image, theirs[0]))
-        met.add(image.key)
-    lone += [(each, "mask_without_image") for key, masks_of in own.items() if key not in met for each in masks_of]
-    return pairs, lone
 
 
 def _levels(tree: Tree, files: Sequence[File]) -> Iterator[Levels]:
@@ -200,15 +101,15 @@ def _levels(tree: Tree, files: Sequence[File]) -> Iterator[Levels]:
 
 
 def _rows(
-    tree: Tree, pairs: Sequence[tuple[_Found, _Found | None]], lone: Sequence[tuple[_Found, str]], told: Meaning
+    tree: Tree, both: Sequence[tuple[Found, Found]], lone: Sequence[tuple[Found, str]], told: Meaning
 ) -> "pd.DataFrame":
     import pandas as pd
 
-    wanted = [each.file for pair in pairs for each in pair if each is not None and each.file.problem is None]
+    wanted = [each.file for pair in both for each in pair if each.file.problem is None]
     content = dict(tree.contents(wanted))
     columns: dict[str, list[object]] = {name: [] for name in ("id", "image", "mask", "part", "origin", "problem")}
 
-    def add(found: _Found, image: bytes, mask: str | None, problem: str | None) -> None:
+    def add(found: Found, image: bytes, mask: str | None, problem: str | None) -> None:
         columns["id"].append(printable(found.file.name.as_posix()))
         columns["image"].append(image)
         columns["mask"].append(mask)
@@ -216,8 +117,7 @@ def _rows(
         columns["origin"].append(found.file.origin)
         columns["problem"].append(problem)
 
-    for image, own in pairs:
-        assert own is not None
+    for image, own in both:
         shown, drawn = content.pop(image.file, b""), content.pop(own.file, b"")
         faults = [image.file.problem, own.file.problem, *(each for each in (shown, drawn) if isinstance(each, str))]
         mask, problem = None, next((fault for fault in faults if fault), None)

@@ -1,4 +1,4 @@
-"""A classifier of torchvision: by the name of its weights, or one file of weights."""
+"""A classifier or segmentation net of torchvision: by the name of its weights, or one file of weights."""
 
 import difflib
 import re
@@ -40,6 +40,8 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, arch: 
     refuse_differences(f"base.name: {name}", differences(wanted, kept))
     save_state({f"net.{key}": value for key, value in kept.items()}, out / WEIGHTS)
     shown = weights.transforms()
+    resized = shown.resize_size[0]
+    cut = shown.crop_size[0] if hasattr(shown, "crop_size") else resized  # segmentation nets see all of an image
     return {
         "source": name if by_file else weights.url,
         "licence": weights.meta.get("license"),
@@ -48,17 +50,17 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, arch: 
         "inputs": {
             "mean": list(shown.mean),
             "std": list(shown.std),
-            "size": [shown.crop_size[0], shown.crop_size[0]],
+            "size": [cut, cut],
             "interpolation": shown.interpolation.value,
-            "crop": shown.crop_size[0] / shown.resize_size[0],
+            "crop": cut / resized,
         },
     }
 
 
-def _classifiers() -> list[str]:
+def _nets() -> list[str]:
     from torchvision import models
 
-    found: list[str] = models.list_models(module=models)
+    found: list[str] = [*models.list_models(module=models), *models.list_models(module=models.segmentation)]
     return found
 
 
@@ -66,7 +68,7 @@ def _named(name: str) -> Any:
     """Return torchvision's weights of a name; DataError, with names like it, if there are none."""
     from torchvision import models
 
-    every = {str(each): each for arch in _classifiers() for each in models.get_model_weights(arch)}
+    every = {str(each): each for arch in _nets() for each in models.get_model_weights(arch)}
     kind, _, member = name.partition(".")
     if member == "DEFAULT":
         found = next((type(each).DEFAULT for each in every.values() if type(each).__name__ == kind), None)
@@ -81,7 +83,7 @@ def _named(name: str) -> Any:
 def _arch(weights: Any) -> str:
     from torchvision import models
 
-    return next(arch for arch in _classifiers() if models.get_model_weights(arch) is type(weights))
+    return next(arch for arch in _nets() if models.get_model_weights(arch) is type(weights))
 
 
 def _of_arch(arch: str | None, name: str) -> Any:
@@ -90,8 +92,8 @@ def _of_arch(arch: str | None, name: str) -> Any:
 
     if arch is None:
         raise DataError(f"base.arch: {name}: a file of weights does not say of which net; torchvision's name is needed")
-    if arch not in _classifiers():
-        near = difflib.get_close_matches(arch, _classifiers(), 3, 0.4) or ["resnet18"]
+    if arch not in _nets():
+        near = difflib.get_close_matches(arch, _nets(), 3, 0.4) or ["resnet18"]
         raise DataError(f"base.arch: torchvision has no classifier {arch!r}; did you mean {' or '.join(near)}?")
     every = list(models.get_model_weights(arch))
     return next((each for each in every if Path(each.url).name == Path(name).name), every[0])
