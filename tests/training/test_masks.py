@@ -154,6 +154,17 @@ def test_a_separable_net_has_a_separable_decoder_and_costs_a_quarter() -> None:
     assert costs["dsdnet"] <= costs["dilated"] / 4
 
 
+def test_what_fills_an_image_up_to_a_multiple_is_cut_off_again() -> None:
+    images = torch.ones(1, 2, 33, 64)
+    found = decoder.filled(images, 32)
+    assert found.shape == (1, 2, 64, 64) and torch.equal(found[:, :, :33], images) and not found[:, :, 33:].any()
+    assert decoder.filled(images, 1) is images
+    net = plugins.load("nets", "timm").build(3, arch="mobilenetv3_small_050", size=None)
+    model = segmentation.build(net, {**FACTS, "mean": [0.5] * 3, "std": [0.25] * 3}, {"classes": ["a", "b"]}).eval()
+    assert net.multiple == 32
+    assert model(image=torch.zeros(1, 3, 33, 50, dtype=torch.uint8))["logits"].shape == (1, 2, 33, 50)
+
+
 def test_a_net_without_maps_is_refused() -> None:
     with pytest.raises(ParamsError, match="shows its maps"):
         segmentation.build(torch.nn.Flatten(), FACTS, {"classes": ["a", "b"]})

@@ -18,7 +18,8 @@ class TimmNet(nn.Module):
     """A net of timm as an embedding; one grey channel is shown to it three times.
 
     Where timm knows what is inside the net, `pyramid` holds channels and stride of the maps that it goes through, the
-    finest first, and `map_channels` and `stride` are those of the last. Strides are of the scaled images.
+    finest first, and `map_channels` and `stride` are those of the last. Strides are of the scaled images;
+    `multiple` is of what sides should be a multiple for maps of a size that does not vary.
     """
 
     channels_last = True
@@ -33,6 +34,8 @@ class TimmNet(nn.Module):
         if hasattr(net, "forward_intermediates") and getattr(net, "feature_info", None):
             self.pyramid = [(int(info["num_chs"]), int(info["reduction"])) for info in net.feature_info]  # type: ignore[union-attr]
             self.map_channels, self.stride = self.pyramid[-1]
+            # Nets that pad by the size of what they get make graphs of any size that take minutes to export.
+            self.multiple = self.stride
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Embeddings [B, out_features] of normalised float32 images [B, C, H, W], scaled to `size` if it is set."""

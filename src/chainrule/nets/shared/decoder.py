@@ -72,6 +72,15 @@ class Decoder(nn.Module):
         return scaled(self.scores(found), image)
 
 
+def filled(images: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Return images [B, C, H, W] filled up with zeros, right and below, to sides that are a multiple."""
+    if multiple == 1:
+        return images
+    high, wide = images.shape[2:]
+    more_high, more_wide = ((side + multiple - 1) // multiple * multiple - side for side in (high, wide))
+    return functional.pad(images, (0, more_wide, 0, more_high))
+
+
 def pyramid(net: Any) -> list[tuple[int, int]]:
     """Return channels and stride of the maps of a net, the finest first; none of a net that shows no maps."""
     found = getattr(net, "pyramid", None)

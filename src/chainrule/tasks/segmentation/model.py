@@ -55,8 +55,9 @@ class Model(nn.Module):
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return logits [B, C, H, W] of images uint8 [B, channels, H, W]."""
-        images = self._normalised(image)
-        return mask.answer(self.head(decoder.maps(self.net, images), images), {})
+        images = decoder.filled(self._normalised(image), getattr(self.net, "multiple", 1))
+        scores = self.head(decoder.maps(self.net, images), images)
+        return mask.answer(scores[:, :, : image.shape[2], : image.shape[3]], {})
 
     def features(self, image: Tensor) -> Tensor:
         """Return what is seen of images as wholes, [B, D]: the mean over places of the coarsest maps."""
