@@ -176,3 +176,14 @@ def test_a_validation_batch_is_bounded_by_pixels() -> None:
     order = Inputs(images, None, {}).order(256, None)
     assert [len(index) for index in order] == [2, 2, 2, 2, 1]
     assert np.concatenate(order).tolist() == list(range(9))
+
+
+def test_a_net_that_pads_as_tensorflow_does_is_the_same_on_multiples() -> None:
+    net = plugins.load("nets", "timm").build(3, arch="tf_mobilenetv3_small_minimal_100", size=None).eval()
+    images, names = torch.randn(1, 3, 64, 96, generator=seeded()), list(net.state_dict())
+    with torch.no_grad():
+        before = net.feature_maps(images)
+        net.on_multiples()
+        for one, other in zip(before, net.feature_maps(images), strict=True):
+            assert torch.equal(one, other)
+    assert list(net.state_dict()) == names

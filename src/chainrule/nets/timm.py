@@ -14,6 +14,23 @@ from chainrule.nets.shared.images import as_taken, gains_from_bf16
 from chainrule.system.errors import ParamsError
 
 
+class _Even(nn.Module):
+    """A convolution as TensorFlow pads it, of maps whose sides are multiples of its stride; weights as they were."""
+
+    def __init__(self, like: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = like.weight, like.bias
+        self.stride, self.dilation, self.groups = like.stride, like.dilation, like.groups
+        sides = zip(like.kernel_size, like.stride, like.dilation, strict=True)
+        high, wide = (max((kernel - 1) * dilation + 1 - stride, 0) for kernel, stride, dilation in sides)
+        self.padding = (wide // 2, wide - wide // 2, high // 2, high - high // 2)
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Turn maps [B, C, H, W] into maps [B, C', H/stride, W/stride]."""
+        padded = nn.functional.pad(maps, self.padding)
+        return nn.functional.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
 class TimmNet(nn.Module):
     """A net of timm as an embedding; one grey channel is shown to it three times.
 
@@ -34,7 +51,6 @@ class TimmNet(nn.Module):
         if hasattr(net, "forward_intermediates") and getattr(net, "feature_info", None):
             self.pyramid = [(int(info["num_chs"]), int(info["reduction"])) for info in net.feature_info]  # type: ignore[union-attr]
             self.map_channels, self.stride = self.pyramid[-1]
-            # Nets that pad by the size of what they get make graphs of any size that take minutes to export.
             self.multiple = self.stride
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -55,6 +71,19 @@ class TimmNet(nn.Module):
             as_taken(images, self.size), indices=last, output_fmt="NCHW", intermediates_only=True
         )
         return maps
+
+    def on_multiples(self) -> None:
+        """Take images from now on whose sides are multiples of `multiple`: what is padded hangs on no size any more.
+
+        Padded by the sizes of what they get, as TensorFlow does, maps of any size have sizes that take the exporter
+        minutes to work out.
+        """
+        from timm.layers import Conv2dSame
+
+        for name, module in list(self.net.named_modules()):
+            if isinstance(module, Conv2dSame):
+                parent, _, attribute = name.rpartition(".")
+                setattr(self.net.get_submodule(parent), attribute, _Even(module))
 
     def adapted(self, weights: Mapping[str, torch.Tensor]) -> tuple[Mapping[str, torch.Tensor], list[str]]:
         """Return weights of this net at another image size as this one's, and what to say of it.

@@ -48,6 +48,8 @@ class Model(nn.Module):
         pyramid = decoder.pyramid(net)
         if not pyramid:
             raise ParamsError("net: segmentation needs a net that shows its maps: dsdnet, dilated, cnn, resnet9, timm")
+        if hasattr(net, "on_multiples"):
+            net.on_multiples()
         self.net = net
         self.head = decoder.Decoder(pyramid, mask.width(target), bool(getattr(net, "separable", False)))
         for name in ("mean", "std"):
