@@ -78,7 +78,7 @@ class TimmNet(nn.Module):
         Padded by the sizes of what they get, as TensorFlow does, maps of any size have sizes that take the exporter
         minutes to work out.
         """
-        from timm.layers import Conv2dSame
+        from timm.layers.conv2d_same import Conv2dSame
 
         for name, module in list(self.net.named_modules()):
             if isinstance(module, Conv2dSame):

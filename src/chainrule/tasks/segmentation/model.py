@@ -1,6 +1,6 @@
 """A class for every pixel, the face for training: any net that shows the maps it goes through, and the way back up."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -48,8 +48,9 @@ class Model(nn.Module):
         pyramid = decoder.pyramid(net)
         if not pyramid:
             raise ParamsError("net: segmentation needs a net that shows its maps: dsdnet, dilated, cnn, resnet9, timm")
-        if hasattr(net, "on_multiples"):
-            net.on_multiples()
+        prepare: Callable[[], None] | None = getattr(net, "on_multiples", None)
+        if prepare is not None:
+            prepare()
         self.net = net
         self.head = decoder.Decoder(pyramid, mask.width(target), bool(getattr(net, "separable", False)))
         for name in ("mean", "std"):
@@ -116,6 +117,8 @@ def finish(graph: "onnx.ModelProto") -> None:
 
     (logits,) = graph.graph.output
     axes = logits.type.tensor_type.shape.dim
+    for place, name in AXES.items():  # as large as the image: the exporter may have a formula for it
+        axes[place].dim_param = name
     shape = [axes[place].dim_param or axes[place].dim_value for place in (0, 2, 3)]
     graph.graph.node.extend(
         [
