@@ -92,19 +92,23 @@ def blocks(found: Examples, why: list[str]) -> dict[str, Any]:
     why.append(f"length: {seconds:.2f} s are heard of a sound, all of all but the longest; shorter ones lie in silence")
     if sounds and sounds.longest > HEARD:
         why[-1] = f"length: {HEARD:g} s are heard of a sound, in training any, else the middle ones"
-    copies = 4 if trained < FEW_SOUNDS else 0
-    epochs = 20 if trained < FEW_SOUNDS else 10
+    few = trained < FEW_SOUNDS
     why.append(
-        f"net: a small CNN on spectrograms, {epochs} epochs for {trained:,} sounds and {copies} altered copies of "
-        "each, at other speeds as other voices are; the report holds it against mean spectra"
+        f"net: a small CNN on spectrograms, {12 if few else 10} epochs for {trained:,} sounds"
+        + (", each with 3 copies at other speeds, as other voices are, coloured as other microphones do" if few else "")
+        + "; the report holds it against mean spectra"
     )
+    finetune: dict[str, Any] = {"strategy": {"name": "full"}, "epochs": 12 if few else 10}
+    if few:
+        finetune |= {"learning_rate": 0.005, "ema": 0.98, "distort": {"equaliser": 12.0, "noise": 0.2}}
+    tokenizer = {"bands": 40, "window": 0.032, "hop": 0.016}
     return {
         "clean": {"normalise": normalise} if normalise else {},
-        "augment": {"copies": copies} if copies != 2 else {},
+        "augment": {"copies": 3, "options": {"speed": 0.25}} if few else {"copies": 0},
         "base": {"from": "nothing"},
-        "net": {"name": "cnn", "depth": 4},
-        "pretrain": {"objective": {"name": "none"}, **({"tokenizer": {"bands": 40}} if rate <= 8000 else {})},
-        "finetune": {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 20 else {})},
+        "net": {"name": "cnn", "depth": 4, **({"width": 16} if few else {})},
+        "pretrain": {"objective": {"name": "none"}, **({"tokenizer": tokenizer} if few else {})},
+        "finetune": finetune,
     }
 
 
