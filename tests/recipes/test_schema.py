@@ -64,7 +64,7 @@ def test_the_json_schema_accepts_the_projects_file(params: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     ("recipe", "place", "value", "said"),
     [
-        ("digits", ("net", "name"), "dsd-net", "net.name: 'dsd-net' is not one of ['bilstm', 'cnn', 'dsdnet', "),
+        ("digits", ("net", "name"), "dsd-net", "net.name: 'dsd-net' is not one of ['bag', 'bilstm', 'cnn', "),
         ("digits", ("source", "kind"), "images", "source.kind: 'images' is not one of ['arrays', "),
         ("reviews", ("pretrain", "objective", "name"), "mlm", "pretrain.objective.name: 'mlm' is not one of ['none', "),
         ("digits", ("net", "widht"), 3, "net: Additional properties are not allowed ('widht' was unexpected)"),
