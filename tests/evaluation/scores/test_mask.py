@@ -63,18 +63,20 @@ def test_borders_are_what_erosion_takes_away() -> None:
     assert mask.reach((300, 400)) == 5 and mask.reach((8, 8)) == 1
 
 
-def test_inner_errors_leave_the_boundary_as_it_is() -> None:
+def test_a_border_that_is_off_costs_more_at_the_boundary() -> None:
     true = np.zeros((1, 60, 60), np.uint8)
     true[:, 10:50, 10:50] = 1
-    inner, outer = true.copy(), true.copy()
-    inner[:, 28:32, 28:32] = 0
-    outer[:, 10:14, 10:14] = 0
     facts = {"classes": ["a", "b"]}
 
-    def boundary(found: np.ndarray) -> float:
-        return float(mask.metrics(mask.statistics({"mask": found}, true, facts)[0], facts)["boundary_iou"])
+    def scored(found: np.ndarray) -> dict[str, np.ndarray]:
+        return mask.metrics(mask.statistics({"mask": found}, true, facts)[0], facts)
 
-    assert boundary(true) == 1 and boundary(inner) > boundary(outer)
+    right, off = scored(true), scored(np.roll(true, 1, axis=2))
+    assert right["boundary_iou"] == right["mean_iou"] == 1
+    # One column of 40 pixels too far: of the square's band, a pixel wide, its left and right edges are all wrong.
+    assert mask.reach((60, 60)) == 1
+    np.testing.assert_allclose(off["iou"][1], 1560 / 1640)
+    np.testing.assert_allclose(off["class_boundary_iou"][1], 78 / (2 * 156 - 78))
 
 
 def test_logits_and_masks_are_scored_alike_and_rows_add_up() -> None:
