@@ -56,8 +56,7 @@ class SegmentationNet(nn.Module):
             sizes = [(int(maps.shape[1]), side // int(maps.shape[3])) for maps in seen]
         net.train()
         self.pyramid = sizes
-        self.map_channels, self.stride = sizes[-1]
-        self.out_features = self.map_channels
+        self.out_features = sizes[-1][0]
 
     def feature_maps(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Return the maps that `pyramid` tells of, each [B, channels, height, width], of normalised images."""
@@ -67,13 +66,9 @@ class SegmentationNet(nn.Module):
             return [found["low"], head.cbr(found["high"]) * head.scale(found["high"])]  # type: ignore[operator, union-attr]
         return [head(found["out"])]  # type: ignore[operator]
 
-    def feature_map(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the last of `feature_maps`."""
-        return self.feature_maps(images)[-1]
-
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Embeddings [B, out_features] of normalised float32 images [B, C, H, W], scaled to `size` if it is set."""
-        return self.feature_map(images).mean((2, 3))
+        return self.feature_maps(images)[-1].mean((2, 3))
 
 
 def build(channels: int, *, arch: str, size: int | None) -> TorchvisionNet | SegmentationNet:
