@@ -21,6 +21,7 @@ from PIL import Image
 
 import shipped
 import tiny_bundles
+import writers
 from waiting import free_port, until
 
 pytest.importorskip("playwright")
@@ -64,7 +65,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
-    """Four models: the real digits where they were exported, else a tiny stand-in, tiny reviews, pairs and rows."""
+    """Five models: the real digits where they were exported, else a tiny stand-in, reviews, pairs, rows, a writer."""
     root = tmp_path_factory.mktemp("served")
     onnx = root / "models" / "onnx"
     onnx.mkdir(parents=True)
@@ -76,6 +77,10 @@ def root(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
     tiny_bundles.text_bundle(onnx / "reviews")
     tiny_bundles.pair_bundle(onnx / "pairs")
     tiny_bundles.table_bundle(onnx / "titanic")
+    fields = [
+        {"name": "text", "kind": kind, "role": role} for kind, role in (("text", "input"), ("continuation", "target"))
+    ]
+    writers.write(onnx / "plays", False, task="text_generation", fields=fields, target={"kind": "continuation"})
     return root
 
 
@@ -841,3 +846,17 @@ def test_colours_have_enough_contrast(project: Path, scheme: int) -> None:
         for name, least in wanted.items():
             light, dark = sorted((luminance(colour[name]), luminance(colour[ground])), reverse=True)
             assert (light + 0.05) / (dark + 0.05) >= least, (name, ground)
+
+
+def test_a_text_that_goes_on_is_written_token_by_token_with_their_probabilities(
+    server: Server, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{server.url}/#plays")
+    page.get_by_label("text").fill("a bee.")
+    told = answer_of(server, "plays", json.dumps({"text": "a bee."}).encode(), "application/json")
+    expect(page.locator("#about-text")).to_have_text(re.compile(f"^{told['tokens']} tokens?, of a probability"))
+    assert page.locator("#text").text_content() == told["text"]
+    tokens = page.locator("#text span")
+    assert tokens.count() > 1
+    titles = [str(tokens.nth(at).get_attribute("title")) for at in range(tokens.count())]
+    assert all(re.fullmatch(r'(".*" [\d.e-]+ %( · |\n)?){4,}', title, re.DOTALL) for title in titles)
