@@ -856,6 +856,7 @@ def test_a_text_that_goes_on_is_written_token_by_token_with_their_probabilities(
     told = answer_of(server, "plays", json.dumps({"text": "a bee."}).encode(), "application/json")
     expect(page.locator("#about-text")).to_have_text(re.compile(f"^{told['tokens']} tokens?, of a probability"))
     assert page.locator("#text").text_content() == told["text"]
+    expect(page.locator("#why-ask")).to_be_hidden()  # what is written has no one answer to be explained
     tokens = page.locator("#text span")
     assert tokens.count() > 1
     titles = [str(tokens.nth(at).get_attribute("title")) for at in range(tokens.count())]

@@ -4,6 +4,7 @@ A task's `metrics` module is its `Measure`: per row a vector of numbers, and a f
 one bootstrap (`intervals`), one paired comparison (`paired`), one gate for variants and one margin serve every task.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -105,9 +106,14 @@ def read(found: Mapping[str, Any]) -> Primary:
     return Primary(found.get("name", "accuracy"), found.get("more_is_better", True), found.get("unit", SHARE))
 
 
+SPELT = {"bleu": "BLEU", "f1": "F1", "iou": "IoU", "kneser ney": "Kneser-Ney"}
+"""How words of names are written that are no common words."""
+_SPELLED = re.compile(rf"\b({'|'.join(SPELT)})\b")
+
+
 def words(name: str) -> str:
     """Return the name of a metric or a floor as words."""
-    return name.replace("_", " ").replace(" f1", " F1")
+    return _SPELLED.sub(lambda found: SPELT[found[0]], name.replace("_", " "))
 
 
 def number(unit: str, found: float | None) -> str:

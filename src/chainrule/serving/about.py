@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chainrule.serving import plain, protocol
+from chainrule.serving import explaining, plain, protocol
 from chainrule.serving.bundle import Tensor
 from chainrule.serving.limits import Limits
 from chainrule.serving.models import Model
@@ -25,6 +25,7 @@ def described(model: Model) -> dict[str, Any]:
         "versions": model.versions,
         **{key: signature.get(key) for key in keys},
         "preprocessing": plain.shown(model.bundle),
+        "explained": explaining.able(model.bundle),
         "view": view(signature["task"]) if signature.get("task") in TASKS else None,
         "variants": variants and {name: about for name, about in variants.items() if name in model.bundle.variants},
     }

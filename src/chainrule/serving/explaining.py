@@ -43,6 +43,18 @@ def method(asked: object) -> str | None:
     return asked
 
 
+def able(bundle: Bundle) -> bool:
+    """Whether answers of a bundle can be explained here: its task, its inputs and its target are of such kinds."""
+    signature = bundle.signature
+    return (
+        plain.face(bundle) is not None
+        and "decoding" not in signature
+        and all(field.kind in _KINDS for field in input_fields(bundle))
+        and not any(rules.get("windows") for rules in signature["preprocessing"].values())
+        and bool(plugins.load("evaluation.explanation.targets", signature["target"]["kind"]).EXPLAINED)
+    )
+
+
 class Explainer:
     """What explains, one request at a time. To be asked from one event loop."""
 

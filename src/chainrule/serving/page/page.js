@@ -213,6 +213,7 @@ function choose(next) {
 function showFacts() {
   const place = [model.variant, model.device, model.provider?.replace("ExecutionProvider", "")].filter(Boolean);
   get("answered-by").textContent = `Version ${model.version} · ${[...new Set(place.map((word) => word.toLowerCase()))].join(" · ")}`;
+  get("why").hidden = !model.explained;
   showStanding(get("standing"), model);
   showRecord(model);
 }

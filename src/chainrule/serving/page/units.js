@@ -17,9 +17,12 @@ export function measured(value, unit) {
   return unit === SHARE ? `${(100 * value).toFixed(2)} %` : number(value, unit) + inUnit(unit);
 }
 
+const SPELT = { bleu: "BLEU", f1: "F1", iou: "IoU", "kneser ney": "Kneser-Ney" };
+
 // Returns the name of a metric, a floor or a field as words.
 export function words(name) {
-  return String(name).replaceAll("_", " ").replace(" f1", " F1");
+  const plain = String(name).replaceAll("_", " ");
+  return plain.replace(/\b(bleu|f1|iou|kneser ney)\b/g, (word) => SPELT[word]);
 }
 
 // Returns the same as it begins a line.

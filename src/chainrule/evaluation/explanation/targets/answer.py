@@ -8,6 +8,8 @@ from chainrule.evaluation.parts import NotShownError
 
 SAID = "answer"
 OUTPUT = "start_logits"
+EXPLAINED = False
+"""Whether a row has one answer that can be explained."""
 
 
 def likeliest(outputs: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -6,6 +6,8 @@ import numpy as np
 
 SAID = "log-odds"
 OUTPUT = "logits"
+EXPLAINED = True
+"""Whether a row has one answer that can be explained."""
 
 
 def likeliest(outputs: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -8,6 +8,8 @@ from chainrule.fields.mask import said
 
 SAID = "log-odds in the mean over all pixels"
 OUTPUT = "logits"
+EXPLAINED = True
+"""Whether a row has one answer that can be explained."""
 
 
 def likeliest(outputs: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -9,6 +9,8 @@ from chainrule.evaluation.parts import NotShownError
 
 SAID = "log-odds"
 OUTPUT = "logits"
+EXPLAINED = False
+"""Whether a row has one answer that can be explained."""
 
 
 def likeliest(outputs: Mapping[str, np.ndarray]) -> NoReturn:

@@ -9,6 +9,8 @@ from chainrule.evaluation.parts import NotShownError
 
 SAID = "text"
 OUTPUT = "text"
+EXPLAINED = False
+"""Whether a row has one answer that can be explained."""
 WHY = "a text is many answers, each given those before it; which words they looked at is shown beside it"
 
 
