@@ -216,7 +216,7 @@ def pasted(page: Page, content: bytes, event: str) -> None:
 
 def test_a_drawn_digit_is_answered_live(server: Server, open_page: Callable[..., Page]) -> None:
     page = open_page(server.url)
-    expect(page.locator("#status-text")).to_have_text("4 models ready")
+    expect(page.locator("#status-text")).to_have_text("5 models ready")
     expect(page.locator("#bars li")).to_have_count(10)
     with page.expect_response(f"{server.url}/models/digits") as answered:
         write(page, "3")
@@ -733,7 +733,7 @@ def test_without_a_model_the_page_says_what_to_do(server: Server, open_page: Cal
     expect(page.locator("#nothing")).to_contain_text("dvc repro")
     expect(page.locator("#try")).to_be_hidden()
     page.unroute(f"{server.url}/models")
-    expect(page.locator("#status-text")).to_have_text("4 models ready")
+    expect(page.locator("#status-text")).to_have_text("5 models ready")
     expect(page.locator("#nothing")).to_be_hidden()
 
 
@@ -751,7 +751,7 @@ def test_a_server_that_goes_away_and_comes_back(root: Path, open_page: Callable[
     server = Server(root)
     try:
         page = open_page(f"{server.url}/#reviews", meant="ERR_CONNECTION|status of (404|503)")
-        expect(page.locator("#status-text")).to_have_text("4 models ready")
+        expect(page.locator("#status-text")).to_have_text("5 models ready")
         expect(page.get_by_label("Text")).to_be_visible()
         server.stop()
         page.get_by_label("Text").fill("a good film")
@@ -777,7 +777,7 @@ def test_a_server_with_a_token_asks_for_it(root: Path, open_page: Callable[..., 
         write(page, "0")
         settled(page)
         page.reload()
-        expect(page.locator("#status-text")).to_have_text("4 models ready")
+        expect(page.locator("#status-text")).to_have_text("5 models ready")
         kept = page.evaluate("[Object.values(sessionStorage), Object.values(localStorage), document.cookie]")
         assert kept == [[TOKEN], [], ""]
         settled(page)

@@ -117,7 +117,7 @@ async function request({ body, type }, signal, number) {
 
 // Returns the answer of a response; what comes of it before its end is shown as it comes.
 async function whole(response, number) {
-  if (!response.headers.get("Content-Type").startsWith("text/event-stream")) return response.json();
+  if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return response.json();
   startPieces();
   for await (const { name, data } of events(response)) {
     if (name === "end") return data;
