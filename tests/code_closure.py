@@ -16,7 +16,14 @@ NO_INPUT = "src/chainrule/__init__.py"
 WATCHERS = {
     f"src/chainrule/{name}.py"
     for name in (
-        *("stages/runner", "stages/launching", "recipes/check", "recipes/in_force", "recipes/mistakes"),
+        *(
+            "stages/runner",
+            "stages/launching",
+            "recipes/check",
+            "recipes/in_force",
+            "recipes/mistakes",
+            "recipes/together",
+        ),
         *("runs/tracking", "runs/journal"),
         *("system/progress", "system/locks", "system/processes", "system/dvc_lock"),
     )

@@ -384,3 +384,12 @@ def test_windows_share_a_quarter_at_most_and_belong_to_tasks_that_read_them(para
     assert "text_pair_classification reads one window" in str(
         mistakes_by_path(params)["recipes.reviews.pretrain.tokenizer.windows"]
     )
+
+
+def test_a_text_that_goes_on_is_not_told_in_pieces_that_lose_its_blanks() -> None:
+    params = yaml.safe_load((ROOT / "examples" / "wikitext.yaml").read_text())
+    (block,) = params["recipes"].values()
+    assert mistakes_by_path(params) == {}
+    block.setdefault("pretrain", {}).setdefault("tokenizer", {})["kind"] = "byte_pairs"
+    (found,) = mistakes_by_path(params).items()
+    assert found[0].endswith("pretrain.tokenizer.kind") and "bytes or characters" in str(found[1])

@@ -17,24 +17,21 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
-from chainrule.data.formats.options import BatchOptions
 from chainrule.data.sources.catalogue import ALSO_CALLED, INCOMING, SOURCES
-from chainrule.fields.catalogue import MODALITIES, TARGETS
+from chainrule.fields.catalogue import MODALITIES
 from chainrule.nets.catalogue import NETS
-from chainrule.nets.shared.needs import LACKING
-from chainrule.recipes import starts
+from chainrule.recipes import starts, together
 from chainrule.recipes.asked import not_given, unknown_kinds
 from chainrule.recipes.augment import Augment
 from chainrule.recipes.clean import Clean
 from chainrule.recipes.evaluate import Evaluate
 from chainrule.recipes.export import Export
 from chainrule.recipes.file import PARAMS, Section, aliases, at, complete, given_block, read_params
-from chainrule.recipes.mistakes import Mistake, nearest, typed, unknown
+from chainrule.recipes.mistakes import Mistake, nearest, number, typed, unknown
 from chainrule.recipes.retrain import Retrain
 from chainrule.recipes.search import Search, space_mistakes, with_values
 from chainrule.recipes.split import Split
 from chainrule.recipes.training import Finetune, Pretrain
-from chainrule.system import plugins
 from chainrule.system.errors import ChainruleError, ParamsError
 from chainrule.tasks.catalogue import TASKS
 from chainrule.training.bases.catalogue import BASES, kind
@@ -92,10 +89,6 @@ SECTIONS: dict[str, type[Section]] = {
 }
 
 
-WRITTEN = "wording"
-"""The kind of target that is a text to be written: a net must write it, and has no head."""
-OF_HEADS = ("head_only", "distillation", "incremental", "joint")
-"""Strategies that take a model of one answer."""
 CORRUPTED = (("evaluate", "examine", "robustness", "corruptions"), ("retrain", "robustness", "corruptions"))
 """Where corruptions of the modality are named."""
 MOST_LOST: dict[tuple[str, ...], float] = {
@@ -189,7 +182,7 @@ def _recipe(block: Any, path: str) -> Iterator[Mistake]:
         yield from _objective(values, task_fields(block["task"]).TARGET, path)
     if block.get("modality") in MODALITIES:
         yield from _modality(values, block["modality"], path)
-        yield from _fitting(values, block["modality"], path)
+        yield from together.mistakes(values, block["modality"], path)
 
 
 def task_fields(task: str) -> Any:
@@ -221,7 +214,7 @@ def _kinds(block: dict[str, Any], path: str) -> Iterator[Mistake]:
 def _losses(block: dict[str, Any], task: str, path: str) -> Iterator[Mistake]:
     """Check what may be lost of the metric that decides where that is a share: 3 may be meant for 3 points."""
     for place, most in MOST_LOST.items():
-        lost = _number(block, *place)
+        lost = number(block, *place)
         if lost is not None and lost > most:
             from chainrule.evaluation.primary import SHARE, words  # with NumPy, which no other check needs
 
@@ -268,7 +261,7 @@ def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mista
         if isinstance(at(block, place), dict):
             yield from typed(model, at(block, place), ".".join((path, *place)))
     for name in ("mixup", "cutmix"):
-        if (share := _number(block, "pretrain", "training", "distort", name)) is not None and share > 0:
+        if (share := number(block, "pretrain", "training", "distort", name)) is not None and share > 0:
             needed = "0 is needed: it mixes targets as well, and pretraining sees none"
             yield Mistake(f"{path}.pretrain.training.distort.{name}", f"{share:g}", needed)
     for place in CORRUPTED:
@@ -278,7 +271,7 @@ def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mista
             known = importlib.import_module(f"chainrule.evaluation.robustness.{modality}").CORRUPTIONS
             for name in chosen:
                 yield from unknown(name, list(known), ".".join((path, *place)))
-    alike = _number(block, "clean", "near_duplicates")
+    alike = number(block, "clean", "near_duplicates")
     if modality == "table" and alike not in (None, 0, 1):
         needed = "1 is needed, equal rows stay together, or 0, they may part"
         yield Mistake(f"{path}.clean.near_duplicates", f"{alike:g}", needed)
@@ -287,132 +280,6 @@ def _modality(block: dict[str, Any], modality: str, path: str) -> Iterator[Mista
         yield Mistake(f"{path}.pretrain.tokenizer", repr(tokenizer), f"null is needed for modality {modality}")
     if inputs.tokenizer is not None:
         yield from typed(inputs.tokenizer, tokenizer, f"{path}.pretrain.tokenizer")
-
-
-def _fitting(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistake]:
-    """Check what must fit together: source, net and objective with the modality, and sizes with each other."""
-    net = at(block, ("net", "name"))
-    objective = at(block, ("pretrain", "objective", "name"))
-    tables: tuple[tuple[str, Mapping[str, type[BatchOptions]]], ...] = (("source", SOURCES), ("incoming", INCOMING))
-    for key, table in tables:
-        kind = at(block, (key, "kind"))
-        if kind in table and modality not in table[kind].modalities:
-            fitting = ", ".join(name for name, entry in table.items() if modality in entry.modalities)
-            needed = f"a source of modality {modality} is needed: {fitting}"
-            yield Mistake(f"{path}.{key}.kind", repr(kind), needed)
-    if net in NETS and modality not in NETS[net].modalities:
-        fitting = ", ".join(name for name, entry in NETS.items() if modality in entry.modalities)
-        yield Mistake(f"{path}.net.name", repr(net), f"a net of modality {modality} is needed: {fitting}")
-    elif net in NETS and NETS[net].writes is (at(block, ("target",)) != WRITTEN):
-        wanted = at(block, ("target",)) == WRITTEN
-        fitting = ", ".join(
-            name for name, entry in NETS.items() if "text" in entry.modalities and entry.writes in (None, wanted)
-        )
-        needed = (
-            "a net that writes texts" if wanted else "it writes texts, and here something is told; a net that reads"
-        )
-        yield Mistake(f"{path}.net.name", repr(net), f"{needed} is needed: {fitting}")
-    if objective in OBJECTIVES and OBJECTIVES[objective].modality not in (None, modality):
-        yield Mistake(
-            f"{path}.pretrain.objective.name", repr(objective), f"an objective of modality {modality} or none is needed"
-        )
-    strategy = at(block, ("finetune", "strategy", "name"))
-    if strategy in OF_HEADS and at(block, ("target",)) == WRITTEN:
-        needed = "it takes a model that gives one answer to a row; of one that writes take full or lora"
-        yield Mistake(f"{path}.finetune.strategy.name", repr(strategy), needed)
-    if strategy in STRATEGIES and STRATEGIES[strategy].modality not in (None, modality):
-        needed = (
-            f"it takes {STRATEGIES[strategy].modality}s alone; a strategy of modality {modality} is needed, or full"
-        )
-        yield Mistake(f"{path}.finetune.strategy.name", repr(strategy), needed)
-    if objective in OBJECTIVES and net in NETS and OBJECTIVES[objective].modality in NETS[net].modalities:
-        yield from _able(objective, net, path)
-    training = at(block, ("pretrain", "training"))
-    if objective in OBJECTIVES and (objective == "none") != (training is None):
-        needed = "null goes with the objective none" if objective == "none" else f"objective {objective} needs it"
-        yield Mistake(f"{path}.pretrain.training", "null" if training is None else "a block", needed)
-    yield from _sizes(block, path)
-    yield from _launches(block, path)
-
-
-def _launches(block: dict[str, Any], path: str) -> Iterator[Mistake]:
-    """Check that several hosts know where to meet, and that a batch has a row for each process."""
-    for place in (("pretrain", "training"), ("finetune",)):
-        launch, key = at(block, (*place, "launch")), ".".join((path, *place))
-        if not isinstance(launch, dict):
-            continue
-        address = launch.get("address")
-        if (_number(launch, "hosts") or 1) > 1 and not re.fullmatch(r"\S+:\d{1,5}", str(address)):
-            needed = "host:port of the first host is needed, where the others find it, such as 10.0.0.5:29400"
-            yield Mistake(f"{key}.launch.address", repr(address) if address else "nothing", needed)
-        processes = (_number(launch, "processes") or 1) * (_number(launch, "hosts") or 1)
-        rows = _number(block, *place, "batch_size")
-        if rows is not None and processes > rows:
-            needed = f"at least a row for each of {processes:g} processes is needed"
-            yield Mistake(f"{key}.batch_size", f"{rows:g}", needed)
-
-
-def _able(objective: str, net: str, path: str) -> Iterator[Mistake]:
-    """Check that the net has what the objective needs of it."""
-    needs = OBJECTIVES[objective].needs
-    if needs is not None and needs not in NETS[net].gives:
-        able = [name for name, entry in NETS.items() if needs in entry.gives]
-        needed = f"net {net} {LACKING[needs]}; take {', '.join(able)}"
-        yield Mistake(f"{path}.pretrain.objective.name", repr(objective), needed)
-
-
-def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
-    test, validation = _number(block, "split", "test"), _number(block, "split", "validation")
-    if test is not None and validation is not None and test + validation >= 1:
-        yield Mistake(f"{path}.split", f"test + validation = {test + validation:g}", "less than 1 leaves training rows")
-    kind, files = at(block, ("source", "kind")), at(block, ("source", "files"))
-    if test == 0 and kind in SOURCES:
-        by_file = "files" in SOURCES[kind].model_fields
-        of_files = (files, at(block, ("source", "hold_out")))
-        said = any(isinstance(one, dict) and "test" in one for one in of_files)
-        said = said or at(block, ("source", "part")) is not None
-        if not SOURCES[kind].tested or (by_file and not said):
-            needed = "the source has no official test part, so a share is needed, such as 0.2"
-            yield Mistake(f"{path}.split.test", "0", needed)
-    if at(block, ("clean", "labels")) and at(block, ("target",)) == "number":
-        yield Mistake(f"{path}.clean.labels", "a block", "it goes with labels; the target is a number")
-    target = at(block, ("target",))
-    if (
-        at(block, ("retrain", "robustness")) is not None
-        and target in TARGETS
-        and hasattr(plugins.load("fields", target), "located")
-    ):
-        needed = f"null is needed: {target} are places in a text, and they move when it is altered"
-        yield Mistake(f"{path}.retrain.robustness", "a block", needed)
-    if isinstance(at(block, ("split", "time")), dict) and kind in SOURCES and at(block, ("source", "time")) is None:
-        able = [name for name, entry in SOURCES.items() if "time" in entry.model_fields]
-        needed = "the column of when a row is of is needed, for split.time"
-        needed = needed if kind in able else f"a source whose rows have a time is needed: {', '.join(able)}"
-        yield Mistake(f"{path}.source.{'time' if kind in able else 'kind'}", "nothing", needed)
-    width, heads = _number(block, "net", "width"), _number(block, "net", "heads")
-    if width and heads and width % heads:
-        yield Mistake(f"{path}.net.width", f"{width:g}", f"a multiple of heads ({heads:g}) is needed")
-    kept, most = _number(block, "pretrain", "tokenizer", "max_length"), _number(block, "net", "max_length")
-    if kept and most and kept > most:
-        yield Mistake(
-            f"{path}.pretrain.tokenizer.max_length", f"{kept:g}", f"at most net.max_length ({most:g}) fit the net"
-        )
-    overlap, task = _number(block, "pretrain", "tokenizer", "windows", "overlap"), at(block, ("task",))
-    if overlap and kept and overlap > kept / 4:
-        needed = f"at most a quarter of max_length ({int(kept) // 4:,})"
-        yield Mistake(f"{path}.pretrain.tokenizer.windows.overlap", f"{overlap:g}", needed)
-    if overlap is not None and task in TASKS and not getattr(plugins.load(f"tasks.{task}", "fields"), "WINDOWS", False):
-        yield Mistake(f"{path}.pretrain.tokenizer.windows", "a block", f"null is needed: {task} reads one window")
-    shortest, longest = (_number(block, "clean", "normalise", f"{bound}_characters") for bound in ("min", "max"))
-    if shortest and longest and shortest > longest:
-        yield Mistake(
-            f"{path}.clean.normalise.min_characters", f"{shortest:g}", f"at most max_characters ({longest:g})"
-        )
-
-
-def _number(block: Any, *place: str) -> float | None:
-    value = at(block, place)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from chainrule.recipes.file import at
+
 LONGEST = 80
 """Characters of a value that a line shows."""
 
@@ -138,3 +140,9 @@ def _together(mistakes: Iterator[Mistake]) -> Iterator[Mistake]:
 def _shown(found: Any) -> str:
     text = "nothing" if found is None else _as_written(found) if isinstance(found, bool) else repr(found)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def number(block: Any, *place: str) -> float | None:
+    """Return the number that stands at a place in a block; None if there is none."""
+    value = at(block, place)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
