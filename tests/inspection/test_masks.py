@@ -33,6 +33,12 @@ def recipe(path: Path, root: Path) -> dict[str, object]:
     return block
 
 
+@pytest.fixture(autouse=True)
+def no_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no base that lies on this machine be chosen."""
+    monkeypatch.delenv("CHAINRULE_REAL_MODELS", raising=False)
+
+
 def test_levels_become_classes_and_a_doubt_asks_for_their_names(tmp_path: Path) -> None:
     pairs(tmp_path / "data", 5)
     found = detect(tmp_path / "data", Options())

@@ -308,7 +308,8 @@ class Connection(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Close once the client does, or soon: closed while bytes lie unread, the answer might be reset on its way."""
-        if self.transport.is_closing() or not self.transport.can_write_eof():
+        writing = self._running is not None and not self._running.answered  # it would write behind the end
+        if writing or self.transport.is_closing() or not self.transport.can_write_eof():
             self.transport.close()
             return
         self._is_last = True  # what still comes is dropped

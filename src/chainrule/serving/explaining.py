@@ -50,7 +50,6 @@ def able(bundle: Bundle) -> bool:
         plain.face(bundle) is not None
         and "decoding" not in signature
         and all(field.kind in _KINDS for field in input_fields(bundle))
-        and not any(rules.get("windows") for rules in signature["preprocessing"].values())
         and bool(plugins.load("evaluation.explanation.targets", signature["target"]["kind"]).EXPLAINED)
     )
 
@@ -151,8 +150,6 @@ def _check(bundle: Bundle, given: Mapping[str, Any], inputs: Arrays) -> None:
     lacking = [field.name for field in input_fields(bundle) if field.kind not in _FILES and field.name not in given]
     if lacking:
         raise Refusal(400, f"{PARAMETER} needs {' and '.join(lacking)} as it is, as BYTES, and no tensors", "explain")
-    if any(rules.get("windows") for rules in bundle.signature["preprocessing"].values()):
-        raise Refusal(400, f"{bundle.name} reads texts in windows, which have no explanation here", "explain")
     items = len(next(iter(inputs.values())))
     if items != 1:
         raise Refusal(400, f"{PARAMETER} takes one item in a request, not {items}", "explain")

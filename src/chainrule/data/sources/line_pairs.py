@@ -36,6 +36,10 @@ class Pair(NamedTuple):
     """None of the part unlabelled."""
 
 
+SECTION = "source"
+"""The block of params.yaml that messages name: batches come as tables."""
+
+
 def read(
     path: Path,
     *,
@@ -43,7 +47,6 @@ def read(
     sides: Sequence[str],
     files: Mapping[str, str | Sequence[str]] | None = None,
     encoding: str | None = None,
-    section: str = "source",
 ) -> "pd.DataFrame":
     """Raw rows of the pairs of files in the directory `path`, in the order of parts and lines.
 
@@ -55,21 +58,21 @@ def read(
     `encoding` is that of all files; None: it is found (`chainrule.data.formats.text`), and attrs["encodings"] counts
     files by it.
 
-    section: the block of params.yaml that messages name. Raises DataError for a pair with unequal numbers of lines, a
+    Raises DataError for a pair with unequal numbers of lines, a
     file whose other side is missing, one that is no text, and one whose encoding is in doubt.
     """
     import pandas as pd
 
     (written,) = (field.name for field in fields if field.role == "target")
     (given,) = (field.name for field in fields if field.role == "input")
-    found = pairs(Path(path), sides, files, section)
+    found = pairs(Path(path), sides, files, SECTION)
     records: list[tuple[object, ...]] = []
     used: Counter[str] = Counter()
     parts: Counter[str] = Counter()
     for pair in found:
         both = [file for file in (pair.source, pair.target) if file is not None]
         read_in = encodings.decoded(
-            {str(file): content(file, section) for file in both}, encoding, f"{section}.encoding"
+            {str(file): content(file, SECTION) for file in both}, encoding, f"{SECTION}.encoding"
         )
         used.update(own.encoding for own in read_in.values())
         own = [(file, encodings.lines(read_in[str(file)].text), read_in[str(file)].encoding) for file in both]
