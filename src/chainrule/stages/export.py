@@ -15,8 +15,9 @@ from chainrule.stages.job import PARTIAL, Job, main
 from chainrule.system.errors import ChainruleError
 from chainrule.system.files import read_json, read_rows, write_json
 
-BATCH_SIZE = 256
-CALIBRATION_BATCH = 32
+BATCH_SIZE, BATCH_CELLS = 256, 32_768
+CALIBRATION_BATCH, CALIBRATION_CELLS = 32, 4_096
+"""Most rows of a batch, and most tokens: calibration keeps what every node of the graph gives for one."""
 
 
 def export(job: Job) -> None:
@@ -54,7 +55,7 @@ def export(job: Job) -> None:
         validation.target.numpy(),
         measure,
         card["target_facts"],
-        BATCH_SIZE,
+        _rows(BATCH_SIZE, BATCH_CELLS, facts),
         task.padding(facts),
         settings.variants,
         lines,
@@ -159,7 +160,7 @@ def _single(
     unit = float(card["target_facts"].get("std", 1.0))
     report: dict[str, Any] = {
         "shapes": parity.at_shapes(model, runtime, task, facts, unit),
-        "validation": parity.on_rows(model, runtime, validation, agree, BATCH_SIZE, unit),
+        "validation": parity.on_rows(model, runtime, validation, agree, _rows(BATCH_SIZE, BATCH_CELLS, facts), unit),
         "bytes": len(content),
     }
     _refuse_difference(report, settings)
@@ -201,7 +202,7 @@ def _written(
     job.say("writes with the model and with its graphs")
     report: dict[str, Any] = {
         "shapes": written.at_shapes(parts, sessions),
-        "validation": written.on_rows(ours, theirs, validation, names, agree, BATCH_SIZE),
+        "validation": written.on_rows(ours, theirs, validation, names, agree, _rows(BATCH_SIZE, BATCH_CELLS, facts)),
         "texts": written.texts(ours, theirs, validation, names),
         "bytes": sum(map(len, contents.values())),
     }
@@ -286,6 +287,11 @@ def _unmade(name: str, error: Exception) -> ChainruleError:
     )
 
 
+def _rows(most: int, cells: int, facts: dict[str, Any]) -> int:
+    """Return how many rows go into a batch, fewer of texts that may be long."""
+    return max(1, min(most, cells // int(facts.get("max_length", 1))))
+
+
 def _calibration(job: Job, names: list[str], card: dict[str, Any], facts: dict[str, Any], count: int) -> Any:
     """Yield batches of training rows, drawn by the recipe's seed."""
     from chainrule.exporting import parity
@@ -294,7 +300,7 @@ def _calibration(job: Job, names: list[str], card: dict[str, Any], facts: dict[s
     training = read_rows(job.dep("data/split/{recipe}/train.parquet"))
     training = training.sample(min(count, len(training)), random_state=job.seed)
     drawn = rows.to_inputs(training, card, facts, None)
-    for _, inputs in parity.batches(drawn, names, CALIBRATION_BATCH):
+    for _, inputs in parity.batches(drawn, names, _rows(CALIBRATION_BATCH, CALIBRATION_CELLS, facts)):
         yield inputs
 
 
