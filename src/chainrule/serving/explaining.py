@@ -47,11 +47,15 @@ def able(bundle: Bundle) -> bool:
     """Whether answers of a bundle can be explained here: its task, its inputs and its target are of such kinds."""
     signature = bundle.signature
     return (
-        plain.face(bundle) is not None
+        _has_parts(bundle)
         and "decoding" not in signature
-        and all(field.kind in _KINDS for field in input_fields(bundle))
         and bool(plugins.load("evaluation.explanation.targets", signature["target"]["kind"]).EXPLAINED)
     )
+
+
+def _has_parts(bundle: Bundle) -> bool:
+    """Whether the task of a bundle is known here, and its inputs are of kinds that are divided into parts."""
+    return plain.face(bundle) is not None and all(field.kind in _KINDS for field in input_fields(bundle))
 
 
 class Explainer:
@@ -145,7 +149,7 @@ def _name(signature: Mapping[str, Any], place: int) -> str:
 
 def _check(bundle: Bundle, given: Mapping[str, Any], inputs: Arrays) -> None:
     """Raise Refusal (400) for what has no explanation here: several items, a kind that is not known, token ids."""
-    if plain.face(bundle) is None or any(field.kind not in _KINDS for field in input_fields(bundle)):
+    if not _has_parts(bundle):
         raise Refusal(400, f"{bundle.name} takes inputs that have no parts here to be explained by", "explain")
     lacking = [field.name for field in input_fields(bundle) if field.kind not in _FILES and field.name not in given]
     if lacking:
