@@ -68,7 +68,7 @@ def measured(project: Path, recipe: str, seconds: float) -> dict[str, Any]:
     outputs = {form: gate.outputs(session, validation, 256) for form, session in sessions.items()}
     predicted = {form: found["logits"].argmax(axis=1) for form, found in outputs.items()}
     speeds = faster(sessions, validation, seconds)
-    measure = plugins.load(f"tasks.{card['task']}", "metrics")
+    measure = plugins.load(f"tasks.{card['task']}", "metrics").measure
 
     def beside(session: Any) -> float:
         return gate.beside_others(session, validation, task.padding(facts), measure, {"classes": card["classes"]})

@@ -53,7 +53,7 @@ def main() -> None:
             common.write_recipes(root, {name: placed})
             bring_base(root, block, bases)
             refuse_mistakes(root)
-            common.repro(root)
+            common.repro(root, f"export@{name}")
             found = record(root, name, block, commit)
             keep(path, [found])  # at once: a long run that is cut short keeps what it has
             print(json.dumps(found, ensure_ascii=False), flush=True)

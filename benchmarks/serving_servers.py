@@ -27,7 +27,7 @@ from serving_models import Arrays
 PEERS = common.ROOT / "benchmarks" / "serving_peers"
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
-DATATYPES = {"float32": "FP32", "int64": "INT64", "uint8": "UINT8"}
+DATATYPES = {"float32": "FP32", "int16": "INT16", "int64": "INT64", "uint8": "UINT8"}
 
 
 class Wire(NamedTuple):

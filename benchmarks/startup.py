@@ -56,12 +56,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="measured runs of each stage")
     options = parser.parse_args()
     at_start = common.machine()
+    recipes = options.recipes or yaml.safe_load((options.folder / "params.yaml").read_text(encoding="utf-8"))["recipes"]
+    if unbuilt := [name for name in recipes if not (options.folder / "models" / "finetuned" / name).is_dir()]:
+        common.stop(f"{options.folder} has no chain of {', '.join(unbuilt)}: run `dvc repro` there, or give --folder")
     with common.temporary_folder() as folder:
         root = folder / "copy"
         shutil.copytree(options.folder, root, ignore=shutil.ignore_patterns(*LEFT_OUT))
-        recipes = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))["recipes"]
         measured: dict[str, dict[str, Any]] = {}
-        for recipe in options.recipes or recipes:
+        for recipe in recipes:
             for stage in options.stages:
                 moments = [started(root, stage, recipe) for _ in range(options.repeats + 1)][1:]
                 figures = {name: common.spread([each[name] for each in moments], 3) for name in moments[0]}

@@ -18,7 +18,7 @@ from typing import Any
 
 if __name__ == "__main__":
     # Before Prefect is imported: meanwhile DVC makes its plan.
-    from pipelines import quick
+    from chainrule.system import quick
 
     quick.start()
     from pipelines.command import main

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from chainrule.system import quick
 from chainrule.system.errors import ChainruleError
-from pipelines import flow_runs, quick, server
+from pipelines import flow_runs, server
 from pipelines.budget import cores_for
 from pipelines.runner import Runner
 

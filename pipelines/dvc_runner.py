@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.runs.journal import birth
-from chainrule.system import processes
+from chainrule.system import processes, quick
 from chainrule.system.errors import ChainruleError
-from pipelines import quick
 
 UNCHANGED = 64
 BUSY = 75

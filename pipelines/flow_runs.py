@@ -1,6 +1,7 @@
 """Flow runs in Prefect: which process each belongs to, whether somebody cancelled it, those whose process is gone."""
 
 import contextvars
+import multiprocessing
 import os
 import socket
 import sys
@@ -59,7 +60,7 @@ def looked_after() -> Iterator[threading.Event]:
     over = threading.Event()
     _watched.append(own)
     if own is _watched[0]:
-        if os.environ.get("PREFECT__FLOW_RUN_ID"):
+        if os.environ.get("PREFECT__FLOW_RUN_ID") or multiprocessing.parent_process():  # a worker's, or `serve`'s
             processes.die_with_starters()
         context = contextvars.copy_context()  # Prefect's settings
         threading.Thread(target=context.run, args=(_look, own.run_id, over), name="watch-flow", daemon=True).start()

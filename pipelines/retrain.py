@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chainrule.system import locks
+from chainrule.system import locks, quick
 from chainrule.system.errors import ChainruleError
-from pipelines import quick, server
+from pipelines import server
 
 if __name__ == "__main__":
     quick.start()

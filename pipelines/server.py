@@ -12,9 +12,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from chainrule.retraining import next_runs
-from chainrule.system import processes, progress
+from chainrule.system import processes, progress, quick
 from chainrule.system.errors import ChainruleError
-from pipelines import quick
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

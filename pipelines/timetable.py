@@ -26,9 +26,9 @@ from prefect.states import Completed, State
 
 from chainrule.recipes import check
 from chainrule.recipes.file import recipe_block
-from chainrule.system import words
+from chainrule.system import quick, words
 from chainrule.system.errors import ChainruleError, ParamsError
-from pipelines import cron, quick, server
+from pipelines import cron, server
 
 GRACE_MINUTES = 15
 """A scheduled run that starts later than this is skipped: the next one takes in what it would have."""

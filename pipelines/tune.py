@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainrule.system import quick
 from chainrule.system.errors import ChainruleError
-from pipelines import quick, server
+from pipelines import server
 
 if __name__ == "__main__":
     quick.start()

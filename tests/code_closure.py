@@ -25,7 +25,7 @@ WATCHERS = {
             "recipes/together",
         ),
         *("runs/tracking", "runs/journal"),
-        *("system/progress", "system/locks", "system/processes", "system/dvc_lock"),
+        *("system/progress", "system/locks", "system/processes", "system/quick", "system/dvc_lock"),
     )
 }
 # Where a recipe names the plug-ins of each package.
@@ -64,15 +64,22 @@ def closure(source: Path, stage: str, recipe: Mapping[str, Any]) -> set[str]:
     waiting = [f"{PACKAGE}.stages.{stage}"]
     while waiting:
         module = waiting.pop()
-        path = module_path(source, module)
-        name = path.relative_to(source.parent).as_posix()
-        if name in found:
-            continue
-        found.add(name)
-        waiting += [module for imported in imports(source, path) for module in resolve(imported, recipe)]
-    return {name for name in found if name != NO_INPUT and not docstring_only(source.parent / name)}
+        if module not in found:
+            found.add(module)
+            path = module_path(source, module)
+            waiting += [module for imported in imports(source, path) for module in resolve(imported, recipe)]
+    return {name for module in found if (name := counted(source, module)) is not None}
 
 
+@cache
+def counted(source: Path, module: str) -> str | None:
+    """Return the path of a module below `source`'s parent; None of one without code that counts."""
+    path = module_path(source, module)
+    name = path.relative_to(source.parent).as_posix()
+    return None if name == NO_INPUT or docstring_only(path) else name
+
+
+@cache
 def module_path(source: Path, module: str) -> Path:
     """Return the file of a first-party module."""
     path = source.joinpath(*module.split("."))

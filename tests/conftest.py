@@ -1,5 +1,6 @@
 """What several tests need, and how the whole suite is dealt out to two processes."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -14,6 +15,9 @@ import chainrule as chainrule  # its environment: no library that a test uses re
 
 # A shell starts what runs in its background deaf to Ctrl-C, and the tests' processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Libraries' millions of objects stay: the collector need not look through them again and again.
+gc.set_threshold(200_000, 50, 50)
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("chainrule", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -123,7 +123,7 @@ def _looked(
         outputs=prediction.predict(model, inputs, 64),
         target=rows.encoded_target(some, card, card["target_facts"]),
         history=[],
-        measure=plugins.load(f"tasks.{task}", "metrics"),
+        measure=plugins.load(f"tasks.{task}", "metrics").measure,
         figures=plugins.load(f"tasks.{task}", "figures"),
         settings=Examine(**(settings or {})),
         asked=Uncertainty(),

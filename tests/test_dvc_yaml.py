@@ -40,14 +40,19 @@ SHARED = {
         "chainrule.tasks.field",
     },
     "nets": {
-        f"chainrule.nets.shared.{name}" for name in ("cached", "columns", "encoder", "images", "rewriter", "staged")
+        # By which a net is made of two others that a recipe names inside its own.
+        "chainrule.system.plugins",
+        *(
+            f"chainrule.nets.shared.{name}"
+            for name in ("cached", "columns", "encoder", "images", "layered", "rewriter", "sides", "staged")
+        ),
     },
     "training/objectives": {
         "chainrule.evaluation.shown",
         "chainrule.nets.shared.needs",
         *(
             f"chainrule.training.objectives.shared.{name}"
-            for name in ("masking", "pairs", "pictures", "pieces", "restored")
+            for name in ("masking", "pairs", "pictures", "pieces", "restored", "samples")
         ),
     },
     "training/strategies": {
@@ -60,12 +65,16 @@ SHARED = {
     },
     "evaluation/floors": {
         *(f"chainrule.evaluation.{name}" for name in ("bootstrap", "primary", "selection", "thresholds", "tokens")),
-        "chainrule.evaluation.floors.linear",
+        *(f"chainrule.evaluation.floors.{name}" for name in ("image", "label", "linear", "text")),
         "chainrule.evaluation.scores.answer",
         "chainrule.evaluation.scores.labels",
+        "chainrule.evaluation.scores.neighbours",
         "chainrule.fields.encoding",
         "chainrule.fields.spectra",
-        *(f"chainrule.fields.{name}" for name in ("answer", "mask", "scripts", "tags", "text", "windows")),
+        *(
+            f"chainrule.fields.{name}"
+            for name in ("answer", "image_text", "mask", "scripts", "suppression", "tags", "text", "windows")
+        ),
         "chainrule.fields.wording",
     },
 }

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from chainrule.exporting import bundle, signature
 from chainrule.recipes.defaults import table as table_defaults
+from chainrule.tasks.detection import fields as detection
 from chainrule.tasks.table_classification import fields as table_fields
 from chainrule.tasks.text_pair_classification import fields as text_pairs
 
@@ -204,6 +205,60 @@ def table_bundle(folder: Path, *, shift: float = 0.0, seed: int = 0, **normalise
         "padding": {},
     }
     bundle.write(folder, graph.SerializeToString(deterministic=True), content, "# titanic\n\nA tiny model.\n", None)
+    return folder
+
+
+def boxes_weights(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Places float32 [3, 4] of the boxes graph, in shares of the sides, and weights [3, 2] of their scores."""
+    drawn = np.random.default_rng(seed)
+    corners = np.sort(drawn.uniform(size=(3, 2, 2)), axis=1)  # left before right, top above bottom
+    return corners.reshape(3, 4).astype(np.float32), drawn.uniform(0.2, 1, (3, 2)).astype(np.float32)
+
+
+def boxes_graph(seed: int = 0) -> onnx.ModelProto:
+    """image uint8 [batch, 1, 8, 8] to boxes [batch, 3, 4], the same of all, and scores: mean pixel / 255 · weights."""
+    places, weights = boxes_weights(seed)
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["pixels", "axes"], ["mean"], keepdims=0),  # [batch, 1]
+        helper.make_node("Unsqueeze", ["mean", "last"], ["means"]),
+        helper.make_node("Div", ["means", "full"], ["share"]),
+        helper.make_node("Mul", ["share", "weights"], ["scores"]),
+        helper.make_node("Mul", ["share", "nothing"], ["zero"]),
+        helper.make_node("Add", ["zero", "places"], ["boxes"]),
+    ]
+    constants = {
+        "axes": np.array([2, 3]),
+        "last": np.array([2]),
+        "full": np.array(255.0, np.float32),
+        "nothing": np.array(0.0, np.float32),
+        "weights": weights[None],
+        "places": places[None],
+    }
+    outputs = {"boxes": ["batch", 3, 4], "scores": ["batch", 3, 2]}
+    return _model(
+        nodes,
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", 1, 8, 8])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+        constants,
+        OPSET,
+    )
+
+
+def boxes_bundle(folder: Path, *, seed: int = 0) -> Path:
+    """Write the boxes bundle, of the classes cell and dot, into `folder`, which must not exist."""
+    graph = boxes_graph(seed)
+    content = {
+        **_signature("cells", "image", graph, ()),
+        "task": "detection",
+        "fields": signature.fields(detection.fields("image")),
+        "preprocessing": {"image": {"mode": "L", "height": 8, "width": 8, "fit": "stretch", "max_pixels": 1_000_000}},
+        "padding": {},
+        "target": {"kind": "boxes", "classes": ["cell", "dot"], "threshold": 0.3, "overlap": 0.6},
+        "primary": {"name": "mean_average_precision", "more_is_better": True, "unit": "share"},
+        "scores": {"rows": 100, "mean_average_precision": ACCURACY},
+    }
+    bundle.write(folder, graph.SerializeToString(deterministic=True), content, "# cells\n\nA tiny model.\n", None)
     return folder
 
 

@@ -1,6 +1,5 @@
 """A project in which recipes go from split rows to a fine-tuned model in a second each, by the real stages."""
 
-import importlib
 import io
 import json
 from pathlib import Path
@@ -10,8 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from chainrule.recipes.file import complete
-from chainrule.stages.job import Job, carry_out
+import chain_project
 from chainrule.system.files import write_rows
 
 CNN = {"name": "cnn", "width": 4, "depth": 2, "dropout": 0.0}
@@ -71,9 +69,7 @@ def images(count: int, classes: tuple[str, ...] = ("up", "down"), seed: int = 0,
 
 def run(root: Path, recipe: str, block: dict[str, Any], *stages: str) -> dict[str, Any]:
     """Run stages one after the other, by default all from the base to the model; return what fine-tuning reports."""
-    (root / "params.yaml").write_text(json.dumps({"recipes": {recipe: block}}))
-    for name in stages or ("fetch", "pretrain", "finetune"):
-        work = getattr(importlib.import_module(f"chainrule.stages.{name}"), name)
-        carry_out(Job(name, recipe, root, complete(block)), work)
+    chain_project.write(root, {recipe: block})
+    chain_project.run(root, recipe, *(stages or ("fetch", "pretrain", "finetune")))
     report: dict[str, Any] = json.loads((root / f"reports/{recipe}/finetune.json").read_text())
     return report

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from chainrule.system import progress
+from chainrule.system import progress, quick
 from chainrule.system.errors import ChainruleError
 
 COMMANDS = {
@@ -45,6 +45,7 @@ REMEDY = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code; a mistake of the user's is one line on stderr."""
     progress.write_anything()
+    quick.end_at_once()
     words = list(sys.argv[1:] if argv is None else argv)
     # Only the module of the command that was asked for is imported: each start-up pays for itself alone.
     wanted = next((word for word in words if not word.startswith("-")), None)

@@ -96,7 +96,7 @@ def test_few_rows_and_uneven_classes_are_doubted(root: Path, capsys: pytest.Capt
     )
     (root / "data" / "rows.csv").write_text(f"text,label\n{rows}")
     assert main(["new", "rows", "--data", "data/rows.csv", "--dry-run"]) == 0
-    assert "1 of 2 classes have fewer than 20 rows to learn from: rare 3" in capsys.readouterr().out
+    assert "1 of 2 classes has fewer than 20 rows to learn from: rare 3" in capsys.readouterr().out
 
 
 def test_a_table_of_numbers_becomes_a_recipe_for_a_number(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

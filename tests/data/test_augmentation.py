@@ -51,7 +51,9 @@ def quiet(items: Iterable[Any], label: str) -> Iterable[Any]:
 
 def made(modality: ModuleType, ids: list[str], copies: int = 2, seed: int = 1) -> pd.DataFrame:
     rows = training_rows(modality, ids)
-    return altered_copies(rows, [column(modality)], copies=copies, seed=seed, options=OPTIONS[modality], progress=quiet)
+    return altered_copies(
+        rows, [column(modality)], copies=copies, seed=seed, options=[OPTIONS[modality]], progress=quiet
+    )
 
 
 def by_id(copies: pd.DataFrame, modality: ModuleType) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def test_every_copy_is_altered_in_its_own_way(modality: ModuleType) -> None:
 def test_rows_of_the_same_content_are_altered_differently(modality: ModuleType) -> None:
     rows = training_rows(modality, ["a", "b"])
     rows[column(modality).name] = [rows[column(modality).name][0]] * 2
-    copies = altered_copies(rows, [column(modality)], copies=1, seed=1, options=OPTIONS[modality], progress=quiet)
+    copies = altered_copies(rows, [column(modality)], copies=1, seed=1, options=[OPTIONS[modality]], progress=quiet)
     assert copies[column(modality).name][0] != copies[column(modality).name][1]
 
 
@@ -116,7 +118,7 @@ def test_no_copies_are_no_rows_of_the_same_columns(modality: ModuleType) -> None
 def test_the_rows_themselves_stay_as_they_are(modality: ModuleType) -> None:
     rows = training_rows(modality, ["a", "b"])
     kept = rows.copy(deep=True)
-    altered_copies(rows, [column(modality)], copies=2, seed=1, options=OPTIONS[modality], progress=quiet)
+    altered_copies(rows, [column(modality)], copies=2, seed=1, options=[OPTIONS[modality]], progress=quiet)
     pd.testing.assert_frame_equal(rows, kept)
 
 
@@ -128,7 +130,7 @@ def test_progress_is_shown_per_copy() -> None:
         return items  # type: ignore[no-any-return]
 
     rows = training_rows(text, ["a", "b", "c"])
-    altered_copies(rows, [column(text)], copies=2, seed=1, options=OPTIONS[text], progress=noting)
+    altered_copies(rows, [column(text)], copies=2, seed=1, options=[OPTIONS[text]], progress=noting)
     assert labels == [(3, "copy 1 of 2"), (3, "copy 2 of 2")]
 
 
@@ -136,6 +138,6 @@ def test_the_inputs_of_a_row_are_altered_alike() -> None:
     rows = training_rows(image, ["a", "b"])
     rows["other"] = rows["image"]
     columns = [Column("image", image), Column("other", image)]
-    copies = altered_copies(rows, columns, copies=1, seed=1, options=OPTIONS[image], progress=quiet)
+    copies = altered_copies(rows, columns, copies=1, seed=1, options=[OPTIONS[image]] * 2, progress=quiet)
     assert copies["image"].tolist() == copies["other"].tolist()
     assert copies["image"].tolist() != rows["image"].tolist()

@@ -160,7 +160,8 @@ def test_two_chains_outlive_both_servers_and_the_database(team, stages):
         asked = {"parameters": {"recipes": [recipe]}}
         runs[recipe] = team.prefect(f"deployments/{deployment}/create_flow_run", asked)["id"]
     until(lambda: all(state_of(team, run) == "RUNNING" for run in runs.values()), SECONDS)
-    until(lambda: any((team.clone / "data" / "clean" / recipe).exists() for recipe in RECIPES), SECONDS)
+    # Each at work: Prefect's engine gives a slot up whose first renewal meets no server.
+    until(lambda: all((team.clone / "data" / "raw" / recipe).exists() for recipe in RECIPES), SECONDS)
 
     details = [team.prefect(f"flow_runs/{run}")["state"]["state_details"] for run in runs.values()]
     slots = [one["deployment_concurrency_lease_id"] for one in details]
@@ -172,6 +173,7 @@ def test_two_chains_outlive_both_servers_and_the_database(team, stages):
 
     # A flow run whose slot the new server did not know would be ended at its next renewal, minutes from now.
     until(lambda: not team.prefect_wrong())
+    assert [state_of(team, run) for run in runs.values()] == ["RUNNING"] * len(runs)
     for slot in slots:
         team.prefect(f"v2/concurrency_limits/leases/{slot}/renew", {"lease_duration": 300})
 

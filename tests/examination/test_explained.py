@@ -56,7 +56,7 @@ def looked(modality: str, held_out: pd.DataFrame, net: Any, facts: Any, **settin
     return Looked(
         recipe="known", model=model, card=card, facts=facts, train=held_out, rows=held_out, inputs=inputs,
         outputs=prediction.predict(model, inputs, 8), target=rows.encoded_target(held_out, card, CLASSES), history=[],
-        measure=task["metrics"], figures=task["figures"],
+        measure=task["metrics"].measure, figures=task["figures"],
         settings=Evaluate().examine.model_copy(update={"explain_runs": 64, **settings}),
         asked=None, seed=1, say=said.append,
     )  # fmt: skip

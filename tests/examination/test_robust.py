@@ -148,7 +148,7 @@ def _table(card: dict[str, Any], some: pd.DataFrame, numbers: bool) -> Looked:
     arguments = plugins.load("training.inputs", "table").net_arguments(facts)
     net = mlp.build(**arguments, **_options())
     model = plugins.load("tasks.table_classification", "model").build(net, facts, card["target_facts"]).eval()
-    measure = plugins.load("tasks.table_classification", "metrics")
+    measure = plugins.load("tasks.table_classification", "metrics").measure
     return Looked(
         recipe="tiny", model=model, card=card, facts=facts, train=some, rows=some, outputs={},
         inputs=table.to_inputs(some, card, facts, card["target_facts"]),

@@ -12,10 +12,11 @@ from torch import nn
 
 import small_trainings
 from chainrule.evaluation.parts import NotShownError
+from chainrule.evaluation.scores import label
 from chainrule.examination import uncertain
 from chainrule.examination.looked import Looked
 from chainrule.recipes.evaluate import Examine, Uncertainty
-from chainrule.tasks.image_classification import figures, metrics
+from chainrule.tasks.image_classification import figures
 from chainrule.tasks.image_classification import model as task
 from chainrule.training import prediction
 from chainrule.training.inputs.image import Inputs
@@ -71,7 +72,7 @@ def looked(dropout: float = 0.3, rows: int = ROWS, groups: int = ROWS, weights: 
         "outputs": {"logits": logits},
         "target": (random.random(rows) >= first).astype(int),
         "history": [],
-        "measure": metrics,
+        "measure": label,
         "figures": figures,
         "settings": Examine(passes=4),
         "asked": Uncertainty(),

@@ -104,7 +104,7 @@ def test_the_copies_are_those_of_augment(tmp_path: Path) -> None:
         {"task": "text_classification", "modality": "text", "augment": augment, "base": {"from": "nothing"}}
     )
     copies = altered_copies(
-        train, inputs, copies=2, seed=7, options=block["augment"]["options"], progress=lambda items, *_: items
+        train, inputs, copies=2, seed=7, options=[block["augment"]["options"]], progress=lambda items, *_: items
     )
     assert len(copies) == 4 and all(f">{text}</p>" in page.html for text in copies["text"])
 

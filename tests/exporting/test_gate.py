@@ -161,8 +161,8 @@ def test_a_variant_that_answers_with_what_is_no_number_is_left_out_and_draws_no_
     target, own, asked_of = rows.target.numpy() % 3, gate.outputs, list[Any]()
     graphs = {name: content for name, content in image_graphs().items() if name != "int8"}
 
-    def outputs(session: Any, inputs: Any, batch_size: int) -> dict[str, np.ndarray]:
-        found = own(session, inputs, batch_size)
+    def outputs(session: Any, inputs: Any, batch_size: int, *shown: Any) -> dict[str, np.ndarray]:
+        found = own(session, inputs, batch_size, *shown)
         asked_of.append(session)
         if len(asked_of) == 3:  # fp32 for the target, then fp32 and fp16
             found["logits"][-1] = np.nan

@@ -7,10 +7,10 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from chainrule.evaluation.scores import label
 from chainrule.exporting import graph, parity
 from chainrule.nets import cnn
 from chainrule.serving import offline
-from chainrule.tasks.image_classification import metrics
 from chainrule.tasks.image_classification import model as task
 from chainrule.training.inputs.image import Inputs
 
@@ -38,7 +38,7 @@ def rows() -> Inputs:
 
 
 def agree(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> np.ndarray:
-    return metrics.agree(ours, theirs, TARGET)
+    return label.agree(ours, theirs, TARGET)
 
 
 def biased(exported: onnx.ModelProto, bias: list[float]) -> Any:
@@ -58,6 +58,21 @@ def test_a_faithful_graph_agrees_everywhere(model: torch.nn.Module, exported: on
     found = parity.on_rows(model, runtime, rows, agree, 4)
     assert (found["rows"], found["agreement"]) == (10, 1.0)
     assert found["max_difference"] < 1e-5
+
+
+def test_the_comparison_of_all_rows_is_shown_batch_by_batch(
+    model: torch.nn.Module, exported: onnx.ModelProto, rows: Inputs
+) -> None:
+    shown = []
+
+    def track(items: Any, label: str, unit: str) -> Any:
+        for item in items:
+            shown.append(f"{label}, {unit}")
+            yield item
+
+    runtime = offline.session(exported.SerializeToString(), "graph", 1)
+    parity.on_rows(model, runtime, rows, agree, 4, track=track)
+    assert shown == ["asks the model, batches"] * 3 + ["asks the graph, batches"] * 3
 
 
 def test_a_planted_difference_is_measured(model: torch.nn.Module, exported: onnx.ModelProto, rows: Inputs) -> None:

@@ -137,7 +137,7 @@ def test_another_process_makes_the_same_bytes(project: Any) -> None:
 
 def test_the_spectrum_of_a_sound_stays_as_it_is() -> None:
     facts = {"rate": 8000, "samples": 2000, "window": 200, "hop": 80, "size": 256, "bands": 20, "low": 20.0}
-    facts |= {"high": 4000.0, "level": "sound", "mean": -50.0, "std": 20.0}
+    facts |= {"high": 4000.0, "level": "sound", "colour": 0.0, "mean": -50.0, "std": 20.0}
     torch.manual_seed(0)
     model = audio.Model(cnn.build(1, width=8, depth=2, dropout=0.0), label, facts, {"classes": ["a", "b"]})
     made = to_onnx(model, audio.example(facts, 2, torch.Generator().manual_seed(0)), audio.dynamic_shapes(facts))

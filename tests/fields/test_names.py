@@ -92,3 +92,10 @@ def test_what_is_mapped_or_dropped_and_was_never_met_is_told() -> None:
     assert [found(name) for name in ("CAT", "Dog")] == [None, "dog"]
     assert found.unmet({"CAT", "dog"}) == ["cow", "plant"]
     assert names.renaming(None) is None and names.renaming({"case": "keep", "map": {}, "drop": []}) is None
+
+
+def test_a_long_name_is_cut_in_a_message_and_stays_a_class_of_its_own() -> None:
+    one, other = f"{'very ' * 80}good", f"{'Very ' * 80}good"
+    (said,) = names.doubts([one, other])
+    assert len(said) < 250 and "…" in said
+    assert names.short("good") == "good" and len(names.short(one)) == names.MOST

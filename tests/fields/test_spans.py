@@ -138,20 +138,52 @@ def test_tags_of_words_and_back() -> None:
     encoded = np.array([[1, 0, 10], [0, 19, 23], [-1, -1, -1]])
     found = tags.of_words(encoded, places)
     assert [tags.names(CLASSES)[tag] for tag in found] == ["B-PER", "I-PER", "O", "O", "B-LOC"]
-    back = tags.spans(tags.Words(places, np.log(np.eye(5)[found] + 1e-9)), found)
+    back = tags.spans(tags.Words(places, np.log(np.eye(5)[found] + 1e-9), found))
     assert [span[:3] for span in back] == [(1, 0, 10), (0, 19, 23)]
     assert all(span.probability == pytest.approx(1) for span in back)
 
 
-@given(st.integers(1, 6), st.integers(1, 2), st.integers(0, 10_000))
-def test_no_likelier_valid_tags_are_passed_over(length: int, classes: int, seed: int) -> None:
+def may(path: np.ndarray, count: int) -> bool:
+    """Whether each tag may stand behind the one before it."""
+    return bool(tags.allowed(count)[np.concatenate([[count], path[:-1]]), path].all())
+
+
+@given(st.integers(1, 5), st.integers(1, 2), st.integers(0, 10_000))
+def test_of_all_tags_the_likeliest_are_found_and_every_probability_is_theirs(
+    length: int, classes: int, seed: int
+) -> None:
     count = tags.count(classes)
-    scores = np.random.default_rng(seed).normal(size=(length, count))
-    found = tags.likeliest(scores)
-    assert tags.valid(found)
+    drawn = np.random.default_rng(seed)
+    scores = drawn.normal(size=(length, count))
+    follow = np.where(tags.allowed(count), drawn.normal(size=(count + 1, count)), tags.NEVER)
     paths = np.stack(np.meshgrid(*[range(count)] * length, indexing="ij"), axis=-1).reshape(-1, length)
-    best = max(scores[range(length), path].sum() for path in paths if tags.valid(path))
-    assert scores[range(length), found].sum() == pytest.approx(best)
+    before = np.concatenate([np.full((len(paths), 1), count), paths[:, :-1]], axis=1)
+    sums = scores[np.arange(length), paths].sum(axis=1) + follow[before, paths].sum(axis=1)
+    found = tags.likeliest(scores, follow)
+    assert may(found, count) and found.tolist() == paths[sums.argmax()].tolist()
+    chances = np.exp(sums - sums.max()) / np.exp(sums - sums.max()).sum()
+    each = np.stack([np.bincount(paths[:, word], chances, count) for word in range(length)])
+    assert np.exp(tags.marginals(scores, follow)) == pytest.approx(each, abs=1e-9)
+
+
+@given(st.integers(1, 30), st.integers(0, 10_000))
+def test_a_tag_that_cannot_stand_where_it_does_is_never_said_however_sure_its_word_is(length: int, seed: int) -> None:
+    drawn = np.random.default_rng(seed)
+    logits = np.where(np.eye(5)[drawn.integers(0, 5, length)] > 0, 0.0, tags.NEVER)[None]
+    offsets = np.stack([np.arange(length), np.arange(length) + 1, np.ones(length, int)], axis=1)[None]
+    for follow in (None, drawn.normal(size=(6, 5)) * 50):
+        found = tags.words(logits, offsets, follow)
+        assert may(found.path, 5)
+        assert np.exp(found.scores).sum(axis=1) == pytest.approx(1)
+
+
+def test_what_follows_what_decides_where_words_are_in_doubt() -> None:
+    offsets = np.array([[[0, 2, 1], [3, 5, 1]]])
+    logits = np.array([[[0.0, 9, 0, 0, 0], [1.0, 0, 0.9, 0, 0]]])
+    assert tags.words(logits, offsets).path.tolist() == [1, 0]
+    goes_on = np.zeros((6, 5))
+    goes_on[1, 2] = 1.0
+    assert tags.words(logits, offsets, goes_on).path.tolist() == [1, 2]
 
 
 def test_a_token_in_two_windows_is_told_by_the_one_with_more_context() -> None:
@@ -173,10 +205,10 @@ def test_a_word_is_told_by_its_first_token_and_ends_with_its_last() -> None:
     found = tags.words(certain([0, 3, 4, 0, 0])[None], places)
     assert found.places.tolist() == [[0, 5], [6, 8]] and found.scores.argmax(axis=1).tolist() == [3, 0]
     nothing = tags.words(np.zeros((1, 2, 5)), np.zeros((1, 2, 3), np.int64))
-    assert tags.spans(nothing, tags.likeliest(nothing.scores)) == []
+    assert tags.spans(nothing) == []
 
 
 def test_a_span_s_probability_is_that_of_all_its_words() -> None:
     scores = np.log(np.array([[0.1, 0.1, 0.1, 0.6, 0.1], [0.1, 0.1, 0.1, 0.2, 0.5]]))
-    (span,) = tags.spans(tags.Words(np.array([[0, 2], [3, 5]]), scores), tags.likeliest(scores))
+    (span,) = tags.spans(tags.Words(np.array([[0, 2], [3, 5]]), scores, scores.argmax(axis=1)))
     assert span[:3] == (1, 0, 5) and span.probability == pytest.approx(0.3)

@@ -13,6 +13,7 @@ from PIL import Image
 from chainrule.inspection import choices
 from chainrule.inspection.detection import detect
 from chainrule.inspection.examples import Examples, Options
+from chainrule.inspection.machine import Machine
 from chainrule.system.errors import ChainruleError, DataError, ParamsError
 
 SENTENCES = (
@@ -192,24 +193,24 @@ def test_an_encoding_is_found_and_said(tmp_path: Path) -> None:
 def test_chinese_is_seen_and_cleaned_as_chinese(tmp_path: Path) -> None:
     rows = "".join(f"房间很大 服务也ＷｉＦｉ好{at},{at % 2}\n" for at in range(60))
     found = look(write(tmp_path / "rows.csv", f"review,label\n{rows}"))
-    plan = choices.choose(found, tmp_path, None, choices.Machine(2, False))
+    plan = choices.choose(found, tmp_path, None, Machine(2, False))
     assert plan.blocks["clean"] == {"normalise": {"width": "letters"}}
     rows = "".join(f"房间 很 大 服务 也 很 好 早餐 {at},{at % 2}\n" for at in range(60))
     found = look(write(tmp_path / "words.csv", f"review,label\n{rows}"))
-    plan = choices.choose(found, tmp_path, None, choices.Machine(2, False))
+    plan = choices.choose(found, tmp_path, None, Machine(2, False))
     assert plan.blocks["clean"] == {"normalise": {"width": "letters", "blanks": "words"}}
     assert any("blanks between ideographs" in line for line in plan.why)
     assert any("bert-base-chinese" in line for line in plan.why)
     rows = "".join(f"{SENTENCES[at % 4]} {at},{at % 2}\n" for at in range(60))
     found = look(write(tmp_path / "english.csv", f"review,label\n{rows}"))
-    assert choices.choose(found, tmp_path, None, choices.Machine(2, False)).blocks["clean"] == {}
+    assert choices.choose(found, tmp_path, None, Machine(2, False)).blocks["clean"] == {}
 
 
 def test_long_texts_are_read_in_windows_and_that_is_said(tmp_path: Path) -> None:
     def plan(words: int, columns: str = "review,label") -> choices.Plan:
         lines = "".join(f"{SENTENCES[at % 4]} {at} {'of the old town ' * (words // 4)},{at % 2}\n" for at in range(60))
         found = look(write(tmp_path / f"rows{words}.csv", f"{columns}\n{lines}"))
-        return choices.choose(found, tmp_path, None, choices.Machine(2, False))
+        return choices.choose(found, tmp_path, None, Machine(2, False))
 
     short = plan(100).blocks
     assert short["clean"] == {} and "windows" not in short["pretrain"].get("tokenizer", {})
@@ -476,8 +477,7 @@ def test_real_sets(name: str) -> None:
 
 
 @REAL
-@pytest.mark.parametrize("name", ["bccd", "xquad"])
-def test_sets_of_tasks_that_there_are_none_for_are_refused_in_a_line(name: str) -> None:
+def test_one_set_in_three_languages_is_refused_in_a_line() -> None:
     with pytest.raises(ChainruleError) as raised:
-        look(Path(os.environ["CHAINRULE_REAL_DATA"]) / name)
+        look(Path(os.environ["CHAINRULE_REAL_DATA"]) / "xquad")
     assert "\n" not in str(raised.value)

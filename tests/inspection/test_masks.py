@@ -7,10 +7,11 @@ import pytest
 from PIL import Image
 
 from chainrule.inspection import choices, writing
-from chainrule.inspection.choices import Machine
 from chainrule.inspection.detection import detect
 from chainrule.inspection.examples import Options
+from chainrule.inspection.machine import Machine
 from chainrule.recipes.check import find_mistakes
+from chainrule.system.errors import DataError
 
 PLACES = np.array([[0, 1, 2, 2], [2, 1, 255, 0]], np.uint8).repeat(10, 0).repeat(10, 1)
 
@@ -86,3 +87,24 @@ def test_images_of_many_sizes_become_squares_and_large_ones_windows(
         assert block["clean"]["normalise"]["fit"] == "pad" and "window" not in distort  # type: ignore[index]
     else:
         assert distort["window"] == 288
+
+
+def test_masks_of_one_level_are_refused_in_a_line(tmp_path: Path) -> None:
+    pairs(tmp_path, 5, np.zeros((10, 10), np.uint8))
+    with pytest.raises(DataError, match="masks have nothing but level 0"):
+        detect(tmp_path, Options())
+
+
+def test_masks_of_another_size_than_their_image_are_doubted(tmp_path: Path) -> None:
+    pairs(tmp_path, 5)
+    path = tmp_path / "masks/s3.png"
+    with Image.open(path) as mask:
+        mask.resize((20, 20), Image.Resampling.NEAREST).save(path)
+    (doubt,) = (doubt for doubt in detect(tmp_path, Options()).doubts if "another size" in doubt)
+    assert doubt.startswith("1 mask of another size than the image (s3.png: 40 by 20, its mask 20 by 20)")
+
+
+def test_one_image_with_its_mask_is_too_few(tmp_path: Path) -> None:
+    pairs(tmp_path, 1)
+    with pytest.raises(DataError, match=r"one image with its mask \(s0\.png\); segmentation needs more"):
+        detect(tmp_path, Options())

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from chainrule.inspection import choices, detection, writing
-from chainrule.inspection.choices import Machine
 from chainrule.inspection.examples import Options
+from chainrule.inspection.machine import Machine
 from chainrule.recipes.check import find_mistakes
 from chainrule.system.errors import DataError, ParamsError
 

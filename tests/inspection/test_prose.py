@@ -8,10 +8,11 @@ import pytest
 
 from chainrule.inspection import choices, detection, prose
 from chainrule.inspection.examples import Examples, Options
+from chainrule.inspection.machine import Machine
 from chainrule.inspection.writing import block
 from chainrule.recipes.check import find_mistakes
 
-MACHINE = choices.Machine(cores=2, gpu=False)
+MACHINE = Machine(cores=2, gpu=False)
 PLAY = "".join(
     f"ACT {n}.\nSpeak on, good sir, and tell of {n}.\n\nI will, my lord, and gladly.\n\n" for n in range(300)
 )
@@ -79,3 +80,16 @@ def test_real_texts_from_a_path_alone(name: str, tmp_path: Path) -> None:
     examples = found(Path(os.environ["CHAINRULE_REAL_DATA"]) / name)
     assert examples.task == "text_generation"
     assert recipe(examples, tmp_path)["pretrain"]["tokenizer"]["kind"] == "characters"
+
+
+def test_words_are_learnt_of_lines_or_of_running_text_if_the_task_is_named(tmp_path: Path) -> None:
+    lines = [f"{one} {two} {three} by the river" for one in "abcdef" for two in "ghijkl" for three in "mnop"]
+    (tmp_path / "lines.txt").write_text("\n".join(lines) + "\n\n")
+    examples = found(tmp_path / "lines.txt", task="word_vectors")
+    assert (examples.target, examples.rows) == ("neighbours", len(lines))
+    made = recipe(examples, tmp_path)
+    assert made["source"] == {"kind": "long_texts", "path": "lines.txt", "texts": "line"}
+    assert made["incoming"] == {"kind": "long_texts", "texts": "line"} and made["net"] == {"name": "vectors"}
+    (tmp_path / "play.txt").write_text(PLAY)
+    made = recipe(found(tmp_path / "play.txt", task="word_vectors"), tmp_path)
+    assert made["source"]["cut"] == 500 and made["source"]["hold_out"] == {"validation": 0.05, "test": 0.1}

@@ -13,6 +13,7 @@ from chainrule.data.splitting import position
 from chainrule.inspection import choices, writing
 from chainrule.inspection.detection import detect
 from chainrule.inspection.examples import Examples, Options
+from chainrule.inspection.machine import Machine
 from chainrule.recipes.check import find_mistakes
 from chainrule.system.errors import DataError, ParamsError
 
@@ -22,7 +23,7 @@ def look(path: Path, **options: str) -> Examples:
 
 
 def recipe(found: Examples, root: Path) -> dict[str, Any]:
-    block = writing.block(found, choices.choose(found, root, None, choices.Machine(2, False)), root)
+    block = writing.block(found, choices.choose(found, root, None, Machine(2, False)), root)
     assert find_mistakes({"recipes": {"mine": block}}) == []
     return block
 
@@ -75,7 +76,7 @@ def test_folders_of_sounds_are_classes(tmp_path: Path) -> None:
     assert "normalise" not in block["clean"] and "label_pattern" not in block["source"]
     assert any(
         "16,000 samples a second of 22,050" in line
-        for line in choices.choose(found, tmp_path, None, choices.Machine(2, False)).why
+        for line in choices.choose(found, tmp_path, None, Machine(2, False)).why
     )
 
 
@@ -116,4 +117,4 @@ def test_names_that_say_nothing_are_refused(tmp_path: Path) -> None:
 
 def test_a_base_is_refused(named: Path) -> None:
     with pytest.raises(DataError, match="sounds start from nothing"):
-        choices.choose(look(named), named, "somebody/base", choices.Machine(2, False))
+        choices.choose(look(named), named, "somebody/base", Machine(2, False))

@@ -13,6 +13,7 @@ from chainrule.data.sources import delimited
 from chainrule.inspection import choices
 from chainrule.inspection.detection import detect
 from chainrule.inspection.examples import Examples, Options
+from chainrule.inspection.machine import Machine
 from chainrule.recipes.file import complete
 from chainrule.system.errors import DataError, ParamsError
 from chainrule.tasks.table_classification.fields import fields
@@ -85,7 +86,7 @@ def test_few_rows_get_nets_that_vote_and_as_many_epochs_as_is_said(tmp_path: Pat
     path = tmp_path / "houses.csv"
     houses().to_csv(path, index=False)
     found = replace(look(path), rows=rows, parts={})
-    plan = choices.choose(found, tmp_path, None, choices.Machine(2, False))
+    plan = choices.choose(found, tmp_path, None, Machine(2, False))
     assert plan.blocks["net"] == {"name": net}
     (said,) = re.findall(r"at most (\d+) epochs", "".join(plan.why))
     block = {"task": found.task, "modality": "table", "target": found.target, **plan.blocks}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.exporting import graph, parity
-from chainrule.nets import cnn, dsdnet, patch_encoder, resnet9
+from chainrule.nets import cnn, dsdnet, patch_encoder, resnet8, resnet9
 from chainrule.nets import timm as timm_net
 from chainrule.nets import torchvision as torchvision_net
 from chainrule.system.errors import ParamsError
@@ -55,6 +55,7 @@ MAPPED: dict[str, Callable[[int], nn.Module]] = {
     "cnn": lambda channels: cnn.build(channels, width=4, depth=4, dropout=0.0),
     "dsdnet": _dsdnet,
     "patch_encoder": lambda channels: _patches(channels, 0.0),
+    "resnet8": lambda channels: resnet8.build(channels, width=4, dropout=0.0),
     "resnet9": lambda channels: resnet9.build(channels, width=4, dropout=0.0),
 }
 BUILDERS = MAPPED | {"timm": _timm, "torchvision": _torchvision}
@@ -180,11 +181,12 @@ def test_dropout_of_patches_acts_in_training_alone() -> None:
     assert torch.equal(net(images), net(images))
 
 
-@pytest.mark.parametrize("name", ["cnn", "dsdnet", "resnet9"])
+@pytest.mark.parametrize("name", ["cnn", "dsdnet", "resnet8", "resnet9"])
 def test_dropout_acts_in_training_alone(name: str) -> None:
     net = {
         "cnn": lambda: cnn.build(1, width=4, depth=3, dropout=0.5),
         "dsdnet": lambda: dsdnet.build(1, **DSD | {"dropout": 0.5}),
+        "resnet8": lambda: resnet8.build(1, width=4, dropout=0.5),
         "resnet9": lambda: resnet9.build(1, width=4, dropout=0.5),
     }[name]()
     images = torch.randn(8, 1, 16, 16)
@@ -310,6 +312,13 @@ def test_resnet9_has_the_parameters_of_its_eight_convolutions() -> None:
     assert _count(resnet9.build(3, width=64, dropout=0.0)) == sum(9 * i * o + 2 * o for i, o in pairs) == 6_568_000
 
 
+def test_resnet8_has_the_parameters_of_its_nine_convolutions() -> None:
+    threes = [(1, 16), (16, 16), (16, 16), (16, 32), (32, 32), (32, 64), (64, 64)]
+    ones = [(16, 32), (32, 64)]
+    formula = sum(9 * i * o + 2 * o for i, o in threes) + sum(i * o + 2 * o for i, o in ones)
+    assert _count(resnet8.build(1, width=16, dropout=0.0)) == formula == 77_104
+
+
 # Derivatives as differences in float64 tell them.
 
 BLOCKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
@@ -317,6 +326,8 @@ BLOCKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "dsdnet depthwise": (lambda: dsdnet.Depthwise(2, 3, 2), (2, 2, 5, 4)),
     "dsdnet block": (lambda: dsdnet.Block(2, 3, 2, 2), (2, 2, 4, 4)),
     "dsdnet": (lambda: _dsdnet(1, width=2, depth=1, stages=2), (2, 1, 4, 4)),
+    "resnet8 block": (lambda: resnet8.Block(2, 3, 2), (2, 2, 5, 4)),
+    "resnet8 block of one shape": (lambda: resnet8.Block(2, 2, 1), (2, 2, 3, 3)),
     "resnet9 residual": (lambda: resnet9.Residual(2), (2, 2, 3, 3)),
 }
 

@@ -353,21 +353,26 @@ def test_a_git_that_cannot_be_used_is_said_before_any_work(
 # ---- schedules
 
 
-def test_on_a_schedule_it_runs_and_ends_with_its_process(first: Path, prefect_home: Path, retrain: Retrain) -> None:
+def test_on_a_schedule_it_runs_and_ends_with_its_process(project_home: Path, prefect_home: Path) -> None:
     # Without a server of its own: as on a laptop.
-    process = start(first, "", prefect_home, "--cron", "0 3 * * *", PREFECT_RUNNER_POLL_FREQUENCY="1")
+    lock = evidence.lock(project_home, "mine")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    held = locks.take(lock)
+    assert held is not None
+    process = start(project_home, "", prefect_home, "--cron", "0 3 * * *", PREFECT_RUNNER_POLL_FREQUENCY="1")
     try:
-        count = len(decisions.read(first, "mine"))
         assert "retrain: mine: '0 3 * * *', next at " in read_until(process, "next at")
         bring_forward(process)
-        until(lambda: len(decisions.read(first, "mine")) > count or process.poll() is not None, 120)
-        assert process.poll() is None
+        read_until(process, "waits for another retraining")  # for ever, unless something ends it
         family = psutil.Process(process.pid).children(recursive=True)
-        assert family
+        assert len(family) >= 2, "the server and the flow"
+        process.kill()
+        process.wait()
+        until(lambda: not any(child.is_running() and child.status() != "zombie" for child in family))
     finally:
         process.kill()
-        process.communicate()
-    until(lambda: not any(child.is_running() and child.status() != "zombie" for child in family))
+        process.wait()
+        os.close(held)
 
 
 def bring_forward(process: "subprocess.Popen[str]") -> None:

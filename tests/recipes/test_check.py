@@ -112,6 +112,18 @@ def test_what_does_not_fit_together_is_refused(
     assert f"recipes.digits.{path}" in mistakes_by_path(params)
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_number_without_end_is_a_mistake_wherever_it_stands(params: dict[str, Any], value: float) -> None:
+    params["recipes"]["reviews"]["finetune"]["loss"] = {"name": "cross_entropy", "power": value}
+    params["recipes"]["reviews"]["clean"] = {"normalise": {"ratings": [1, value]}}
+    found = [str(mistake) for mistake in find_mistakes(params)]
+    for path in ("finetune.loss.power", "clean.normalise.ratings.1"):
+        assert (
+            f"recipes.reviews.{path}: found {value}; a finite number is needed, or null where it may be left open"
+            in found
+        )
+
+
 @pytest.mark.parametrize(
     ("strategy", "base", "path"),
     [
@@ -225,6 +237,7 @@ def test_one_file_and_words_of_yaml_as_labels_are_as_they_are_written(tmp_path: 
         ("labels: null", 'labels: {"1": 1.0}', '.labels.1: found 1.0; a text is needed: write it in quotes, "1.0"'),
         ("quoting: true", "quoting: yes", ".quoting: found 'yes'; true or false is needed, without quotes"),
         ('delimiter: ","', "delimiter: tab", """.delimiter: found 'tab'; a tab is written "\\t", in double quotes"""),
+        ('delimiter: ","', 'delimiter: "::"', "add quoting: false, or name one character"),
         ("group: null", "group: null\nfiles: a.csv", ".files: found 'a.csv'; a block of keys is needed: part of"),
         ("group: null", "group: null\nfiles: {dev: a.csv}", "all is needed; did you mean 'validation'?"),
         ("group: null", "group: null\nfiles: {Training: a.csv}", "all is needed; did you mean 'train'?"),

@@ -338,7 +338,11 @@ def test_the_description_has_what_there_is_and_no_more(live):
     for path, verbs in described.json["paths"].items():
         for about in verbs.values():
             places = {each["name"]: each["in"] for each in about.get("parameters", []) if each["in"] != "header"}
-            asked = dict.fromkeys(("explain", "unsure_below"), "query") if path == "/models/{model}" else {}
+            asked = (
+                dict.fromkeys(("explain", "unsure_below", "most", "threshold"), "query")
+                if path == "/models/{model}"
+                else {}
+            )
             assert places == dict.fromkeys(re.findall(r"{(\w+)}", path), "path") | asked, path
             assert "422" not in about["responses"], path
     assert b"$ref" not in described.content

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from chainrule.serving import parsing, protocol
-from chainrule.serving.bundle import Tensor
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
 from chainrule.serving.protocol import Wanted
+from chainrule.serving.signature import Tensor
 
 LIMITS = Limits()
 ANY = ("batch", "width")

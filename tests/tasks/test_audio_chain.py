@@ -1,6 +1,5 @@
 """Sounds through the chain: from files with names that say label and speaker to a served answer above its floor."""
 
-import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,19 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 import audio_files
+import chain_project
 import live_server
-from chainrule.recipes.check import check
-from chainrule.recipes.file import recipe_block
-from chainrule.stages.job import Job, carry_out
 
 NAME = "words"
-STAGES = (
-    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
-    *("finetune", "evaluate", "examine", "export"),
-)
 BLOCK: dict[str, Any] = {
     "task": "audio_classification",
     "modality": "audio",
@@ -39,7 +31,7 @@ BLOCK: dict[str, Any] = {
     "augment": {"copies": 1},
     "base": {"from": "nothing"},
     "net": {"name": "cnn", "width": 8, "depth": 3, "dropout": 0.0},
-    "pretrain": {"objective": {"name": "none"}, "tokenizer": {"seconds": 0.5, "bands": 32}},
+    "pretrain": {"objective": {"name": "none"}, "tokenizer": {"seconds": 0.5, "bands": 32, "colour": 0.5}},
     "finetune": {
         "strategy": {"name": "full"},
         "epochs": 12,
@@ -83,11 +75,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     for name, content in broken.items():
         (mine / name).write_bytes(content)
-    (root / "params.yaml").write_text(yaml.safe_dump({"recipes": {NAME: BLOCK}}))
-    check(root)
-    for stage in STAGES:
-        work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
-        carry_out(Job(stage, NAME, root, recipe_block(root, NAME)), work)
+    chain_project.build(root, {NAME: BLOCK})
     return root
 
 

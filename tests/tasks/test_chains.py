@@ -1,6 +1,5 @@
 """Every task that is no plain classification through the chain: from a table to a served answer above its floor."""
 
-import importlib
 import io
 import json
 from collections.abc import Callable
@@ -10,18 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
 
+import chain_project
 import live_server
-from chainrule.recipes.check import check
-from chainrule.recipes.file import recipe_block
-from chainrule.stages.job import Job, carry_out
 
-STAGES = (
-    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
-    *("finetune", "evaluate", "examine", "export"),
-)
 QUICK: dict[str, Any] = {
     "rows": 40,
     "explained": 1,
@@ -134,11 +126,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     name: str = request.param
     make, primary = TASKS[name]
     root = tmp_path_factory.mktemp(name)
-    (root / "params.yaml").write_text(yaml.safe_dump({"recipes": {name: make(root)}}))
-    check(root)
-    for stage in STAGES:
-        work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
-        carry_out(Job(stage, name, root, recipe_block(root, name)), work)
+    chain_project.build(root, {name: make(root)})
     return name, root, primary
 
 

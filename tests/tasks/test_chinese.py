@@ -1,6 +1,5 @@
 """Chinese from a path alone: what `chainrule new` writes, through the chain to a served answer; cuts of real sets."""
 
-import importlib
 import json
 import os
 from pathlib import Path
@@ -10,11 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
+import chain_project
 import live_server
 from chainrule.commands.new import add_arguments, run
 from chainrule.recipes.check import check
-from chainrule.recipes.file import recipe_block
-from chainrule.stages.job import Job, carry_out
 
 DATA = ("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain", "finetune", "evaluate")
 THINGS = ("房间", "早餐", "服务", "位置", "床铺", "浴室", "大堂", "空调", "隔音", "价格")
@@ -69,12 +67,6 @@ def new(root: Path, name: str, data: Path, **finetune: Any) -> dict[str, Any]:
     return recipes["recipes"][name]
 
 
-def build(root: Path, name: str, stages: tuple[str, ...]) -> None:
-    for stage in stages:
-        work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
-        carry_out(Job(stage, name, root, recipe_block(root, name)), work)
-
-
 def read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -87,7 +79,7 @@ def hotels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     block = new(root, "hotels", root / "rows.csv", epochs=6, learning_rate=0.01, precision="fp32")
     assert block["source"]["encoding"] == "gb18030"
     assert block["clean"]["normalise"] == {"width": "letters", "blanks": "words"}
-    build(root, "hotels", (*DATA, "examine", "export"))
+    chain_project.run(root, "hotels", *DATA, "examine", "export")
     return root
 
 
@@ -140,7 +132,7 @@ def test_a_cut_of_a_real_set_goes_through_the_chain(tmp_path: Path, path: str, t
     block = new(tmp_path, "real", tmp_path / f"rows{Path(path).suffix}", epochs=1)
     assert block["task"] == task
     assert block["clean"]["normalise"] == {"width": "letters"}  # blanks part phrases there, not words
-    build(tmp_path, "real", DATA)
+    chain_project.run(tmp_path, "real", *DATA)
     scores = read(tmp_path / "reports" / "real" / "metrics.json")
     assert scores["test"]["accuracy"]["value"] >= 0 and len(scores["floor"]) >= 3
     assert "it failed" not in (tmp_path / "reports" / "real" / "explore.json").read_text(encoding="utf-8")

@@ -1,19 +1,16 @@
 """Documents longer than a window, whose class stands in their last paragraph alone: read whole, or cut and said so."""
 
 import copy
-import importlib
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
+import chain_project
 import live_server
 from chainrule.recipes.check import check
-from chainrule.recipes.file import recipe_block
-from chainrule.stages.job import Job, carry_out
 
 DATA = ("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain")
 MODEL = ("finetune", "evaluate")
@@ -58,7 +55,7 @@ def block(windows: dict[str, int] | None) -> dict[str, Any]:
         "pretrain": {"objective": {"name": "none"}, "tokenizer": {"vocabulary": 400, "windows": windows}},
         "finetune": {
             "strategy": {"name": "full"},
-            "epochs": 24,
+            "epochs": 16,
             "batch_size": 16,
             "learning_rate": 0.01,
             "patience": None,
@@ -70,12 +67,6 @@ def block(windows: dict[str, int] | None) -> dict[str, Any]:
     }
 
 
-def build(root: Path, name: str, stages: tuple[str, ...]) -> None:
-    for stage in stages:
-        work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
-        carry_out(Job(stage, name, root, recipe_block(root, name)), work)
-
-
 def read(path: Path) -> Any:
     return json.loads(path.read_text())
 
@@ -83,13 +74,12 @@ def read(path: Path) -> Any:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("documents")
-    lines = "".join(f"{text},{label}\n" for text, label in documents(160))
+    lines = "".join(f"{text},{label}\n" for text, label in documents(480))
     (root / "rows.csv").write_text(f"text,label\n{lines}")
-    recipes = {"whole": block({"overlap": 4, "most": 12}), "cut": block(None)}
-    (root / "params.yaml").write_text(yaml.safe_dump({"recipes": recipes}))
+    chain_project.write(root, {"whole": block({"overlap": 4, "most": 12}), "cut": block(None)})
     check(root)
-    build(root, "whole", (*DATA, *MODEL, "examine", "export"))
-    build(root, "cut", (*DATA, *MODEL))
+    chain_project.run(root, "whole", *chain_project.STAGES)
+    chain_project.run(root, "cut", *DATA, *MODEL)
     return root
 
 

@@ -1,6 +1,5 @@
 """Question answering through the chain: from SQuAD's JSON to a served answer above its floors."""
 
-import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,18 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
+import chain_project
 import live_server
-from chainrule.recipes.check import check
-from chainrule.recipes.file import recipe_block
-from chainrule.stages.job import Job, carry_out
 
 NAME = "rooms"
-STAGES = (
-    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
-    *("finetune", "evaluate", "examine", "export"),
-)
 COLOURS = ("red", "green", "blue", "white", "black", "yellow")
 CITIES = ("Rome", "Oslo", "Paris", "Cairo", "Lima", "Delhi")
 FILLING = ("the", "house", "stands", "near", "a", "river", "and", "some", "trees", "with", "its", "old", "door")
@@ -95,11 +87,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp(NAME)
     (root / "data" / "mine").mkdir(parents=True)
     (root / "data" / "mine" / "rooms.json").write_text(json.dumps({"version": "v2.0", "data": articles(140)}))
-    (root / "params.yaml").write_text(yaml.safe_dump({"recipes": {NAME: BLOCK}}))
-    check(root)
-    for stage in STAGES:
-        work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
-        carry_out(Job(stage, NAME, root, recipe_block(root, NAME)), work)
+    chain_project.build(root, {NAME: BLOCK})
     return root
 
 

@@ -1,7 +1,6 @@
 """Segmentation through the whole chain: from two folders to a served mask above its floor."""
 
 import base64
-import importlib
 import io
 import json
 from pathlib import Path
@@ -9,21 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
+import chain_project
 import live_server
 from chainrule.drift import measuring
-from chainrule.recipes.check import check
-from chainrule.recipes.file import recipe_block
 from chainrule.release import contest
-from chainrule.stages.job import Job, carry_out
 from chainrule.system.files import read_rows
 
-STAGES = (
-    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
-    *("finetune", "evaluate", "examine", "export"),
-)
 NAME, CLASSES = "shapes", ["ground", "rows", "columns"]
 BLOCK: dict[str, Any] = {
     "task": "segmentation",
@@ -96,11 +88,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wrong / "4.png").write_bytes(png(scene(4)[1] + np.uint8(9)))
     (wrong / "5.png").unlink()
     (wrong / "lone.png").write_bytes(png(scene(6)[1]))
-    (root / "params.yaml").write_text(yaml.safe_dump({"recipes": {NAME: BLOCK}}))
-    check(root)
-    for stage in STAGES:
-        work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
-        carry_out(Job(stage, NAME, root, recipe_block(root, NAME)), work)
+    chain_project.build(root, {NAME: BLOCK})
     return root
 
 

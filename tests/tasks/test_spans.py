@@ -1,6 +1,5 @@
 """Named entities through the whole chain: from CoNLL's columns to served spans above their floors."""
 
-import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,25 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
+import chain_project
 import live_server
 from chainrule import cli
 from chainrule.drift import measuring
 from chainrule.fields import spans
-from chainrule.recipes.check import check
-from chainrule.recipes.file import recipe_block
 from chainrule.release import contest, trial
 from chainrule.serving import plain
 from chainrule.serving.bundle import read as read_bundle
 from chainrule.serving.limits import Limits
 from chainrule.serving.padding import together
-from chainrule.stages.job import Job, carry_out
 
-STAGES = (
-    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
-    *("finetune", "evaluate", "examine", "export"),
-)
 RECIPE = "names"
 FIRST = ("Anna", "Otto", "Vera", "Nils", "Ida", "Karl")
 LAST = ("Berg", "Stein", "Vogel", "Lang", "Roth")
@@ -113,11 +105,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("names")
     (root / "data").mkdir()
     (root / "data" / "names.conll").write_text(sentences(160), encoding="utf-8")
-    (root / "params.yaml").write_text(yaml.safe_dump({"recipes": {RECIPE: BLOCK}}))
-    check(root)
-    for stage in STAGES:
-        work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
-        carry_out(Job(stage, RECIPE, root, recipe_block(root, RECIPE)), work)
+    chain_project.build(root, {RECIPE: BLOCK})
     return root
 
 
@@ -215,7 +203,7 @@ def test_tensors_that_no_text_makes_are_refused(root: Path) -> None:
 
 
 def test_a_file_of_rows_is_answered_in_the_form_that_a_source_reads(root: Path) -> None:
-    lines = ["Nobody says Vera Stein met Ida Roth in Bonn .", "nobody came ."]
+    lines = ["nobody says Vera Stein met Ida Roth in Bonn .", "nobody came ."]
     (root / "asked.jsonl").write_text("".join(json.dumps({"text": line}) + "\n" for line in lines))
     words = ["predict", str(root / "models" / "onnx" / RECIPE), str(root / "asked.jsonl")]
     words += ["--out", str(root / "said.jsonl")]

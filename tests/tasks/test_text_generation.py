@@ -1,29 +1,23 @@
 """Text generation through the chain: from a plain text to a bundle that says what a text costs and goes on with it."""
 
-import importlib
+import html
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
+import chain_project
 import live_server
 from chainrule.drift import measuring
-from chainrule.recipes.check import check
-from chainrule.recipes.file import recipe_block
 from chainrule.serving import answered, offline, plain
 from chainrule.serving import bundle as bundles
 from chainrule.serving.limits import Limits
-from chainrule.stages.job import Job, carry_out
 from chainrule.system.files import read_rows
 
-STAGES = (
-    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
-    *("finetune", "evaluate", "examine", "export"),
-)
 QUICK: dict[str, Any] = {
     "rows": 20,
     "explained": 1,
@@ -74,11 +68,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tale")
     (root / "data" / "mine").mkdir(parents=True)
     (root / "data" / "mine" / "tale.txt").write_text(tale(450))
-    (root / "params.yaml").write_text(yaml.safe_dump({"recipes": {"tale": BLOCK}}))
-    check(root)
-    for stage in STAGES:
-        work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
-        carry_out(Job(stage, "tale", root, recipe_block(root, "tale")), work)
+    chain_project.build(root, {"tale": BLOCK})
     return root
 
 
@@ -110,6 +100,17 @@ def test_it_is_scored_in_bits_beside_n_grams_of_the_same_tokens(root: Path) -> N
         assert floor["told"]["value"] == 1.0
     page = (root / "reports" / "tale" / "report.html").read_text()
     assert "Hardest passages" in page and "<mark>" in page
+
+
+def test_its_report_shows_what_it_writes_after_the_beginnings_of_test_rows(root: Path) -> None:
+    page = (root / "reports" / "tale" / "report.html").read_text()
+    shown = re.findall(r'<li><blockquote dir="auto">(.*?)</blockquote><p class="">(.*?)</p>', page, re.DOTALL)
+    assert [way for _, way in shown] == ["the likeliest", "drawn at temperature 0.8"] * 4
+    rows = read_rows(root / "data" / "split" / "tale" / "test.parquet")["text"].map(html.escape)
+    for text, _ in shown:
+        begins, written = text.split(" ▸ ")
+        assert begins and rows.str.startswith(begins).any()
+        assert len(written) == 80
 
 
 def test_its_bundle_tells_texts_as_the_model_does(root: Path) -> None:

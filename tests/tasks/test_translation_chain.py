@@ -1,23 +1,15 @@
 """Translation through the chain: from pairs of files to a bundle of two graphs that write what the model writes."""
 
-import importlib
 import json
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+import chain_project
 import live_server
-from chainrule.recipes.check import check
-from chainrule.recipes.file import recipe_block
-from chainrule.stages.job import Job, carry_out
 
-STAGES = (
-    *("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain"),
-    *("finetune", "evaluate", "examine", "export"),
-)
 NAME = "pairs"
 WORDS = {
     "the": "der",
@@ -112,11 +104,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project in which the chain was run."""
     root = tmp_path_factory.mktemp("translation")
     write(root / "data" / "pairs")
-    (root / "params.yaml").write_text(yaml.safe_dump({"recipes": {NAME: BLOCK}}))
-    check(root)
-    for stage in STAGES:
-        work = getattr(importlib.import_module(f"chainrule.stages.{stage}"), stage)
-        carry_out(Job(stage, NAME, root, recipe_block(root, NAME)), work)
+    chain_project.build(root, {NAME: BLOCK})
     return root
 
 

@@ -1,6 +1,7 @@
 """How stars are scored: right where the nearest whole number of stars is the true one."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -45,3 +46,17 @@ def joined(facts: Sequence[Facts], names: Sequence[str]) -> Facts:
 def aligned(outputs: Outputs, facts: Facts, joint: Facts) -> Outputs:
     """Return a model's outputs as they are."""
     return outputs
+
+
+measure = SimpleNamespace(
+    PRIMARY=PRIMARY,
+    SCORES=SCORES,
+    HEADLINE=HEADLINE,
+    CALIBRATED=CALIBRATED,
+    statistics=statistics,
+    metrics=metrics,
+    agree=agree,
+    comparable=comparable,
+    joined=joined,
+    aligned=aligned,
+)

@@ -168,3 +168,17 @@ def test_checkpoints_of_other_keys_are_removed(tmp_path: Path) -> None:
     new = checkpoints.checkpoint_path(folder, {"seed": 2}, tmp_path, [])
     assert new != old
     assert list(folder.iterdir()) == []
+
+
+def test_weights_that_two_layers_share_are_written_as_they_are_and_loaded_into_both(tmp_path: Path) -> None:
+    def tied() -> nn.Module:
+        words, output = nn.Embedding(5, 3), nn.Linear(3, 5, bias=False)
+        output.weight = words.weight
+        return nn.Sequential(words, output)
+
+    model, other = tied(), tied()
+    optim = make_optimizer(model, "sgd", 0.1, 0.0)
+    checkpoints.save(tmp_path / "it.safetensors", {"epoch": 1}, model, optim, model.state_dict(), {})
+    _, best, _ = checkpoints.load(tmp_path / "it.safetensors", other, make_optimizer(other, "sgd", 0.1, 0.0))
+    assert same(state_of(other), state_of(model))
+    assert same(best, state_of(model))

@@ -20,6 +20,7 @@ TOKENIZER: dict[str, Any] = {
     "low": 20.0,
     "high": None,
     "level": "as_is",
+    "colour": 0.0,
 }
 NORMALISE = {"rate": 8000}
 
@@ -95,8 +96,35 @@ def test_the_level_tells_nothing_unless_it_is_asked_for() -> None:
     assert torch.allclose(as_is[0] - as_is[1], torch.tensor(20 * np.log10(8.0)).float(), atol=1e-3)
 
 
+@pytest.mark.parametrize("level", ["sound", "as_is"])
+def test_what_a_microphone_does_to_bands_tells_nothing_without_colour(level: str) -> None:
+    (sound,) = noise(4000)
+    spectrum = np.fft.rfft(sound)
+    tilted = np.fft.irfft(spectrum * np.linspace(1.0, 0.3, len(spectrum))).round().astype(np.int16)
+    pair = torch.from_numpy(np.stack([sound, tilted]))
+
+    def apart(colour: float) -> float:
+        first, second = LogMel({**fitted([sound]), "level": level, "colour": colour}).decibels(pair)
+        return float(((first - second) - (first - second).mean()).abs().mean())
+
+    assert apart(0.0) > 1.5
+    assert apart(0.5) == pytest.approx(apart(0.0) / 2, rel=0.15)
+    assert apart(1.0) < 0.3
+
+
+def test_what_is_told_of_a_sound_does_not_depend_on_others_or_on_silence_around_it() -> None:
+    facts = fitted(noise(8000), level="sound", colour=1.0)
+    sound = np.zeros(8000, np.int16)
+    sound[1024:5024] = noise(4000)[0]
+    later = np.roll(sound, 1280)
+    front = LogMel(facts)
+    alone, together = front(torch.from_numpy(sound)[None])[0], front(torch.from_numpy(np.stack([sound, later])))
+    assert torch.allclose(alone, together[0], atol=1e-4)
+    assert torch.allclose(together[0, :, :, 5:40], together[1, :, :, 15:50], atol=1e-3)
+
+
 def test_silence_is_finite() -> None:
-    facts = fitted(noise(4000), level="sound")
+    facts = fitted(noise(4000), level="sound", colour=0.5)
     assert torch.isfinite(LogMel(facts)(torch.zeros(2, 4000, dtype=torch.int16))).all()
 
 

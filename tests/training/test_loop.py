@@ -286,3 +286,4 @@ def test_what_is_told_at_the_end_is_the_last_epoch_and_its_loss(patience: int | 
     last = f"epoch {len(history)}/4 loss {history[-1]['train_loss']:.3f}"
     assert told[-1] == (4 * len(history), 4 * len(history), last)
     assert {note.split()[1] for _, _, note in told} == {f"{epoch}/4" for epoch in range(1, len(history) + 1)}
+    assert not any("loss 0.000" in note for _, _, note in told), "of what nobody has read yet nothing is said"

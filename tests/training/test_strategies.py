@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chainrule.nets import cnn, dsdnet, encoder, gpt, resnet9, timm, torchvision, transformers
+from chainrule.nets import cnn, dsdnet, encoder, gpt, resnet8, resnet9, timm, torchvision, transformers
 from chainrule.system.errors import ParamsError
 from chainrule.tasks.image_classification import model as task
 from chainrule.tasks.text_classification import model as text_task
@@ -340,6 +340,7 @@ CONFIG = {
     ("net", "count"),
     [
         (lambda: cnn.build(1, width=2, depth=3, dropout=0.0), 3),
+        (lambda: resnet8.build(1, width=2, dropout=0.0), 4),
         (lambda: resnet9.build(1, width=2, dropout=0.0), 6),
         (
             lambda: dsdnet.build(
@@ -357,6 +358,7 @@ CONFIG = {
     ],
     ids=[
         "cnn",
+        "resnet8",
         "resnet9",
         "dsdnet",
         "encoder",

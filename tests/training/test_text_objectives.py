@@ -14,7 +14,7 @@ from chainrule.training import loop
 from chainrule.training.course import Course
 from chainrule.training.inputs import text
 from chainrule.training.objectives import causal, masked_and_next, masked_language, sentence_order, skip_gram
-from chainrule.training.objectives.shared import pieces
+from chainrule.training.objectives.shared import pieces, samples
 
 SENTENCES = ["the cat sat. a dog ran! the bird sang", "unbelievable happenings happened yesterday", "one. two", "hm"]
 COURSE: dict[str, Any] = {
@@ -306,9 +306,10 @@ def test_what_was_learnt_by_heart_is_said_again() -> None:
     ids = batch_of(texts[:1], facts)["input_ids"]
     real = ids[:, : int(ids.ne(facts["pad_id"]).sum())]
     prompt = real[:, :2]
-    said = causal.generate(objective, prompt, real.shape[1] - 2, 12, 0.0, torch.Generator())
+    said = samples.generate(objective.logits, prompt, real.shape[1] - 2, 12, 0.0, torch.Generator())
     assert torch.equal(said, real)
-    assert causal.generate(objective, prompt, 30, 12, 0.0, torch.Generator()).shape == (1, 32)  # beyond what it sees
+    beyond = samples.generate(objective.logits, prompt, 30, 12, 0.0, torch.Generator())  # more than it sees
+    assert beyond.shape == (1, 32)
 
 
 def test_drawn_samples_are_of_the_seed() -> None:
@@ -316,7 +317,7 @@ def test_drawn_samples_are_of_the_seed() -> None:
     objective = causal.build(small_gpt(facts), facts)
     prompt = torch.tensor([[2, 9]])
     one, same, other = (
-        causal.generate(objective, prompt, 20, 32, 1.0, torch.Generator().manual_seed(seed)).tolist()
+        samples.generate(objective.logits, prompt, 20, 32, 1.0, torch.Generator().manual_seed(seed)).tolist()
         for seed in (1, 1, 2)
     )
     assert one == same != other

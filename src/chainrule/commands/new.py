@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", metavar="COLUMN", help="the column that is to be told, by name or number from 0")
     parser.add_argument("--task", help="such as text_classification, where the examples allow several")
     parser.add_argument("--group", metavar="COLUMN", help="the column whose equal values a split keeps together")
+    parser.add_argument("--sheet", metavar="NAME", help="the sheet of a workbook of several")
     parser.add_argument("--base", metavar="NAME", help="pretrained weights that are here, or `nothing`")
     parser.add_argument("--dry-run", action="store_true", help="show the recipe and write nothing")
     parser.add_argument("--root", type=Path, default=Path("."), help="the project (default: here)")
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises DataError for data of which no recipe can be made, ParamsError where the user has to choose between columns,
     for a name that is taken, and for a recipe that would be refused.
     """
-    from chainrule.inspection import choices, detection, doubts, writing
+    from chainrule.inspection import choices, detection, doubts, machine, writing
     from chainrule.inspection.examples import Options
     from chainrule.recipes import rewriting
     from chainrule.recipes.check import RECIPE_NAME, find_mistakes
@@ -38,13 +39,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.task not in (None, *TASKS):
         raise ParamsError(f"--task {arguments.task}: one of {', '.join(TASKS)} is needed")
     rewriting.added(root, name, {}, "")  # there is none of that name
-    found = detection.detect(Path(arguments.data), Options(arguments.target, arguments.task, arguments.group))
-    plan = choices.choose(found, root, arguments.base, choices.this_machine())
+    options = Options(arguments.target, arguments.task, arguments.group, arguments.sheet)
+    found = detection.detect(Path(arguments.data), options)
+    plan = choices.choose(found, root, arguments.base, machine.this_machine())
     block = writing.block(found, plan, root)
     if mistakes := find_mistakes({"recipes": {name: block}}):
         raise ParamsError("\n  ".join(["no recipe for these data is right:", *map(str, mistakes)]))
     before, after = rewriting.added(root, name, block, writing.title(found, Path(arguments.data)))
-    print("\n".join(_said(found.found, plan.why, [*found.doubts, *doubts.of_labels(found.labels)])))
+    doubtful = [*found.doubts, *doubts.of_rows(found.rows), *doubts.of_labels(found.labels)]
+    print("\n".join(_said(found.found, plan.why, doubtful)))
     print(after.removeprefix(before.rstrip()).strip("\n"))
     if arguments.dry_run:
         print("\nnothing is written: a dry run")

@@ -83,11 +83,12 @@ def _rows(counts: Mapping[str, int]) -> int:
 
 def _bundle(root: Path, model: str) -> "Bundle":
     """Return the bundle in a folder of this name, or what is served under it."""
+    from chainrule.exporting.bundle import SUMS
     from chainrule.serving import bundle as bundles
     from chainrule.serving import store
 
     folder = Path(model)
-    if (folder / bundles.SUMS).is_file():
+    if (folder / SUMS).is_file():
         return bundles.read(folder, folder.resolve().name, "")
     wanted = store.find(root, model) if store.is_name(model) else None
     if wanted is None:

@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises ChainruleError if the bundle is not what dvc.lock records, or the registry does not take it.
     """
     from chainrule.evaluation import headline
+    from chainrule.exporting.bundle import GRAPH
     from chainrule.recipes import in_force
     from chainrule.release import promotion, registry
     from chainrule.runs import mlflow_store, places, tracking
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     _refuse_other_than_recorded(root, recipe)
     folder, reports = root / "models" / "onnx" / recipe, root / "reports" / recipe
     trained = root / "models" / "finetuned" / recipe
-    sha256 = bundle.read(folder, recipe, "new").sums[bundle.GRAPH]
+    sha256 = bundle.read(folder, recipe, "new").sums[GRAPH]
     path = places.sqlite_path(places.tracking_uri(root))
     if path is not None and not path.exists():
         mlflow_store.connect(root, places.tracking_uri(root))
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         with tracking.stage_run(root, recipe, "export", *told, patience=PATIENCE) as run:
             run.headline(headline.headline(read_json(reports / "metrics.json")))
             run.headline(headline.exported(read_json(reports / "export.json")))
-            run.model(folder, bundle.GRAPH, trained if trained.is_dir() else None)
+            run.model(folder, GRAPH, trained if trained.is_dir() else None)
         number = _known(registry.versions(client, recipe), sha256)
     if number is None:
         raise ChainruleError(f"{recipe}: not registered yet; `python -m chainrule.runs.tracking` sends what waits")

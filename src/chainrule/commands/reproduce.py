@@ -97,8 +97,8 @@ def _params(project: Path, found: "Origin") -> None:
 
 def _compare(project: Path, found: "Origin", registered: "Bundle", rebuilt: "Bundle", causes: list[str]) -> bool:
     """Say whether the bundles are the same, and if not, how they differ and from where on."""
+    from chainrule.exporting.bundle import GRAPH
     from chainrule.reproduction import building, differences
-    from chainrule.serving import bundle
     from chainrule.system.files import read_rows
 
     departed = building.departures(project, found)
@@ -119,11 +119,11 @@ def _compare(project: Path, found: "Origin", registered: "Bundle", rebuilt: "Bun
         _say(f"{name} differs")
         for line in differences.details(registered.folder, rebuilt.folder, name):
             print(f"    {line}")
-    if bundle.GRAPH in names:
+    if GRAPH in names:
         rows = read_rows(project / "data" / "split" / found.recipe / "validation.parquet")
         _say(differences.answers(registered, rebuilt, rows))
     elif any(name.endswith(".onnx") for name in names):
-        _say(f"{bundle.GRAPH} is the same, its variants differ")
+        _say(f"{GRAPH} is the same, its variants differ")
         if TIMED in found.params:
             causes = ["at that commit their measured speed decided which ship"]
     for cause in causes:

@@ -1,7 +1,6 @@
 """`chainrule status`: one screen of what is stale and why, what is champion, and what comes next."""
 
 import argparse
-import atexit
 import gc
 import json
 import multiprocessing
@@ -136,11 +135,7 @@ def _registered_or_error(root: Path, names: list[str]) -> Registered:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Let the garbage collector wait, for the block and when the process ends.
-
-    What libraries make when they are imported stays until the end, and then the kernel frees it.
-    """
-    atexit.register(gc.freeze)
+    """Let the garbage collector wait for the block: what libraries make when they are imported stays until the end."""
     gc.disable()
     try:
         yield

@@ -58,7 +58,7 @@ def compare(rows: Rows, one: Bundle, other: Bundle, *, resamples: int, seed: int
     known = asked.of_rows(
         frame,
         [field.name for field in input_fields(one)],
-        plugins.load("evaluation.slices.traits", input_fields(one)[0].kind),
+        plugins.load("evaluation.slices.traits", one.signature["modality"]),
         target.name,
         fields,
         LEAST,
@@ -150,7 +150,7 @@ def _answered(rows: Rows, one: Bundle, other: Bundle) -> tuple[_Task, dict[str, 
     for side, found in zip((one, other), answers, strict=True):
         if found.refused == len(frame):
             raise DataError(f"{side.name} takes none of the {len(frame):,} {rows.origin}: are its columns others?")
-    measure = plugins.load(f"tasks.{one.signature['task']}", "metrics")
+    measure = plugins.load(f"tasks.{one.signature['task']}", "metrics").measure
     (target,) = (field for field in one.fields if field.role == "target")
     kind, values = plugins.load("fields", target.kind), frame[target.name].tolist()
     told = [found.signature["target"] for found in answers]

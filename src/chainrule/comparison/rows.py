@@ -95,7 +95,12 @@ def of_file(path: Path, bundle: Bundle, named: Mapping[str, Sequence[str]]) -> R
                 raise DataError(record.problem or "no target")
             given = parts(record)
             rules = bundle.signature["preprocessing"]
-            row = {each.name: _clean(each.kind, given[each.name], rules[each.name]) for each in inputs}
+            row = {
+                each.name: _clean(each.kind, given[each.name], rules[each.name])
+                if each.name in given
+                else plugins.load("fields", each.kind).EMPTY
+                for each in inputs
+            }
             row[target.name] = kind.normalise(str(cells[place]))[0]
         except (Reject, ChainruleError):
             lost += 1

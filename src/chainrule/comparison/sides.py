@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from chainrule.exporting.bundle import GRAPH, SUMS
 from chainrule.serving import bundle as bundles
 from chainrule.serving import store
 from chainrule.serving.bundle import Bundle
@@ -13,13 +14,13 @@ def found(root: Path, name: str, scratch: Path) -> Bundle:
 
     scratch: a folder for what must be fetched. Raises ChainruleError if there is no such bundle.
     """
-    if (Path(name) / bundles.SUMS).is_file():
+    if (Path(name) / SUMS).is_file():
         return bundles.read(Path(name), Path(name).resolve().name, "")
     recipe, at, version = name.partition("@")
     if at:
         return _registered(root, recipe, version, scratch)
     folder = root / store.EXPORTED / recipe
-    if not store.is_name(recipe) or not (folder / bundles.SUMS).is_file():
+    if not store.is_name(recipe) or not (folder / SUMS).is_file():
         known = ", ".join(store.names(root / store.EXPORTED)) or "none"
         raise ChainruleError(
             f"{name}: neither a recipe with a bundle in models/onnx (there are: {known}), nor a version as "
@@ -39,8 +40,8 @@ def _registered(root: Path, recipe: str, wanted: str, scratch: Path) -> Bundle:
             there += sorted(alias for each in versions for alias in each.aliases)
             raise ChainruleError(f"{recipe}@{wanted}: no such version; there are {', '.join(there) or 'none'}")
         kept = root / store.SERVED / recipe / str(fitting[0].number) / "bundle"
-        if (kept / bundles.SUMS).is_file():
+        if (kept / SUMS).is_file():
             content = bundles.read(kept, recipe, str(fitting[0].number))
-            if content.sums[bundles.GRAPH] == fitting[0].tags.get("sha256"):
+            if content.sums[GRAPH] == fitting[0].tags.get("sha256"):
                 return content
         return promotion.fetch(client, recipe, fitting[0], scratch / f"{recipe}@{fitting[0].number}")

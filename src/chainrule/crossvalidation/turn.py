@@ -142,7 +142,7 @@ def _scored(plan: Plan, folder: Any, rows: pd.DataFrame) -> dict[str, Any]:
     held, train = rows[rows["split"] == "test"], rows[rows["split"] == "train"]
     model, card, facts = models.load_model(folder / "models" / "finetuned" / plan.recipe)
     known = card["target_facts"]
-    measure = plugins.load(f"tasks.{card['task']}", "metrics")
+    measure = plugins.load(f"tasks.{card['task']}", "metrics").measure
     target = training_rows.encoded_target(held, card, known)
     said = {"model": prediction.predict(model, training_rows.to_inputs(held, card, facts, known), BATCH_SIZE)}
     said |= plugins.load(f"tasks.{card['task']}", "floors").floors(

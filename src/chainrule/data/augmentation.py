@@ -17,7 +17,7 @@ def altered_copies(
     *,
     copies: int,
     seed: int,
-    options: Mapping[str, Any],
+    options: Sequence[Mapping[str, Any]],
     progress: Callable[..., Iterable[Any]],
 ) -> pd.DataFrame:
     """Return `copies` altered copies of every row: id `<id>+<number>`, origin the id, the rest as it was.
@@ -25,33 +25,35 @@ def altered_copies(
     All inputs of a row are altered, by the same draws: two pictures are turned alike, two equal texts stay equal. A
     copy depends on its row's id, its number and the seed alone, so rows that come or go change no other copy. A target
     that tells places in a text means the last input; these stay whole and move. What lies over an image goes where its
-    pixels go.
+    pixels go. What is not there has no copy. options: of each input, as `columns.of_inputs` has them.
     """
     made = []
     for number in range(1, copies + 1):
         copy = rows.copy()
-        for column in inputs:
+        for column, own in zip(inputs, options, strict=True):
             pairs = list(zip(rows["id"], rows[column.name], strict=True))
             what = f"copy {number} of {copies}{f', {column.name}' if len(inputs) > 1 else ''}"
             if target is not None and hasattr(target.kind, "altered") and column == inputs[-1]:
                 found = [
-                    _around(target, spans, value, column, _generator(seed, row_id, number), options)
+                    _around(target, spans, value, column, _generator(seed, row_id, number), own)
                     for (row_id, value), spans in zip(progress(pairs, what), rows[target.name], strict=True)
                 ]
                 copy[column.name] = [text for text, _ in found]
                 copy[target.name] = [spans for _, spans in found]
                 continue
             copy[column.name] = [
-                column.kind.augmented_copy(value, _generator(seed, row_id, number), **options)
+                column.kind.augmented_copy(value, _generator(seed, row_id, number), **own)
+                if value or not column.optional
+                else value
                 for row_id, value in progress(pairs, what)
             ]
         if target is not None and hasattr(target.kind, "altered_alike"):
-            own = zip(rows["id"], rows[target.name], strict=True)
+            told = zip(rows["id"], rows[target.name], strict=True)
             copy[target.name] = [
                 value
                 if target.kind.absent(value)
-                else target.kind.altered_alike(value, _generator(seed, row_id, number), **options)
-                for row_id, value in own
+                else target.kind.altered_alike(value, _generator(seed, row_id, number), **options[-1])
+                for row_id, value in told
             ]
         copy["origin"] = rows["id"]
         copy["id"] = [f"{row_id}+{number}" for row_id in rows["id"]]

@@ -147,7 +147,7 @@ def read(batch: Path, read_rows: Read, options: Mapping[str, Any]) -> "pd.DataFr
 
 
 def joined(frames: Sequence["pd.DataFrame"]) -> "pd.DataFrame":
-    """Return frames of rows as one; what their sources counted is added up, counts by name by name."""
+    """Return frames of rows as one; what their sources counted is added up, counts by name by name, as are tuples."""
     import pandas as pd
 
     if len(frames) == 1:
@@ -164,7 +164,7 @@ def _sum(counts: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
             if isinstance(count, Mapping):
                 total[key] = _sum([total.get(key, {}), count])
             else:
-                total[key] = total.get(key, 0) + count
+                total[key] = total[key] + count if key in total else count
     return total
 
 

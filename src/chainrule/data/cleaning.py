@@ -75,10 +75,11 @@ def clean(
     rename = renaming(labels)
     verdicts: dict[int, tuple[str, str]] = {}
     usable: dict[int, Normal] = {}
-    problems = rows["problem"] if "problem" in rows else [None] * len(rows)
-    raw = zip(*(rows[column.name] for column in columns.inputs), strict=True)
+    problems = rows["problem"].to_list() if "problem" in rows else [None] * len(rows)
+    raw = zip(*(rows[column.name].to_list() for column in columns.inputs), strict=True)
     own, over = normalisers(columns, normalise), laid_over(columns, normalise)
-    steps: Iterable[Any] = enumerate(zip(raw, rows[columns.target.name], rows["part"], problems, strict=True))
+    given = rows[columns.target.name].to_list(), rows["part"].to_list()
+    steps: Iterable[Any] = enumerate(zip(raw, *given, problems, strict=True))
     for index, (inputs, target, part, problem) in steps if progress is None else progress(list(steps), "normalise"):
         try:
             usable[index] = normal(inputs, target, part, problem, columns, own, rename, over)
@@ -87,7 +88,7 @@ def clean(
 
     repairs = Counter(repair for row in usable.values() for repair in row.repairs)
     repaired = sum(bool(row.repairs) for row in usable.values())
-    parts = [None if pd.isna(part) else str(part) for part in rows["part"]]
+    parts = [None if part is None or part != part else str(part) for part in given[1]]
     copies, within_official = _duplicates(rows, parts, usable, columns, rules, verdicts, contradictions)
 
     kept_at = [index for index in usable if index not in verdicts]

@@ -1,20 +1,24 @@
 """The columns of a task's rows: its fields, with what is known of their kinds."""
 
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chainrule.system import plugins
-from chainrule.tasks.field import Field
+from chainrule.tasks.field import Field, own
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class Column(NamedTuple):
-    """A column of rows: its name, and the module of chainrule.fields of its values."""
+    """A column of rows: its name, the module of chainrule.fields of its values, and whether it may hold nothing.
+
+    What is empty, b"" or "", stands for a value that is not there.
+    """
 
     name: str
     kind: ModuleType
+    optional: bool = False
 
 
 class Columns(NamedTuple):
@@ -32,9 +36,18 @@ def columns(task: str, modality: str) -> Columns:
 
 def of_fields(fields: tuple[Field, ...]) -> Columns:
     """Return the columns of fields, of which one is a target."""
-    found = [(field.role, Column(field.name, plugins.load("fields", field.kind))) for field in fields]
+    found = [(field.role, Column(field.name, plugins.load("fields", field.kind), field.optional)) for field in fields]
     (target,) = (column for role, column in found if role == "target")
     return Columns(fields, tuple(column for role, column in found if role == "input"), target)
+
+
+def of_inputs(columns: Columns, options: Any) -> list[Any]:
+    """Return what of options is about each input: all of them, or where inputs are of several kinds those of its own.
+
+    options: clean.normalise or augment.options.
+    """
+    kinds = [field.kind for field in columns.fields if field.role == "input"]
+    return [own(columns.fields, kind, options) for kind in kinds]
 
 
 def alterable(columns: Columns) -> list[str]:

@@ -32,8 +32,8 @@ def unify_groups(groups: Sequence[str], pairs: np.ndarray) -> list[str]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if not len(groups):
-        return []
+    if not len(pairs):
+        return [str(name) for name in groups]
     names, member = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
     ends = member[np.asarray(pairs, dtype=np.int64).reshape(-1, 2)]
     graph = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(len(names), len(names)))

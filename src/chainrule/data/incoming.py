@@ -95,13 +95,13 @@ def take_in(
             return Intake(None, 0, (), (), {}, waiting)
         kind, options = plug_in(block["incoming"], "kind")
         fields = columns(block["task"], block["modality"])
-        repeated = _repeated(root, recipe, offers, options, takes_along(kind, fields))
+        repeated = _repeated(root, recipe, offers, options, takes_along(kind, fields), judging.belongs(kind))
         for name in repeated:
             (fresh / batches.FILES / name).unlink()
         judged = {name: offer for name, offer in offers.items() if name not in repeated}
         known = known_labels(root, recipe, block) if known is None else known
         welcome = {tidy(label) for label in (*known, *new_classes)}
-        misplaced = judging.misplaced(judged, options, welcome)
+        misplaced = judging.misplaced(judged, kind, options, welcome)
         _move(misplaced, fresh / batches.FILES, aside / batches.FILES)
         verdict = judging.judge(
             fresh / batches.FILES,
@@ -247,12 +247,14 @@ def _printable(name: str) -> str:
 
 
 def _repeated(
-    root: Path, recipe: str, offers: Mapping[str, _Offer], options: Mapping[str, Any], along: bool
+    root: Path, recipe: str, offers: Mapping[str, _Offer], options: Mapping[str, Any], along: bool, paired: bool
 ) -> dict[str, Path | None]:
     """Return the offers whose content is in already or comes twice; of what was set aside, the folder it is in.
 
     along: files of which no pattern tells the name belong to tables; where one of these is new they stay for it.
+    paired: files belong to each other, and where one is new all stay; two of one content and other names are two.
     """
+    along = along or paired
     seen: dict[tuple[str, str | None], Path | None] = {}
     for reasons in sorted((root / REJECTED / recipe).glob(f"*/{REASONS}")):
         seen |= {
@@ -269,6 +271,8 @@ def _repeated(
         if mark in seen:
             found[name] = seen[mark]
         seen.setdefault(mark, None)
+    if paired:
+        return found if found.keys() == offers.keys() else {}
     tables = [name for name in offers if along and batches.key_of(name, options["files"])]
     if found.keys() >= set(tables):
         return found
@@ -278,13 +282,13 @@ def _repeated(
 def _shelf(name: str, options: Mapping[str, Any], along: bool) -> str:
     """Return what besides its content makes a file what it is: what `files` takes it for, else the folder it is in.
 
-    Of files whose names say their labels it is that.
+    Of files whose names say their labels it is that; of those that belong to others (`along`) it is the name itself.
     """
     if options.get("label_pattern") is not None:
         found = re.search(options["label_pattern"], PurePosixPath(name).name)
         return found[1] if found else ""
     if options.get("files") is None:
-        return PurePosixPath(name).parent.as_posix()
+        return name if along else PurePosixPath(name).parent.as_posix()
     return batches.key_of(name, options["files"]) or (name if along else "")
 
 

@@ -13,6 +13,7 @@ from chainrule.data.normalising import laid_over, normal, normalisers
 from chainrule.data.reading import reader, takes_along, united
 from chainrule.fields.names import Renaming, renaming, tidy
 from chainrule.fields.reject import Reject
+from chainrule.system import plugins
 from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # One official test row, and no test rows are carved out any more: those that were would be trained on.
 OFFICIAL = "new rows have no official part, they are split like all others"
+TOLD_APART = {"boxes", "mask"}
+"""Targets of which another file tells than the image's."""
 DIRECTLY = "put the folders of the classes directly into data/incoming"
 NAMED = 5
 """Rows or files that a message names."""
@@ -44,10 +47,26 @@ class Verdict:
     """Places by value that `labels` has no name for."""
 
 
-def misplaced(names: Iterable[str], options: Mapping[str, Any], welcome: Collection[str]) -> dict[str, str]:
+def of_folders(kind: str, options: Mapping[str, Any]) -> bool:
+    """Whether the folder of a file says its label: where a source gives labels and nothing else does."""
+    return "label" in _gives(kind) and options.get("files") is None and options.get("label_pattern") is None
+
+
+def belongs(kind: str) -> bool:
+    """Whether rows of a source are of several files: an image and what is told of it."""
+    return not TOLD_APART.isdisjoint(_gives(kind))
+
+
+def _gives(kind: str) -> Collection[str]:
+    """Return which fields a source gives; nothing for one that is asked for them."""
+    gives: Collection[str] = getattr(plugins.load("data.sources", kind), "GIVES", ())
+    return gives
+
+
+def misplaced(names: Iterable[str], kind: str, options: Mapping[str, Any], welcome: Collection[str]) -> dict[str, str]:
     """Return by name why a file cannot stand where it does, in a batch of one folder per class."""
     found: dict[str, str] = {}
-    in_folders = options.get("files") is None and options.get("label_pattern") is None
+    in_folders = of_folders(kind, options)
     for name in names if in_folders else ():
         top, *below = PurePosixPath(name).parts
         if not below:
@@ -87,7 +106,7 @@ def judge(
         try:
             rows = united(read(folder, **chosen), columns.target, welcome)
         except DataError as error:
-            said = str(error).replace(f"{folder}/", "")
+            said = str(error).replace(f"{folder}/", "").removeprefix(f"{folder}: ")
             if whole:
                 raise DataError(f"data/incoming: {said}") from None
             verdict.broken[piece] = said
@@ -95,6 +114,10 @@ def judge(
             continue
         read_files |= rows.attrs.get("images", {}).keys()
         _judge_rows(rows, piece, columns, normalise, renaming(labels), welcome, verdict, read_files, progress)
+        for row, beside in rows.attrs.get("beside", {}).items():
+            read_files.update(beside)
+            if row in verdict.broken:
+                verdict.broken |= dict.fromkeys(beside, f"belongs to {row}, {verdict.broken[row]}")
     for name in sorted(set(names) - read_files):
         if takes_along(kind, columns) and batches.key_of(name, options["files"]) is None:
             verdict.waiting[name] = "no table names it yet"
@@ -116,10 +139,13 @@ def _judge_rows(
     progress: Progress | None,
 ) -> None:
     """Judge the rows of a file `piece`, or of all files (""), each of which is a row then."""
-    problems = [None if problem is None or problem != problem else str(problem) for problem in rows["problem"]]
-    parts = [None if part is None or part != part else str(part) for part in rows["part"]]
-    raw = zip(*(rows[column.name] for column in columns.inputs), strict=True)
-    cells = list(zip(raw, rows[columns.target.name], parts, problems, rows["origin"], strict=True))
+    problems, parts = (
+        [None if said is None or said != said else str(said) for said in rows[name].to_list()]
+        for name in ("problem", "part")
+    )
+    raw = zip(*(rows[column.name].to_list() for column in columns.inputs), strict=True)
+    target, origins = rows[columns.target.name].to_list(), rows["origin"].to_list()
+    cells = list(zip(raw, target, parts, problems, origins, strict=True))
     own_normalisers, over = normalisers(columns, normalise), laid_over(columns, normalise)
     faults: Counter[str] = Counter()
     usable = 0

@@ -21,10 +21,10 @@ def leak_report(
     Besides: `rows` and `<called>_shares` per split, and which splits are `official`.
     """
     splits = [name for name in SPLITS if (rows["split"] == name).any()]
-    group_sets = {name: set(rows["group"][rows["split"] == name]) for name in splits}
+    group_sets = {name: set(rows["group"][rows["split"] == name].to_list()) for name in splits}
     key_column = pd.Series(list(keys), index=rows.index, dtype="object")
     key_sets = {name: set(key_column[rows["split"] == name]) for name in splits}
-    where = dict(zip(rows["id"], rows["split"], strict=True))
+    where = dict(zip(rows["id"].to_list(), rows["split"].to_list(), strict=True)) if len(links) else {}
     across = Counter(  # of near duplicates: a rejected copy is in no split
         (kind == "apart", frozenset((where[one], where[other])))
         for one, other, kind in zip(links["id"], links["other"], links["kind"], strict=True)

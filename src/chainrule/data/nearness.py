@@ -29,7 +29,9 @@ def near_duplicates(
     """Return the index pairs [P, 2] (int64, first < second, sorted) of rows that are alike in every input.
 
     `values` has the normalised values of each input, [N] each; alike is what `near_duplicates` of an input's kind says
-    at `threshold`, and what is equal. Of several inputs only distinct values are compared, and then only pairs of rows
+    at `threshold`, and what is equal. Where inputs are of several kinds, of which a threshold means something else
+    each, it is the first one's, and the others must be equal; nothing is like a value that is not there. Of several
+    inputs only distinct values are compared, and then only pairs of rows
     that there are are looked up: that a side repeats often costs nothing.
 
     Raises DataError as the kinds do, and where over 20 million pairs would have to be looked up.
@@ -37,17 +39,25 @@ def near_duplicates(
     if len(inputs) == 1:
         pairs: np.ndarray = inputs[0].kind.near_duplicates(values[0], threshold, progress)
         return pairs
-    sides = [_side(column, own, threshold, progress) for column, own in zip(inputs, values, strict=True)]
+    sides = [
+        _side(column, own, threshold if column.kind is inputs[0].kind else None, progress)
+        for column, own in zip(inputs, values, strict=True)
+    ]
     return _rows(reduce(_both, sides))
 
 
 def _side(
-    column: Column, values: Sequence[Any], threshold: float, progress: Callable[..., Iterable[Any]] | None
+    column: Column, values: Sequence[Any], threshold: float | None, progress: Callable[..., Iterable[Any]] | None
 ) -> Alike:
+    """Return which values of an input are alike; threshold None: those that are equal alone."""
     numbers: dict[Any, int] = {}
     number = np.array([numbers.setdefault(value, len(numbers)) for value in values], np.int64)
+    if threshold is None:
+        return Alike(number, np.zeros((0, 2), np.int64))
+    there = [value for value in numbers if value or not column.optional]
     try:
-        return Alike(number, column.kind.near_duplicates(list(numbers), threshold, progress))
+        pairs = column.kind.near_duplicates(there, threshold, progress)
+        return Alike(number, np.array([numbers[value] for value in there], np.int64)[pairs])
     except DataError as error:
         raise DataError(f"{column.name}: {error}") from None
 

@@ -5,7 +5,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from chainrule.data.columns import Column, Columns
+from chainrule.data.columns import Column, Columns, of_inputs
 from chainrule.fields.names import Renaming
 from chainrule.fields.reject import Reject
 
@@ -24,10 +24,8 @@ class Normal(NamedTuple):
 def normalisers(columns: Columns, options: Mapping[str, Any]) -> list[Normalise]:
     """Return what normalises each input, by clean.normalise; a kind that has much to prepare does so here, once."""
     return [
-        column.kind.normaliser(**options)
-        if hasattr(column.kind, "normaliser")
-        else partial(column.kind.normalise, **options)
-        for column in columns.inputs
+        column.kind.normaliser(**own) if hasattr(column.kind, "normaliser") else partial(column.kind.normalise, **own)
+        for column, own in zip(columns.inputs, of_inputs(columns, options), strict=True)
     ]
 
 
@@ -56,7 +54,8 @@ def normal(
     rename: what clean.labels asks for; over: what `laid_over` returns.
 
     Raises Reject, in this order: what the source put into `problem`; of each input missing_input (of several inputs
-    missing_<field>, also where there are but blanks) and the reasons of its kind (of several <reason>_in_<field>);
+    missing_<field>, also where there are but blanks; of optional ones missing_input where all are missing) and the
+    reasons of its kind (of several <reason>_in_<field>);
     missing_<target> (unless the part is unlabelled); the reasons of the target's kind, of it alone and beside the
     inputs. A target that tells places in a text means the last input, and moves with what cleaning makes of it.
     """
@@ -69,6 +68,8 @@ def normal(
         normalised, done = _input(column, value, own, alone=len(columns.inputs) == 1)
         inputs.append(normalised)
         repairs += done
+    if not any(inputs) and all(column.optional for column in columns.inputs):
+        raise Reject("missing_input", f"neither {' nor '.join(column.name for column in columns.inputs)}")
     kind = columns.target.kind
     told = next(
         (value for column, value in zip(columns.inputs, inputs, strict=True) if column.name == columns.target.name),
@@ -99,6 +100,8 @@ def normal(
 def _input(column: Column, raw: Any, normalise: Normalise, alone: bool) -> tuple[Any, list[str]]:
     """Return the normalised value of one input and its repairs; a reason names the input where there are several."""
     if not isinstance(raw, bytes) or not (alone or raw.strip()):
+        if column.optional:
+            return column.kind.EMPTY, []
         raise Reject("missing_input" if alone else f"missing_{column.name}", f"no {column.name}")
     try:
         value, repairs = normalise(raw)
@@ -125,4 +128,7 @@ def key(columns: Columns, inputs: Sequence[Any]) -> Any:
     """Return what two rows share if and only if all of their inputs are the same to their kinds."""
     if len(columns.inputs) == 1:
         return columns.inputs[0].kind.key(inputs[0])
-    return tuple(column.kind.key(value) for column, value in zip(columns.inputs, inputs, strict=True))
+    return tuple(
+        column.kind.key(value) if value or not column.optional else None
+        for column, value in zip(columns.inputs, inputs, strict=True)
+    )

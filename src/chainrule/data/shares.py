@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from chainrule.fields.names import short
+
 CHANCE = 0.001
 """How often splits by an innocent seed may be refused, all checks together."""
 
@@ -32,7 +34,7 @@ class Share(NamedTuple):
 
     def __str__(self) -> str:
         """Return the fault in words."""
-        what = "rows" if self.stratum is None else f"rows of {self.stratum}"
+        what = "rows" if self.stratum is None else f"rows of {short(self.stratum)}"
         low, high = max(0, int(np.ceil(self.low - 1e-9))), int(np.floor(self.high + 1e-9))
         return f"split {self.split} has {self.rows:,} of {self.of:,} {what}, {low:,} to {high:,} are allowed"
 

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from chainrule.data import times
-from chainrule.data.duplicates import unify_groups
+from chainrule.data import holding, ties, times
 from chainrule.data.leaks import SPLITS
 from chainrule.data.shares import Share, shares
+from chainrule.fields.names import short
 from chainrule.system.errors import DataError
 
 SHOWN = 5
+_KINDS = {"test": "fixed", "validation": "fixed", "unlabelled": "free"}
 
 
 class Component(NamedTuple):
@@ -66,6 +67,7 @@ def split(
     tolerance: float,
     likeness: str = "clean.near_duplicates",
     order: times.Order | None = None,
+    by: str = holding.GROUPS,
 ) -> Split:
     """Give every clean row a split; `rows` and `links` are `kept` and `links` of cleaning, `rules` the task's `rows`.
 
@@ -88,6 +90,9 @@ def split(
     and carved rows whose target is of a class that has no training row. By time also carved and unlabelled rows
     without a time that can be read, and unlabelled rows that are not older than the validation's.
 
+    `by` may cut groups (`data.holding`): "time" puts every row where it stands itself, "within_groups" holds out of
+    each group's own rows, by chance or, with `order`, the newest; a row by itself is then what a group is above.
+
     `tolerance` is relative: the size of each carved split, and the share each stratum has in it, may differ by
     this fraction from what is asked and from the stratum's overall share, and further where chance does so with as
     few groups (see shares). `likeness` names the setting that decides which rows are alike.
@@ -101,23 +106,28 @@ def split(
             "split.test is 0 and the source has no official test part, so nothing would be tested: "
             "give split.test a share, such as 0.2"
         )
-    kind = part.map(lambda name: {"test": "fixed", "validation": "fixed", "unlabelled": "free"}.get(name, "pool"))
+    of, cut = rows["group"], by != holding.GROUPS
+    if cut:
+        rows, links = holding.apart(rows, links)
+    kind = pd.Series([_KINDS.get(name, "pool") for name in part], index=rows.index, dtype="object")
     asked = {
         "test": 0.0 if (part == "test").any() else test,
         "validation": 0.0 if (part == "validation").any() else validation,
     }
-    edges = _edges(rows, kind, links)
-    unified = _unified(rows["group"][kind == "pool"], edges)
+    edges = ties.sorted_links(rows, kind, links)
+    unified = ties.unified(rows["group"][kind == "pool"], edges)
     place: dict[str, float] = {}
+    own_place, undated = holding.places(rows, kind, of, list(unified), by, order, lambda name: position(name, seed))
     for name, component in unified.items():
-        place[component] = min(place.get(component, 1.0), position(name, seed))
+        place[component] = min(place.get(component, 1.0), own_place.get(name, 1.0))
     bounds = asked["test"], asked["test"] + asked["validation"]
     found = {name: "test" if u < bounds[0] else "validation" if u < bounds[1] else "train" for name, u in place.items()}
-    dated = None if order is None else _dated(rows, kind, unified, asked, order)
+    dated = None if order is None or by == holding.WITHIN else _dated(rows, kind, unified, asked, order)
     if dated is not None:
         found |= dated.found
 
-    group = rows["group"].map(lambda name: unified.get(name, name))
+    named = rows["group"].to_list()
+    group = pd.Series([unified.get(name, name) for name in named], index=rows.index, dtype="object")
     in_split = pd.Series(
         [
             str(own) if how == "fixed" else "unlabelled" if how == "free" else found[name]
@@ -126,14 +136,15 @@ def split(
         index=rows.index,
         dtype="str",
     )
-    reasons = dict(dated.reasons) if dated else {}
-    reasons |= _tainted_pool(part, kind, group, edges, unified)
-    reasons.update(_tainted_free(kind, group, in_split, edges, unified))
+    reasons = dict(dated.reasons) if dated else undated
+    reasons |= ties.tainted_pool(part, kind, group, edges, unified)
+    reasons.update(ties.tainted_free(kind, group, in_split, edges, unified))
     strata, classes = _targets(rows[target], kind, rules)
     lost = _unlearnable(classes, part, in_split, reasons, rules.STRATUM)
     reasons.update(dict.fromkeys(lost, f"{rules.STRATUM}_without_training_rows"))
     stays = ~rows.index.isin(list(reasons))
     split_rows = rows.assign(group=group.astype("str"), split=in_split)[stays].reset_index(drop=True)
+    whose = of[stays].reset_index(drop=True)
     strata = strata[stays].reset_index(drop=True)
     components = _components(split_rows, strata, rows["group"][stays])
     found_shares = check_shares(
@@ -167,6 +178,8 @@ def split(
         "groups_joined": len(unified) - len(place),
         "largest_component": components[0].rows if components else 0,
     }
+    if cut:
+        split_rows = split_rows.assign(group=whose)
     time = times.report(split_rows, dated.moments[stays], dated.borders) if dated else None
     return Split(split_rows, strata, excluded, counts, components, warnings, time)
 
@@ -241,7 +254,7 @@ def _cause(fault: Share, components: Sequence[Component], likeness: str, called:
     excess = abs(fault.rows - fault.expected)
     large = next((one for one in components if one.rows > max(1, excess / 2)), None)
     if large is not None:
-        most = f"{large.of_stratum:,} of {called} {large.stratum}"
+        most = f"{large.of_stratum:,} of {called} {short(large.stratum)}"
         what = f"{large.rows:,} rows ({most}) and is {large.split} as a whole"
         if large.groups == 1:
             return f"group {large.group} has {what}: make groups finer, or raise split.tolerance"
@@ -288,7 +301,7 @@ def _unlearnable(
         name = lost[first][0]
         count = sum(name in lost[index] for index in official)
         raise DataError(
-            f"{called} {name} has {count:,} rows in the official part {part[first]} and none for training: "
+            f"{called} {short(name)} has {count:,} rows in the official part {part[first]} and none for training: "
             "give it training rows, one name in both parts, or take it out of the source"
         )
     return lost
@@ -310,7 +323,7 @@ def plural(noun: str) -> str:
 def _absent(classes: Sequence[Sequence[str]], in_split: pd.Series, called: str) -> list[str]:
     """Return a line for each held-out split that has no row of some classes."""
     counts: dict[str, Counter[str]] = {}
-    for own, name in zip(classes, in_split, strict=True):
+    for own, name in zip(classes, in_split.to_list(), strict=True):
         counts.setdefault(name, Counter()).update(own)
     total = sum(counts.values(), Counter())
     lines = []
@@ -347,82 +360,6 @@ def _uneven(found: Sequence[Share], called: str) -> list[str]:
 
 def _listed(rows_of: Mapping[str, int], called: str) -> str:
     """Return classes, or strata, with their numbers of rows, the first few of many."""
-    named = [f"{called} {name} ({n:,} row{'' if n == 1 else 's'})" for name, n in rows_of.items()]
+    named = [f"{called} {short(name)} ({n:,} row{'' if n == 1 else 's'})" for name, n in rows_of.items()]
     rest = f" and {len(named) - SHOWN:,} more {plural(called)}" if len(named) > SHOWN else ""
     return ", ".join(named[:SHOWN]) + rest
-
-
-class _Edges(NamedTuple):
-    """What links tie: two pool groups, a pool group and an official row, an unlabelled group and a row."""
-
-    pool: list[tuple[str, str]]
-    official: list[tuple[str, int]]
-    free: list[tuple[str, int]]
-
-
-def _edges(rows: pd.DataFrame, kind: pd.Series, links: pd.DataFrame) -> _Edges:
-    """Sort the links; rows are named by their index label in `rows`."""
-    at = dict(zip(rows["id"], rows.index, strict=True))
-    groups = rows["group"].to_dict()
-    kinds = kind.to_dict()
-    edges = _Edges([], [], [])
-    for one, other, other_group, how in zip(
-        links["id"], links["other"], links["other_group"], links["kind"], strict=True
-    ):
-        if how == "apart":
-            continue
-        first = at[one]
-        other_kind = kinds[at[other]] if how == "near" else "pool" if how == "copy" else "free"
-        ends = [(kinds[first], groups[first], first), (other_kind, other_group, at.get(other))]
-        ends.sort(key=lambda end: ("pool", "free", "fixed").index(end[0]))
-        (low, low_group, low_at), (high, high_group, high_at) = ends
-        if low == high == "pool":
-            edges.pool.append((low_group, high_group))
-        elif low == "pool" and high == "fixed" and high_at is not None:
-            edges.official.append((low_group, high_at))
-        elif low == "pool" and high == "free" and low_at is not None:
-            edges.free.append((high_group, low_at))
-        elif low == "free" and high == "fixed" and high_at is not None:
-            edges.free.append((low_group, high_at))
-    return edges
-
-
-def _unified(pool_groups: pd.Series, edges: _Edges) -> dict[str, str]:
-    """Return group -> name of its component, for pool groups and those of rejected copies of pool rows."""
-    names = sorted({*pool_groups, *(name for edge in edges.pool for name in edge), *(g for g, _ in edges.official)})
-    number = {name: index for index, name in enumerate(names)}
-    pairs = np.array([(number[one], number[other]) for one, other in edges.pool], np.int64).reshape(-1, 2)
-    return dict(zip(names, unify_groups(names, pairs), strict=True))
-
-
-def _tainted_pool(
-    part: pd.Series, kind: pd.Series, group: pd.Series, edges: _Edges, unified: dict[str, str]
-) -> dict[Any, str]:
-    """Return index -> reason of the rows to be split whose component touches an official held-out row."""
-    fixed = kind == "fixed"
-    ties = list(zip(group[fixed], part[fixed], strict=True))
-    ties += [(unified[name], part[index]) for name, index in edges.official]
-    touched = _strictest(ties)
-    to_split = group[(kind == "pool") & part.isna()]
-    return {index: f"shares_group_with_{touched[name]}" for index, name in to_split.items() if name in touched}
-
-
-def _tainted_free(
-    kind: pd.Series, group: pd.Series, in_split: pd.Series, edges: _Edges, unified: dict[str, str]
-) -> dict[Any, str]:
-    """Return index -> reason of the unlabelled rows whose group holds, or resembles, a held-out row."""
-    held = in_split.isin(["test", "validation"])
-    ties = list(zip(group[held], in_split[held], strict=True))
-    ties += [(unified.get(name, name), in_split[index]) for name, index in edges.free if held[index]]
-    touched = _strictest(ties)
-    free = group[kind == "free"]
-    return {index: f"shares_group_with_{touched[name]}" for index, name in free.items() if name in touched}
-
-
-def _strictest(ties: list[tuple[str, str]]) -> dict[str, str]:
-    """Return group -> "test" where any of its ties is to the test split, else "validation"."""
-    touched: dict[str, str] = {}
-    for name, own in ties:
-        if touched.get(name) != "test":
-            touched[name] = own
-    return touched

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from chainrule.data.columns import Columns, row_classes
+from chainrule.data.columns import Column, Columns, of_inputs, row_classes
 from chainrule.data.leaks import SPLITS
 from chainrule.system.errors import ParamsError
 
 Expectation = tuple[str, dict[str, Any]]
-"""An expectation's type, as in expect_column_values_to_be_unique, and its arguments."""
+"""An expectation's type, as in expect_column_values_to_be_unique, and its arguments; at most one `column`."""
 
 SHOWN = 20
 
@@ -84,6 +84,8 @@ def validate(frame: pd.DataFrame, expectations: Sequence[Expectation], name: str
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     checks = [_expectation(gx, kind, arguments, at) for at, (kind, arguments) in enumerate(expectations)]
+    looked_at = {"id", *(arguments.get("column") for _, arguments in expectations)}
+    frame = frame[[name for name in frame if name in looked_at]]  # all that is given is hashed
     with _quiet():
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -121,20 +123,31 @@ def view(rows: pd.DataFrame, columns: Columns, rules: ModuleType, described: Seq
     ]
     frame: pd.DataFrame = pd.concat([rows.reset_index(drop=True), *measured], axis=1)
     for column in columns.inputs:
+        gone = "missing" if column.optional else None
         frame[column.name] = [
-            "present" if isinstance(value, str | bytes) and value else None for value in frame[column.name]
+            "present" if isinstance(value, str | bytes) and value else gone for value in frame[column.name].to_list()
         ]
     classes = row_classes(rows, columns.target.name, rules)
     often = Counter(name for own in classes for name in own)
-    frame["rows_of_class"] = [min((often[name] for name in own), default=None) for own in classes]
+    rarest = {own: min((often[name] for name in own), default=None) for own in set(classes)}
+    frame["rows_of_class"] = [rarest[own] for own in classes]
     if "split" not in frame:
         return frame
     frame["splits_of_group"] = frame.groupby("group")["split"].transform("nunique")
-    trained = {name for own, split in zip(classes, frame["split"], strict=True) if split == "train" for name in own}
-    frame["classes_not_trained"] = [sum(name not in trained for name in own) for own in classes]
+    splits = frame["split"].to_list()
+    trained = {name for own, split in zip(classes, splits, strict=True) if split == "train" for name in own}
+    lacking = {own: sum(name not in trained for name in own) for own in set(classes)}
+    frame["classes_not_trained"] = [lacking[own] for own in classes]
     for name in ("train", "validation", "test"):
         frame[f"in_{name}"] = frame["id"].where(frame["split"] == name)
     return frame
+
+
+def described(column: Column, values: Sequence[Any]) -> pd.DataFrame:
+    """Return what `describe` of an input's kind says of its values, [N] rows; nothing of those that are missing."""
+    there = [place for place, value in enumerate(values) if value or not column.optional]
+    found: pd.DataFrame = column.kind.describe([values[place] for place in there])
+    return found if len(there) == len(values) else found.set_index(pd.Index(there)).reindex(range(len(values)))
 
 
 def named(columns: Columns, field: str, measure: str) -> str:
@@ -155,20 +168,20 @@ def after_clean(columns: Columns, normalise: Mapping[str, Any], expected: Sequen
         *expected,
         *(
             (kind, {**arguments, "column": named(columns, column.name, arguments["column"])})
-            for column in columns.inputs
-            for kind, arguments in column.kind.expectations(normalise)
+            for column, own in zip(columns.inputs, of_inputs(columns, normalise), strict=True)
+            for kind, arguments in column.kind.expectations(own)
         ),
     ]
 
 
-def after_split(columns: Columns) -> list[Expectation]:
-    """Return what split rows of a task must fulfil: all classes in training, no group in two splits."""
+def after_split(columns: Columns, cut: bool = False) -> list[Expectation]:
+    """Return what split rows of a task must fulfil: all classes in training, and groups whole unless they are cut."""
     not_null, between = "expect_column_values_to_not_be_null", "expect_column_values_to_be_between"
     return [
         ("expect_column_values_to_be_unique", {"column": "id"}),
         *((not_null, {"column": name}) for name in ("group", *(column.name for column in columns.inputs), "split")),
         ("expect_column_values_to_be_in_set", {"column": "split", "value_set": list(SPLITS)}),
-        (between, {"column": "splits_of_group", "min_value": 1, "max_value": 1}),
+        *([] if cut else [(between, {"column": "splits_of_group", "min_value": 1, "max_value": 1})]),
         (between, {"column": "classes_not_trained", "min_value": 0, "max_value": 0}),
         ("expect_column_unique_value_count_to_be_between", {"column": "in_validation", "min_value": 1}),
         ("expect_column_unique_value_count_to_be_between", {"column": "in_test", "min_value": 1}),

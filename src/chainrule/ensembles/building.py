@@ -33,7 +33,7 @@ def refuse_name(root: Path, name: str, recipes: set[str]) -> None:
         raise DataError(f"{name!r} is no name of a model: letters, digits, dots, dashes and underscores")
     if name in recipes:
         raise DataError(f"{name} is a recipe, whose bundle `export` writes: name the ensemble otherwise")
-    found = root / store.EXPORTED / name / bundles.SIGNATURE
+    found = root / store.EXPORTED / name / bundle.SIGNATURE
     if found.is_file() and "members" not in read_json(found):
         raise DataError(f"{found.parent} is the bundle of a model that is no ensemble: name the ensemble otherwise")
 
@@ -45,7 +45,7 @@ def build(root: Path, name: str, ensemble: Ensemble, stacked: bool, say: Callabl
     """
     first = ensemble.signature
     kind = plugins.load("ensembles", first["target"]["kind"])
-    measure = plugins.load(f"tasks.{first['task']}", "metrics")
+    measure = plugins.load(f"tasks.{first['task']}", "metrics").measure
     facts = first["target"]
     (field,) = (field for field in first["fields"] if field["role"] == "target")
     encode, values = plugins.load("fields", field["kind"]).encode, ensemble.rows[field["name"]].tolist()

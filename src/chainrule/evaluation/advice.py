@@ -24,18 +24,21 @@ def advice(
 ) -> list[str]:
     """Return what to try, at least one sentence.
 
-    modality: that of the inputs, or continuation for texts that go on; base: what training started from (`from` of its
-    card); rows: of training; parameters: of the model; history: records of the training's epochs (phase, epoch,
-    train_loss, validation_loss, best; validation_calibrated_loss where that chose the epoch).
+    modality: that of the inputs, or continuation for texts that go on and neighbours for word vectors; base: what
+    training started from (`from` of its card); rows: of training; parameters: of the model; history: records of the
+    training's epochs (phase, epoch, train_loss, validation_loss, best; validation_calibrated_loss where that chose the
+    epoch).
     """
     epochs = [record for record in history if record["phase"] == "finetune"]
     from_nothing = base == "nothing"
     found = list(_of_course(recipe, epochs, from_nothing))
+    if modality == "neighbours":
+        found.append("more texts, from which the words' neighbours are learnt; they need no labels")
     if from_nothing and modality in BASES:
         found.append(f"start from pretrained weights: {BASES[modality]}")
     if from_nothing and parameters > LARGE * rows:
         found.append(f"a simpler net: this one has {parameters:,} weights to learn from {rows:,} rows")
-    if rows < FEW_ROWS:
+    if rows < FEW_ROWS and modality != "neighbours":
         found.append(f"more labelled rows: it learned from {rows:,}")
     return found or ["more labelled rows, or a base whose rows were more like these"]
 

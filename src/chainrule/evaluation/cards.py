@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from chainrule.evaluation import page, spectrogram
-from chainrule.evaluation.shown import Mark
+from chainrule.evaluation.shown import Mark, Outline
 
 LONGEST = 600
 """Letters of a text that are shown."""
@@ -27,6 +27,8 @@ class Card(NamedTuple):
     """What is told of it, and after it a word or number that is told apart; a line without one is left out."""
     marks: Sequence[Sequence[Mark]] = ()
     """Of answers that are parts of the last text: it is shown once for each, with these parts marked."""
+    outlines: Sequence[Outline] = ()
+    """What is drawn over its image."""
 
 
 def to_html(cards: Sequence[Card]) -> str:
@@ -37,20 +39,33 @@ def to_html(cards: Sequence[Card]) -> str:
 def _card(card: Card) -> str:
     kind = "picture" if all(isinstance(shown, bytes) for shown in card.inputs) else "words"
     plain = card.inputs[:-1] if card.marks else card.inputs
-    inputs = "".join(_input(card.id, shown) for shown in plain)
+    inputs = "".join(_input(card.id, shown, card.outlines) for shown in plain)
     inputs += "".join(marked(card.inputs[-1], own) for own in card.marks)
     lines = "<br>".join(f"{escape(before)} <b><bdi>{escape(told)}</bdi></b>" for before, told in card.lines if told)
     return f'<li class="{kind}">{inputs}<p>{lines}<br><small>{escape(card.id)}</small></p></li>'
 
 
-def _input(name: str, shown: Any) -> str:
+def _input(name: str, shown: Any, outlines: Sequence[Outline]) -> str:
     if isinstance(shown, bytes) and spectrogram.is_sound(shown):
         return spectrogram.element(shown, f"row {name}")
     if isinstance(shown, bytes):
-        return f'<img src="{page.data_uri(*_small(shown))}" alt="row {escape(name)}">'
+        return outlined(f'<img src="{page.data_uri(*_small(shown))}" alt="row {escape(name)}">', outlines)
     said = in_words(shown)
     cut = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
     return f'<blockquote dir="auto">{escape(cut)}</blockquote>'
+
+
+def outlined(image: str, outlines: Sequence[Outline]) -> str:
+    """Return an image element with boxes drawn over it; as it is where there are none."""
+    if not outlines:
+        return image
+    drawn = "".join(
+        f'<rect class="{each.kind}" x="{each.left:.4f}" y="{each.top:.4f}" width="{each.right - each.left:.4f}" '
+        f'height="{each.bottom - each.top:.4f}"><title>{escape(each.kind)}: {escape(each.label)}</title></rect>'
+        for each in outlines
+    )
+    svg = f'<svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
+    return f'<span class="outlined">{image}{svg}</span>'
 
 
 def _small(png: bytes) -> tuple[bytes, str]:

@@ -40,7 +40,7 @@ def known(rows: "pd.DataFrame", modality: str, inputs: Sequence[str], target: st
     """
     found: dict[str, list[Any]] = {"group": rows["group"].tolist(), target: rows[target].tolist()}
     for name in inputs:
-        if modality == "table":
+        if modality in ("interaction", "table"):
             cells = [json.loads(value) for value in rows[name]]
             found = {column: [row[column] for row in cells] for column in cells[0]} | found
     return found

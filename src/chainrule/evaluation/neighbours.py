@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chainrule.system.errors import ParamsError
+from chainrule.system.errors import DataError, ParamsError
 
 SIGNS: Mapping[str, int] = {"+": 1, "-": -1}
 MOST_TERMS = 16
@@ -19,23 +19,25 @@ MOST_TERMS = 16
 def terms(expression: str) -> list[tuple[int, str]]:
     """Return the words of a sum with their signs: "king - man + woman" is [(1, king), (-1, man), (1, woman)].
 
-    Signs stand between blanks. Raises ParamsError for what is no sum.
+    Signs stand between blanks, one before the first word, too: "- king" is what lies opposite. Raises ParamsError for
+    what is no sum, DataError for one whose words cancel out.
     """
     found: list[tuple[int, str]] = []
-    sign = 1
-    expected = True  # a word, and no sign
-    for part in expression.split():
-        if part in SIGNS and not (expected and found):
-            sign, expected = SIGNS[part], True
-        elif part not in SIGNS and expected:
-            found.append((sign, part))
-            expected = False
+    sign: int | None = None
+    for at, part in enumerate(expression.split()):
+        if part in SIGNS and sign is None:
+            sign = SIGNS[part]
+        elif part not in SIGNS and (sign is not None or at == 0):
+            found.append((sign or 1, part))
+            sign = None
         else:
             raise ParamsError(f"{expression!r} is no sum of words; write it like: king - man + woman")
-    if expected or not any(sign > 0 for sign, _ in found):
+    if sign is not None or not found:
         raise ParamsError(f"{expression!r} is no sum of words; write it like: king - man + woman")
     if len(found) > MOST_TERMS:
         raise ParamsError(f"{len(found)} words are more than the {MOST_TERMS} that a sum may have")
+    if not any(sum(sign for sign, word in found if word == own) for _, own in found):
+        raise DataError(f"{expression!r}: its words cancel each other out, and nothing is near to nothing")
     return found
 
 

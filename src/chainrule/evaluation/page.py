@@ -163,6 +163,12 @@ image-rendering:auto;background:#fff;border-radius:.3rem}.sound audio{width:100%
 .mistakes p{margin:0;font-size:.9rem;line-height:1.35;overflow-wrap:anywhere}
 .picture{display:flex;gap:.8rem;align-items:center}.picture img{width:5.5rem;height:5.5rem;object-fit:contain;
 image-rendering:pixelated;background:#888;border-radius:.3rem;flex:none}
+.picture:has(.outlined){display:block}.outlined{position:relative;display:block;margin-bottom:.5rem}
+.outlined img{display:block;width:100%;height:auto;image-rendering:auto}
+.outlined svg{position:absolute;inset:0;width:100%;height:100%}
+.outlined rect{fill:transparent;stroke-width:2px;vector-effect:non-scaling-stroke;stroke:#fff}
+.outlined .true{stroke:#fff;stroke-dasharray:3 3}.outlined .missed{stroke:#e69f00;stroke-dasharray:5 3}
+.outlined .right{stroke:#009e73}.outlined .wrong{stroke:#d55e00}
 .words blockquote{margin:0 0 .5rem;max-height:9rem;overflow:auto;overflow-wrap:anywhere;white-space:pre-wrap}
 @media(max-width:44rem){.headline{grid-template-columns:1fr}.bar{grid-template-columns:1fr 3.6rem;
 gap:.1rem .7rem}

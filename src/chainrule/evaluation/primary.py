@@ -1,7 +1,8 @@
 """The one metric of a task that decides, in which direction, and how it is said.
 
-A task's `metrics` module is its `Measure`: per row a vector of numbers, and a function from their sums to metrics. So
-one bootstrap (`intervals`), one paired comparison (`paired`), one gate for variants and one margin serve every task.
+The `measure` of a task (its `metrics`) is a `Measure`: per row a vector of numbers, and a function from their sums to
+metrics. So one bootstrap (`intervals`), one paired comparison (`paired`), one gate for variants and one margin serve
+every task.
 """
 
 import re
@@ -54,7 +55,10 @@ class Found(Protocol):
 
 
 class Measure(Protocol):
-    """What the `metrics` module of a task offers; `resampled`, `details` and `right` only where they make sense."""
+    """What the `measure` of a task offers; `resampled`, `details` and `right` only where they make sense.
+
+    One with a true UNORDERED has answers that are sets: a graph is held against its model by `comparable`.
+    """
 
     @property
     def PRIMARY(self) -> Primary:  # noqa: N802
@@ -106,7 +110,7 @@ def read(found: Mapping[str, Any]) -> Primary:
     return Primary(found.get("name", "accuracy"), found.get("more_is_better", True), found.get("unit", SHARE))
 
 
-SPELT = {"bleu": "BLEU", "f1": "F1", "iou": "IoU", "kneser ney": "Kneser-Ney"}
+SPELT = {"bleu": "BLEU", "f1": "F1", "iou": "IoU", "kneser ney": "Kneser-Ney", "ndcg": "NDCG"}
 """How words of names are written that are no common words."""
 _SPELLED = re.compile(rf"\b({'|'.join(SPELT)})\b")
 

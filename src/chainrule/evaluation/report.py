@@ -7,8 +7,9 @@ from html import escape
 from typing import Any, NamedTuple
 
 from chainrule.evaluation import cards, page, quality, spectrogram
+from chainrule.evaluation import sections as parts
 from chainrule.evaluation.primary import SHARE, Measure, Primary, Score, number, of_unit, words
-from chainrule.evaluation.shown import Mark, Table, Worst, Wrong
+from chainrule.evaluation.shown import Mark, Outline, Passages, Table, Worst, Wrong
 
 FEW_GROUPS = 10
 """Under so many groups a percentile interval is not to be relied on."""
@@ -37,13 +38,15 @@ def to_html(
     notes: Sequence[str] = (),
     warnings: Sequence[str] = (),
     to_try: Sequence[str] = (),
+    said: Passages | None = None,
 ) -> str:
     """The page as one string: styles inline, pictures as data URIs, nothing fetched, light or dark as the
     reader's system.
 
     `scores` and each of `floors` (by name) are what `intervals.scores` gives; `facts` are lines to show under the
     title ("task": "image classification"), `warnings` sentences above it, `notes` below the scores; `mistakes` are the
-    rows of `worst` with their inputs; `to_try` is what would help a model under its floor. Raises OSError when a figure
+    rows of `worst` with their inputs; `to_try` is what would help a model under its floor; `said` is what a model that
+    writes makes of some test rows. Raises OSError when a figure
     cannot be read.
     """
     ranked = quality.ranked(floors, measure.PRIMARY)
@@ -52,11 +55,14 @@ def to_html(
         _headline(scores, floors, ranked, measure.PRIMARY, standing),
         page.section("Scores", _scores_table(scores, floors, ranked, measure.SCORES) + _notes(scores, notes)),
         *(page.section(table.title, page.table(table)) for table in tables),
+        parts.section(said) if said else "",
         page.figures(figures),
         page.section(worst.title, _mistakes(worst, mistakes)) if worst else "",
     ]
     above = _verdict(standing, to_try) + "".join(map(_warning, warnings))
-    return page.document(recipe, f"{recipe} · Chainrule", "Chainrule report", facts, sections, above)
+    return page.document(
+        recipe, f"{recipe} · Chainrule", "Chainrule report", facts, sections, above, parts.STYLE if said else ""
+    )
 
 
 def _verdict(found: quality.Quality | None, to_try: Sequence[str]) -> str:
@@ -173,7 +179,7 @@ def _mistakes(worst: Worst, mistakes: Sequence[Mistake]) -> str:
         wrong = mistake.wrong
         marks = [] if wrong.said_at is None else [wrong.said_at, wrong.true_at]
         plain = mistake.inputs[:-1] if marks else mistake.inputs
-        shown = "".join(_input(mistake.id, each, mistake.marks) for each in plain)
+        shown = "".join(_input(mistake.id, each, mistake.marks, wrong.outlines) for each in plain)
         shown += "".join(cards.marked(str(mistake.inputs[-1]), own) for own in marks)
         made.append(
             f'<li class="{kind}">{shown}<p><b><bdi>{escape(wrong.said)}</bdi></b> {escape(wrong.detail)}<br>'
@@ -182,11 +188,11 @@ def _mistakes(worst: Worst, mistakes: Sequence[Mistake]) -> str:
     return f'<p class="note">{escape(worst.note)}</p><ol class="mistakes">{"".join(made)}</ol>'
 
 
-def _input(name: str, shown: str | bytes, marks: Sequence[Mark] = ()) -> str:
+def _input(name: str, shown: str | bytes, marks: Sequence[Mark], outlines: Sequence[Outline]) -> str:
     if isinstance(shown, bytes) and spectrogram.is_sound(shown):
         return spectrogram.element(shown, f"test row {name}")
     if isinstance(shown, bytes):
-        return f'<img src="{page.data_uri(shown)}" alt="test row {escape(name)}">'
+        return cards.outlined(f'<img src="{page.data_uri(shown)}" alt="test row {escape(name)}">', outlines)
     return cards.marked(shown, marks)
 
 

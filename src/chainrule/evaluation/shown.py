@@ -45,6 +45,18 @@ class Mark(NamedTuple):
     label: str
 
 
+class Outline(NamedTuple):
+    """A box that is drawn over an image, in shares of its sides, what is written beside it, and what it is."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    label: str
+    kind: str
+    """true, missed, right or wrong."""
+
+
 class Wrong(NamedTuple):
     """A test row that was answered wrong or far off."""
 
@@ -56,6 +68,8 @@ class Wrong(NamedTuple):
     said_at: Sequence[Mark] | None = None
     """Of answers that are parts of the last text: what was said, and in `true_at` what is true."""
     true_at: Sequence[Mark] = ()
+    outlines: Sequence[Outline] = ()
+    """Of answers that are boxes over an image: what is true, and what was said."""
 
 
 class Worst(NamedTuple):

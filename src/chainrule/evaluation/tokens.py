@@ -52,3 +52,20 @@ def encoded(texts: Sequence[str], tokenizer: str) -> list[np.ndarray]:
 def places(text: str, tokenizer: str) -> list[tuple[int, int]]:
     """Return where in a text each of its tokens is, as [start, end) in characters; (0, 0) of the marks of its ends."""
     return [(int(start), int(end)) for start, end in Tokenizer.from_str(tokenizer).encode(text).offsets]
+
+
+def unknown_id(tokenizer: str) -> int | None:
+    """Return the id that a tokenizer, given as JSON, has for what it does not know; None where it knows everything."""
+    unknown = json.loads(tokenizer)["model"].get("unk_token")
+    return None if unknown is None else Tokenizer.from_str(tokenizer).token_to_id(unknown)
+
+
+@cache
+def are_words(tokenizer: str) -> tuple[bool, ...]:
+    """Return of each token of a tokenizer, given as JSON, by id, whether it has a letter or a digit.
+
+    Marks of the ends of texts and the unknown token have none.
+    """
+    known = Tokenizer.from_str(tokenizer)
+    lengths = byte_lengths(tokenizer)
+    return tuple(bool(length) and any(map(str.isalnum, known.decode([token]))) for token, length in enumerate(lengths))

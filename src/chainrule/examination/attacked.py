@@ -25,6 +25,7 @@ TEXTS = 40
 STRENGTHS = {
     "audio": (8.0, 32.0, 128.0, 512.0),
     "image": (2.0, 4.0, 8.0, 16.0),
+    "interaction": (),
     "table": (0.1, 0.2, 0.5, 1.0),
     "text": (0.05, 0.1, 0.2),
 }
@@ -48,7 +49,7 @@ class Attacks(NamedTuple):
 
 def runs(modality: str, settings: Any) -> int:
     """Return how often the attacks run the model for a row, about."""
-    if settings.strengths == []:
+    if settings.strengths == [] or modality not in STRENGTHS:
         return 0
     if modality == "text":
         return int(settings.queries)
@@ -117,6 +118,10 @@ def _tables(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
         f"{settings.steps} steps from a random start."
     )
     return Attacks(unit, strengths, _by_gradient(asked, plain, "numbers", ball, strengths, settings), said, asked)
+
+
+def _interactions(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
+    return Attacks("", (), {}, "users and items are names, which cannot be moved a little", asked)
 
 
 def _by_gradient(
@@ -244,6 +249,7 @@ def _texts(asked: "Asked", plain: Outputs, settings: Any) -> Attacks:
 _BY: Mapping[str, Callable[["Asked", Outputs, Any], Attacks]] = {
     "audio": _sounds,
     "image": _images,
+    "interaction": _interactions,
     "table": _tables,
     "text": _texts,
 }

@@ -41,7 +41,7 @@ class _Row(NamedTuple):
 
 def part(looked: Looked) -> Part | None:
     """Return the attention of heads and layers; None of a net without any, or of one that does not show it."""
-    if looked.card["modality"] == "table":
+    if looked.card["modality"] in ("interaction", "table"):
         return None
     standing = words.standing(looked)
     order = np.argsort(standing, kind="stable")

@@ -34,10 +34,10 @@ _STRONGEST = 0.75  # how much a colour covers
 def sheet(kind: str, row: Any, parts: Parts, found: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Return what each method says of a row, side by side.
 
-    kind: audio, image, text or table; row: the PNG of an image, the WAV of a sound; found: `weighing.Explained` by
-    method.
+    kind: audio, image, interaction, text or table; row: the PNG of an image, the WAV of a sound; found:
+    `weighing.Explained` by method.
     """
-    if kind == "table":
+    if kind in ("interaction", "table"):
         return _cells(parts, found, titles)
     if kind == "audio":
         return _sounds(row, parts, found, titles)

@@ -90,6 +90,7 @@ def part(looked: Looked) -> Part | None:
     scores = _corrupted(asked, fields, chosen, settings.severities)
     # What is attacked are all inputs.
     attackable = settings.strengths != [] and fields == named(looked.card, "input")
+    attackable &= looked.card["modality"] in attacked.STRENGTHS
     attacks = attacked.outcomes(asked, plain, settings) if attackable else None
     curves = [] if attacks is None else _curves(attacks)
     body = _table(looked, clean, scores, settings.severities, len(rows)) + _pictures(asked, chosen, settings.severities)

@@ -124,6 +124,8 @@ def _held(
 def foreign(looked: Looked) -> Part:
     """Return how well rows that are none of the recipe's are told from those that are: by energy and by distance."""
     kind = plugins.load("evaluation.uncertainty.foreign", looked.card["modality"])
+    if hasattr(kind, "TOLD"):
+        raise NotShownError(kind.TOLD)
     energy = plugins.load("evaluation.uncertainty", looked.card["target"]).ENERGY
     training = looked.train.sample(min(KNOWN, len(looked.train)), random_state=looked.seed)
     learnt = rows.to_inputs(training, looked.card, looked.facts, None)
@@ -233,7 +235,9 @@ def _batches(
 
 @torch.no_grad()
 def _asked(looked: Looked, batches: list[dict[str, torch.Tensor]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return outputs by name and features [N, D] of batches, in their order."""
+    """Return outputs by name and features [N, D] of batches, in their order: what a head is given if there is one."""
+    if not hasattr(looked.model, "head"):
+        return _told(looked, batches)
     given: list[torch.Tensor] = []
     head: Any = looked.model.head
     hook = head.register_forward_pre_hook(lambda _, found: given.append(found[0].float().cpu()))
@@ -245,6 +249,16 @@ def _asked(looked: Looked, batches: list[dict[str, torch.Tensor]]) -> tuple[dict
     outputs = {name: filled([each[name].float().cpu().numpy() for each in said]) for name in said[0]}
     seen = [of_model.of_rows(each, batch) for each, batch in zip(given, batches, strict=True)]
     return outputs, torch.cat(seen).numpy()
+
+
+def _told(looked: Looked, batches: list[dict[str, torch.Tensor]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return outputs by name and features [N, D] of a model without a head, which tells them itself."""
+    model: Any = looked.model
+    where = next(model.parameters()).device
+    given = [prediction.to_device(batch, where) for batch in batches]
+    said = [prediction.kept(model, model(**batch)) for batch in given]
+    outputs = {name: filled([each[name].float().cpu().numpy() for each in said]) for name in said[0]}
+    return outputs, torch.cat([model.features(**batch).float().cpu() for batch in given]).numpy()
 
 
 def _note(words: str) -> str:

@@ -45,7 +45,7 @@ def excerpt(looked: Looked, row: int) -> str:
     """Return the beginning of what a row holds to be read; nothing of an image."""
     values = [looked.rows[name].iloc[row] for name in rows.named(looked.card, "input")]
     texts = [value for value in values if isinstance(value, str)]
-    if looked.card["modality"] == "table":
+    if looked.card["modality"] in ("interaction", "table"):
         texts = [_cells(json.loads(text)) for text in texts]
     whole = " · ".join(" ".join(text.split()) for text in texts)
     return whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 1]}…"

@@ -37,6 +37,7 @@ def told(looked: Looked, wrong: Iterable[Wrong]) -> list[Card]:
             [looked.rows[name].iloc[each.row] for name in names],
             [("said", each.said), ("", each.detail), ("in truth", each.truth)],
             [] if each.said_at is None else [each.said_at, each.true_at],
+            each.outlines,
         )
         for each in wrong
     ]

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from chainrule.data.augmentation import altered_copies
+from chainrule.data.columns import of_inputs
 from chainrule.evaluation.parts import Part
 from chainrule.exploration.looked import Looked, drawn
 from chainrule.system import plugins
@@ -22,14 +23,14 @@ def part(looked: Looked) -> Part:
         return Part("Augmentation", f"<p>{said} {_LINK}</p>", {"copies": 0})
     show = plugins.load("exploration.inputs", looked.block["modality"])
     rows = drawn(looked.splits["train"].assign(origin=""), ROWS, looked.seed)
-    inputs = looked.columns.inputs
+    inputs, options = looked.columns.inputs, of_inputs(looked.columns, settings.options)
     copies = altered_copies(
         rows,
         inputs,
         looked.columns.target,
         copies=min(COPIES, settings.copies),
         seed=looked.seed,
-        options=settings.options,
+        options=options,
         progress=_unseen,
     )
     sheet = []
@@ -42,7 +43,7 @@ def part(looked: Looked) -> Part:
             for column in inputs
         ]
         sheet.append(f'<div class="strip">{"".join(values)}</div>')
-    changes = ", ".join(f"{name} {value}" for name, value in settings.options.items()) or "nothing"
+    changes = ", ".join(dict.fromkeys(f"{name} {value}" for own in options for name, value in own.items())) or "nothing"
     said = f"{settings.copies:,} copies of each training row, altered by {changes}; the first of each line is the row."
     note = f"<p>{escape(said)} {_LINK}</p>"
     return Part("Augmentation", note + "".join(sheet), {"copies": settings.copies})

@@ -21,8 +21,6 @@ METHOD = (
     "1935); of two kinds of names: Cramér's V, corrected for its bias (Bergsma 2013). The last two have no sign."
 )
 
-Codes = tuple[np.ndarray, int]
-
 
 def part(looked: Looked) -> Part | None:
     """Return the associations of a table's columns and the target; nothing of other inputs."""

@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.system.files import write_json
 
 GRAPH, SIGNATURE, CARD, SUMS = "model.onnx", "signature.json", "MODEL_CARD.md", "SHA256SUMS"
-CARD_DATA = "model_card.json"
+CARD_DATA, TOKENIZER = "model_card.json", "tokenizer.json"
 REFERENCE = "fp32"
 MODEL, DECODER = "model", "decoder"
 """The names of graphs."""
@@ -43,6 +43,6 @@ def write(
     if card_data is not None:
         write_json(folder / CARD_DATA, dict(card_data))
     if tokenizer is not None:
-        (folder / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
+        (folder / TOKENIZER).write_text(tokenizer, encoding="utf-8")
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())]
     (folder / SUMS).write_text("".join(sums), encoding="ascii")

@@ -39,15 +39,11 @@ def of_session(session: "onnxruntime.InferenceSession") -> Asked:
     return Asked(offline.runner(session, "the graph"), [value.name for value in session.get_inputs()])
 
 
-def _on_one_thread(graphs: Mapping[str, bytes]) -> dict[str, Asked]:
-    return {name: of_session(offline.session(content, name, 1)) for name, content in graphs.items()}
-
-
 PROBES = 16  # validation rows, from the shortest to the longest, that are asked alone and among each other
 BATCHES = (1, 32)
 LONE_ROWS = 16  # different rows that one pass at batch 1 goes through: texts differ in length
 SECONDS = 1.5  # of measuring at each batch size
-FEWEST, MOST = 15, 400  # passes of each graph
+FEWEST, MOST = 5, 400  # passes of each graph
 
 
 def choose(
@@ -61,6 +57,7 @@ def choose(
     settings: "Variants",
     also: Callable[[offline.Arrays], dict[str, Any]] = lambda _: {},
     asked: Mapping[str, Asked] | None = None,
+    track: parity.Track = parity.unseen,
 ) -> dict[str, dict[str, Any]]:
     """Return, by variant, what it is and whether it ships.
 
@@ -68,12 +65,15 @@ def choose(
     without; target: of the validation rows, as `measure`, the task's metrics, takes it with the facts of the training
     targets; padding: what fills a varying axis of an input; also: what else is to be kept of a variant, by its outputs
     for the validation rows, where all are numbers; asked: what answers rows by each of the graphs, where one run of a
-    graph does not. Raises ChainruleError if fp32 itself answers a row by what shares
-    its batch.
+    graph does not; track: as of `parity.on_rows`. Raises ChainruleError if fp32 itself answers a row by what shares its
+    batch.
     """
-    asked = _on_one_thread(graphs) if asked is None else asked
-    found = {name: outputs(each, validation, batch_size) for name, each in asked.items()}
-    differences = {name: beside_others(each, validation, padding, measure, facts) for name, each in asked.items()}
+    found, differences = {}, {}
+    for name, content in graphs.items():
+        # One session at a time: each keeps the memory that its largest batch took.
+        each = of_session(offline.session(content, name, 1)) if asked is None else asked[name]
+        found[name] = outputs(each, validation, batch_size, track, f"asks {name}")
+        differences[name] = beside_others(each, validation, padding, measure, facts)
     if not differences["fp32"] <= independence.SAME:  # not: a NaN must fail
         raise ChainruleError(
             f"the graph's answer to a row depends on the rows or the padding beside it: probabilities differ by "
@@ -138,9 +138,11 @@ def beside_others(
     return independence.largest_difference(lambda batch: measure.comparable(asked.run(batch), facts), rows, padding)
 
 
-def outputs(asked: Asked, inputs: "Inputs", batch_size: int) -> dict[str, np.ndarray]:
-    """Return the outputs [N, ...] by name, in row order."""
-    return offline.in_batches(asked.run, parity.batches(inputs, asked.names, batch_size))
+def outputs(
+    asked: Asked, inputs: "Inputs", batch_size: int, track: parity.Track = parity.unseen, label: str = ""
+) -> dict[str, np.ndarray]:
+    """Return the outputs [N, ...] by name, in row order; track: as of `parity.batches`."""
+    return offline.in_batches(asked.run, parity.batches(inputs, asked.names, batch_size, track, label))
 
 
 def speeds(graphs: Mapping[str, bytes], inputs: "Inputs") -> dict[str, dict[str, Any]]:

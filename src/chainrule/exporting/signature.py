@@ -2,7 +2,8 @@
 
 version         2; a bundle of before has none, and is turned into this on reading
 recipe, task, modality, net
-fields          [{name, kind, role}]: the columns of a row; a request brings those whose role is "input"
+fields          [{name, kind, role}]: the columns of a row; a request brings those whose role is "input", or one of them
+                where they are `optional` as well
 inputs, outputs [{name, type, shape}]: the graph's, by ONNX's names of types; a text in a shape is an axis that varies
 target          {kind, ...}: the kind of the answer and what training learnt of it, such as {"classes": [...]}
 preprocessing   by input field: how it becomes the graph's inputs
@@ -77,7 +78,7 @@ def of_writer(graphs: Mapping[str, Any], decoding: Mapping[str, Any]) -> dict[st
 
 def fields(found: Iterable[Field]) -> list[dict[str, str]]:
     """Return the fields of a row as a signature has them."""
-    return [field._asdict() for field in found]
+    return [{name: value for name, value in field._asdict().items() if name != "optional" or value} for field in found]
 
 
 def scores(test: Mapping[str, Any], shown: "Iterable[Score]") -> dict[str, Any]:

@@ -16,7 +16,8 @@ import re
 import shutil
 from pathlib import Path
 
-from chainrule.serving.bundle import Bundle, Tensor, graph_bytes, read
+from chainrule.serving.bundle import Bundle, graph_bytes, read
+from chainrule.serving.signature import Tensor
 from chainrule.system.errors import DataError
 
 LABELS = "labels.txt"

@@ -58,6 +58,11 @@ def as_it_is(graph: "onnx.ModelProto") -> list[str]:
     return sorted(found)
 
 
+def smaller(name: str, graph: "onnx.ModelProto", feeds: Iterable[Feed]) -> bytes:
+    """Return the graph as int8 or fp16; feeds: what int8 is calibrated by."""
+    return int8(graph, feeds) if name == "int8" else fp16(graph)
+
+
 def int8(graph: "onnx.ModelProto", feeds: Iterable[Feed]) -> bytes:
     """Return the graph with weights of eight bits, and activations by scales that are fixed here, by calibration.
 

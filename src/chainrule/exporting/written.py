@@ -1,7 +1,7 @@
 """The graphs of a model that writes: traced, compared with it in numbers and in texts, and their smaller variants."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,7 @@ def texts(model: Writer, graphs: Writer, inputs: "Inputs", names: Sequence[str])
 
 
 def smaller(
-    variant: str, graphs: "Graphs", at_work: Callable[[Mapping[str, Any]], Writer], feeds: Sequence[Arrays]
+    variant: str, graphs: "Graphs", at_work: Callable[[Mapping[str, Any]], Writer], feeds: Iterable[Arrays]
 ) -> dict[str, bytes]:
     """Return every graph as int8 or fp16. at_work: a model that writes by sessions; feeds: batches of training rows."""
     if variant == "fp16":
@@ -114,7 +114,7 @@ def smaller(
 
 
 def recorded(
-    graphs: "Graphs", at_work: Callable[[Mapping[str, Any]], Writer], feeds: Sequence[Arrays]
+    graphs: "Graphs", at_work: Callable[[Mapping[str, Any]], Writer], feeds: Iterable[Arrays]
 ) -> dict[str, list[Arrays]]:
     """Return what each graph is run with while rows are told and texts are written."""
     found: dict[str, list[Arrays]] = {name: [] for name in graphs}

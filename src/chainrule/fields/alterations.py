@@ -1,4 +1,4 @@
-"""What becomes of the pixels of a copy of an image: cut out, mirrored, in other light, noisy, erased."""
+"""What becomes of the pixels of a copy of an image, and of places in it: cut out, mirrored, in other light, noisy."""
 
 import math
 from collections.abc import Mapping
@@ -60,15 +60,45 @@ def turned(
 
     fill: what comes into view. The same generator moves an image and what is laid over it alike.
     """
+    affine = _back(image.size, rng, options)
+    return image.transform(image.size, Image.Transform.AFFINE, affine, resample=resample, fillcolor=fill)
+
+
+def _back(size: tuple[int, int], rng: np.random.Generator, options: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return, as PIL wants it, the map from the places of a turned, moved, scaled image to those before."""
     angle = math.radians(rng.uniform(-options["degrees"], options["degrees"]))
     zoom = 1.0 + rng.uniform(-options["scale"], options["scale"])
-    move_x, move_y = rng.uniform(-options["shift"], options["shift"], 2) * image.size
-    # PIL wants the map from output to input: undo the move, turn back, unzoom, all about the centre.
+    move_x, move_y = rng.uniform(-options["shift"], options["shift"], 2) * size
+    # From output to input: undo the move, turn back, unzoom, all about the centre.
     cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
-    mid_x, mid_y = image.width / 2, image.height / 2
+    mid_x, mid_y = size[0] / 2, size[1] / 2
     at_x, at_y = mid_x + move_x, mid_y + move_y
-    affine = (cos, sin, mid_x - cos * at_x - sin * at_y, -sin, cos, mid_y + sin * at_x - cos * at_y)
-    return image.transform(image.size, Image.Transform.AFFINE, affine, resample=resample, fillcolor=fill)
+    return cos, sin, mid_x - cos * at_x - sin * at_y, -sin, cos, mid_y + sin * at_x - cos * at_y
+
+
+def moves(size: tuple[int, int], rng: np.random.Generator, options: Mapping[str, Any]) -> list[np.ndarray]:
+    """Return the maps [2, 3], one after the other, from places of an image to those of its copy, by the same draws.
+
+    size: width and height; places in pixels from its upper left corner. The draws are those of `turned` and `placed`.
+    """
+    turned_back = np.vstack([np.reshape(_back(size, rng, options), (2, 3)), [0, 0, 1]])
+    found = [np.linalg.inv(turned_back)[:2]]
+    width, height = size
+    if (crop := options.get("crop", 1)) < 1:
+        left, top, right, bottom = _part(size, rng, crop)
+        across, down = width / (right - left), height / (bottom - top)
+        found.append(np.array([[across, 0, -left * across], [0, down, -top * down]]))
+    if options.get("flip") and rng.random() < 0.5:
+        found.append(np.array([[-1.0, 0, width], [0, 1, 0]]))
+    if options.get("vertical_flip") and rng.random() < 0.5:
+        found.append(np.array([[1.0, 0, 0], [0, -1, height]]))
+    return found
+
+
+def carried(boxes: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return the boxes [N, 4] that hold what boxes [N, 4] hold once a map [2, 3] has moved it."""
+    corners = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]] @ place[:, :2].T + place[:, 2]
+    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
 def placed(
@@ -85,12 +115,15 @@ def placed(
 
 
 def _cropped(image: Image.Image, rng: np.random.Generator, crop: float, resample: Image.Resampling) -> Image.Image:
+    return image.resize(image.size, resample, box=_part(image.size, rng, crop))
+
+
+def _part(size: tuple[int, int], rng: np.random.Generator, crop: float) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of what is cut out of an image."""
     side = np.sqrt(rng.uniform(crop, 1))
-    width, height = (max(1, round(side * length)) for length in image.size)
-    left, top = (
-        int(rng.integers(0, whole - part + 1)) for whole, part in zip(image.size, (width, height), strict=True)
-    )
-    return image.resize(image.size, resample, box=(left, top, left + width, top + height))
+    width, height = (max(1, round(side * length)) for length in size)
+    left, top = (int(rng.integers(0, whole - part + 1)) for whole, part in zip(size, (width, height), strict=True))
+    return left, top, left + width, top + height
 
 
 def _coloured(pixels: np.ndarray, rng: np.random.Generator, colour: float) -> np.ndarray:

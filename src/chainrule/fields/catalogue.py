@@ -208,6 +208,43 @@ def _range(name: str, kind: str | None, low: Bound, high: Bound) -> None:
         raise ValueError(f"ranges.{name}: {low} is above {high}")
 
 
+class NormaliseInteraction(Section):
+    """Which columns say who met what, and what is told of both; others are left out."""
+
+    user: Name = Field(description="column of who: a number, a name, any mark that is one user's own")
+    item: Name = Field(description="column of what was met, chosen or rated")
+    number: list[str] = Field(description="columns of numbers that tell of the user or of the item")
+    category: list[str] = Field(description="columns of names that tell of the user or of the item")
+    of_item: list[str] = Field(description="which of these columns tell of the item; the others tell of the user")
+    absent: list[str] = Field(description="what stands in a cell that holds nothing, in any letter case")
+    decimal: Literal[".", ","] = Field(description="the decimal mark of numbers")
+    thousands: Literal["", ",", ".", " ", "'", "_"] = Field(description="the mark between thousands, or empty: none")
+    longest: int = Field(
+        ge=1, le=10_000, description="characters of a user or an item; rows with longer ones are rejected"
+    )
+    ratings: Annotated[list[float | None], Field(min_length=2, max_length=2)] | None = Field(
+        description="[lowest, highest] rating there is; others are rejected; null: any"
+    )
+
+    @model_validator(mode="after")
+    def _columns_fit(self) -> Self:
+        named = [self.user, self.item, *self.number, *self.category]
+        twice = next((name for name in named if named.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"user, item, number and category name {twice!r} twice; name it once")
+        for name in self.of_item:
+            if name not in (*self.number, *self.category):
+                raise ValueError(f"of_item names {name!r}, which neither number nor category lists")
+        if reserved := {"user", "item"} & {*self.number, *self.category}:
+            raise ValueError(f"{', '.join(sorted(reserved))} cannot be a feature's name; rename the column")
+        low, high = self.ratings or (None, None)
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"ratings: {low:g} is above {high:g}")
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}")
+        return self
+
+
 class AugmentImage(Section):
     """A copy is turned, moved and scaled by a random amount up to these."""
 
@@ -256,6 +293,12 @@ class AugmentTable(Section):
     dropout: float = Field(ge=0, lt=1, description="share of the cells that become missing")
 
 
+class AugmentInteraction(Section):
+    """A copy lacks some of what is told of user and item."""
+
+    dropout: float = Field(ge=0, lt=1, description="share of the features that become missing")
+
+
 class AugmentAudio(Section):
     """A copy is played at another speed, moved in time, louder or softer, and noisier, by up to these."""
 
@@ -263,6 +306,20 @@ class AugmentAudio(Section):
     gain: float = Field(ge=0, le=60, description="largest change of the level in decibels, both ways")
     speed: float = Field(ge=0, le=0.5, description="largest change of the speed, and the pitch, as a share")
     noise: float = Field(ge=0, le=1, description="largest level of white noise, as a share of the sound's own")
+
+
+class NormaliseImageText(Section):
+    """Images and texts, each by its own rules."""
+
+    image: NormaliseImage = Field(description="of the images, as modality image has it")
+    text: NormaliseText = Field(description="of the texts, as modality text has it")
+
+
+class AugmentImageText(Section):
+    """A copy is of an altered image and an altered text."""
+
+    image: AugmentImage = Field(description="of the images, as modality image has it")
+    text: AugmentText = Field(description="of the texts, as modality text has it")
 
 
 class ModalityEntry(NamedTuple):
@@ -275,9 +332,25 @@ class ModalityEntry(NamedTuple):
 MODALITIES: dict[str, ModalityEntry] = {
     "audio": ModalityEntry(NormaliseAudio, AugmentAudio),
     "image": ModalityEntry(NormaliseImage, AugmentImage),
+    "image_text": ModalityEntry(NormaliseImageText, AugmentImageText),
+    "interaction": ModalityEntry(NormaliseInteraction, AugmentInteraction),
     "table": ModalityEntry(NormaliseTable, AugmentTable),
     "text": ModalityEntry(NormaliseText, AugmentText),
 }
 
-TARGETS = ("answer", "label", "labels", "mask", "number", "spans", "wording", "continuation")
-KINDS = (*MODALITIES, *TARGETS)
+TARGETS = (
+    "answer",
+    "boxes",
+    "label",
+    "labels",
+    "mask",
+    "number",
+    "spans",
+    "wording",
+    "continuation",
+    "neighbours",
+    "click",
+    "rating",
+)
+KINDS = ("audio", "image", "interaction", "table", "text", *TARGETS)
+"""What a field may be of: a modality of several kinds is none."""

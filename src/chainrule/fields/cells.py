@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.fields import numerals
 from chainrule.fields.names import plain_number, tidy
 from chainrule.fields.reject import Reject
 
@@ -21,7 +22,6 @@ Read = Callable[[Any], Value]
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INFINITE = re.compile(r"[+-]?(inf|infinity|∞)", re.IGNORECASE)
 _LARGEST = float(np.finfo(np.float32).max)  # what a model can be given
-_BLANKS = "[ \u00a0\u202f\u2009]"
 _TRUE = {"true", "yes", "y", "t", "1", "on"}
 _FALSE = {"false", "no", "n", "f", "0", "off"}
 _ISO = re.compile(
@@ -37,7 +37,7 @@ def readers(*, decimal: str, thousands: str, dates: Mapping[str, Any]) -> dict[s
 
     Raised as Reject: not_a_number, not_finite, not_a_date, ambiguous_date, not_a_boolean, not_a_cell.
     """
-    grouped = _grouped(decimal, thousands)
+    grouped = numerals.grouped(decimal, thousands)
     written = partial(_number, grouped, decimal)
     day = partial(_date, tuple(dates["formats"]), dates["day_first"])
     return {"number": written, "category": _category, "date": day, "boolean": _boolean, "text": _text}
@@ -55,28 +55,18 @@ def plain(value: float) -> float | int:
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
-def _grouped(decimal: str, thousands: str) -> re.Pattern[str] | None:
-    """Return how a number with marks between its thousands looks; None where there are no marks."""
-    if not thousands:
-        return None
-    mark = _BLANKS if thousands == " " else re.escape(thousands)
-    return re.compile(rf"[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:{re.escape(decimal)}\d*)?", re.ASCII)
-
-
 def _number(grouped: re.Pattern[str] | None, decimal: str, cell: Any) -> float:
     if isinstance(cell, str):
-        text = cell.strip().replace("\u2212", "-")
-        if grouped is not None and grouped.fullmatch(text):
-            text = "".join(sign for sign in text if sign.isdigit() or sign in f"+-{decimal}")
+        text = numerals.ungrouped(numerals.bare(cell), decimal, grouped)
         if decimal == ",":
             if "." in text:
                 raise Reject(
                     "not_a_number", f"{_short(cell)} has a point where decimal is a comma and thousands another"
                 )
             text = text.replace(",", ".")
-        if _INFINITE.fullmatch(text):
-            raise Reject("not_finite", _short(cell))
         if not _PLAIN.fullmatch(text):
+            if _INFINITE.fullmatch(text):
+                raise Reject("not_finite", _short(cell))
             hint = "; 1,5 is one and a half where decimal is ',', 1,500 is 1500 where thousands is ','"
             raise Reject("not_a_number", f"{_short(cell)}{hint if ',' in text else ''}")
         value = float(text)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DTYPE = "object"
+EMPTY = b""
+"""What stands for an image that is not there."""
 
 Fit = Literal["cut", "pad", "stretch"]
 Animation = Literal["first", "reject"]

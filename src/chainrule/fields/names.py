@@ -16,6 +16,8 @@ _INVISIBLE = re.compile(
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 ABSENT = {"nan", "null", "none", "na", "n/a", "nil", "?", "-", "undefined", "missing", "#n/a"}
 """How others write that there is no label, in lower case."""
+MOST = 60
+"""Characters of a name that a message shows."""
 _DECIMAL = re.compile(r"-?\d+\.\d*")
 
 
@@ -28,6 +30,11 @@ def tidy(label: str) -> str:
     if label.isascii() and label.isprintable():
         return " ".join(label.split())
     return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", _CONTROL.sub("", label))).split())
+
+
+def short(name: str) -> str:
+    """Return a name as a message shows it: a long one is cut, with an ellipsis."""
+    return name if len(name) <= MOST else f"{name[: MOST - 1]}…"
 
 
 class Renaming(NamedTuple):
@@ -99,7 +106,7 @@ def doubts(labels: Collection[str]) -> list[str]:
         for absent in sorted(label for label in labels if label.casefold() in ABSENT)
     ]
     return found + [
-        f"{', '.join(map(repr, alike))} are as many classes; if they are one, write them alike"
+        f"{', '.join(repr(short(each)) for each in alike)} are as many classes; if they are one, write them alike"
         for alike in lookalikes(labels)
     ]
 

@@ -215,7 +215,7 @@ def decode(encoded: np.ndarray, facts: Mapping[str, Any]) -> list[str]:
 def answered(outputs: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> tuple[list[str], dict[str, np.ndarray]]:
     """Return the spans that logits and places say, and how sure they are: {"confidence": the least sure word's [N]}."""
     found = tags.rows(outputs)
-    sets = [[span[:3] for span in tags.spans(own, tags.likeliest(own.scores))] for own in found]
+    sets = [[span[:3] for span in tags.spans(own)] for own in found]
     sure = [float(np.exp(own.scores.max(axis=1).min(initial=0.0))) if len(own.scores) else 1.0 for own in found]
     return decode(tags.encoded(sets), facts), {"confidence": np.array(sure)}
 

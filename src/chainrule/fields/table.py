@@ -93,7 +93,7 @@ def normaliser(
 
 def _of_columns(columns: Sequence[_Column], remembered: int) -> Normalise:
     def normalise(raw: bytes | str | Mapping[str, Any]) -> tuple[str, list[str]]:
-        row = raw if isinstance(raw, Mapping) else _object(raw)
+        row = raw if isinstance(raw, Mapping) else parsed(raw)
         parts, repairs, held = [], [], False
         for name, begin, find, seen in columns:
             if name not in row:
@@ -128,7 +128,7 @@ def _empty(name: str, policy: Any, read: cells.Read) -> Found:
     if policy == "reject":
         return Found("", None, (f"missing_{name}", f"no {name}; clean.normalise.missing says reject"))
     if isinstance(policy, Mapping):
-        return Found(_written(read(policy["constant"])), f"filled_in_{name}", None)
+        return Found(_cell(read(policy["constant"])), f"filled_in_{name}", None)
     return Found("null", None, None)  # kept, or filled once the rows before it are known
 
 
@@ -154,17 +154,22 @@ def _finder(
                 return Found("", None, (reason, reject.detail))
             return _missing(empty, reason)
         if bounds is None:
-            return Found(_written(value), None, None)
+            return Found(_cell(value), None, None)
         low, high = bounds
         kept: Any = low if low is not None and value < low else high if high is not None and value > high else value
         if kept == value:
-            return Found(_written(value), None, None)
+            return Found(_cell(value), None, None)
         reason = f"outside_range_in_{name}"
         if outside == "reject":
             return Found("", None, (reason, f"{value} is not within {low} and {high}"))
-        return Found(_written(kept), reason, None) if outside == "clip" else _missing(empty, reason)
+        return Found(_cell(kept), reason, None) if outside == "clip" else _missing(empty, reason)
 
     return find
+
+
+def _cell(value: cells.Value) -> str:
+    """Return a value as JSON; a number, which is finite, as Python writes it, without the encoder's detour."""
+    return _written(value) if isinstance(value, str | bool) else repr(value)
 
 
 def _missing(empty: Found, reason: str) -> Found:
@@ -172,7 +177,8 @@ def _missing(empty: Found, reason: str) -> Found:
     return Found(empty.text, reason, empty.rejected)
 
 
-def _object(raw: bytes | str) -> Mapping[str, Any]:
+def parsed(raw: bytes | str) -> Mapping[str, Any]:
+    """Return the object of cells that JSON holds. Raises Reject: not_an_object."""
     try:
         row = json.loads(raw)
     except ValueError as error:
@@ -309,7 +315,7 @@ def augmented_copy(value: str, rng: np.random.Generator, *, noise: float, dropou
 def left_out(raw: bytes, normalise: Mapping[str, Any]) -> list[str]:
     """Return the columns of a raw row that clean.normalise does not list."""
     known = listed(normalise)
-    return [name for name in _object(raw) if name not in known]
+    return [name for name in parsed(raw) if name not in known]
 
 
 def describe(values: Sequence[str]) -> "pd.DataFrame":

@@ -14,6 +14,8 @@ from chainrule.fields.windows import BEGINS, END, START
 OUTSIDE = 0
 NEVER = -1e4
 """What stands for the logarithm of 0."""
+LEAST = -200.0
+"""The least logarithm that is reckoned with beside others: two of them multiplied are still a number."""
 
 
 class Span(NamedTuple):
@@ -41,23 +43,28 @@ def begin(label: int) -> int:
 
 
 class Words(NamedTuple):
-    """The words of a text: start and end, int64 [T, 2], and logarithms of the probabilities of their tags [T, K]."""
+    """The words of a text: start and end, int64 [T, 2], logarithms of the probabilities of their tags [T, K], and the
+    likeliest tags of all together, int64 [T].
+    """
 
     places: np.ndarray
     scores: np.ndarray
+    path: np.ndarray
 
 
-def words(logits: np.ndarray, offsets: np.ndarray) -> Words:
+def words(logits: np.ndarray, offsets: np.ndarray, transitions: np.ndarray | None = None) -> Words:
     """Return the words of a row, of the logits [W, L, K] of its tokens and where they are, offsets [W, L, 3].
 
-    offsets: the first three columns of places (`fields.windows`).
+    offsets: the first three columns of places (`fields.windows`). transitions [K + 1, K]: what a tag counts behind each
+    tag, and, last, at the start; None: nothing, but where it cannot stand.
 
     A token that is in two windows is told by that in which it has most context on its poorer side. A word is told by
     its first token, and ends with its last.
     """
+    tags = logits.shape[-1]
     there = offsets[..., END] > 0
     if not there.any():
-        return Words(np.empty((0, 2), np.int64), np.empty((0, logits.shape[-1])))
+        return Words(np.empty((0, 2), np.int64), np.empty((0, tags)), np.empty(0, np.int64))
     window, position = np.nonzero(there)
     context = np.minimum(_behind(there)[window, position], _behind(there[:, ::-1])[:, ::-1][window, position])
     own = offsets[window, position].astype(np.int64)
@@ -71,7 +78,9 @@ def words(logits: np.ndarray, offsets: np.ndarray) -> Words:
     begins[0] = True
     at = np.flatnonzero(begins)
     ends = np.maximum.reduceat(own[:, END], at)
-    return Words(np.stack([own[at, START], ends], axis=1), _log_softmax(found[at]))
+    counted = np.where(allowed(tags), 0.0 if transitions is None else transitions, -np.inf).astype(np.float64)
+    places = np.stack([own[at, START], ends], axis=1)
+    return Words(places, marginals(found[at], counted), likeliest(found[at], counted))
 
 
 def _behind(there: np.ndarray) -> np.ndarray:
@@ -79,53 +88,70 @@ def _behind(there: np.ndarray) -> np.ndarray:
     return np.asarray(np.cumsum(there, axis=1) - there)
 
 
-def _log_softmax(scores: np.ndarray) -> np.ndarray:
-    shifted = scores - scores.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
-
-
 def rows(outputs: Mapping[str, np.ndarray]) -> list[Words]:
-    """Return the words of each row of a model's outputs: logits [N, W, L, K] and offsets [N, W, L, 3]."""
-    return [words(logits, offsets) for logits, offsets in zip(outputs["logits"], outputs["offsets"], strict=True)]
+    """Return the words of each row of a model's outputs: logits [N, W, L, K], offsets [N, W, L, 3] and, of a model that
+    learns them, transitions [N, K + 1, K].
+    """
+    transitions = outputs.get("transitions", [None] * len(outputs["logits"]))
+    return [words(*each) for each in zip(outputs["logits"], outputs["offsets"], transitions, strict=True)]
 
 
-def likeliest(scores: np.ndarray) -> np.ndarray:
-    """Return the likeliest tags, int64 [T], of logarithms [T, K], in which no I- follows but its own B- or I-.
+def allowed(tags: int) -> np.ndarray:
+    """Return which tag may stand behind each of so many, and, last, at the start, bool [K + 1, K]: I- behind its own B-
+    or I- alone.
+    """
+    found = np.ones((tags + 1, tags), bool)
+    inside = np.arange(2, tags, 2)
+    found[:, inside] = False
+    found[inside, inside] = found[inside - 1, inside] = True
+    return found
 
-    The path of Viterbi 1967 (https://doi.org/10.1109/TIT.1967.1054010) over the transitions that there may be.
+
+def likeliest(scores: np.ndarray, transitions: np.ndarray) -> np.ndarray:
+    """Return the tags int64 [T] whose scores [T, K] and transitions [K + 1, K] have the largest sum.
+
+    The path of Viterbi 1967 (https://doi.org/10.1109/TIT.1967.1054010).
     """
     if not len(scores):
         return np.zeros(0, np.int64)
-    best = scores.argmax(axis=1)
-    if valid(best):
-        return np.asarray(best)
-    tags = scores.shape[1]
-    inside = np.arange(2, tags, 2)
-    total, came = scores[0].copy(), np.zeros(scores.shape, np.int64)
-    total[inside] = NEVER + scores[0, inside]
+    every = np.arange(scores.shape[1])
+    total, came = scores[0] + transitions[-1], np.zeros(scores.shape, np.int64)
     for word in range(1, len(scores)):
-        # I- comes from its B- or itself, all else from anywhere.
-        anywhere = int(total.argmax())
-        before = np.full(tags, anywhere)
-        before[inside] = np.where(total[inside - 1] >= total[inside], inside - 1, inside)
-        total = total[before] + scores[word]
-        came[word] = before
+        through = total[:, None] + transitions[:-1]
+        came[word] = through.argmax(axis=0)
+        total = through[came[word], every] + scores[word]
     path = [int(total.argmax())]
     for word in range(len(scores) - 1, 0, -1):
         path.append(int(came[word, path[-1]]))
     return np.array(path[::-1], np.int64)
 
 
-def valid(tags: np.ndarray) -> bool:
-    """Whether every I- follows its own B- or I-."""
-    inside = (tags > 0) & (tags % 2 == 0)
-    before = np.concatenate([[OUTSIDE], tags[:-1]])
-    return bool((~inside | (before == tags) | (before == tags - 1)).all())
+def marginals(scores: np.ndarray, transitions: np.ndarray) -> np.ndarray:
+    """Return the logarithm of each tag's probability at each word, [T, K], over all tags of the others.
+
+    Of the linear chain with scores [T, K] and transitions [K + 1, K] (Lafferty et al. 2001; forwards and backwards as
+    Rabiner 1989, https://doi.org/10.1109/5.18626, section III, scaled at every word). NaN where a score is.
+    """
+    if not len(scores):
+        return np.zeros(scores.shape)
+    step = np.exp(np.maximum(transitions, LEAST)) * (transitions > LEAST)
+    told = np.exp(np.maximum(scores - scores.max(axis=1, keepdims=True), LEAST))
+    ahead, behind = told * step[-1], np.ones(told.shape)
+    ahead[0] /= ahead[0].sum()
+    for word in range(1, len(told)):
+        ahead[word] = (ahead[word - 1] @ step[:-1]) * told[word]
+        ahead[word] /= ahead[word].sum()
+    for word in range(len(told) - 1, 0, -1):
+        behind[word - 1] = step[:-1] @ (behind[word] * told[word])
+        behind[word - 1] /= behind[word - 1].sum()
+    both = ahead * behind
+    with np.errstate(divide="ignore"):  # what cannot be has the probability 0
+        return np.asarray(np.maximum(np.log(both / both.sum(axis=1, keepdims=True)), NEVER))
 
 
-def spans(found: Words, tags: np.ndarray) -> list[Span]:
-    """Return the spans that tags [T] of a row's words say; the probability of one is the product of its words'."""
-    made = []
+def spans(found: Words) -> list[Span]:
+    """Return the spans that a row's words say; the probability of one is the product of its words'."""
+    made, tags = [], found.path
     begins = np.flatnonzero((tags > 0) & (tags % 2 == 1))
     for at in begins.tolist():
         last = at

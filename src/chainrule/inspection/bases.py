@@ -151,3 +151,10 @@ def fit(base: Base, texts: Sequence[tuple[str, ...]]) -> Fit:
     unknown = sum(each.ids.count(roles["unknown"]) for each in encoded if roles["unknown"] is not None)
     longest = lengths[min(len(lengths) - 1, int(0.98 * len(lengths)))]
     return Fit(unknown / max(tokens, 1), tokens / max(spoken, 1), longest, tokens / max(len(lengths), 1))
+
+
+def block(base: Base | None) -> dict[str, Any]:
+    """Return the block `base` of a recipe."""
+    if base is None:
+        return {"from": "nothing"}
+    return {"from": base.origin, "name": base.name} | ({"arch": base.arch} if base.origin == "torchvision" else {})

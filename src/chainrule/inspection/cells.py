@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,9 @@ from chainrule.data.formats.tables import Table as Opened
 from chainrule.data.formats.tables import refuse_wide
 from chainrule.data.formats.typed import written
 from chainrule.inspection.profile import Profile, profile
-from chainrule.system.errors import DataError
+from chainrule.system.errors import DataError, ParamsError
+from chainrule.system.words import count as counted
+from chainrule.system.words import listed
 
 KINDS = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".data", ".dat"), "delimited"),
@@ -27,7 +30,9 @@ KINDS = {
 BYTES = 32 << 20
 """So much of a CSV file is read; of a larger one the rows are an estimate."""
 ROWS = 100_000
-_SIGNS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "blanks"}
+SHEET, CLEARLY = 200, 3
+"""So many rows of each sheet are compared; the one that is taken has so many times the cells of the next."""
+_SIGNS = {"::": "double colons", "\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "blanks"}
 
 
 @dataclass(frozen=True)
@@ -75,26 +80,74 @@ class Table:
             for at, title in enumerate(titles)
         ]
 
-    def named(self) -> "Table":
+    def named(self, called: Sequence[str] = ()) -> "Table":
         """Return the table with names for its columns, if it has none: rows of a table are told by names."""
         if self.titles is not None:
             return self
-        titles = [f"column_{at}" for at in range(self.width)]
+        titles = [*called] or [f"column_{at}" for at in range(self.width)]
         return replace(self, titles=titles, options={**self.options, "header": titles})
 
 
-def read(path: Path) -> Table | None:
-    """Return a file of cells; None for lines without columns. Raises DataError for what cannot be read."""
+def read(path: Path, sheet: str | None = None) -> Table | None:
+    """Return a file of cells, of a workbook the sheet that is asked for, or that holds most; None for no columns.
+
+    Raises DataError for what cannot be read, ParamsError where two sheets could be the table.
+    """
     kind = KINDS[path.suffix.lower()]
     if kind == "delimited":
         return _delimited(path)
     if kind == "excel":
-        (opened,) = workbook.tables([path], sheet=None, header=True, section="source")
-    elif kind == "json_lines":
+        return _workbook(path, sheet)
+    if kind == "json_lines":
+        _refuse_wrapped(path)
         (opened,) = objects.tables([path], encoding=None, section="source")
     else:
         (opened,) = columnar.tables([path], section="source")
     return _opened(opened, kind)
+
+
+def _workbook(path: Path, asked: str | None) -> Table | None:
+    """Return a sheet of a workbook: the one that is asked for, or that holds by far the most cells."""
+    looked = workbook.sheets(path, SHEET, "source")
+    full = {name: sum(len(row.cells or ()) for row in rows) for name, rows in looked.items() if rows}
+    if asked is not None and asked not in looked:
+        raise ParamsError(f"--sheet {asked}: {path.name} has {', '.join(looked)}")
+    largest = sorted(full, key=lambda name: -full[name])
+    if asked is None and len(full) > 1 and full[largest[0]] < CLEARLY * full[largest[1]]:
+        raise ParamsError(f"{path}: several sheets could be the table: {', '.join(full)}; name one by --sheet")
+    sheet = asked if asked is not None else largest[0] if largest else None
+    rows = [row.cells or () for row in looked.get(sheet or "", [])]
+    titled = dialect.above(rows, max(map(len, rows), default=0))
+    skip = looked[str(sheet)][titled].line - 1 if titled else 0
+    (opened,) = workbook.tables([path], sheet=sheet, header=True, skip=skip, section="source")
+    named = {"sheet": sheet} if len(full) > 1 else {}
+    found = _opened(opened, "excel")
+    if found is None:
+        return None
+    beside = [name for name in full if name != sheet]
+    said = f"{found.said} {sheet}{f' (not used: {listed(beside)})' if beside else ''}"
+    return replace(found, options={**named, **({"skip": skip} if skip else {})}, said=said)
+
+
+def _refuse_wrapped(path: Path) -> None:
+    """Raise DataError for a file that is one object, whose rows are in a list within it."""
+    if path.suffix.lower() != ".json" or path.stat().st_size > BYTES:
+        return
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        return  # an object a line, or what the source says more of
+    lists = {
+        name: len(value)
+        for name, value in (found.items() if isinstance(found, dict) else ())
+        if isinstance(value, list) and value and all(isinstance(each, dict) for each in value)
+    }
+    if lists:
+        name = max(lists, key=lambda each: lists[each])
+        raise DataError(
+            f"{path}: one object, with {counted(lists[name], 'row')} in its list {name!r}; a file of the list alone is "
+            f"needed: `jq '.{name}' {path.name} > rows.json`"
+        )
 
 
 def _opened(opened: Opened, kind: str) -> Table | None:
@@ -114,11 +167,14 @@ def _opened(opened: Opened, kind: str) -> Table | None:
     looked = len(rows) + faults.total()
     count = looked + sum(1 for _ in found)
     doubts = [
-        f"{faults.total():,} rows cannot be read, most of them {most}; they will be rejected and counted"
+        f"{counted(faults.total(), 'row')} cannot be read, most of them {most}; they will be rejected and counted"
         for most, _ in faults.most_common(1)
     ]
     said = {"excel": "a sheet of Excel", "json_lines": "JSON objects", "parquet": "Parquet"}[kind]
-    return Table(opened.path, kind, {}, said, opened.titles, rows, count, looked < ROWS, doubts=doubts)
+    decimal, thousands, unsure = dialect.marks(rows, opened.width)
+    doubts += [unsure] if unsure else []
+    marks = (decimal, thousands or "")
+    return Table(opened.path, kind, {}, said, opened.titles, rows, count, looked < ROWS, 0, *marks, doubts)
 
 
 def _text(cell: Any) -> str:
@@ -142,6 +198,7 @@ def _delimited(path: Path) -> Table | None:
     if len(data) < size:
         data = data[: data.rfind(b"\n") + 1]
     text, _ = encodings.decoded({str(path): data}, found.encoding, "source.encoding")[str(path)]
+    text = "".join(text.splitlines(keepends=True)[found.skip :]) if found.skip else text
     rows = _rows(text, found.delimiter, found.quoting)[found.header :]
     fitting = [row for row in rows if len(row) == found.width]
     if not fitting:
@@ -152,11 +209,13 @@ def _delimited(path: Path) -> Table | None:
         **({} if found.delimiter == "," else {"delimiter": found.delimiter}),
         **({} if found.quoting else {"quoting": False}),
         **({} if found.header else {"header": False}),
+        **({"skip": found.skip} if found.skip else {}),
         **({} if found.encoding == "utf-8" else {"encoding": found.encoding}),
     }
     quotes = "quoted cells" if found.quoting else "quotes as they are"
     header = "a header" if found.header else "no header"
-    said = f"columns apart by {_SIGNS[found.delimiter]}, {header}, {quotes}, {found.encoding}"
+    title = f", {found.skip} lines above" if found.skip else ""
+    said = f"columns apart by {_SIGNS[found.delimiter]}, {header}{title}, {quotes}, {found.encoding}"
     odd = len(rows) - len(fitting)
     titles, marks = found.titles, (found.decimal, found.thousands or "")
     return Table(path, "delimited", options, said, titles, fitting, count, whole, odd, *marks, found.doubts)

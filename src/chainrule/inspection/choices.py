@@ -5,41 +5,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.inspection import bases, generation, lengths, masks, questions, scripts, sounds, tagging
+from chainrule.inspection import (
+    bases,
+    boxes,
+    generation,
+    images,
+    lengths,
+    masks,
+    questions,
+    scripts,
+    sounds,
+    tagging,
+    visual,
+)
 from chainrule.inspection.bases import Base, Fit
 from chainrule.inspection.examples import Examples
+from chainrule.inspection.interactions import blocks as of_users
+from chainrule.inspection.machine import MINUTES, TEXT_SPEED, Machine, called, spoken
 from chainrule.system.errors import DataError
+from chainrule.system.words import count
 
 NOTHING = "nothing"
-SMALL = 64
-"""Images of no more pixels a side are small."""
 USUAL_WIDTH = 256
 """Of a net that writes, if the recipe says nothing."""
-SIDES = (96, 112, 128, 160, 192, 224)
-WIDE = 50_000_000
-"""Pixels of an epoch from which on the net from nothing is a narrow one, without a GPU."""
-MINUTES = 30.0
-"""So long a first training may take by estimate."""
-TEXT_SPEED, IMAGE_SPEED = 130e9, 25e9
-"""Products and sums a second on a core: of transformers, and of the narrow convolutions of image nets (measured on two
-cores with AVX-512 BF16; docs/new.md)."""
 FEW = 10_000
 """Rows of a table below which perceptrons that share weights (`tabm`) have the lower validation loss (docs/new.md)."""
-GPU_CORES = 200.0
-"""So many cores a GPU is counted as."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What a training has."""
-
-    cores: int
-    gpu: bool
-
-    @property
-    def speed(self) -> float:
-        """As many cores as compute alike."""
-        return GPU_CORES if self.gpu else float(self.cores)
 
 
 @dataclass(frozen=True)
@@ -50,37 +40,45 @@ class Plan:
     why: tuple[str, ...]
 
 
-def this_machine() -> Machine:
-    """Return what this machine has."""
-    from chainrule.serving.runtime import cores, gpu
-
-    return Machine(cores(), gpu())
-
-
 def choose(found: Examples, root: Path, asked: str | None, machine: Machine) -> Plan:
     """Return the plan for some examples; asked: the base that the user names, or `nothing`."""
     why: list[str] = []
-    if found.modality == "table":
+    alone = {
+        "audio": (sounds.blocks, "sounds"),
+        "interaction": (of_users, "users and items"),
+        "table": (_tables, "tables"),
+    }
+    if found.modality in alone:
+        make, what = alone[found.modality]
         if asked not in (None, NOTHING):
-            raise DataError(f"--base {asked}: tables start from nothing")
-        return Plan(_tables(found, why), tuple(why))
+            raise DataError(f"--base {asked}: {what} start from nothing")
+        return Plan(make(found, why), tuple(why))
     if found.task == "text_generation" and asked in (None, NOTHING):
         return Plan(generation.blocks(found, why), tuple(why))
+    if found.task == "word_vectors":
+        if asked not in (None, NOTHING):
+            raise DataError(f"--base {asked}: vectors of words start from nothing")
+        return Plan(generation.vectors(why), tuple(why))
     if found.task == "translation":
         if asked not in (None, NOTHING):
             raise DataError(f"--base {asked}: it writes no texts; a translation starts from nothing")
         return Plan(_rewriter(found, why), tuple(why))
-    if found.modality == "audio":
+    if found.task == visual.TASK:
         if asked not in (None, NOTHING):
-            raise DataError(f"--base {asked}: sounds start from nothing")
-        return Plan(sounds.blocks(found, why), tuple(why))
+            raise DataError(f"--base {asked}: write it into the recipe, under base, with net.image or net.text its net")
+        return Plan(visual.blocks(found, why), tuple(why))
     base, fit = _base(found, root, asked, why)
-    if found.task == masks.TASK:
+    if found.task in (boxes.TASK, masks.TASK):
         if base is not None and base.origin != "timm":
             why.append(f"not {base.name}: nets of {base.origin} show no maps; a base of timm does")
             base = None
-        return Plan(masks.blocks(found, _block(base), base and base.weights, why), tuple(why))
-    blocks = _images(found, base, machine, why) if found.modality == "image" else _texts(found, base, fit, machine, why)
+        kind = boxes if found.task == boxes.TASK else masks
+        return Plan(kind.blocks(found, bases.block(base), base and base.weights, why), tuple(why))
+    blocks = (
+        images.blocks(found, base, machine, why)
+        if found.modality == "image"
+        else _texts(found, base, fit, machine, why)
+    )
     return Plan(blocks, tuple(why))
 
 
@@ -89,13 +87,13 @@ def _tables(found: Examples, why: list[str]) -> dict[str, Any]:
     epochs = 40 if trained < 100_000 else 20 if trained < 500_000 else 5
     net = "tabm" if trained < FEW else "mlp"
     why.append(
-        f"net: {net} over {found.columns} columns with embeddings of numbers and categories, at most {epochs} epochs "
-        f"for {trained:,} rows; the report holds it against linear models and gradient boosting"
+        f"net: {net} over {count(found.columns, 'column')} with embeddings of numbers and categories, at most "
+        f"{epochs} epochs for {count(trained, 'row')}; the report holds it against linear models and gradient boosting"
     )
     return {
         "clean": {},
         "augment": {},
-        "base": _block(None),
+        "base": bases.block(None),
         "net": {"name": net},
         "pretrain": {"objective": {"name": "none"}},
         "finetune": {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 40 else {})},
@@ -176,12 +174,6 @@ def _bring(found: Examples) -> str:
     )
 
 
-def _block(base: Base | None) -> dict[str, Any]:
-    if base is None:
-        return {"from": NOTHING}
-    return {"from": base.origin, "name": base.name} | ({"arch": base.arch} if base.origin == "torchvision" else {})
-
-
 # ---- texts
 
 
@@ -221,14 +213,14 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
         while epochs > 1 and cost * epochs > MINUTES:
             epochs -= 1
         why.append(
-            f"strategy: all weights learn, {epochs} epochs for {trained:,} rows of {fit.mean:.0f} tokens; "
-            f"about {_minutes(cost * epochs)} on {_said(machine)}"
+            f"strategy: all weights learn, {count(epochs, 'epoch')} for {count(trained, 'row')} of {fit.mean:.0f} "
+            f"tokens; about {spoken(cost * epochs)} on {called(machine)}"
         )
         tokenizer = {"tokenizer": kept.tokenizer} if kept.tokenizer else {}
         return {
             "clean": clean,
             "augment": {},
-            "base": _block(base),
+            "base": bases.block(base),
             "net": {"name": "transformers"},
             "pretrain": {"objective": {"name": "none"}, **tokenizer},
             "finetune": {
@@ -237,7 +229,7 @@ def _texts(found: Examples, base: Base | None, fit: Fit | None, machine: Machine
                 **(tagging.from_base() if found.task == "token_classification" else {}),
             },
         }
-    return {"clean": clean, "augment": {}, "base": _block(None), **_text_net(found, trained, kept, why)}
+    return {"clean": clean, "augment": {}, "base": bases.block(None), **_text_net(found, trained, kept, why)}
 
 
 def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str]) -> dict[str, Any]:
@@ -265,7 +257,7 @@ def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str])
     if scripts.solid(found) and kept.longest <= lengths.USUAL:
         why.append(
             "net: a bag of characters and of pairs of neighbours: from nothing, pairs tell more of short texts where "
-            f"no blanks part words than a net that has to find them in {trained:,} rows"
+            f"no blanks part words than a net that has to find them in {count(trained, 'row')}"
         )
         return {
             "net": {"name": "bag"},
@@ -283,7 +275,7 @@ def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str])
         }
     why.append(
         "net: text_cnn on word vectors of the texts themselves (skip-gram): from nothing a small net learns more of "
-        f"{trained:,} rows than a large one"
+        f"{count(trained, 'row')} than a large one"
     )
     return {
         "net": {"name": "text_cnn"},
@@ -319,118 +311,8 @@ def _rewriter(found: Examples, why: list[str]) -> dict[str, Any]:
     return {
         "clean": {},
         "augment": {},
-        "base": _block(None),
+        "base": bases.block(None),
         "net": {"name": "encoder_decoder", **({"width": width} if few else {}), "feed_forward": 2 * width, **size},
         "pretrain": {"objective": {"name": "none"}, "tokenizer": {"vocabulary": vocabulary, **size}},
         "finetune": {"strategy": {"name": "full"}, "epochs": epochs, "batch_tokens": 1500 if few else 4000},
     }
-
-
-# ---- images
-
-
-def _images(found: Examples, base: Base | None, machine: Machine, why: list[str]) -> dict[str, Any]:
-    images = found.images
-    assert images is not None
-    trained = found.parts.get("train", found.rows)
-    normalise: dict[str, Any] = {"mode": "L"} if images.grey else {}
-    if images.grey:
-        why.append("clean: one grey channel, for no image that was looked at has colours")
-    turned = _may_be_mirrored(found)
-    if base is None:
-        return _image_net(found, trained, normalise, turned, machine, why)
-    epochs = 20 if trained < 500 else 10 if trained < 5000 else 5 if trained < 20_000 else 3
-    side, minutes = _side(images.shorter, base, trained * epochs, machine)
-    small = images.alike and images.shorter < side
-    if found.source["kind"] != "idx":  # not every image was looked at
-        normalise["size"] = images.shorter if small else side
-    why.append(
-        f"size: {side} pixels a side for images of {images.shorter}, scaled "
-        f"{'inside the net' if small else 'when they are cleaned'}"
-    )
-    why.append(
-        f"strategy: all weights learn, {epochs} epochs for {trained:,} images; "
-        f"about {_minutes(minutes)} on {_said(machine)}"
-    )
-    distort = {"flip": True, "crop": 0.7} if turned else {}
-    return {
-        "clean": {"normalise": normalise} if normalise else {},
-        "augment": {},
-        "base": _block(base),
-        "net": {"name": base.origin, **({"size": side} if small and side != images.shorter else {})},
-        "pretrain": {"objective": {"name": "none"}},
-        "finetune": {
-            "strategy": {"name": "full"},
-            **({"epochs": epochs} if epochs != 10 else {}),
-            **({"distort": distort} if distort else {}),
-        },
-    }
-
-
-def _side(shorter: int, base: Base, images: int, machine: Machine) -> tuple[int, float]:
-    """Return the side in pixels that pays in the time there is, and the minutes that it takes."""
-    wanted = 96 if shorter <= 48 else next((side for side in SIDES if side >= shorter), SIDES[-1])
-    choices = [side for side in SIDES if side <= wanted] or [SIDES[0]]
-    minutes = {side: images * 6 * _products(base, side) / (IMAGE_SPEED * machine.speed) / 60 for side in choices}
-    best = max((side for side in choices if minutes[side] <= MINUTES), default=choices[0])
-    return best, minutes[best]
-
-
-def _products(base: Base, side: int) -> float:
-    """Return about how many products an image takes: what convolutions take at 224 pixels goes with their weights."""
-    return 100.0 * (base.weights or 10_000_000) * (side / 224) ** 2
-
-
-def _image_net(
-    found: Examples, trained: int, normalise: dict[str, Any], turned: bool, machine: Machine, why: list[str]
-) -> dict[str, Any]:
-    """Return the blocks of images from nothing."""
-    images = found.images
-    assert images is not None
-    side = images.shorter
-    if not images.alike or side > SMALL:
-        side = 64
-        why.append("size: 64 pixels a side, which a net from nothing can learn in the time there is")
-    if found.source["kind"] != "idx":
-        normalise["size"] = side
-    width = 64 if machine.gpu else 32 if trained * side**2 < WIDE else 16
-    epochs = 20 if trained < 20_000 else 10
-    why.append(
-        f"net: resnet9, {width} wide, {epochs} epochs for {trained:,} images: the best small net here from nothing"
-    )
-    many = trained >= 10_000
-    distort: dict[str, Any] = {"flip": True} if turned else {}
-    finetune: dict[str, Any] = {"strategy": {"name": "full"}, **({"epochs": epochs} if epochs != 20 else {})}
-    if many:
-        finetune |= {
-            "batch_size": 256,
-            "optimizer": "nesterov",
-            "learning_rate": 0.2,
-            "weight_decay": 0.001,
-            "warm_up": 0.3,
-        }
-        distort |= {"erase": max(4, side // 4)} if turned else {}
-    return {
-        "clean": {"normalise": normalise} if normalise else {},
-        "augment": {"copies": 0} if many else {},
-        "base": _block(None),
-        "net": {"name": "resnet9", **({"width": width} if width != 64 else {})},
-        "pretrain": {"objective": {"name": "none"}},
-        "finetune": finetune | ({"distort": distort} if distort else {}),
-    }
-
-
-def _may_be_mirrored(found: Examples) -> bool:
-    """Whether an image seen in a mirror is of the same class: not where classes are signs, or sides."""
-    labels = [*found.counts]
-    signs = sum(len(label) <= 2 or label.isdecimal() for label in labels) * 2 > len(labels)
-    sides = any(word in label.lower() for label in labels for word in ("left", "right", "links", "rechts", "左", "右"))
-    return bool(labels) and not signs and not sides
-
-
-def _minutes(minutes: float) -> str:
-    return "a minute" if minutes < 1.5 else f"{minutes:.0f} minutes"
-
-
-def _said(machine: Machine) -> str:
-    return "a GPU" if machine.gpu else f"{machine.cores} cores"

@@ -11,10 +11,12 @@ from chainrule.data.formats import text as encodings
 from chainrule.data.formats.folders import IMAGES, SOUNDS, TEXTS, TOP, Kind
 from chainrule.data.formats.trees import Directory, File, Packed, Tree
 from chainrule.inspection import pictures, sounds
+from chainrule.inspection.cells import KINDS as TABLES
 from chainrule.inspection.doubts import of_repeats
 from chainrule.inspection.examples import Examples, Images, Options, Place
-from chainrule.inspection.numbered import pattern
+from chainrule.inspection.numbered import CAMERA, pattern
 from chainrule.system.errors import DataError
+from chainrule.system.words import count
 
 LOOKED_AT = 200
 """So many files are opened, from all over them."""
@@ -44,6 +46,12 @@ NO_CLASSES = {
 """How folders are called that hold images or sounds and what goes with them, rather than classes."""
 
 
+NUMBERED = re.compile(r"^(.*?)[\W_]*\d+\.[^.]+$")
+"""The name of a file that is a class and a number."""
+MOST_CLASSES, FEWEST_EACH = 200, 3
+"""Of what names begin with: more, or what comes more seldom, are no classes."""
+
+
 class Own(NamedTuple):
     """A file and its class; both None where it has no label."""
 
@@ -61,29 +69,39 @@ def look(place: Place, options: Options) -> Examples | None:
     kind = _kind(tree)
     if kind is None:
         return None
-    classes, left_out = folders.layout(tree, kind)
+    tabular = any(file.suffix.lower() in TABLES for file in place.files)
+    if kind is IMAGES and not tabular and (by_name := _named(place, tree)) is not None:
+        return by_name
+    try:
+        classes, left_out = folders.layout(tree, kind)
+    except DataError:
+        if tabular:
+            return None  # a table may name these files
+        raise
     own: list[Own] = []
-    hidden, strange = left_out["hidden_files"], 0
+    hidden = left_out["hidden_files"]
+    strange: Counter[str] = Counter()
     for folder in classes:
         files, unseen = tree.below(folder.place)
         hidden += unseen
         fitting = [file for file in files if kind.fits(file.name.name)]
-        strange += len(files) - len(fitting)
+        strange.update(file.name.suffix.lower() or "no ending" for file in files if not kind.fits(file.name.name))
         own += [Own(folder.label, folder.part, file) for file in fitting]
     labelled = [each for each in own if each.label is not None]
-    _refuse_no_classes(place.path, [folder.label or "" for folder in classes], {each.label for each in labelled})
+    with_files = {each.label for each in labelled}
+    if len(with_files) < 2 and tabular:
+        return None
+    _refuse_no_classes(place.path, [folder.label or "" for folder in classes], with_files)
     labels: dict[str, Counter[str]] = {}
     for each in labelled:
         labels.setdefault(each.part or "", Counter())[str(each.label)] += 1
     parts = {part: sum(each.values()) for part, each in labels.items() if part}
     names = {label for each in labels.values() for label in each}
     called = "sound" if kind is SOUNDS else kind.called
-    found = [f"{len(labelled):,} {called}s in {'an archive' if packed else 'folders'} of {len(names)} classes"]
+    found = [f"{count(len(labelled), called)} in {'an archive' if packed else 'folders'} of {len(names)} classes"]
     if len(own) > len(labelled):
         found.append(f"{len(own) - len(labelled):,} more without a label, for pretraining")
-    if hidden + left_out["loose_files"] + strange:
-        said = f"{hidden:,} hidden files, {left_out['loose_files']:,} beside the folders, {strange:,} of another kind"
-        found.append(f"left out: {said}")
+    found += _left_out(hidden, left_out["loose_files"], strange)
     group, told, doubts = _groups(labelled, kind, bool(parts))
     groups = Counter(_found(group["group_pattern"], each.file) for each in labelled) if group else Counter()
     texts, images, seen = _contents(tree, labelled, kind)
@@ -103,6 +121,52 @@ def look(place: Place, options: Options) -> Examples | None:
         split={"test": 0} if "test" in parts else {},
         found=(*found, *told),
         doubts=(*doubts, *seen),
+    )
+
+
+def _left_out(hidden: int, loose: int, strange: "Counter[str]") -> list[str]:
+    """Return the line that says which files are no examples."""
+    said = [f"{hidden:,} hidden"] if hidden else []
+    said += [f"{loose:,} beside the folders"] if loose else []
+    if strange:
+        said.append(f"{strange.total():,} of another kind ({', '.join(sorted(strange))})")
+    phone = "; HEIC is no format that is read, save such photographs as JPEG" if {".heic", ".heif"} & {*strange} else ""
+    return [f"left out: {', '.join(said)}{phone}"] if said else []
+
+
+def _named(place: Place, tree: Tree) -> Examples | None:
+    """Return images that lie in one folder, or in the training part's, and whose names begin with a class."""
+    there = tree.look(TOP)
+    folder = next((PurePosixPath(name) for name in there.folders if folders.part_of(name) == "train"), TOP)
+    if folder == TOP and there.folders:
+        return None
+    files = [file for file in tree.below(folder)[0] if IMAGES.fits(file.name.name)]
+    found = [NUMBERED.search(file.name.name) for file in files]
+    counts = Counter(match[1] for match in found if match)
+    letters = all(re.search(r"[^\W\d_]", label) and label.lower() not in CAMERA for label in counts)
+    if not letters or not 2 <= len(counts) <= MOST_CLASSES or min(counts.values()) < FEWEST_EACH:
+        return None
+    if any(file.name.parent != folder for file in files) or counts.total() < 0.98 * len(files):
+        return None
+    labelled = [Own(match[1], None, file) for match, file in zip(found, files, strict=True) if match]
+    _, images, seen = _contents(tree, labelled, IMAGES)
+    beside = [name for name in there.folders if PurePosixPath(name) != folder]
+    options = {"label_pattern": NUMBERED.pattern}
+    doubt = "no groups in the file names: if several images show one person or thing, a split may part them"
+    return Examples(
+        task="image_classification",
+        modality="image",
+        target="label",
+        source={"kind": "image_folder", "path": str(place.path / folder), **options},
+        incoming={"kind": "image_folder", **options},
+        rows=len(labelled),
+        labels={"": counts},
+        images=images,
+        found=(
+            f"{len(labelled):,} images in one folder, whose names begin with one of {len(counts)} classes",
+            *([f"left out: {', '.join(beside)}, in which names say no class"] if beside else []),
+        ),
+        doubts=(doubt, *seen),
     )
 
 

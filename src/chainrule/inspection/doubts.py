@@ -4,12 +4,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from chainrule.fields import names
+from chainrule.system.words import count
 
 FEW = 20
 """Rows of a class below which little can be learned of it, or said about it."""
+SMALL = 100
+"""Rows below which one split of them says little."""
 UNEVEN = 20
 """How many times larger the largest class is than the smallest from which on it is said."""
 SHOWN = 4
+
+
+def of_rows(rows: int) -> Iterator[str]:
+    """Yield that there are few rows."""
+    if rows < SMALL:
+        yield f"{count(rows, 'row')}: of so few a test split says little; `chainrule crossvalidate` tests each in turn"
 
 
 def of_labels(labels: Mapping[str, Counter[str]]) -> Iterator[str]:
@@ -18,13 +27,14 @@ def of_labels(labels: Mapping[str, Counter[str]]) -> Iterator[str]:
         return  # what is to be told is a number
     counts = sum(labels.values(), Counter[str]())
     if len(counts) < 2:
-        yield f"one class alone, {next(iter(counts), 'none')!r}: there is nothing to tell"
+        yield f"one class alone, {names.short(next(iter(counts), 'none'))!r}: there is nothing to tell"
         return
     trained = labels.get("train", counts) if "train" in labels else labels.get("", counts)
     few = sorted((count, label) for label, count in trained.items() if count < FEW)
     if few:
-        shown = ", ".join(f"{label} {count}" for count, label in few[:SHOWN])
-        yield f"{len(few)} of {len(trained)} classes have fewer than {FEW} rows to learn from: {shown}"
+        shown = ", ".join(f"{names.short(label)} {count}" for count, label in few[:SHOWN])
+        have = "has" if len(few) == 1 else "have"
+        yield f"{len(few)} of {len(trained)} classes {have} fewer than {FEW} rows to learn from: {shown}"
     most, least = max(trained.values(), default=0), min(trained.values(), default=0)
     if least and most >= UNEVEN * least and not few:
         yield (
@@ -32,7 +42,8 @@ def of_labels(labels: Mapping[str, Counter[str]]) -> Iterator[str]:
         )
     for part, each in labels.items():
         if part not in ("", "train") and (lacking := sorted(each.keys() - trained.keys())):
-            yield f"classes in {part} that training never sees: {', '.join(map(repr, lacking[:SHOWN]))}"
+            shown = ", ".join(repr(names.short(each)) for each in lacking[:SHOWN])
+            yield f"classes in {part} that training never sees: {shown}"
     if said := names.too_many(list(counts), sum(counts.values())):
         yield f"{said}: hardly classes"
     yield from names.doubts(list(counts))
@@ -50,4 +61,4 @@ def of_repeats(texts: Sequence[tuple[str, ...]], labels: Sequence[str]) -> Itera
         first.setdefault(key, label)
     if again:
         contrary = f", {against:,} of them with another label" if against else ""
-        yield f"{again:,} rows repeat another{contrary}; copies are kept in one split"
+        yield f"{count(again, 'row repeats', 'rows repeat')} another{contrary}; copies are kept in one split"

@@ -14,6 +14,7 @@ class Options:
     target: str | None = None
     task: str | None = None
     group: str | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chainrule.data.formats.folders import IMAGES, SOUNDS, Kind
 from chainrule.data.formats.tables import SIDES
-from chainrule.inspection import roles
+from chainrule.inspection import interactions, roles
 from chainrule.inspection.examples import Options
+from chainrule.inspection.named import named
 from chainrule.inspection.profile import Profile, titles
 from chainrule.inspection.roles import Roles
-from chainrule.system.errors import ParamsError
+from chainrule.system.errors import DataError, ParamsError
 
 LONG = 20.0
 """Words on average from which on a text is what a row is about, whatever stands beside it."""
@@ -24,18 +25,36 @@ _SECOND = re.compile(r"(.*?)[\W_]*(2|b|second|two|right|hypothesis|target|answer
 def of_columns(profiles: Sequence[Profile], folder: Path, options: Options) -> Roles:
     """Return what each column is for; ParamsError where two could be the target, or none.
 
-    folder: from which cells would name images.
+    folder: from which cells would name images. Raises DataError where cells name what is not here.
     """
-    images = [each for each in profiles if named_files(each, folder)]
+    part = roles.part_of([each for each in profiles if options.target not in (each.title, str(each.column))])
+    found = _of_columns([each for each in profiles if each != part], folder, options)
+    shown = [found.inputs.get("image"), found.inputs.get("audio")]
+    files = [known for each in profiles if each.column in shown and (known := named(each, folder)) is not None]
+    return replace(found, part=part, named=files[0].pattern if files else "{}")
+
+
+def _of_columns(profiles: Sequence[Profile], folder: Path, options: Options) -> Roles:
+    if (met := interactions.of_columns(profiles, options)) is not None:
+        return met
+    files = {each.column: found for each in profiles if (found := named(each, folder)) is not None}
+    images = [each for each in profiles if each.column in files]
+    modality = files[images[0].column].kind.called if images else "text"
     if len(images) > 1:
         raise ParamsError(f"several columns name images or sounds ({titles(images)}); a recipe takes one")
     group = roles.group_of(profiles) if options.group is None else _asked(profiles, options.group)
-    prose = [each for each in profiles if each.kind == "text" and str(each.column) != options.target]
+    away = [each for each in profiles if roles.addresses(each)]
+    texts = [each for each in profiles if each.kind == "text" and each not in away]
+    prose = [each for each in texts if str(each.column) != options.target]
     others = [each for each in profiles if each not in (*images, *prose, group)]
     if not images and not prose and len(profiles) == 2:
-        prose = [each for each in others if each.kind == "names" and each.characters >= 3][:1]
+        prose = [each for each in others if each.kind == "names" and each.characters >= 3 and each not in away][:1]
         others = [each for each in others if each not in prose]
-    texts = [each for each in profiles if each.kind == "text"]
+    if away and not images and not prose and sum(not roles.is_id(each) for each in others if each not in away) < 2:
+        raise DataError(
+            f"{titles(away)}: addresses in the network, and a recipe learns from files that are here; fetch them, and "
+            "write their names in place of the addresses"
+        )
     if options.task == "translation" or (options.task is None and not images and _translated(texts, others)):
         return _rewritten(profiles, texts, group, options)
     if _is_table(images, prose, others, options.task):
@@ -45,7 +64,7 @@ def of_columns(profiles: Sequence[Profile], folder: Path, options: Options) -> R
     if marks and not any(roles.NAMES[0] & {*each.title.lower().split()} for each in candidates):
         said = [f"labels: {len(marks)} columns that say 1 or 0"]
         return _of_inputs(
-            profiles, images, prose, None, [each.column for each in marks], "labels", group, options, said
+            profiles, modality, images, prose, None, [each.column for each in marks], "labels", group, options, said
         )
     said = []
     if not images and options.target is None and options.task is None:
@@ -55,7 +74,7 @@ def of_columns(profiles: Sequence[Profile], folder: Path, options: Options) -> R
     if options.task is None and roles.separator_of(column):
         kind = "labels"
     said.append(f"target: {column.title}, {why}")
-    return _of_inputs(profiles, images, prose, column, column.column, kind, group, options, said)
+    return _of_inputs(profiles, modality, images, prose, column, column.column, kind, group, options, said)
 
 
 def _translated(texts: Sequence[Profile], others: Sequence[Profile]) -> bool:
@@ -83,19 +102,16 @@ def _rewritten(profiles: Sequence[Profile], texts: Sequence[Profile], group: Pro
     return Roles("translation", "text", "wording", inputs, written.column, written, group, left, said)
 
 
-def named_files(given: Profile, folder: Path) -> Kind | None:
-    """Return of which kind the files are, images or sounds, whose paths cells are from the folder of their file."""
-    some = [value.replace("\\", "/") for value in list(given.values)[:20]]
-    kind = next((kind for kind in (IMAGES, SOUNDS) if some and all(map(kind.fits, some))), None)
-    return kind if kind and sum((folder / value).is_file() for value in some) * 2 >= len(some) else None
-
-
 def _is_table(images: Sequence[Profile], prose: Sequence[Profile], others: Sequence[Profile], task: str | None) -> bool:
     """Whether rows are told by all of their columns, rather than by an image or a text among them."""
     if task is not None:
         return task.startswith("table_")
-    about_text = prose and (len(others) <= FEW_BESIDE or max(each.words for each in prose) >= LONG)
-    return not images and not about_text
+    if images or not prose:
+        return not images
+    marks = roles.marks_of(others)
+    beside = [each for each in others if each not in marks and each.kind != "constant" and not roles.is_id(each)]
+    few = len(beside) + len(marks) <= FEW_BESIDE or len(beside) < len(marks)
+    return not few and max(each.words for each in prose) < LONG
 
 
 def _asked(profiles: Sequence[Profile], name: str) -> Profile:
@@ -128,6 +144,7 @@ def _of_table(profiles: Sequence[Profile], group: Profile | None, options: Optio
 
 def _of_inputs(
     profiles: Sequence[Profile],
+    modality: str,
     images: Sequence[Profile],
     prose: Sequence[Profile],
     profile: Profile | None,
@@ -142,7 +159,6 @@ def _of_inputs(
     if not images and not texts:
         raise ParamsError("no column holds texts; --task table_classification takes all columns")
     used = [images[0] if images else texts[0]]
-    modality = "text" if not images else "audio" if all(map(SOUNDS.fits, images[0].values)) else "image"
     task = {"label": f"{modality}_classification", "labels": "multi_label", "number": f"{modality}_regression"}[kind]
     if task in ("audio_regression", "text_regression"):
         assert profile is not None
@@ -150,6 +166,9 @@ def _of_inputs(
         raise ParamsError(f"{profile.title} is a number, and no task tells one of {of}; --target names classes")
     inputs: dict[str, Any] = {modality: used[0].column}
     in_order = [each for each in prose if each is not profile]
+    if task == "image_classification" and texts and options.task in (None, "image_text_classification"):
+        task, modality, used = "image_text_classification", "image_text", [images[0], texts[0]]
+        inputs = {"image": used[0].column, "text": used[1].column}
     if task == "text_classification" and (options.task == "text_pair_classification" or _pair(in_order)):
         task, used = "text_pair_classification", in_order[:2]
         inputs = {"first": used[0].column, "second": used[1].column}

@@ -44,4 +44,17 @@ def blocks(found: Examples, why: list[str]) -> dict[str, Any]:
     }
 
 
-__all__ = ["blocks", "tokens"]
+def vectors(why: list[str]) -> dict[str, Any]:
+    """Return the blocks of a recipe of word vectors; `why` gets a line."""
+    why.append("net: a vector for each word, by its neighbours; the report holds it against counts of what stands near")
+    return {
+        "clean": {},
+        "augment": {},
+        "base": {"from": "nothing"},
+        "net": {"name": "vectors"},
+        "pretrain": {"objective": {"name": "none"}},
+        "finetune": {"strategy": {"name": "full"}},
+    }
+
+
+__all__ = ["blocks", "tokens", "vectors"]

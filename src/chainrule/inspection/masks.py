@@ -16,12 +16,15 @@ from chainrule.fields.reject import Reject
 from chainrule.inspection import pictures
 from chainrule.inspection.examples import Examples, Images, Options, Place
 from chainrule.system.errors import DataError
+from chainrule.system.words import count
 
 TASK = "segmentation"
 FEWEST = 2
 """Pairs that make examples."""
-LOOKED_AT, MASKS = 60, 2000
-"""Images and masks that are opened at most; of more masks the levels are found when they are ingested."""
+ORIENTATION, TURNED = 0x0112, 5
+"""EXIF's tag of how a photograph lies, and from which value on its sides are exchanged."""
+LOOKED_AT, COMPARED, MASKS = 60, 200, 2000
+"""Images, pairs and masks that are opened at most; of more masks the levels are found when they are ingested."""
 ALIKE, BLOCKS = 0.75, 6
 """Neighbours by number that differ by less than this share of what any two do are of one film or volume; how many
 groups of such there shall be."""
@@ -32,7 +35,7 @@ LARGEST, WINDOW, SIDE = 640, 288, 512
 def look(place: Place, options: Options) -> Examples | None:
     """Return the examples of images and masks in folders or an archive; None where files are no such pairs.
 
-    Raises DataError, with the key that mends it, where masks have more levels than classes can be.
+    Raises DataError, with the key that mends it, where masks have more levels than classes can be, and for one alone.
     """
     if options.task not in (None, TASK):
         return None
@@ -43,6 +46,11 @@ def look(place: Place, options: Options) -> Examples | None:
     files, _ = tree.below(TOP)
     shown = [mask_names.looked_at(file, None, None, "source") for file in files if IMAGES.fits(file.name.name)]
     both, lone = mask_names.pairs(shown)
+    if len(both) == len(shown) / 2 == 1:
+        raise DataError(
+            f"{place.path}: one image with its mask ({both[0][0].file.name.name}); segmentation needs more, some for "
+            "training, validation and test each"
+        )
     if len(both) < FEWEST or len(both) < len(lone):
         return None
     told, named = _meaning(tree, files, both)
@@ -58,7 +66,7 @@ def look(place: Place, options: Options) -> Examples | None:
         found.append(f"classes: {', '.join(f'{name} {level}' for name, level in masks.facts(told).items())}")
     if lone:
         found.append(f"{len(lone):,} files without a partner, which cleaning counts")
-    doubts = _doubts(told)
+    doubts = [*_unlike(tree, both), *_doubts(told)]
     block = None if parts else _block(tree, [image for image, _ in both])
     if block:
         found.append(f"groups: {block} images with following numbers together, for neighbours look alike")
@@ -94,9 +102,16 @@ def _meaning(
         _levels(tree, [mask.file for _, mask in both]), classes=classes, colours=colours, ignore=None, section="source"
     )
     by_place = {place: level for level, place in told.place_of.items()}
+    if len(told.classes) < 2:
+        raise DataError(f"{tree.path}: masks have nothing but {_one(told)}, and segmentation needs two classes")
     if told.by_colour:
         return told, {"colours": {name: f"#{by_place[place]:06x}" for place, name in enumerate(told.classes)}}
     return told, {"classes": {int(by_place[place]): name for place, name in enumerate(told.classes)}}
+
+
+def _one(told: Meaning) -> str:
+    said = ", ".join(str(level) for level in masks.facts(told).values())
+    return f"{'the colour' if told.by_colour else 'level'} {said}" if said else "pixels of no class"
 
 
 def _levels(tree: Tree, files: Sequence[File]) -> list[Levels]:
@@ -125,6 +140,35 @@ def _doubts(told: Meaning | None) -> list[str]:
     if told.classes == masks.BINARY:
         return ["two levels are background and foreground: name them in source.classes and incoming.classes"]
     return []
+
+
+def _unlike(tree: Tree, both: Sequence[tuple[Found, Found]]) -> list[str]:
+    """Return a doubt about masks of another size than their image, among those that are looked at."""
+    some = [both[turn * len(both) // min(COMPARED, len(both))] for turn in range(min(COMPARED, len(both)))]
+    files = [each.file for pair in some for each in pair if each.file.problem is None]
+    sizes = {file: _size(content) for file, content in tree.contents(files) if isinstance(content, bytes)}
+    pairs = [(image.file, sizes.get(image.file), sizes.get(mask.file)) for image, mask in some]
+    unlike = [(file, one, other) for file, one, other in pairs if one and other and one != other]
+    if not unlike:
+        return []
+    (file, one, other), *_ = unlike
+    sides = f"{file.name.name}: {one[0]} by {one[1]}, its mask {other[0]} by {other[1]}"
+    of = "" if len(some) == len(both) else f" of {len(some):,} looked at"
+    return [
+        f"{count(len(unlike), 'mask')}{of} of another size than the image ({sides}); they will be rejected and counted"
+    ]
+
+
+def _size(content: bytes) -> tuple[int, int] | None:
+    """Return width and height of an image as it is seen, turned as its EXIF says; None of what cannot be opened."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            wide, high = image.size
+            return (high, wide) if image.getexif().get(ORIENTATION, 1) >= TURNED else (wide, high)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def _block(tree: Tree, images: Sequence[Found]) -> int | None:

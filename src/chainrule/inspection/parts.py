@@ -1,7 +1,7 @@
 """Which file of cells is which part of the split."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chainrule.data.formats.folders import PARTS
@@ -36,8 +36,29 @@ def by_part(tables: Mapping[Path, Table], path: Path) -> dict[str, list[Table]]:
     return {part: parts[part] for part in ("train", "all", "validation", "test") if part in parts}
 
 
+TARGETS = {"y", "label", "labels", "target", "targets"}
+
+
+def refuse_apart(lone: Sequence[Path], tables: Sequence[Table]) -> None:
+    """Raise DataError for targets in a file of one column beside the rows that they are of (X_train, y_train)."""
+    for file in lone:
+        words = _words(file.stem)
+        if TARGETS & {*words} and tables:
+            beside = next(
+                (each.path for each in tables if part_of(each.path.stem) == part_of(file.stem)), tables[0].path
+            )
+            raise DataError(
+                f"{file}: a column of targets in a file of its own, and the rows that it is of are in {beside.name}; "
+                f"put them side by side: `paste -d , {beside.name} {file.name}` makes one table of both"
+            )
+
+
+def _words(stem: str) -> list[str]:
+    return re.split(r"[\W_\d]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem).lower())
+
+
 def part_of(stem: str) -> str | None:
     """Return the part that one word of a file's name says; None where none or two do."""
-    words = re.split(r"[\W_\d]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem).lower())
+    words = _words(stem)
     found = {PARTS[word] for word in words if word in PARTS} | ({"validation"} if TRIAL in words else set())
     return found.pop() if len(found) == 1 else None

@@ -1,5 +1,6 @@
 """What a column of a table holds: numbers, dates, a few values, names, or running text."""
 
+import math
 import re
 import statistics
 from collections import Counter
@@ -7,13 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from chainrule.fields.names import ABSENT
+from chainrule.fields.numerals import BLANKS, bare
 from chainrule.fields.text import words
+from chainrule.system.words import listed
 
-NUMBER = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?([eE][-+]?\d+)?")
-COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d+)?(,\d+)?")
+NUMBER = re.compile(rf"[-+]?(\d{{1,3}}(,\d{{3}})+|\d{{1,3}}([{BLANKS}]\d{{3}})+|\d+)?(\.\d*)?([eE][-+]?\d+)?")
+COMMA = re.compile(rf"[-+]?(\d{{1,3}}(\.\d{{3}})+|\d{{1,3}}([{BLANKS}]\d{{3}})+|\d+)?(,\d+)?")
 DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?"
     r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})([T ]\d{1,2}:\d{2}(:\d{2})?)?"
+    r"|\d{4}-(0[1-9]|1[0-2])"
 )
 BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"0", "1"}, {"ja", "nein"}, {"是", "否"})
 MOSTLY = 0.95
@@ -25,6 +29,8 @@ MANY, SELDOM = 20, 0.1
 PROSE = 6.0
 """Words of a cell on average from which a column is running text; a letter of a script without blanks is half a
 word."""
+SHOWN = 40
+"""So many names of columns a message lists."""
 SAMPLE = 500
 """So many cells tell how long texts are."""
 
@@ -78,7 +84,7 @@ def profile(column: str | int, title: str, cells: Sequence[str]) -> Profile:
         return replace(found, kind="number", comma=True)
     if share(values, DATE, count) >= MOSTLY:
         return replace(found, kind="date")
-    if found.words >= PROSE and len(values) >= max(MANY, SELDOM * count):
+    if found.words >= PROSE and (len(values) > FEW * count or len(values) >= max(MANY, SELDOM * count)):
         return replace(found, kind="text")
     return replace(found, kind="names" if len(values) >= FEW * count and len(values) > MANY else "category")
 
@@ -90,22 +96,28 @@ def absent(cell: str) -> bool:
 
 def share(values: Counter[str], pattern: re.Pattern[str], count: int) -> float:
     """Return the share of the cells that are written so."""
-    return sum(times for value, times in values.items() if value and pattern.fullmatch(value)) / count
+    return sum(times for value, times in values.items() if value and pattern.fullmatch(bare(value))) / count
 
 
 def number(value: str, comma: bool = False) -> float | None:
     """Return the number that a cell holds, None where it is none."""
-    plain = value.replace(".", "").replace(",", ".") if comma else value.replace(",", "")
+    plain = "".join(sign for sign in bare(value) if sign not in BLANKS)
     try:
-        return float(plain)
+        return float(plain.replace(".", "").replace(",", ".") if comma else plain.replace(",", ""))
     except ValueError:
         return None
 
 
 def numbers(given: Profile) -> list[float]:
-    """Return a column's different numbers."""
+    """Return a column's different numbers; what is not finite is none."""
     found = (number(value, given.comma) for value in given.values)
-    return [each for each in found if each is not None]
+    return [each for each in found if each is not None and math.isfinite(each)]
+
+
+def parted(given: Profile, mark: str) -> bool:
+    """Whether a mark stands between the thousands of some of a column's numbers."""
+    signs = BLANKS if mark == " " else mark
+    return given.kind == "number" and any(sign in bare(value) for value in given.values for sign in signs)
 
 
 def _whole(value: str) -> bool:
@@ -119,4 +131,4 @@ def _words(text: str) -> float:
 
 def titles(profiles: Iterable[Profile]) -> str:
     """Return the names of columns as a message lists them."""
-    return ", ".join(each.title for each in profiles)
+    return listed([each.title or f"column {each.column}" for each in profiles], SHOWN)

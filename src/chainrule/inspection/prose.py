@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from chainrule.data.formats import archives, trees
@@ -13,7 +14,8 @@ from chainrule.inspection.examples import Examples, Options, Place
 from chainrule.inspection.parts import part_of
 from chainrule.system.errors import DataError
 
-TASK = "text_generation"
+TASK, VECTORS = "text_generation", "word_vectors"
+"""What is learnt of plain texts: the second where --task says so."""
 SAMPLE, PIECE = 200, 2000
 """Pieces of the texts that are looked at, and characters of each."""
 BYTES = 64 << 20
@@ -29,6 +31,8 @@ ENDS = {"validation": 0.05, "test": 0.1}
 """Of fewer texts the share of the end of each that is held out."""
 CHARACTERS, LETTERS = 3_000_000, 200
 """Of so little text with so few different characters the characters are the tokens."""
+CONTEXT = 500
+"""Characters of a row of which words are learnt by their neighbours."""
 CUT = {"characters": 255, "bytes": 1000}
 """Characters of a row by what the tokens are: about as many as the net takes."""
 TAGGED = 0.9
@@ -51,9 +55,9 @@ def look(place: Place, options: Options) -> Examples | None:
             used[text.encoding] += 1
     except DataError:
         return None
-    if options.task not in (None, TASK) or (options.task is None and not is_prose(list(read.values()))):
+    if options.task not in (None, TASK, VECTORS) or (options.task is None and not is_prose(list(read.values()))):
         return None
-    return _examples(place, read, used)
+    return _of_words(place, read, used) if options.task == VECTORS else _examples(place, read, used)
 
 
 def is_prose(read: list[str]) -> bool:
@@ -129,6 +133,26 @@ def _examples(place: Place, read: dict[str, str], used: "Counter[str]") -> Examp
         parts=rows,
         texts=tuple((piece,) for piece in pieces),
         found=(f"{many}, {characters:,} characters, {', '.join(used)}{held}",),
+    )
+
+
+def _of_words(place: Place, read: dict[str, str], used: "Counter[str]") -> Examples:
+    """Return texts whose words are learnt: running texts in rows of CONTEXT characters, else each line by itself."""
+    found = _examples(place, read, used)
+    read_lines = not is_prose(list(read.values()))
+    own = {"texts": "line"} if read_lines else {"cut": CONTEXT}
+    kept = [each for each in found.source if each != "cut" and not (read_lines and each == "hold_out")]
+    official = "test" in found.parts and "test" not in found.source.get("hold_out", {})
+    rows = sum(line.strip() != "" for text in read.values() for line in text.split("\n"))
+    return replace(
+        found,
+        task=VECTORS,
+        target="neighbours",
+        source={name: found.source[name] for name in kept} | own,
+        incoming={name: value for name, value in found.incoming.items() if name != "cut"} | own,
+        rows=rows if read_lines else sum(map(len, read.values())) // CONTEXT + 1,
+        parts={} if read_lines and not official else found.parts,
+        found=(f"{rows:,} lines, each a text" if read_lines else found.found[0],),
     )
 
 

@@ -135,7 +135,7 @@ def _is_squad(file: Path) -> bool:
         except ValueError:
             return False
         data = found.get("data")
-        return isinstance(data, list) and bool(data) and all(isinstance(each, dict) for each in data[:1])
+        return isinstance(data, list) and bool(data) and isinstance(data[0], dict) and "paragraphs" in data[0]
     return b'"data"' in begin and b'"paragraphs"' in begin
 
 

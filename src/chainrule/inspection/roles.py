@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.inspection.profile import FEW, Profile, titles
+from chainrule.data.formats import folders
+from chainrule.inspection.profile import FEW, Profile, numbers, titles
 from chainrule.system.errors import ParamsError
+from chainrule.system.words import count, listed
 
 # How targets are called, the likeliest first; words of a column's name.
 NAMES = (
@@ -21,13 +23,19 @@ QUANTITIES = {
     "quality", "price", "value", "cnt", "sales", "count", "income", "salary", "score", "grade", "rating", "stars",
     "age", "amount", "total", "cost", "number", "size", "weight", "height", "length", "duration",
 }  # fmt: skip
+PARTS = {"split", "splits", "part", "partition", "set", "subset", "usage", "phase"}
+"""How a column is called that says which part of the split a row is of."""
 IDS = {"id", "ids", "uid", "uuid", "guid", "index", "idx", "key", "nr", "no", "instant", "row", "rowid", "unnamed"}
 GROUPS = {
     "group", "user", "person", "patient", "subject", "customer", "client", "speaker", "writer", "author", "session",
     "document", "doc", "article", "thread", "conversation", "dialog", "dialogue", "household", "family", "fold",
     "participant", "student", "device", "site", "hospital", "video", "scene", "paragraph",
 }  # fmt: skip
+UNLABELLED = "unlabelled"
+MEMBERS = ("train", "validation", "test", UNLABELLED)
 MOST_CLASSES = 200
+FEWEST_EACH = 5
+"""Rows of a class in the mean from which on a column that is called like a target may have more classes."""
 NUMBERS_AS_CLASSES = 20
 """Whole numbers with no more values than this may be classes."""
 
@@ -48,19 +56,31 @@ class Roles:
     others: Sequence[Profile] = ()
     """What is neither target nor group nor an input of its own."""
     said: Sequence[str] = field(default_factory=tuple)
+    part: Profile | None = None
+    """The column that says which part of the split a row is of."""
+    named: str = "{}"
+    """The file that a cell of an image or a sound names: {} stands for the cell."""
 
 
 def is_id(given: Profile) -> bool:
     """Whether a column numbers or names its rows."""
     named = bool(IDS & {*_words(given.title)}) or not given.title
+    if given.kind in ("names", "text") and given.unique and addresses(given):
+        return True
     if given.kind == "names":
         return given.unique and (named or given.words <= 1.2)
     return given.kind == "number" and given.whole and given.unique and (named or _counts(given))
 
 
+def addresses(given: Profile) -> bool:
+    """Whether a column's cells are addresses in the network."""
+    some = list(given.values)[:20]
+    return bool(some) and all(value.startswith(("http://", "https://")) for value in some)
+
+
 def _counts(given: Profile) -> bool:
     """Whether whole numbers are 0, 1, 2, … in order."""
-    first = [int(float(value)) for value in list(given.values)[:50]]
+    first = [int(each) for each in numbers(given)[:50]]
     return len(first) > 3 and first == list(range(first[0], first[0] + len(first)))
 
 
@@ -78,9 +98,9 @@ def target_of(candidates: Sequence[Profile], every: Sequence[Profile], asked: st
             raise ParamsError(f"--target {asked}: {'no such column' if not found else 'several columns'}; {there}")
         return found[0], "as --target says"
     if not candidates:
-        raise ParamsError(
-            f"no column could be a target: {titles(every)}; name one by --target{_not_told(candidates, every)}"
-        )
+        lone = next((each for each in every if likely(each) and each.distinct == 1), None)
+        what = "name one by --target" if lone is None else "rows of a second class are needed"
+        raise ParamsError(f"no column could be a target: {titles(every)}; {what}{_not_told(candidates, every)}")
     last = candidates[-1]  # they are in the order of the columns
     for names in NAMES:
         named = [each for each in candidates if names & {*_words(each.title)}]
@@ -101,12 +121,15 @@ def target_of(candidates: Sequence[Profile], every: Sequence[Profile], asked: st
 
 def _not_told(candidates: Sequence[Profile], every: Sequence[Profile]) -> str:
     """Return why columns that are called like a target are none."""
-    called = [each for each in every if each not in candidates and NAMES[0] & {*_words(each.title)}]
-    why = (
-        f"{each.title} holds {f'{each.distinct} values' if each.distinct > 1 else 'one value'} in {each.cells} rows"
-        for each in called
-    )
-    return f" ({', '.join(why)})" if called else ""
+    called = [each for each in every if each not in candidates and likely(each)]
+    held = {each.title: f"{each.distinct:,} values" if each.distinct > 1 else "one value" for each in called}
+    why = [f"{each.title} holds {held[each.title]} in {count(each.cells, 'row')}" for each in called]
+    return f" ({listed(why)})" if why else ""
+
+
+def likely(given: Profile) -> bool:
+    """Whether a column is called as targets usually are."""
+    return bool((NAMES[0] | NAMES[1]) & {*_words(given.title)})
 
 
 def kind_of_target(given: Profile, asked: str | None) -> str:
@@ -124,7 +147,21 @@ def could_be_target(given: Profile) -> bool:
     """Whether a column could be told: neither a constant nor a name for each row nor running text nor a date."""
     if given.kind in ("constant", "text", "date", "names") or is_id(given):
         return False
-    return given.kind in ("number", "boolean") or given.distinct <= min(MOST_CLASSES, FEW * given.cells)
+    most = given.cells / FEWEST_EACH if likely(given) else MOST_CLASSES
+    return given.kind in ("number", "boolean") or given.distinct <= min(max(most, MOST_CLASSES), FEW * given.cells)
+
+
+def part_of(columns: Sequence[Profile]) -> Profile | None:
+    """Return the column that says which part of the split each row is of, if there is one."""
+    for each in columns:
+        if PARTS & {*_words(each.title)} and 2 <= each.distinct <= len(MEMBERS) and all(map(member, each.values)):
+            return each
+    return None
+
+
+def member(said: str) -> str | None:
+    """Return the part of the split that a cell says; None where it says none."""
+    return UNLABELLED if folders.without_labels(said) else folders.part_of(said)
 
 
 def group_of(columns: Sequence[Profile]) -> Profile | None:

@@ -1,5 +1,6 @@
 """The columns of a table by what they hold, how dates and numbers are written, and whether rows are in time."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,17 +8,21 @@ from typing import Any, NamedTuple
 
 from chainrule.fields.reject import Reject
 from chainrule.inspection.cells import Table
-from chainrule.inspection.profile import Profile, absent, number, titles
+from chainrule.inspection.profile import SHOWN, Profile, absent, number, parted, titles
 from chainrule.inspection.roles import Roles, is_id
 from chainrule.recipes.defaults.table import DEFAULTS
 from chainrule.recipes.file import merged
 from chainrule.system.errors import DataError
+from chainrule.system.words import listed
 
 PROFILED = 20_000
 """So many rows are looked at for what is doubtful about their columns."""
 FEWEST_TIMES = 20
 """Different dates from which on numbers are a series, of which the newest are tested."""
+FEWEST_PIXELS = 64
+"""Numbered columns from which on they may be pixels."""
 SAYS_YES_OR_NO = {"true", "false", "yes", "no", "y", "n", "t", "f", "0", "1"}
+_MONTH = re.compile(r"\d{4}-\d{2}")
 _PARTS = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})(?:([T ])(\d{1,2}:\d{2})(:\d{2})?.*)?")
 
 
@@ -50,22 +55,20 @@ def columns(main: Table, chosen: Roles) -> Columns:
     if not any(kinds.values()):
         useless = titles([*ids, *constants, *empty])
         raise DataError(f"{main.path}: beside the target no column tells anything: {useless}")
-    said = [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
+    said = [f"{kind}: {listed(names, SHOWN)}" for kind, names in kinds.items() if names]
     said += [f"left out, constant: {titles(constants)}"] if constants else []
     said += [f"left out, no cell holds a value (empty, or nested): {titles(empty)}"] if empty else []
     if ids:
-        said.append(
-            f"left out, they number or name rows: {', '.join(each.title or 'the first column' for each in ids)}"
-        )
+        said.append(f"left out, they number or name rows: {titles(ids)}")
     normalise: dict[str, Any] = {kind: names for kind, names in kinds.items() if names}
     if any(each.comma for each in chosen.others) or (kinds["number"] and main.decimal == ","):
         normalise["decimal"] = ","
-    if main.thousands and kinds["number"]:
+    if any(parted(each, main.thousands) for each in chosen.others):
         normalise["thousands"] = main.thousands
     dates = [each for each in chosen.others if each.kind == "date"]
     written, found = _dates(dates)
     normalise |= {"dates": written} if written else {}
-    found += doubts(main, chosen, normalise)
+    found += [*_pixels(chosen.others), *doubts(main, chosen, normalise)]
     time = next((each for each in dates if each.distinct >= FEWEST_TIMES), None)
     if time is None or chosen.target_kind != "number":
         return Columns(normalise, None, {}, said, found)
@@ -96,6 +99,18 @@ def doubts(main: Table, chosen: Roles, normalise: Mapping[str, Any]) -> list[str
     return profile(table.columnar(values), table.listed(options), targets).warnings if values else []
 
 
+def _pixels(given: Sequence[Profile]) -> list[str]:
+    """Return a doubt about columns that are likely the pixels of images: as many as a square has, called by numbers."""
+    stems = Counter(stem for each in given if (stem := each.title.rstrip("0123456789")) != each.title)
+    stem, number = stems.most_common(1)[0] if stems else ("", 0)
+    side = math.isqrt(number)
+    if number < FEWEST_PIXELS or side * side != number:
+        return []
+    said = f"{number:,} columns {stem}…: pixels of images of {side} by {side}?"
+    remedy = "as NumPy's arrays (docs/sources.md) they are images, and nets for images take them"
+    return [f"{said} A table does not know which lie side by side; {remedy}"]
+
+
 def name_of(given: Profile) -> str:
     """Return what a row calls a column: one without a name by its place, as sources do."""
     return given.title or f"column {given.column}"
@@ -113,6 +128,7 @@ def kind_of(given: Profile) -> str:
 def _dates(dates: Sequence[Profile]) -> tuple[dict[str, Any], list[str]]:
     """Return clean.normalise.dates where dates are not ISO 8601; a doubt where day and month cannot be told apart."""
     first, second, short = set(), set(), False
+    months = [each for each in dates if _MONTH.fullmatch(next(iter(each.values)))]
     for each in dates:
         for value in each.values:
             if (found := _PARTS.fullmatch(value)) is not None and len(found[1]) < 4:
@@ -120,10 +136,10 @@ def _dates(dates: Sequence[Profile]) -> tuple[dict[str, Any], list[str]]:
                 second.add(int(found[3]))
                 short = short or len(found[4]) == 2
     if not first:
-        return {}, []
+        return ({"formats": ["%Y-%m"]} if months else {}), []
     day_first = max(first) > 12 or max(second) <= 12
     doubts = [] if max(first) > 12 or max(second) > 12 else [f"dates of {titles(dates)}: read day first, look at one"]
-    if short:
+    if short or months:
         formats = [form for each in dates if (form := _format(each, day_first))]
         return {"formats": list(dict.fromkeys(formats))}, doubts
     return {"day_first": day_first}, doubts
@@ -131,7 +147,10 @@ def _dates(dates: Sequence[Profile]) -> tuple[dict[str, Any], list[str]]:
 
 def _format(given: Profile, day_first: bool) -> str | None:
     """Return how a column's dates are written, as strptime says it; None for ISO 8601."""
-    found = _PARTS.fullmatch(next(iter(given.values)))
+    first = next(iter(given.values))
+    if _MONTH.fullmatch(first):
+        return "%Y-%m"
+    found = _PARTS.fullmatch(first)
     if found is None or len(found[1]) == 4:
         return None
     one, two = ("%d", "%m") if day_first else ("%m", "%d")

@@ -93,20 +93,26 @@ def blocks(found: Examples, why: list[str]) -> dict[str, Any]:
     if sounds and sounds.longest > HEARD:
         why[-1] = f"length: {HEARD:g} s are heard of a sound, in training any, else the middle ones"
     few = trained < FEW_SOUNDS
+    epochs = 15 if few else 10
     why.append(
-        f"net: a small CNN on spectrograms, {12 if few else 10} epochs for {trained:,} sounds"
+        f"net: a small {'ResNet' if few else 'CNN'} on spectrograms, {epochs} epochs for {trained:,} sounds"
         + (", each with 3 copies at other speeds, as other voices are, coloured as other microphones do" if few else "")
         + "; the report holds it against mean spectra"
     )
-    finetune: dict[str, Any] = {"strategy": {"name": "full"}, "epochs": 12 if few else 10}
+    finetune: dict[str, Any] = {"strategy": {"name": "full"}, "epochs": epochs}
     if few:
-        finetune |= {"learning_rate": 0.005, "ema": 0.98, "distort": {"equaliser": 12.0, "noise": 0.2}}
-    tokenizer = {"bands": 40, "window": 0.032, "hop": 0.016}
+        finetune |= {
+            "batch_size": 32,
+            "learning_rate": 0.005,
+            "ema": 0.98,
+            "distort": {"equaliser": 12.0, "noise": 0.2},
+        }
+    tokenizer = {"bands": 40, "window": 0.032, "hop": 0.016, "colour": 0.5}
     return {
         "clean": {"normalise": normalise} if normalise else {},
         "augment": {"copies": 3, "options": {"speed": 0.25}} if few else {"copies": 0},
         "base": {"from": "nothing"},
-        "net": {"name": "cnn", "depth": 4, **({"width": 16} if few else {})},
+        "net": {"name": "resnet8"} if few else {"name": "cnn", "depth": 4},
         "pretrain": {"objective": {"name": "none"}, **({"tokenizer": tokenizer} if few else {})},
         "finetune": finetune,
     }

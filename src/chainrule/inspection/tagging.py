@@ -7,6 +7,12 @@ RATE = 0.0003
 
 After two epochs span F1 on wikigold's validation rows was 0.62 so, and 0.11 at 1e-4 in batches of 32.
 """
+PAIRS = 50_000
+RATES = {True: 0.006, False: 0.002}
+"""From nothing, in batches of 16; True: over characters and pairs of them, of which each is met seldom.
+
+After eight epochs span F1 on sentences of People's Daily that were held out was 0.70 so, and 0.67 at 0.002.
+"""
 
 
 def epochs(trained: int) -> int:
@@ -22,13 +28,14 @@ def from_base() -> dict[str, Any]:
 def from_nothing(trained: int, solid: bool, why: list[str]) -> dict[str, Any]:
     """Return net, pretraining and fine-tuning from nothing; solid: of a script that puts no blanks between words."""
     of = "characters" if solid else "pieces of words"
+    beside = " and of pairs of characters" if solid else ""
     why.append(
-        f"net: a two-way LSTM over vectors of {of} that the texts themselves teach (skip-gram), small enough for "
-        f"{trained:,} sentences"
+        f"net: a two-way LSTM over vectors of {of} that the texts themselves teach (skip-gram){beside}, small enough "
+        f"for {trained:,} sentences"
     )
     tokenizer = {"kind": "characters", "vocabulary": 5000} if solid else {"vocabulary": 8000}
     return {
-        "net": {"name": "bilstm", "dropout": 0.4},
+        "net": {"name": "bilstm", **({"pairs": PAIRS} if solid else {}), "dropout": 0.4},
         "pretrain": {
             "objective": {"name": "skip_gram"},
             "tokenizer": tokenizer,
@@ -38,7 +45,7 @@ def from_nothing(trained: int, solid: bool, why: list[str]) -> dict[str, Any]:
             "strategy": {"name": "full"},
             "epochs": 12 if trained < 20_000 else 5,
             "batch_size": 16,
-            "learning_rate": 0.002,
+            "learning_rate": RATES[solid],
             "distort": {"drop": 0.05},
         },
     }

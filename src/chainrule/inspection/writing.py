@@ -6,6 +6,7 @@ from typing import Any
 
 from chainrule.inspection.choices import Plan
 from chainrule.inspection.examples import Examples
+from chainrule.system.words import count
 
 SEED = 7
 FEW_GROUPS = 40
@@ -66,4 +67,4 @@ def _seed(groups: Mapping[str, int]) -> int:
 
 def title(found: Examples, path: Path) -> str:
     """Return the comment over a recipe."""
-    return f"{found.rows:,} rows of {path.name}, found by `chainrule new`"
+    return f"{count(found.rows, 'row')} of {path.name}, found by `chainrule new`"

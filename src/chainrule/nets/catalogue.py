@@ -1,8 +1,8 @@
 """The nets by name: what each takes in params.yaml under `net` beside its name, and what it can be used for."""
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chainrule.nets.shared.needs import Need
 
@@ -50,6 +50,13 @@ class CNNOptions(_Options):
 
     width: int = Field(description="channels of the first convolution", ge=1, le=4096)
     depth: int = Field(description="convolutions", ge=1, le=20)
+    dropout: Dropout
+
+
+class ResNet8Options(_Options):
+    """The residual network of CIFAR-10, one block a stage."""
+
+    width: int = Field(description="channels of the first convolution, 16 in the original", ge=1, le=4096)
     dropout: Dropout
 
 
@@ -115,6 +122,12 @@ class BagOptions(_Options):
     dropout: float = Field(description="probability of dropping a feature of a text", ge=0, lt=1)
 
 
+class VectorsOptions(_Options):
+    """A vector for every token: a text is their mean."""
+
+    width: int = Field(description="features of a token", ge=1, le=8192)
+
+
 class TextCNNOptions(_Options):
     """Filters over windows of tokens, of each its largest answer."""
 
@@ -166,6 +179,36 @@ Embedding = Annotated[
 ]
 
 
+class ImageTextOptions(_Options):
+    """A net of images and a net of texts, and what puts together what they see."""
+
+    image: dict[str, Any] = Field(description="the net that sees the image: its name, and options as under net")
+    text: dict[str, Any] = Field(description="the net that reads the text: its name, and options as under net")
+    fusion: Literal["late", "cross"] = Field(
+        description="late: one vector of each, and their product; cross: tokens of the text look at places of the image"
+    )
+    width: int = Field(description="features of each when they are put together, a multiple of heads", ge=1, le=8192)
+    heads: int = Field(description="attention heads, of cross", ge=1, le=128)
+    layers: int = Field(description="layers of attention, of cross", ge=1, le=24)
+    dropout: float = Field(description="probability of dropping a feature of what is put together", ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _nets_are_of_their_kinds(self) -> Self:
+        for modality, block in (("image", self.image), ("text", self.text)):
+            fitting = [name for name, net in NETS.items() if modality in net.modalities and net.writes is not True]
+            if block.get("name") not in fitting:
+                found = repr(block["name"]) if "name" in block else "nothing"
+                raise ValueError(
+                    f"{modality}.name: found {found}; a net of {modality}s is needed: {', '.join(fitting)}"
+                )
+            try:
+                NETS[block["name"]].options.model_validate({key: block[key] for key in block if key != "name"})
+            except ValidationError as error:
+                said = error.errors()[0]
+                raise ValueError(f"{'.'.join(map(str, (modality, *said['loc'])))}: {said['msg']}") from None
+        return self
+
+
 class MLPOptions(_Options):
     """A multi-layer perceptron over the columns of a table."""
 
@@ -183,6 +226,25 @@ class TabMOptions(_Options):
     layers: int = Field(description="hidden layers", ge=1, le=100)
     width: int = Field(description="features of a hidden layer", ge=1, le=8192)
     dropout: float = Field(description="probability of dropping a feature of a hidden layer", ge=0, lt=1)
+
+
+Factors = Annotated[int, Field(description="numbers in the vector of a user or an item", ge=1, le=4096)]
+
+
+class MatrixFactorisationOptions(_Options):
+    """Vectors of users and items, and their biases."""
+
+    factors: Factors
+    dropout: float = Field(description="probability of dropping a number of a vector", ge=0, lt=1)
+
+
+class TwoTowersOptions(_Options):
+    """A perceptron of users and their features, and one of items and theirs."""
+
+    factors: Factors
+    layers: int = Field(description="hidden layers of a tower; 0: a linear map", ge=0, le=20)
+    width: int = Field(description="features of a hidden layer", ge=1, le=8192)
+    dropout: float = Field(description="probability of dropping a feature", ge=0, lt=1)
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -228,19 +290,32 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "dropout": 0.2,
     },
     "gpt": {"layers": 4, "width": 128, "heads": 4, "max_length": 128, "dropout": 0.1},
+    "image_text": {
+        "image": {"name": "cnn"},
+        "text": {"name": "bag"},
+        "fusion": "late",
+        "width": 128,
+        "heads": 4,
+        "layers": 2,
+        "dropout": 0.1,
+    },
     "mlp": {"embedding": 16, "layers": 2, "width": 256, "dropout": 0.2},
     "patch_encoder": {"patch": 8, "layers": 4, "width": 128, "heads": 4, "dropout": 0.1},
+    "resnet8": {"width": 16, "dropout": 0.1},
     "resnet9": {"width": 64, "dropout": 0.1},
     "tabm": {"embedding": 16, "members": 16, "layers": 2, "width": 128, "dropout": 0.2},
     "text_cnn": {"embedding": 128, "filters": 100, "widths": [3, 4, 5], "dropout": 0.5},
     "timm": {"arch": None, "size": None},
     "torchvision": {"arch": "resnet18", "size": None},
     "transformers": {"dropout": None, "config": None},
+    "vectors": {"width": 100},
+    "matrix_factorisation": {"factors": 32, "dropout": 0.0},
+    "two_towers": {"factors": 32, "layers": 1, "width": 64, "dropout": 0.1},
 }
 """What each starts with; a literal, of which dvc.yaml lists the recipe's net."""
 
 
-Modality = Literal["audio", "image", "table", "text"]
+Modality = Literal["audio", "image", "image_text", "interaction", "table", "text"]
 
 
 class Net(NamedTuple):
@@ -261,12 +336,17 @@ NETS: dict[str, Net] = {
     "encoder": Net(EncoderOptions, ("text",), ("both_sides",)),
     "encoder_decoder": Net(EncoderDecoderOptions, ("text",), ("both_sides",), writes=True),
     "gpt": Net(GPTOptions, ("text",), ("causal",)),
+    "image_text": Net(ImageTextOptions, ("image_text",)),
+    "matrix_factorisation": Net(MatrixFactorisationOptions, ("interaction",)),
     "mlp": Net(MLPOptions, ("table",)),
     "patch_encoder": Net(PatchEncoderOptions, ("audio", "image"), ("feature_map",)),
+    "resnet8": Net(ResNet8Options, ("audio", "image"), ("feature_map",)),
     "resnet9": Net(ResNet9Options, ("audio", "image"), ("feature_map",)),
     "tabm": Net(TabMOptions, ("table",)),
     "text_cnn": Net(TextCNNOptions, ("text",), ("both_sides",)),
     "timm": Net(TimmOptions, ("audio", "image"), ("feature_map",)),
     "torchvision": Net(TorchvisionOptions, ("audio", "image")),
+    "two_towers": Net(TwoTowersOptions, ("interaction",)),
     "transformers": Net(TransformersOptions, ("text",), ("both_sides", "causal"), writes=None),
+    "vectors": Net(VectorsOptions, ("text",)),
 }

@@ -6,37 +6,17 @@ Rosenblatt 1958, https://doi.org/10.1037/h0042519; embeddings of numbers as in `
 import itertools
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
-from chainrule.nets.shared.columns import Columns
+from chainrule.nets.shared.columns import Columns, OverColumns
 
 
-class MLP(nn.Module):
+class MLP(OverColumns):
     """`layers` times a linear map, ReLU and dropout, over the columns of a row."""
 
-    gains_from_bf16 = False
-
     def __init__(self, columns: Columns, layers: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.columns = columns
         sizes = [columns.out_features, *[width] * layers]
-        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(sizes))
-        self.dropout = nn.Dropout(dropout)
-        self.out_features = sizes[-1]
-
-    def forward(
-        self,
-        numbers: torch.Tensor | None = None,
-        gaps: torch.Tensor | None = None,
-        categories: torch.Tensor | None = None,
-        words: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Features [B, out_features] of the columns of rows, as `Columns` takes them."""
-        features: torch.Tensor = self.columns(numbers, gaps, categories, words)
-        for layer in self.layers:
-            features = self.dropout(torch.relu(layer(features)))
-        return features
+        super().__init__(columns, (nn.Linear(*pair) for pair in itertools.pairwise(sizes)), sizes[-1], dropout)
 
 
 def build(

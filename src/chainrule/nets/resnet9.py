@@ -7,6 +7,8 @@ a residual branch (He et al. 2016, https://arxiv.org/abs/1512.03385).
 import torch
 from torch import nn
 
+from chainrule.nets.shared.layered import Layered
+
 
 def _conv(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
@@ -27,33 +29,21 @@ class Residual(nn.Module):
         return result
 
 
-class ResNet9(nn.Module):
+class ResNet9(Layered):
     """Widths w, 2w, 4w, 8w; every stage after the first halves the map, rounding up."""
 
-    gains_from_bf16 = True
-    channels_last = True
-    stride = 8
-
     def __init__(self, channels: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
+        layers = (
             _conv(channels, width),
             _conv(width, 2 * width), nn.MaxPool2d(2, ceil_mode=True), Residual(2 * width),
             _conv(2 * width, 4 * width), nn.MaxPool2d(2, ceil_mode=True),
             _conv(4 * width, 8 * width), nn.MaxPool2d(2, ceil_mode=True), Residual(8 * width),
         )  # fmt: skip
-        self.dropout = nn.Dropout(dropout)
-        self.map_channels = self.out_features = 8 * width
+        super().__init__(layers, 8 * width, 8, dropout)
 
-    def feature_map(self, images: torch.Tensor) -> torch.Tensor:
-        """[B, map_channels, H/8, W/8], rounded up, of float32 images [B, C, H, W]."""
-        maps: torch.Tensor = self.layers(images)
-        return maps
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Embeddings [B, out_features] of normalised float32 images [B, C, H, W]: the maximum over the last map."""
-        embeddings: torch.Tensor = self.dropout(self.feature_map(images).amax((2, 3)))
-        return embeddings
+    def pooled(self, maps: torch.Tensor) -> torch.Tensor:
+        """[B, map_channels] of a feature map: its maximum."""
+        return maps.amax((2, 3))
 
 
 def build(channels: int, *, width: int, dropout: float) -> ResNet9:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from chainrule.nets.shared.columns import Columns
+from chainrule.nets.shared.columns import Columns, OverColumns
 
 
 class Shared(nn.Module):
@@ -31,35 +31,22 @@ class Shared(nn.Module):
         return nn.functional.linear(features * self.scale_in, self.weight) * self.scale_out + self.bias
 
 
-class TabM(nn.Module):
+class TabM(OverColumns):
     """`layers` times a shared linear map, ReLU and dropout: of a row a vector for each of its members."""
 
-    gains_from_bf16 = False
-
     def __init__(self, columns: Columns, members: int, layers: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.columns, self.members = columns, members
         sizes = [columns.out_features, *[width] * layers]
-        self.layers = nn.ModuleList(Shared(*pair, members) for pair in itertools.pairwise(sizes))
-        self.dropout = nn.Dropout(dropout)
-        self.out_features = sizes[-1]
+        shared = [Shared(*pair, members) for pair in itertools.pairwise(sizes)]
+        super().__init__(columns, shared, sizes[-1], dropout)
+        self.members = members
         # A member sees every column by a random scale of its own, the same for all features of the column.
         scales = torch.randn(members, len(columns.sizes)).repeat_interleave(torch.tensor(columns.sizes), dim=1)
         with torch.no_grad():
-            self.layers[0].scale_in.copy_(scales)  # type: ignore[operator]
+            shared[0].scale_in.copy_(scales)
 
-    def forward(
-        self,
-        numbers: torch.Tensor | None = None,
-        gaps: torch.Tensor | None = None,
-        categories: torch.Tensor | None = None,
-        words: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Features [B, members, out_features] of the columns of rows, as `Columns` takes them."""
-        features: torch.Tensor = self.columns(numbers, gaps, categories, words).unsqueeze(1)
-        for layer in self.layers:
-            features = self.dropout(torch.relu(layer(features)))
-        return features
+    def begun(self, features: torch.Tensor) -> torch.Tensor:
+        """Return [B, 1, F] of the columns' features [B, F]: what all members take."""
+        return features.unsqueeze(1)
 
 
 def build(

@@ -1,8 +1,9 @@
-"""Any classifier or segmentation net of torchvision by its name, with fresh weights and without its last layer.
+"""Any classifier, segmentation net or detector of torchvision by its name, with fresh weights and without its head.
 
 Of segmentation nets (Long et al. 2015, https://arxiv.org/abs/1411.4038; Chen et al. 2017, DeepLabv3,
 https://arxiv.org/abs/1706.05587; Howard et al. 2019, LR-ASPP, https://arxiv.org/abs/1905.02244) the maps that are
-classified are what they show.
+classified are what they show; of detectors (Lin et al. 2017, https://arxiv.org/abs/1612.03144; Liu et al. 2016, SSD,
+https://arxiv.org/abs/1512.02325) those that their heads look at, a feature pyramid.
 """
 
 import difflib
@@ -13,8 +14,6 @@ from torch import nn
 from chainrule.nets.shared.images import as_taken, gains_from_bf16
 from chainrule.system.errors import ParamsError
 
-SEEN = 64
-"""Pixels of a side at which it is asked of what size maps are."""
 _CLASSES = 1000  # every torchvision classifier ends in this many unless told otherwise
 
 
@@ -43,6 +42,8 @@ class SegmentationNet(nn.Module):
     """A torchvision segmentation net as maps, `pyramid`, the finest first; as an embedding the mean of the last."""
 
     channels_last = True
+    seen = 64
+    """Pixels of a side at which it is asked of what size maps are."""
 
     def __init__(self, net: nn.Module, size: int | None) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ class SegmentationNet(nn.Module):
         self.gains_from_bf16 = gains_from_bf16(net)
         net.eval()
         with torch.no_grad():
-            side = size or SEEN
+            side = size or self.seen
             seen = self.feature_maps(torch.zeros(1, 3, side, side))
             sizes = [(int(maps.shape[1]), side // int(maps.shape[3])) for maps in seen]
         net.train()
@@ -71,6 +72,16 @@ class SegmentationNet(nn.Module):
         return self.feature_maps(images)[-1].mean((2, 3))
 
 
+class DetectionNet(SegmentationNet):
+    """The body of a torchvision detector as maps, those of its feature pyramid, the finest first."""
+
+    seen = 320  # the coarsest maps of some have stride 300
+
+    def feature_maps(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Return the maps that `pyramid` tells of, each [B, channels, height, width], of normalised images."""
+        return list(self.net.backbone(as_taken(images, self.size)).values())  # type: ignore[operator]
+
+
 def build(channels: int, *, arch: str, size: int | None) -> TorchvisionNet | SegmentationNet:
     """Build the net that torchvision calls `arch`, for images of 1 or 3 `channels`; ParamsError for others.
 
@@ -80,8 +91,9 @@ def build(channels: int, *, arch: str, size: int | None) -> TorchvisionNet | Seg
 
     known = models.list_models(module=models)
     over_places = models.list_models(module=models.segmentation)
-    if arch not in known and arch not in over_places:
-        near = difflib.get_close_matches(arch, [*known, *over_places], 3, 0.4) or [
+    detectors = models.list_models(module=models.detection)
+    if arch not in (*known, *over_places, *detectors):
+        near = difflib.get_close_matches(arch, [*known, *over_places, *detectors], 3, 0.4) or [
             "resnet18",
             "mobilenet_v3_small",
             "convnext_tiny",
@@ -89,6 +101,9 @@ def build(channels: int, *, arch: str, size: int | None) -> TorchvisionNet | Seg
         raise ParamsError(f"net torchvision: torchvision has no classifier {arch!r}; did you mean {' or '.join(near)}?")
     if channels not in (1, 3):
         raise ParamsError(f"net torchvision: images of {channels} channels; torchvision's classifiers take 1 or 3")
+    if arch in detectors:
+        whole = models.get_model(arch, weights=None, weights_backbone=None)
+        return DetectionNet(nn.ModuleDict({"backbone": whole.backbone}), size)
     if arch in over_places:
         net = models.get_model(arch, weights=None, weights_backbone=None)
         for name in ("low_classifier", "high_classifier"):

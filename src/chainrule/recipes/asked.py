@@ -63,12 +63,12 @@ def _columns(options: Mapping[str, Any], fields: Sequence[Field], path: str) -> 
         if isinstance(column, list) and field.kind not in ("labels", "text"):
             needed = f"one column is needed: {field.name} is a {field.kind}, a list is for texts and sets of labels"
             yield Mistake(f"{path}.columns.{field.name}", repr(column), needed)
-        if field.kind == "table":
+        if field.kind in ("interaction", "table"):
             if column is not None:
                 needed = f"nothing: {field.name} is the whole row; its columns are listed under clean.normalise"
                 yield Mistake(f"{path}.columns.{field.name}", repr(column), needed)
         elif column is None and options.get("header") is False:
             yield Mistake(f"{path}.columns.{field.name}", "nothing", "without a header its number is needed, from 0")
-        if field.role == "target" and field.kind == "number" and options.get("labels"):
+        if field.role == "target" and field.kind in ("number", "rating") and options.get("labels"):
             needed = f"null is needed: the {field.name} is a number, and labels names classes"
             yield Mistake(f"{path}.labels", repr(options["labels"]), needed)

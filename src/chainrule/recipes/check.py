@@ -27,7 +27,7 @@ from chainrule.recipes.clean import Clean
 from chainrule.recipes.evaluate import Evaluate
 from chainrule.recipes.export import Export
 from chainrule.recipes.file import PARAMS, Section, aliases, at, complete, given_block, read_params
-from chainrule.recipes.mistakes import Mistake, nearest, number, typed, unknown
+from chainrule.recipes.mistakes import Mistake, endless, nearest, number, typed, unknown
 from chainrule.recipes.retrain import Retrain
 from chainrule.recipes.search import Search, space_mistakes, with_values
 from chainrule.recipes.split import Split
@@ -164,6 +164,7 @@ def _recipe(block: Any, path: str) -> Iterator[Mistake]:
     yield from typed(Recipe, block, path)
     if not isinstance(block, dict):
         return
+    yield from endless(block, path)
     yield from _kinds(block, path)
     values = complete(block)
     whole = block.get("task") in TASKS and block.get("modality") in MODALITIES
@@ -218,7 +219,7 @@ def _losses(block: dict[str, Any], task: str, path: str) -> Iterator[Mistake]:
         if lost is not None and lost > most:
             from chainrule.evaluation.primary import SHARE, words  # with NumPy, which no other check needs
 
-            decisive = importlib.import_module(f"chainrule.tasks.{task}.metrics").PRIMARY
+            decisive = importlib.import_module(f"chainrule.tasks.{task}.metrics").measure.PRIMARY
             if decisive.unit == SHARE:
                 said = f"at most {most:g} of {words(decisive.name)}, a share, is allowed; 0.01 is one point"
                 yield Mistake(".".join((path, *place)), f"{lost:g}", said)

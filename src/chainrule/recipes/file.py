@@ -39,6 +39,10 @@ PLUG_IN_DEFAULTS = {
 """Where a recipe names a plug-in: the key of the name, and where the options that it starts with stand."""
 
 
+PARTS_OF_NETS = ("image", "text")
+"""Where a net of several kinds of inputs names the nets that it is made of."""
+
+
 class Section(BaseModel):
     """One block of params.yaml; unknown keys are refused."""
 
@@ -110,9 +114,15 @@ def complete(block: dict[str, Any]) -> dict[str, Any]:
         if isinstance(chosen, dict) and key in chosen:
             options = _defaults(module, defaults).get(str(chosen[key]).partition("/")[0], {})
             at(values, place[:-1])[place[-1]] = {key: chosen[key], **options, **chosen}
+    for part in PARTS_OF_NETS:
+        inner = at(values, ("net", part))
+        if isinstance(inner, dict) and "name" in inner:
+            options = _defaults("chainrule.nets.catalogue").get(str(inner["name"]), {})
+            values["net"][part] = {"name": inner["name"], **options, **inner}
     if at(block, ("pretrain", "training")) is None and at(block, ("pretrain", "objective", "name")) == "none":
         values["pretrain"]["training"] = None
-    tokenizer, longest = at(values, ("pretrain", "tokenizer")), at(values, ("net", "max_length"))
+    tokenizer = at(values, ("pretrain", "tokenizer"))
+    longest = at(values, ("net", "max_length")) or at(values, ("net", "text", "max_length"))
     if isinstance(tokenizer, dict) and longest and not at(block, ("pretrain", "tokenizer", "max_length")):
         values["pretrain"]["tokenizer"] = {**tokenizer, "max_length": longest}
     return values

@@ -2,6 +2,7 @@
 
 import datetime
 import difflib
+import math
 import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple, get_args
@@ -140,6 +141,18 @@ def _together(mistakes: Iterator[Mistake]) -> Iterator[Mistake]:
 def _shown(found: Any) -> str:
     text = "nothing" if found is None else _as_written(found) if isinstance(found, bool) else repr(found)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def endless(value: Any, path: str, above: tuple[int, ...] = ()) -> Iterator[Mistake]:
+    """Yield the numbers of a block, however deep, that are infinite or none: no JSON could hold them.
+
+    above: what the value stands in; an alias of YAML may stand in itself.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        yield Mistake(path, str(value), "a finite number is needed, or null where it may be left open")
+    if isinstance(value, dict | list) and id(value) not in above:
+        for key, own in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from endless(own, f"{path}.{key}", (*above, id(value)))
 
 
 def number(block: Any, *place: str) -> float | None:

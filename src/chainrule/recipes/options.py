@@ -65,8 +65,11 @@ def _pages() -> Iterator[str]:
 def _said(schema: Mapping[str, Any], section: str) -> dict[str, Any]:
     """Return a section's schema, in which keys say where else they have a default."""
     tables = {"by modality": map(by_modality, MODALITIES), "by task": map(by_task, TASKS)}
-    places = {key: place for place, found in tables.items() for each in found for key in each.get(section, {})}
-    properties = {name: {**node, "elsewhere": places.get(name)} for name, node in schema["properties"].items()}
+    found = {place: {key for each in given for key in each.get(section, {})} for place, given in tables.items()}
+    properties = {
+        name: {**node, "elsewhere": " or ".join(place for place, keys in found.items() if name in keys) or None}
+        for name, node in schema["properties"].items()
+    }
     return {**schema, "properties": properties}
 
 

@@ -1,6 +1,6 @@
 """The `split` section."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -51,7 +51,13 @@ class Split(Section):
         description="largest deviation of a split's size and of a class's share, relative to what is asked; more only "
         "where chance gives it with as few groups",
     )
+    by: Literal["groups", "within_groups", "time"] = Field(
+        default="groups",
+        description="groups: none is cut; within_groups: each gives of its own rows, as users do of their ratings, by "
+        "chance or, with `time`, the newest; time: every row from a moment on is held out, whosever it is",
+    )
     time: Time | None = Field(
         default=None,
-        description="hold out the newest groups, by the source's column `time`, with the same shares; null: any groups",
+        description="hold out the newest groups, by the source's column `time`, with the same shares; null: any, or, "
+        "where rows are split by time, as `{}`",
     )

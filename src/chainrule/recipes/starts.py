@@ -21,9 +21,14 @@ def mistakes(block: Any, recipes: Mapping[Any, Any], path: str) -> Iterator[Mist
         yield from _of_recipe(block, name, recipe, recipes, f"{path}.base.from")
     elif recipe:
         yield Mistake(f"{path}.base.from", repr(place), f"{name} stands alone; what it is goes under `name`")
-    if entry.modality not in (None, at(block, ("modality",))):
+    made_of_two = net == "image_text" and entry.modality is not None  # of which the base is one
+    inside = at(block, ("net", str(entry.modality), "name")) if made_of_two else None
+    if entry.modality not in (None, at(block, ("modality",))) and not made_of_two:
         yield Mistake(f"{path}.base.from", repr(place), f"its weights are of modality {entry.modality}")
-    elif entry.nets is not None and net in NETS and net not in entry.nets:
+    elif made_of_two and entry.nets is not None and inside not in entry.nets:
+        needed = f"a net that a base from {name} is of is needed: {' or '.join(entry.nets)}"
+        yield Mistake(f"{path}.net.{entry.modality}.name", repr(inside) if inside else "nothing", needed)
+    elif not made_of_two and entry.nets is not None and net in NETS and net not in entry.nets:
         needed = f"a net that a base from {name} is of is needed: {' or '.join(entry.nets)}"
         yield Mistake(f"{path}.net.name", repr(net), needed)
     strategy = at(block, ("finetune", "strategy", "name"))
@@ -31,8 +36,10 @@ def mistakes(block: Any, recipes: Mapping[Any, Any], path: str) -> Iterator[Mist
     if able is not None and name not in able:
         needed = f"strategy {strategy} takes a base from {' or '.join(able)} alone"
         yield Mistake(f"{path}.base.from", repr(place), needed)
-    if name == "nothing" and net == "transformers":
-        yield Mistake(f"{path}.net.name", repr(net), "it is what a base says it is; set base, or take net encoder")
+    for place_of in (("net", "name"), ("net", "text", "name")):
+        if name == "nothing" and at(block, place_of) == "transformers":
+            needed = "it is what a base says it is; set base, or take net encoder"
+            yield Mistake(".".join((path, *place_of)), "'transformers'", needed)
 
 
 def _of_recipe(block: Any, name: str, recipe: str, recipes: Mapping[Any, Any], path: str) -> Iterator[Mistake]:

@@ -18,6 +18,8 @@ from chainrule.training.strategies.catalogue import STRATEGIES
 
 WRITTEN, CONTINUED = "wording", "continuation"
 """Kinds of targets that are texts to be written: a net must write the first, and has no head; the second goes on."""
+OF_PAIRS = ("click", "rating")
+"""Kinds of targets that are of a user and an item together: a model of two sides has no head."""
 OF_HEADS = ("head_only", "distillation", "incremental", "joint")
 """Strategies that take a model of one answer."""
 
@@ -53,6 +55,9 @@ def mistakes(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
     if strategy in OF_HEADS and at(block, ("target",)) == WRITTEN:
         needed = "it takes a model that gives one answer to a row; of one that writes take full or lora"
         yield Mistake(f"{path}.finetune.strategy.name", repr(strategy), needed)
+    if strategy in (*OF_HEADS, "lora") and at(block, ("target",)) in OF_PAIRS:
+        needed = "a model of users and items has no head and no layers of the kind that it takes; take full"
+        yield Mistake(f"{path}.finetune.strategy.name", repr(strategy), needed)
     if strategy in STRATEGIES and STRATEGIES[strategy].modality not in (None, modality):
         needed = (
             f"it takes {STRATEGIES[strategy].modality}s alone; a strategy of modality {modality} is needed, or full"
@@ -66,6 +71,28 @@ def mistakes(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
         yield Mistake(f"{path}.pretrain.training", "null" if training is None else "a block", needed)
     yield from _sizes(block, path)
     yield from _launches(block, path)
+    if modality == "interaction":
+        yield from _of_users(block, path)
+
+
+def _of_users(block: dict[str, Any], path: str) -> Iterator[Mistake]:
+    """Check that rows of a user are known as such, and that more than the row alone decides which are held out."""
+    user = at(block, ("clean", "normalise", "user"))
+    for section in ("source", "incoming"):
+        group, key = at(block, (section, "group")), f"{path}.{section}.group"
+        if group is None:
+            needed = f"the column of the users is needed, {user!r}: what is uncertain goes by user"
+            yield Mistake(key, "null", needed)
+        elif isinstance(group, str) and isinstance(user, str) and group != user:
+            yield Mistake(
+                key, repr(group), f"the column of the users is needed, {user!r}, as clean.normalise.user says"
+            )
+    if at(block, ("split", "by")) not in ("within_groups", "time"):
+        needed = (
+            "within_groups (rows of each user) or time (rows from a moment on) is needed: rows split by chance alone, "
+            "or users held out whole, say nothing of what a known user meets next"
+        )
+        yield Mistake(f"{path}.split.by", at(block, ("split", "by")) or "groups, the default", needed)
 
 
 def _launches(block: dict[str, Any], path: str) -> Iterator[Mistake]:
@@ -107,8 +134,8 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
         if not SOURCES[kind].tested or (by_file and not said):
             needed = "the source has no official test part, so a share is needed, such as 0.2"
             yield Mistake(f"{path}.split.test", "0", needed)
-    if at(block, ("clean", "labels")) and at(block, ("target",)) == "number":
-        yield Mistake(f"{path}.clean.labels", "a block", "it goes with labels; the target is a number")
+    if at(block, ("clean", "labels")) and at(block, ("target",)) in ("number", *OF_PAIRS):
+        yield Mistake(f"{path}.clean.labels", "a block", f"it goes with labels; the target is a {block['target']}")
     target = at(block, ("target",))
     if (
         at(block, ("retrain", "robustness")) is not None
@@ -117,7 +144,8 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
     ):
         needed = f"null is needed: {target} are places in a text, and they move when it is altered"
         yield Mistake(f"{path}.retrain.robustness", "a block", needed)
-    if isinstance(at(block, ("split", "time")), dict) and kind in SOURCES and at(block, ("source", "time")) is None:
+    timed = isinstance(at(block, ("split", "time")), dict) or at(block, ("split", "by")) == "time"
+    if timed and kind in SOURCES and at(block, ("source", "time")) is None:
         able = [name for name, entry in SOURCES.items() if "time" in entry.model_fields]
         needed = "the column of when a row is of is needed, for split.time"
         needed = needed if kind in able else f"a source whose rows have a time is needed: {', '.join(able)}"
@@ -125,11 +153,12 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
     width, heads = number(block, "net", "width"), number(block, "net", "heads")
     if width and heads and width % heads:
         yield Mistake(f"{path}.net.width", f"{width:g}", f"a multiple of heads ({heads:g}) is needed")
-    kept, most = number(block, "pretrain", "tokenizer", "max_length"), number(block, "net", "max_length")
-    if kept and most and kept > most:
-        yield Mistake(
-            f"{path}.pretrain.tokenizer.max_length", f"{kept:g}", f"at most net.max_length ({most:g}) fit the net"
-        )
+    kept = number(block, "pretrain", "tokenizer", "max_length")
+    for place in (("net", "max_length"), ("net", "text", "max_length")):
+        most = number(block, *place)
+        if kept and most and kept > most:
+            needed = f"at most {'.'.join(place)} ({most:g}) fit the net"
+            yield Mistake(f"{path}.pretrain.tokenizer.max_length", f"{kept:g}", needed)
     overlap, task = number(block, "pretrain", "tokenizer", "windows", "overlap"), at(block, ("task",))
     if overlap and kept and overlap > kept / 4:
         needed = f"at most a quarter of max_length ({int(kept) // 4:,})"
@@ -139,8 +168,8 @@ def _sizes(block: dict[str, Any], path: str) -> Iterator[Mistake]:
     if at(block, ("target",)) == CONTINUED and at(block, ("pretrain", "tokenizer", "kind")) == "byte_pairs":
         needed = "bytes or characters is needed: of words cut into pieces the blanks of a text are not told again"
         yield Mistake(f"{path}.pretrain.tokenizer.kind", "'byte_pairs'", needed)
-    shortest, longest = (number(block, "clean", "normalise", f"{bound}_characters") for bound in ("min", "max"))
-    if shortest and longest and shortest > longest:
-        yield Mistake(
-            f"{path}.clean.normalise.min_characters", f"{shortest:g}", f"at most max_characters ({longest:g})"
-        )
+    for place in (("clean", "normalise"), ("clean", "normalise", "text")):
+        shortest, longest = (number(block, *place, f"{bound}_characters") for bound in ("min", "max"))
+        if shortest and longest and shortest > longest:
+            key = ".".join((path, *place, "min_characters"))
+            yield Mistake(key, f"{shortest:g}", f"at most max_characters ({longest:g})")

@@ -40,7 +40,7 @@ def compare(
     task, other = (found.signature["task"] for found in (ours, theirs))
     if task != other:
         raise DataError(f"{challenger} is of task {task}, {champion} of {other}: no metric compares them")
-    measure = plugins.load(f"tasks.{task}", "metrics")
+    measure = plugins.load(f"tasks.{task}", "metrics").measure
     (field,) = (field for field in ours.signature["fields"] if field["role"] == "target")
     kind = plugins.load("fields", field["kind"])
     values = rows[field["name"]].tolist()

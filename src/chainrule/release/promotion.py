@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chainrule.evaluation import quality
+from chainrule.exporting.bundle import GRAPH
 from chainrule.release import registry, trial
 from chainrule.release.registry import CHAMPION, Move, Version
 from chainrule.runs import places
@@ -130,7 +131,7 @@ def published(root: Path, recipe: str, version: Version) -> bundle.Bundle | None
         content = bundle.read(wanted.folder, recipe, wanted.version)
     except DataError:
         return None
-    registered = content.sums[bundle.GRAPH] == version.tags.get("sha256")
+    registered = content.sums[GRAPH] == version.tags.get("sha256")
     same = registered and wanted.version == str(version.number) and wanted.digest == content.digest
     return content if same else None
 
@@ -298,10 +299,10 @@ def fetch(client: "MlflowClient", recipe: str, version: Version, folder: Path) -
     if downloaded != folder / "bundle":
         downloaded.rename(folder / "bundle")
     content = bundle.read(folder / "bundle", recipe, str(version.number))
-    for what, found in (("the bundle's", content.sums[bundle.GRAPH]), ("the registered model's", registered)):
+    for what, found in (("the bundle's", content.sums[GRAPH]), ("the registered model's", registered)):
         if found != version.tags.get("sha256"):
             raise ChainruleError(
-                f"{name}: the sha256 of {what} {bundle.GRAPH} is {found[:12]}…, registered was "
+                f"{name}: the sha256 of {what} {GRAPH} is {found[:12]}…, registered was "
                 f"{version.tags.get('sha256', 'none')[:12]}…; run `dvc repro` to export and register it again"
             )
     if content.signature.get("recipe") != recipe:
@@ -324,7 +325,7 @@ def _registered_model(client: "MlflowClient", recipe: str, version: Version, fol
 
     place = client.get_model_version_download_uri(recipe, str(version.number))
     with registry.process_wide(client.tracking_uri):
-        copy = Path(mlflow.artifacts.download_artifacts(f"{place}/{bundle.GRAPH}", dst_path=str(folder / "registered")))
+        copy = Path(mlflow.artifacts.download_artifacts(f"{place}/{GRAPH}", dst_path=str(folder / "registered")))
     digest = hashlib.sha256(copy.read_bytes()).hexdigest()
     shutil.rmtree(folder / "registered")
     return digest

@@ -23,7 +23,8 @@ import numpy as np
 from chainrule.evaluation import primary
 from chainrule.exporting import independence
 from chainrule.serving import answered, offline
-from chainrule.serving.bundle import Bundle, Tensor
+from chainrule.serving.bundle import Bundle
+from chainrule.serving.signature import Tensor
 from chainrule.system import plugins
 from chainrule.system.errors import ChainruleError
 from chainrule.tasks.catalogue import TASKS
@@ -186,7 +187,9 @@ def comparable(content: Bundle, outputs: Arrays) -> np.ndarray:
         raise ChainruleError(
             f"{content.name} version {content.version}: its task {task!r} is none of {', '.join(TASKS)}"
         )
-    found: np.ndarray = plugins.load(f"tasks.{task}", "metrics").comparable(outputs, content.signature["target"])
+    found: np.ndarray = plugins.load(f"tasks.{task}", "metrics").measure.comparable(
+        outputs, content.signature["target"]
+    )
     return found
 
 

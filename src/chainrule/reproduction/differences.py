@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.serving import answered, bundle, offline, plain
+from chainrule.exporting.bundle import SUMS
+from chainrule.serving import answered, offline, plain
 from chainrule.serving.bundle import Bundle
 from chainrule.serving.limits import Limits
 from chainrule.system import plugins
@@ -40,7 +41,7 @@ def details(registered: Path, rebuilt: Path, name: str) -> Iterator[str]:
         yield "was built, and is not registered"
     elif name.endswith(".onnx"):
         yield from graphs(registered / name, rebuilt / name)
-    elif name == bundle.SUMS:
+    elif name == SUMS:
         yield "follows from the others"
     else:
         before, after = ((folder / name).read_text().splitlines() for folder in (registered, rebuilt))
@@ -93,7 +94,7 @@ def answers(registered: Bundle, rebuilt: Bundle, rows: "pd.DataFrame") -> str:
     if target != rebuilt.signature["target"]:
         return f"they answer with other targets: {target}; {rebuilt.signature['target']}"
     rows = rows.head(MOST_ROWS)
-    measure = plugins.load(f"tasks.{registered.signature['task']}", "metrics")
+    measure = plugins.load(f"tasks.{registered.signature['task']}", "metrics").measure
     one, other = _outputs(registered, rows), _outputs(rebuilt, rows)
     count = int((~measure.agree(one, other, target)).sum())
     most = np.abs(measure.comparable(one, target) - measure.comparable(other, target)).max()

@@ -14,6 +14,7 @@ from chainrule.data import batches
 from chainrule.data.columns import alterable, columns
 from chainrule.data.reading import reader
 from chainrule.evaluation import primary
+from chainrule.exporting.bundle import GRAPH
 from chainrule.recipes.evaluate import Evaluate
 from chainrule.recipes.file import plug_in, section
 from chainrule.recipes.retrain import Retrain
@@ -75,7 +76,7 @@ def champion(root: Path, recipe: str, say: Say) -> Champion | None:
             f"`chainrule promote {recipe} VERSION` publishes a version anew, `chainrule models {recipe}` names them"
         )
         raise ChainruleError(f"the champion of {recipe} cannot be loaded ({error}); {remedy}; {KEEPS}") from None
-    return Champion(int(wanted.version), wanted.folder, content.sums[bundle.GRAPH], promoted)
+    return Champion(int(wanted.version), wanted.folder, content.sums[GRAPH], promoted)
 
 
 def _other(path: Path, number: int) -> bool:

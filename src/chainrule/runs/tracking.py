@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 
 from chainrule.runs.journal import birth, discard, read_events, read_start, read_status, sender_lock, start_sender
 from chainrule.runs.places import home, named_uri
-from chainrule.system import dvc_lock, locks
+from chainrule.system import dvc_lock, locks, quick
 from chainrule.system.files import sha256
 
 FLUSH_SECONDS = 10.0
@@ -380,5 +380,6 @@ os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 if __name__ == "__main__":
+    quick.end_at_once()
     # By name, not by import: see above.
     runpy.run_module("chainrule.runs.sender", run_name="__main__")

@@ -3,9 +3,9 @@
 from typing import Any
 
 from chainrule.serving import explaining, plain, protocol
-from chainrule.serving.bundle import Tensor
 from chainrule.serving.limits import Limits
 from chainrule.serving.models import Model
+from chainrule.serving.signature import Tensor
 from chainrule.tasks.catalogue import TASKS
 
 PLATFORM = "onnxruntime_onnx"

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from chainrule.evaluation.explanation.methods import METHODS
+from chainrule.fields.suppression import MOST
 from chainrule.serving import plain
 from chainrule.serving.bundle import Bundle
 from chainrule.system import plugins
@@ -126,7 +127,7 @@ def _notes(task: str) -> dict[str, Any]:
     """Return the property of what was not taken as it came, where a task has fields of which that may be said."""
     known = plugins.load(f"tasks.{task}", "fields")
     kinds = {field.kind for modality in known.MODALITIES for field in known.fields(modality) if field.role == "input"}
-    if not any(hasattr(plain.part(kind), "read") for kind in kinds):
+    if not any(hasattr(plain.part(kind), name) for kind in kinds for name in ("read", "left_out")):
         return {}
     described = "what was not taken as it came, a line each; absent if there is nothing"
     return {"notes": {"type": "array", "items": {"type": "string"}, "description": described}}
@@ -145,6 +146,18 @@ ASKED: dict[str, Any] = {
             "in": "query",
             "schema": {"type": "number", "minimum": 0, "maximum": 1},
             "description": "of a model that answers with one label: the probability below which it is unsure of it",
+        },
+        {
+            "name": "threshold",
+            "in": "query",
+            "schema": {"type": "number", "minimum": 0, "maximum": 1},
+            "description": "of a model that answers with boxes: the probability from which on one is said",
+        },
+        {
+            "name": "most",
+            "in": "query",
+            "schema": {"type": "integer", "minimum": 1, "maximum": MOST},
+            "description": "of a model that answers with boxes: how many are said at most, the likeliest",
         },
     ],
     "requestBody": {

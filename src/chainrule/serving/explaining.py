@@ -1,4 +1,4 @@
-"""Why a model answered as it did, for a request that asks: weights of the parts of its one input, by runs of the graph.
+"""Why a model answered as it did, for a request that asks: weights of the parts of its input, by runs of the graph.
 
 Runs go through the queue of all requests, a few rows at a time and one explanation after the other, so that whoever
 asks meanwhile waits for one short run at most.
@@ -29,7 +29,7 @@ IN_HAND = 8
 """Explanations that are under way or wait for their turn."""
 _ROWS = 16  # of a run: what others may have to wait for
 _FEWEST = 16  # runs that there always are
-_KINDS = ("audio", "image", "table", "text")
+_KINDS = ("audio", "image", "image_text", "interaction", "table", "text")
 _FILES = ("audio", "image")  # whose tensors hold all that there is to be told apart
 _WORDS = " or ".join(METHODS)
 
@@ -54,8 +54,14 @@ def able(bundle: Bundle) -> bool:
 
 
 def _has_parts(bundle: Bundle) -> bool:
-    """Whether the task of a bundle is known here, and its inputs are of kinds that are divided into parts."""
-    return plain.face(bundle) is not None and all(field.kind in _KINDS for field in input_fields(bundle))
+    """Whether the task of a bundle is known here, and its inputs are of a kind, or a pair of them, that has parts."""
+    return plain.face(bundle) is not None and _kind(bundle) in _KINDS
+
+
+def _kind(bundle: Bundle) -> str:
+    """Return the kind of a bundle's inputs; of several kinds their modality."""
+    kinds = {field.kind for field in input_fields(bundle)}
+    return next(iter(kinds)) if len(kinds) == 1 else str(bundle.signature.get("modality"))
 
 
 class Explainer:
@@ -162,16 +168,16 @@ def _check(bundle: Bundle, given: Mapping[str, Any], inputs: Arrays) -> None:
 def _divided(bundle: Bundle, given: Mapping[str, Any], inputs: Arrays, most: int, limits: Limits) -> Parts:
     """Return at most so many parts of one item."""
     fields, rules = input_fields(bundle), bundle.signature["preprocessing"]
-    kind = fields[0].kind
+    kind = _kind(bundle)
     values: dict[str, Any] = {field.name: given.get(field.name) for field in fields}
     facts: Mapping[str, Any] = {}
     words = None
-    if kind == "text":
+    if texts := [field.name for field in fields if field.kind == "text"]:
         assert bundle.tokenizer is not None  # without it the item would have been refused
-        values = {name: text.clean(value, rules[name], limits) for name, value in values.items()}
-        folds = {name: value for name, value in rules[fields[0].name].items() if name in ("windows", "max_length")}
+        values |= {name: text.clean(values[name], rules[name], limits) for name in texts}
+        folds = {name: value for name, value in rules[texts[0]].items() if name in ("windows", "max_length")}
         facts, words = {**folds, "pad_id": bundle.padding.get("input_ids", 0)}, plain.tokenizer(bundle.tokenizer)
-    elif kind == "table":
+    elif kind in ("interaction", "table"):
         facts = rules[fields[0].name]["facts"]
     elif kind == "audio":
         facts = rules[fields[0].name]

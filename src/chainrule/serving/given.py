@@ -74,15 +74,17 @@ def charset_of(content_type: str) -> str:
 def parts_of(body: bytes, kind: Kind, fields: Sequence[Field], limits: Limits) -> dict[str, Any]:
     """Return what a body holds for each input field: the bytes of an image or audio file, a text, or a row.
 
-    A row may be all there is in JSON. A body that is not JSON will do where there is one field. Raises Refusal (400,
-    413, 415).
+    A row may be all there is in JSON. A body that is not JSON will do where there is one field, or one of its kind and
+    all are optional. Raises Refusal (400, 413, 415).
     """
     if kind.name == JSON:
         return of_json(content_of(body, kind, limits), fields)
+    sent, words = _SENT[kind.name]
+    if all(field.optional for field in fields):  # a body is one of them, and the others are missing
+        fields = [field for field in fields if field.kind in sent] or fields
     if len(fields) != 1:
         raise Refusal(400, f"{_takes(fields)}: send JSON, {_shape(fields)}", "content")
     (field,) = fields
-    sent, words = _SENT[kind.name]
     if field.kind not in sent:
         remedies = {"image": "", "audio": "", "text": f": send text/plain, or {_shape(fields)}"}
         remedy = remedies.get(field.kind, f": send JSON, {_shape(fields)}")
@@ -97,7 +99,7 @@ def content_of(body: bytes, kind: Kind, limits: Limits) -> dict[str, Any]:
 
 
 def of_json(content: dict[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
-    """Return what an object holds for each input field. Raises Refusal (400)."""
+    """Return what an object holds for each input field; not of an optional one without any. Raises Refusal (400)."""
     if len(fields) == 1 and hasattr(_kind(fields[0]), "bare") and _kind(fields[0]).bare(content, fields[0].name):
         content = {fields[0].name: content}
     known = [field.name for field in fields]
@@ -108,6 +110,8 @@ def of_json(content: dict[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
             raise Refusal(400, f"{_takes(fields)} and has no field {name!r:.100}{meant}", "json")
     parts = {}
     for field in fields:
+        if field.optional and content.get(field.name) in (None, ""):
+            continue
         if field.name not in content:
             raise Refusal(400, f"the field {field.name!r} is missing: the JSON must be {_shape(fields)}", "json")
         try:

@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 from chainrule.serving import answered, plain, runtime
 from chainrule.serving import bundle as bundles
 from chainrule.serving.batching import Arrays
-from chainrule.serving.bundle import Bundle, Tensor
+from chainrule.serving.bundle import Bundle
 from chainrule.serving.decoding import rows, settings
 from chainrule.serving.limits import Limits
 from chainrule.serving.runtime import Session
+from chainrule.serving.signature import Tensor
 from chainrule.serving.store import Wanted
 from chainrule.system.errors import DataError
 
@@ -44,7 +46,7 @@ def warm(bundle: Bundle, session: Session, workers: int, limits: Limits) -> None
 
     Raises DataError if an answer is not what the signature promises.
     """
-    _try(bundle, session, 1, 1)
+    _try(bundle, session, 1, dict.fromkeys(runtime.varying(bundle), 1))
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda _: _try(bundle, session, *runtime.full_run(bundle, limits)), range(workers)))
 
@@ -55,15 +57,15 @@ def warm_writer(bundle: Bundle, session: Session) -> None:
     run = rows.generated(answered.writer(bundle, session.graphs, bundle.folder), settings.Settings(max_new_tokens=2))
     for size in (1, longest):
         try:
-            run(_example(bundle, 1, size))
+            run(_example(bundle, 1, dict.fromkeys(runtime.varying(bundle), size)))
         except Exception as error:  # ONNX Runtime has no common class of its own
             reason = " ".join(str(error).split())[:500]
             raise DataError(f"{bundle.folder}: the model fails on a text of {size} tokens: {reason}") from None
 
 
-def _try(bundle: Bundle, session: Session, items: int, size: int) -> None:
+def _try(bundle: Bundle, session: Session, items: int, sizes: Mapping[str, int]) -> None:
     try:
-        outputs = session.run(_example(bundle, items, size))
+        outputs = session.run(_example(bundle, items, sizes))
     except Exception as error:  # ONNX Runtime has no common class of its own
         reason = " ".join(str(error).split())[:500]
         raise DataError(f"{bundle.folder}: the model fails on a batch of {items}: {reason}") from None
@@ -82,15 +84,14 @@ def _check_output(bundle: Bundle, tensor: Tensor, found: np.ndarray, items: int)
         raise DataError(f"{bundle.folder}: {tensor.name} is not finite for a batch of {items}; train it again")
 
 
-def _example(bundle: Bundle, items: int, size: int) -> Arrays:
+def _example(bundle: Bundle, items: int, sizes: Mapping[str, int]) -> Arrays:
     """Return ones, or the largest value where one is known: a vocabulary that the graph has no room for shows."""
     inputs = {}
     for tensor in bundle.inputs:
         if tensor.datatype not in runtime.NUMPY:
             raise DataError(f"{bundle.folder}: {tensor.name} is {tensor.datatype}, which NumPy cannot hold")
-        shape = (items, *(size if axis is None else axis for axis in tensor.shape[1:]))
         fill: Any = "1" if tensor.datatype == "BYTES" else bundle.highest.get(tensor.name, 1)
-        inputs[tensor.name] = np.full(shape, fill, dtype=runtime.NUMPY[tensor.datatype])
+        inputs[tensor.name] = np.full(runtime.shape(tensor, items, sizes), fill, dtype=runtime.NUMPY[tensor.datatype])
     return inputs
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
-from chainrule.serving import answered, loading, plain, runtime, store
+from chainrule.serving import answered, loading, plain, store
 from chainrule.serving import bundle as bundles
 from chainrule.serving.batching import Answer, Arrays, Batcher, Ran
+from chainrule.serving.bounds import Bounds
 from chainrule.serving.bundle import Bundle
 from chainrule.serving.decoding.settings import Settings
 from chainrule.serving.errors import Refusal
@@ -60,10 +59,7 @@ class Model:
         self._unused.set()
         self.asked = bundles.asked(bundle) if plain.face(bundle) is not None else ()
         """The fields that may come in place of the graph's inputs."""
-        self._batch = min(limits.batch, limits.queue)  # more would never find room
-        self._places = _places(bundle)
-        self._longest = {axis: bundles.longest(bundle, axis) for axis, _ in self._places}
-        self._highest = _highest(bundle)
+        self.bounds = Bounds(bundle, min(limits.batch, limits.queue))  # more items would never find room
         self._ran = ran
         self._observed = observed
         self._wrote = wrote or _untold
@@ -118,7 +114,7 @@ class Model:
         Raises Refusal: sizes that do not fit each other or the model, a
         token that it does not know, a full queue, a deadline passed, a run that failed.
         """
-        items, sizes = self.checked(inputs)
+        items, sizes = self.bounds.checked(inputs)
         with self:
             if self.writing is not None:
                 answer = await self.writing.infer(inputs, settings or self.writing.settings({}))
@@ -130,12 +126,6 @@ class Model:
         if outputs is None:
             return answer
         return answer._replace(outputs={name: answer.outputs[name] for name in outputs})
-
-    def checked(self, inputs: Arrays) -> tuple[int, tuple[int, ...]]:
-        """Return the items and the varying sizes of inputs. Raises Refusal for sizes or values that do not fit."""
-        items, sizes = self._sizes(inputs)
-        self._check_values(inputs)
-        return items, sizes
 
     def observe(self, inputs: Arrays, answer: Answer) -> None:
         """Tell the observer of an answer to an input of somebody's."""
@@ -162,43 +152,6 @@ class Model:
     def _count(self, ran: Ran) -> None:
         self.statistics.add(ran)
         self._ran(self, ran)
-
-    def _sizes(self, inputs: Arrays) -> tuple[int, tuple[int, ...]]:
-        """Return the number of items and their varying sizes, which all inputs must agree upon."""
-        found: list[int] = []
-        for axis, places in self._places:
-            name, place = places[0]
-            size = inputs[name].shape[place]
-            for other, where in places[1:]:
-                if inputs[other].shape[where] != size:
-                    message = f"{name} has {size} along {axis}, {other} has {inputs[other].shape[where]}"
-                    raise Refusal(400, message, "shape")
-            if size < 1:
-                raise Refusal(400, f"{name} has nothing along {axis}", "shape")
-            found.append(size)
-        items = found[0]
-        if items > self._batch:
-            raise Refusal(413, f"{items} items in one request; at most {self._batch} are taken", "too_large")
-        sizes = tuple(found[1:])
-        for size, (axis, _) in zip(sizes, self._places[1:], strict=True):
-            most = self._longest.get(axis)
-            if most is not None and size > most:
-                raise Refusal(400, f"{size} positions; this model takes at most {most}", "shape")
-        return items, sizes
-
-    def _check_values(self, inputs: Arrays) -> None:
-        for name, unsigned, most in self._highest:
-            # Read as unsigned, a negative number is larger than any other: one look is enough.
-            seen = inputs[name].view(unsigned)
-            if isinstance(most, int):
-                if np.maximum.reduce(seen, axis=None) > most:
-                    wrong = inputs[name].min() if inputs[name].min() < 0 else inputs[name].max()
-                    raise Refusal(400, f"{name} has {wrong}; this model takes 0 to {most}", "values")
-            elif (beyond := seen > most).any():
-                *_, column = np.argwhere(beyond)[0]
-                wrong = inputs[name][beyond][0]
-                message = f"{name} has {wrong} in column {column}; this model takes 0 to {most[column]} there"
-                raise Refusal(400, message, "values")
 
 
 Observed = Callable[[Model, Arrays, Answer], None]
@@ -373,27 +326,6 @@ class Models:
         self._closes.add(task)  # the loop itself holds tasks weakly
         task.add_done_callback(self._closes.discard)
         return task
-
-
-def _highest(bundle: Bundle) -> list[tuple[str, np.dtype[Any], int | np.ndarray]]:
-    """Return each input whose values are bounded, its type without a sign, and the largest value or that by column."""
-    found: list[tuple[str, np.dtype[Any], int | np.ndarray]] = []
-    for tensor in bundle.inputs:
-        if tensor.name in bundle.highest:
-            most = bundle.highest[tensor.name]
-            unsigned = np.dtype(f"u{runtime.NUMPY[tensor.datatype].itemsize}")
-            found.append((tensor.name, unsigned, most if isinstance(most, int) else np.array(most, unsigned)))
-    return found
-
-
-def _places(bundle: Bundle) -> list[tuple[str, list[tuple[str, int]]]]:
-    """Return each varying axis, the batch first, with the inputs and places where it stands."""
-    found: dict[str, list[tuple[str, int]]] = {}
-    for tensor in bundle.inputs:
-        for place, axis in enumerate(tensor.axes):
-            if axis:
-                found.setdefault(axis, []).append((tensor.name, place))
-    return list(found.items())
 
 
 def _mixes(bundle: Bundle) -> bool:

@@ -1,11 +1,13 @@
 """The plain routes' side of a model: what was sent by field in, the graph's inputs out, as its task has it."""
 
 import contextlib
+import difflib
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from chainrule.fields.suppression import MOST
 from chainrule.serving.bundle import Bundle, input_fields
 from chainrule.serving.decoding import rules, settings
 from chainrule.serving.errors import Refusal
@@ -25,8 +27,12 @@ FLAGS = {
     "attention": {"type": "boolean", "default": False, "description": "where each token looked in its source"},
 }
 """What else may be said of how a text is to be written, as JSON Schema has it."""
-SHARES = ("unsure_below",)
-"""Parameters of a request that are numbers from 0 to 1."""
+ASKED: dict[str, tuple[str, int, int]] = {
+    "unsure_below": ("a number", 0, 1),
+    "threshold": ("a number", 0, 1),
+    "most": ("a whole number", 1, MOST),
+}
+"""Parameters of a request for its answer: what they are, the least and the most."""
 
 
 def face(bundle: Bundle) -> Any:
@@ -49,12 +55,16 @@ def noted(bundle: Bundle, given: Mapping[Any, Any], limits: Limits) -> "tuple[di
     words = None if bundle.tokenizer is None else tokenizer(bundle.tokenizer)
     parts, notes = {}, []
     for field in input_fields(bundle):
-        value, kind = given[field.name], part(field.kind)
+        value, kind = given.get(field.name) if field.optional else given[field.name], part(field.kind)
         if hasattr(kind, "read"):
             value = kind.read(value, bundle.signature["preprocessing"][field.name], limits)
             notes += value.notes
         parts[field.name] = value
     inputs: dict[str, np.ndarray] = face(bundle).prepare(parts, bundle.signature, words, limits)
+    texts = {field.name: parts[field.name] for field in input_fields(bundle) if field.kind == "text"}
+    sent = {name: text for name, text in texts.items() if text}
+    if sent and inputs:
+        notes += part("text").left_out(sent, bundle.signature["preprocessing"], inputs, words, limits)
     return inputs, notes
 
 
@@ -93,10 +103,19 @@ def beside(bundle: Bundle, sent: Mapping[str, Any], said: dict[str, Any], limits
     return found
 
 
-def parameters(bundle: Bundle, asked: Mapping[str, str]) -> dict[str, float]:
-    """Return those of a request's parameters that are shares for its answer. Raises Refusal (400)."""
+def parameters(bundle: Bundle, asked: Mapping[str, str], others: Collection[str] = ()) -> dict[str, float]:
+    """Return those of a request's parameters that are numbers for its answer. Raises Refusal (400).
+
+    others: names of parameters that are read elsewhere; what is none of either is refused.
+    """
+    known = (*ASKED, *others)
+    for name in asked:
+        if name not in known:
+            near = difflib.get_close_matches(name[:100], known, 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise Refusal(400, f"{bundle.name} has no parameter {name!r:.100}{meant}", "parameter")
     found = {}
-    for name in SHARES:
+    for name, (kind, least, most) in ASKED.items():
         if name in asked:
             if name not in getattr(plugins.load("serving.answers", bundle.signature["target"]["kind"]), "TAKES", ()):
                 raise Refusal(400, f"the answers of {bundle.name} have no {name}", "parameter")
@@ -104,8 +123,10 @@ def parameters(bundle: Bundle, asked: Mapping[str, str]) -> dict[str, float]:
                 found[name] = float(asked[name])
             except ValueError:
                 found[name] = -1.0
-            if not 0 <= found[name] <= 1:
-                raise Refusal(400, f"{name} must be a number from 0 to 1, not {asked[name]!r:.40}", "parameter")
+            whole = kind == "a number" or found[name].is_integer()
+            if not (whole and least <= found[name] <= most):
+                said = f"{name} must be {kind} from {least} to {most}, not {asked[name]!r:.40}"
+                raise Refusal(400, said, "parameter")
     return found
 
 
@@ -145,7 +166,11 @@ def prepared(
 
 def one(bundle: Bundle, given: "Mapping[str, np.ndarray]", item: int, limits: Limits) -> dict[str, Any]:
     """Return one of several items as `prepare` takes it. Raises ChainruleError for a text that holds no row."""
-    return {field.name: _of_text(field.kind, given[field.name][item], limits) for field in input_fields(bundle)}
+    return {
+        field.name: _of_text(field.kind, given[field.name][item], limits)
+        for field in input_fields(bundle)
+        if field.name in given
+    }
 
 
 def shown(bundle: Bundle) -> dict[str, Any]:
@@ -164,8 +189,9 @@ def schema(bundle: Bundle) -> dict[str, Any]:
     whole = {
         "type": "object",
         "properties": {**fields, **ways},
-        "required": list(fields),
+        "required": [field.name for field in input_fields(bundle) if not field.optional],
         "additionalProperties": False,
+        **({"minProperties": 1} if all(field.optional for field in input_fields(bundle)) else {}),
     }
     alone = [found for found in fields.values() if found["type"] == "object"]
     return {"anyOf": [*alone, whole]} if len(fields) == len(alone) == 1 else whole

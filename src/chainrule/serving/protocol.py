@@ -16,9 +16,9 @@ import numpy as np
 import orjson
 
 from chainrule.serving import parsing
-from chainrule.serving.bundle import Tensor
 from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
+from chainrule.serving.signature import Tensor
 
 EXTENSIONS = ("binary_tensor_data", "generate", "model_repository", "statistics")
 
@@ -136,11 +136,15 @@ def metadata(tensor: Tensor) -> dict[str, Any]:
 
 
 def _is_by_field(entries: Any, inputs: Sequence[Tensor], fields: Sequence[Tensor]) -> bool:
-    """Whether a request names a field, and no input of the graph, first."""
+    """Whether a request names a field, and no input of the graph of that type, first."""
     if not fields or type(entries) is not list or not entries or type(entries[0]) is not dict:
         return False
-    name = entries[0].get("name")
-    return any(field.name == name for field in fields) and all(tensor.name != name for tensor in inputs)
+    name, datatype = entries[0].get("name"), entries[0].get("datatype")
+    if not any(field.name == name for field in fields):
+        return False
+    # A field that is called like an input comes beside others that are no inputs of the graph.
+    beside = len(fields) > 1 and datatype == "BYTES"
+    return all(tensor.name != name or (beside and tensor.datatype != datatype) for tensor in inputs)
 
 
 def _inputs(
@@ -176,8 +180,8 @@ def _inputs(
             raise _bad(f"input {name} has both data and binary_data_size", "binary")
         arrays[name] = _from_binary(tail[at : at + size], tensor, shape, limits)
         at += size
-    if len(arrays) != len(expected):
-        raise _bad(f"input {next(name for name in expected if name not in arrays)} is missing", "input")
+    if lacking := next((name for name in expected if name not in arrays and not expected[name].optional), None):
+        raise _bad(f"input {lacking} is missing", "input")
     if at != len(tail):
         raise _bad(f"{len(tail) - at} bytes of binary data belong to no input", "binary")
     return arrays

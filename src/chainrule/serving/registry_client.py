@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from chainrule.exporting.bundle import GRAPH, SUMS
 from chainrule.serving import bundle, store
 from chainrule.system.errors import DataError
 from chainrule.system.files import write_json
@@ -88,8 +89,8 @@ def _fetch(uri: str, root: Path, name: str, version: str) -> None:
         fresh.mkdir()
         run_id = _download(uri, tags.get("bundle", ""), fresh / "bundle")
         content = bundle.read(fresh / "bundle", name, version)
-        if tags.get("sha256", content.sums[bundle.GRAPH]) != content.sums[bundle.GRAPH]:
-            raise DataError(f"the sha256 of {bundle.GRAPH} is not the one that was registered; export it again")
+        if tags.get("sha256", content.sums[GRAPH]) != content.sums[GRAPH]:
+            raise DataError(f"the sha256 of {GRAPH} is not the one that was registered; export it again")
         write_json(
             fresh / "version.json",
             {
@@ -102,7 +103,7 @@ def _fetch(uri: str, root: Path, name: str, version: str) -> None:
             },
         )
         with store.alone(root, name):
-            if not _is_champion(shelf, name, version, content.sums[bundle.GRAPH]):
+            if not _is_champion(shelf, name, version, content.sums[GRAPH]):
                 store.publish(root, name, fresh, _record(shelf, version, content.digest, run_id))
 
 
@@ -110,9 +111,9 @@ def _is_champion(shelf: Path, name: str, version: str, sha256: str | None) -> bo
     """Whether the store says so, and means the graph with this hash. The weights are not read: this is asked often."""
     try:
         now = store.wanted(name, store.Place(shelf / store.CHAMPION, (0, 0, 0)))
-        path = now.folder / bundle.SUMS
+        path = now.folder / SUMS
         listing = path.read_bytes()
-        graph = bundle.listed(listing, path).get(bundle.GRAPH)
+        graph = bundle.listed(listing, path).get(GRAPH)
     except (DataError, OSError):
         return False
     return now.version == version and now.digest == hashlib.sha256(listing).hexdigest() and sha256 in (None, graph)
@@ -150,7 +151,7 @@ def _download(uri: str, source: str, folder: Path) -> str:
     store.check_room(folder, sum(int(file.get("file_size") or 0) for file in files))
     for file in files:
         name = Path(str(file.get("path"))).name
-        if name not in (*bundle.KNOWN, bundle.SUMS) or file.get("is_dir"):
+        if name not in (*bundle.KNOWN, SUMS) or file.get("is_dir"):
             raise DataError(f"{name!r:.100} is no file of a bundle; export and register it again")
         _save(uri, f"api/2.0/mlflow-artifacts/artifacts/{urllib.parse.quote(f'{above}/{name}')}", folder / name)
     return run_id

@@ -270,7 +270,8 @@ def _plain(api: FastAPI, context: Context) -> None:
             if plain.face(found.bundle) is None:
                 message = f"{model} has no plain route; use /v2/models/{model}/infer"
                 raise Refusal(404, message, "unknown_task")
-            parameters = plain.parameters(found.bundle, request.query_params)
+            others = (explaining.PARAMETER, *(streaming.NAMES if found.writing is not None else ()))
+            parameters = plain.parameters(found.bundle, request.query_params, others)
             way = explaining.method(request.query_params.get(explaining.PARAMETER))
             make = functools.partial(_prepared, content, kind, found, limits)
             parts, inputs, notes, said = await context.preparer.run(make, quick=plain.quick(found.bundle, len(content)))

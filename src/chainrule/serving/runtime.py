@@ -7,15 +7,18 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from chainrule.exporting.bundle import DECODER, MODEL
 from chainrule.serving import bundle as bundles
 from chainrule.serving import tiles
-from chainrule.serving.bundle import Bundle, Tensor
+from chainrule.serving.bundle import Bundle
 from chainrule.serving.limits import Limits
+from chainrule.serving.signature import Tensor
 from chainrule.system.errors import DataError
 
 Arrays = dict[str, np.ndarray]
@@ -116,11 +119,21 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def full_run(bundle: Bundle, limits: Limits) -> tuple[int, int]:
-    """Return the most items of one run and the size of their varying axes, when each is as large as it may be."""
-    size = bundles.longest(bundle) or UNKNOWN_LENGTH
-    varying = {axis for tensor in bundle.inputs for axis in tensor.axes[1:] if axis}
-    return max(1, min(limits.max_batch, limits.max_cells // size ** len(varying))), size
+def full_run(bundle: Bundle, limits: Limits) -> tuple[int, dict[str, int]]:
+    """Return the most items of one run and the size of each varying axis, when each is as large as it may be."""
+    sizes = {axis: bundles.longest(bundle, axis) or UNKNOWN_LENGTH for axis in varying(bundle)}
+    return max(1, min(limits.max_batch, limits.max_cells // prod(sizes.values()))), sizes
+
+
+def varying(bundle: Bundle) -> set[str]:
+    """Return the axes of the graph's inputs whose size varies, the batch aside."""
+    return {axis for tensor in bundle.inputs for axis in tensor.axes[1:] if axis}
+
+
+def shape(tensor: Tensor, items: int, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """Return the shape of an input of so many items, its varying axes as long as `sizes` says."""
+    own = zip(tensor.shape[1:], tensor.axes[1:], strict=True)
+    return items, *(sizes[axis] if size is None else size for size, axis in own)
 
 
 def open_session(bundle: Bundle, variant: str | None, device: str, threads: int, limits: Limits) -> Session:
@@ -147,9 +160,9 @@ def open_session(bundle: Bundle, variant: str | None, device: str, threads: int,
         _check(runtime.get_inputs(), inputs, bundle)
         _check(runtime.get_outputs(), outputs, bundle)
         opened[graph] = runtime
-    names = tuple(tensor.name for tensor in bundle.graphs[bundles.MODEL][1])
-    found, provider = opened[bundles.MODEL], PROVIDERS[device]
-    return Session(found, variant, device, provider, names, bundle.signature, opened.get(bundles.DECODER))
+    names = tuple(tensor.name for tensor in bundle.graphs[MODEL][1])
+    found, provider = opened[MODEL], PROVIDERS[device]
+    return Session(found, variant, device, provider, names, bundle.signature, opened.get(DECODER))
 
 
 def _opened(
@@ -218,11 +231,11 @@ def tensorrt_options(bundle: Bundle, variant: str, limits: Limits) -> dict[str, 
 
     Without them it would build an engine, for seconds or minutes, at each new size of a batch.
     """
-    items, size = full_run(bundle, limits)
+    longest = {axis: bundles.longest(bundle, axis) or limits.max_cells for axis in varying(bundle)}
     options = {
-        "trt_profile_min_shapes": _shapes(bundle, 1, 1),
-        "trt_profile_opt_shapes": _shapes(bundle, items, size),
-        "trt_profile_max_shapes": _shapes(bundle, limits.max_batch, bundles.longest(bundle) or limits.max_cells),
+        "trt_profile_min_shapes": _shapes(bundle, 1, dict.fromkeys(longest, 1)),
+        "trt_profile_opt_shapes": _shapes(bundle, *full_run(bundle, limits)),
+        "trt_profile_max_shapes": _shapes(bundle, limits.max_batch, longest),
         "trt_fp16_enable": "1" if variant == "fp16" else "0",
     }
     # An engine is code: it lies with this user's own files, apart for every graph and every profile.
@@ -245,12 +258,10 @@ def cache_folder() -> Path:
     return (Path(above) if above else Path.home() / ".cache") / "chainrule"
 
 
-def _shapes(bundle: Bundle, items: int, size: int) -> str:
+def _shapes(bundle: Bundle, items: int, sizes: Mapping[str, int]) -> str:
     """Return the inputs' shapes as TensorRT's options have them: image:32x1x8x8,other:32x7."""
-    shapes = {
-        tensor.name: (items, *(size if axis is None else axis for axis in tensor.shape[1:])) for tensor in bundle.inputs
-    }
-    return ",".join(f"{name}:{'x'.join(map(str, shape))}" for name, shape in shapes.items())
+    shapes = {tensor.name: shape(tensor, items, sizes) for tensor in bundle.inputs}
+    return ",".join(f"{name}:{'x'.join(map(str, own))}" for name, own in shapes.items())
 
 
 def _check(found: Any, declared: tuple[Tensor, ...], bundle: Bundle) -> None:

@@ -64,6 +64,7 @@ def parts_of(bundle: Bundle, found: Records, path: Path, named: Mapping[str, Seq
         name, of_file = fields[0].name, _part(fields[0].kind).of_file
         return lambda record: {name: of_file(path / _only(record), limits)}
     asks = [(field.name, field.kind, _columns(field.kind, field.name, rules[field.name])) for field in fields]
+    spare = {field.name for field in fields if field.optional}  # what a row may do without
     flat = [column for _, _, own in asks for column in own]
     if unknown := [column for column in named if column not in flat]:
         raise DataError(f"--column {unknown[0]}=…: {bundle.name} takes no {unknown[0]!r}, but {', '.join(flat)}")
@@ -82,6 +83,7 @@ def parts_of(bundle: Bundle, found: Records, path: Path, named: Mapping[str, Seq
         return {
             name: _part(kind).of_cells({column: of[column] for column in own}, path.parent, limits)
             for name, kind, own in asks
+            if name not in spare or any(of[column] not in (None, "") for column in own)
         }
 
     return parts

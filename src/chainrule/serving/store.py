@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.exporting.bundle import SIGNATURE, SUMS
 from chainrule.exporting.signature import version_2
-from chainrule.serving.bundle import SIGNATURE, SUMS
 from chainrule.system.errors import DataError
 from chainrule.system.files import read_json
 

@@ -27,7 +27,7 @@ from chainrule.system.errors import DataError
 
 STREAM, ATTENTION = plain.FLAGS
 EVENTS = "text/event-stream"
-_NAMES = (*settings.NAMES, STREAM, ATTENTION)
+NAMES = (*settings.NAMES, STREAM, ATTENTION)
 _OWN = ("text_input", "parameters", "id")
 
 
@@ -41,14 +41,14 @@ class Asked(NamedTuple):
 
 def parted(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the fields of a request's JSON, and what it says of the text that is to be written."""
-    said = {name: value for name, value in content.items() if name in _NAMES}
-    return {name: value for name, value in content.items() if name not in _NAMES}, said
+    said = {name: value for name, value in content.items() if name in NAMES}
+    return {name: value for name, value in content.items() if name not in NAMES}, said
 
 
 def of_query(query: Mapping[str, str]) -> dict[str, Any]:
     """Return what the parameters of an address say of the text that is to be written."""
     found = {}
-    for name in _NAMES:
+    for name in NAMES:
         if name in query:
             try:
                 found[name] = orjson.loads(query[name])

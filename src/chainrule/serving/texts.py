@@ -48,7 +48,7 @@ async def write(
 ) -> Response:
     """Return the answer of a model that writes, token by token or whole."""
     assert found.writing is not None
-    found.checked(inputs)
+    found.bounds.checked(inputs)
     text = found.writing.submit(inputs, asked.settings, streams=asked.streams, attention=asked.attention)
     state = request.scope["state"]
     state["fields"] = {"version": found.version, "streams": asked.streams}
@@ -96,7 +96,7 @@ def generate(api: FastAPI, context: Context) -> None:
             def answer(text: str) -> dict[str, Any]:
                 return {**named, "text_output": text}
 
-            found.checked(inputs)
+            found.bounds.checked(inputs)
             text = found.writing.submit(inputs, asked.settings, streams=asked.streams)
             if asked.streams:
                 return await streaming.response(

@@ -1,5 +1,6 @@
 """The gradient audit of one training of a stage: what it looks at, says, and leaves for the page."""
 
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
@@ -23,9 +24,10 @@ class Audit:
 
     def watchers(self) -> dict[str, Any]:
         """Return what the training loop is to know of it."""
-        around = recording.around_update(self.objective, self._probe, self.record, self.course.precision)
+        around = recording.around_update(self.objective, lambda: self._probe, self.record, self.course.precision)
         return {"around_update": around, "kept": self.record}
 
+    @cached_property
     def _probe(self) -> list[dict[str, Tensor]]:
         """Return a few rows of the first batch, as they are distorted the first time."""
         course = self.course
@@ -34,8 +36,9 @@ class Audit:
         device = next(self.objective.parameters()).device
         return views(self.objective, self.inputs, few, seeded(course.seed, 0, 0), device)
 
-    def warn(self) -> None:
-        """Say what is found by now and was not said before."""
+    def end_epoch(self, epoch: int) -> None:
+        """Look at weights and outputs after an epoch (from 1), and say what is found by now and was not said before."""
+        recording.after_epoch(self.objective, lambda: self._probe, self.record, epoch, self.course.precision)
         for found in self._verdicts():
             if found.kind not in self.said:
                 self.said.add(found.kind)

@@ -21,13 +21,14 @@ def augment(job: Job) -> None:
     import pandas as pd
 
     from chainrule.data.augmentation import altered_copies
-    from chainrule.data.columns import columns
+    from chainrule.data.columns import columns, of_inputs
 
     settings = job.section("augment", Augment)
     rows = read_rows(job.dep("data/split/{recipe}/train.parquet"))
-    _, inputs, target = columns(job.block["task"], job.block["modality"])
+    known = columns(job.block["task"], job.block["modality"])
+    options = of_inputs(known, settings.options)
     copies = altered_copies(
-        rows, inputs, target, copies=settings.copies, seed=job.seed, options=settings.options, progress=job.track
+        rows, known.inputs, known.target, copies=settings.copies, seed=job.seed, options=options, progress=job.track
     )
     augmented = pd.concat([rows, copies], ignore_index=True)
     write_rows(job.out("data/augmented/{recipe}") / "train.parquet", augmented)
@@ -35,7 +36,7 @@ def augment(job: Job) -> None:
     write_json(job.out("reports/{recipe}/augment.json"), report)
     job.run.metrics(report)
     page = job.out("reports/{recipe}/augment.html")
-    page.write_text(_sheet(job, settings, rows, copies, inputs), encoding="utf-8")
+    page.write_text(_sheet(job, settings, rows, copies, known.inputs), encoding="utf-8")
     job.run.artifact(page)
     job.say(f"{len(rows):,} training rows and {len(copies):,} altered copies")
 

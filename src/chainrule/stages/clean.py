@@ -4,6 +4,7 @@ from collections import Counter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from chainrule.fields.names import short
 from chainrule.recipes.clean import Clean
 from chainrule.stages.job import Job, main
 from chainrule.stages.validated import validated
@@ -121,13 +122,13 @@ def _warnings(cleaned: "Cleaned", columns: "Columns", rules: ModuleType) -> list
             f"{apart:,} of {cleaned.counts['near_duplicate_pairs']:,} pairs that are alike are in no common group, as "
             "likeness is not passed on: a stricter clean.near_duplicates, or groups of the source, if there are many"
         )
-    if few := [f"{name} ({count:,})" for name, count in sorted(sizes.items()) if count < FEW]:
+    if few := [f"{short(name)} ({count:,})" for name, count in sorted(sizes.items()) if count < FEW]:
         found.append(f"{called}{'es' if called.endswith('s') else 's'} of fewer than {FEW} rows: {_shown(few)}")
     return found
 
 
 def _shown(names: list[str]) -> str:
-    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW:,} more" if len(names) > FEW else "")
+    return ", ".join(map(short, names[:FEW])) + (f" and {len(names) - FEW:,} more" if len(names) > FEW else "")
 
 
 def _tables(cleaned: "Cleaned") -> list["Table"]:

@@ -29,8 +29,9 @@ def evaluate(job: Job) -> None:
     model, card, facts = models.load_model(folder)
     known = card["target_facts"]
     job.run.dataset(job.recipe, len(test), "test", f"data/split/{job.recipe}/test.parquet")
-    measure = plugins.load(f"tasks.{card['task']}", "metrics")
-    outputs = prediction.predict(model, rows.to_inputs(test, card, facts, known), BATCH_SIZE, job.say)
+    measure = plugins.load(f"tasks.{card['task']}", "metrics").measure
+    inputs = rows.to_inputs(test, card, facts, known)
+    outputs = prediction.predict(model, inputs, BATCH_SIZE, job.say)
     target = rows.encoded_target(test, card, known)
     _refuse_not_finite(outputs)
     grouped = _grouped(test, card, settings.by)
@@ -56,6 +57,9 @@ def evaluate(job: Job) -> None:
         "floor": {name: score(said) for name, said in floors.items()},
         "uncertainty": _doubt(job, settings, model, card, facts, outputs, target),
     }
+    if hasattr(inputs, "alone"):  # of several kinds, of which a row may lack one
+        by_input = inputs.alone().items()
+        report["alone"] = {name: score(prediction.predict(model, own, BATCH_SIZE, job.say)) for name, own in by_input}
     write_json(job.out("reports/{recipe}/metrics.json"), _compact(report))
     write_json(job.out("reports/{recipe}/headline.json"), summary(report, measure))
     fair = _fairness(job, settings, measure, grouped, outputs, target, known, test["group"].to_numpy())
@@ -63,11 +67,13 @@ def evaluate(job: Job) -> None:
     history = read_json(folder / "history.json")
     _write_curves(job.out("reports/{recipe}/curves"), history, measure.PRIMARY.name)
     weights = sum(parameter.numel() for parameter in model.parameters())
-    of_base = "continuation" if card["target"] == "continuation" else card["modality"]
+    of_base = card["target"] if card["target"] in ("continuation", "neighbours") else card["modality"]
     to_try = advice(job.recipe, of_base, card["base"]["from"], len(train), weights, history)
     _show_pretraining(job)
     _show_gradients(job, read_json(folder / "gradients.json"))
-    _show(job, card, measure, test, outputs, target, history, report, to_try, fair, read_by)
+    face = plugins.load(f"tasks.{card['task']}", "model")
+    said = face.samples(model, inputs, facts, job.seed) if hasattr(face, "samples") else None
+    _show(job, card, measure, test, outputs, target, history, report, to_try, fair, read_by, said)
     job.run.headline(headline(report))
     _say(job, report, measure.PRIMARY, to_try)
     for warning in _warnings(job, card, report):
@@ -201,11 +207,11 @@ def _write_curves(folder: Path, history: list[dict[str, Any]], metric: str) -> N
 
 
 def _compact(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the report without the floors' scores per class: nobody compares those."""
-    floors = report["floor"].items()
-    return {
-        **report,
-        "floor": {name: {key: score[key] for key in score if key != "per_class"} for name, score in floors},
+    """Return the report without the scores per class of floors and of inputs alone: nobody compares those."""
+    return report | {
+        part: {name: {key: score[key] for key in score if key != "per_class"} for name, score in report[part].items()}
+        for part in ("floor", "alone")
+        if part in report
     }
 
 
@@ -221,6 +227,7 @@ def _show(
     to_try: list[str],
     fair: dict[str, Any],
     read_by: dict[str, Any],
+    said: Any,
 ) -> None:
     """Draw the pictures, and write the recipe's report as one page that needs nothing else."""
     from chainrule.evaluation import fairness, page
@@ -253,25 +260,40 @@ def _show(
         report["floor"],
         _facts(job, card),
         figures,
-        [*task.tables(outputs, target, known, scores), _doubt_table(card, report["uncertainty"]), *by],
+        [*task.tables(outputs, target, known, scores), *_alone(measure, report), *_doubted(card, report), *by],
         worst,
         mistakes,
         task.notes(scores),
         _warnings(job, card, report),
         to_try,
+        said,
     )
     path = job.out("reports/{recipe}/report.html")
     path.write_text(html, encoding="utf-8")
     job.run.artifact(path)
 
 
-def _doubt_table(card: dict[str, Any], found: dict[str, Any]) -> Any:
+def _alone(measure: Any, report: dict[str, Any]) -> list[Any]:
+    """Return the table of what each of several inputs tells by itself, if there are several kinds."""
+    from chainrule.evaluation.shown import Table, Word
+
+    if "alone" not in report:
+        return []
+    rows = {"all inputs": report["test"], **{f"{name} alone": found for name, found in report["alone"].items()}}
+    lines = [(Word(name), *(found[score.name] for score in measure.SCORES)) for name, found in rows.items()]
+    note = "One model: of the same test rows it is shown all there is, or one input as if the other were missing."
+    return [Table("Each input alone", (Word("shown"), *(score.title for score in measure.SCORES)), lines, [note])]
+
+
+def _doubted(card: dict[str, Any], report: dict[str, Any]) -> list[Any]:
+    """Return the table of what the lines of doubt are worth."""
     from chainrule.evaluation.shown import Table, Word
     from chainrule.system import plugins
 
+    found = report["uncertainty"]
     shown = plugins.load("evaluation.uncertainty", card["target"]).shown(found["lines"], found["test"])
     note = f"By lines that {found['lines']['rows']:,} validation rows drew, which are those of the exported model."
-    return Table("Doubt", (Word(""), "asked", "test rows"), [(Word(what), *told) for what, *told in shown], [note])
+    return [Table("Doubt", (Word(""), "asked", "test rows"), [(Word(what), *told) for what, *told in shown], [note])]
 
 
 def _show_pretraining(job: Job) -> None:

@@ -38,7 +38,7 @@ def examine(job: Job) -> None:
         history=read_json(folder / "history.json"),
         gradients=read_json(folder / "gradients.json"),
         pretrained=job.dep("models/pretrained/{recipe}"),
-        measure=plugins.load(f"tasks.{card['task']}", "metrics"),
+        measure=plugins.load(f"tasks.{card['task']}", "metrics").measure,
         figures=plugins.load(f"tasks.{card['task']}", "figures"),
         settings=settings,
         asked=asked.uncertainty,

@@ -30,7 +30,7 @@ def finetune(job: Job) -> None:
     task = plugins.load(f"tasks.{job.block['task']}", "model")
     model = task.build(net, facts, target_facts)
     kind = plugins.load("training.targets", job.block["target"])
-    measure = plugins.load(f"tasks.{job.block['task']}", "metrics")
+    measure = plugins.load(f"tasks.{job.block['task']}", "metrics").measure
     name, options = plug_in(settings.strategy, "name")
     base = job.dep("models/base/{recipe}")
     given = strategy.Given(base, block, settings, facts, target_facts, job.seed, job.say)
@@ -43,6 +43,9 @@ def finetune(job: Job) -> None:
     )
     learnt_for = {"label_smoothing": settings.label_smoothing, "loss": settings.loss}
     objective = task.objective(model, target_facts, training.target, **learnt_for)
+    if hasattr(objective, "look"):  # at the training rows, once
+        for warning in objective.look(training):
+            job.warn(warning)
     validation = rows.to_inputs(validation_rows, job.block, facts, target_facts, batch_tokens=settings.batch_tokens)
     classes = f", {len(target_facts['classes'])} classes" if "classes" in target_facts else ""
     job.say(f"{name} on {len(learnt_from):,} rows{classes} ({machine})")

@@ -9,6 +9,7 @@ from chainrule.data import batches
 from chainrule.data.columns import Columns, columns
 from chainrule.data.normalising import readable
 from chainrule.data.reading import reader, united
+from chainrule.fields.names import short
 from chainrule.fields.reject import Reject
 from chainrule.recipes.file import plug_in
 from chainrule.stages.job import Job, main
@@ -124,7 +125,7 @@ def _warnings(rows: "pd.DataFrame", fields: Columns) -> list[str]:
     known, trained = (_classes(fields, part) for part in (values, values[~held_out]))
     found = list(target.kind.warnings(set(readable(target.kind, values.dropna().unique()))))
     if strange := known - trained:
-        named = ", ".join(map(repr, sorted(strange)[:EXAMPLES]))
+        named = ", ".join(repr(short(each)) for each in sorted(strange)[:EXAMPLES])
         found.append(f"{named} in validation or test alone ({len(strange):,} classes): no training row has them")
     return found
 

@@ -59,7 +59,7 @@ def rates(root: Path, stage: str, recipe: str, cores: int) -> None:
 
 
 def _test(job: Job, objective: Any, inputs: Any, course: Any, strategy: Any) -> NoReturn:
-    from chainrule.evaluation.figures.rates import rates_figure
+    from chainrule.evaluation.figures.range_test import rates_figure
     from chainrule.training.course import Watchers
     from chainrule.training.range_test import range_test
 

@@ -5,23 +5,24 @@ all that it stands on are no input of any stage; they are loaded by name, and te
 """
 
 import argparse
-import gc
 import importlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from chainrule.recipes.file import recipe_block
 from chainrule.runs import tracking
-from chainrule.stages import launching
+from chainrule.stages import declared, launching
 from chainrule.stages.job import STATE, Count, Job, carry_out
-from chainrule.system import dvc_lock, files, locks, processes, progress
+from chainrule.system import dvc_lock, files, locks, processes, progress, quick
 from chainrule.system.errors import ChainruleError, DataError
 
+MADE = ("data/", "models/", "reports/")
+"""Where stages write."""
 PAGES = {"pretrain": "chainrule.evaluation.pretraining"}
 """What draws what a stage told, at once; the page that DVC keeps is `evaluate`'s, for how it looks decides nothing."""
 
@@ -35,8 +36,7 @@ def main(stage: str, work: Callable[[Job], None], trains: bool = False) -> None:
     parser.add_argument("recipe", help="name of a block under `recipes:` in params.yaml")
     recipe = parser.parse_args().recipe
     progress.write_anything()
-    # Importing torch and transformers makes millions of objects that stay: collecting among them costs over a second.
-    gc.set_threshold(1_000_000, 50, 50)
+    quick.spare()
     try:
         run(Path.cwd(), stage, recipe, work, trains)
     except ChainruleError as error:
@@ -57,6 +57,7 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
     check.check(root)
     processes.die_with_starters()
     block, name = recipe_block(root, recipe), f"{stage}@{recipe}"
+    _refuse_missing(root, stage, recipe, block)
     outputs: dict[Path, Path] = {}
     with ExitStack() as around:
         around.enter_context(_room(root, {}))
@@ -77,6 +78,15 @@ def run(root: Path, stage: str, recipe: str, work: Callable[[Job], None], trains
             carry_out(job, work, trains)
         if stage in PAGES:
             stage_run.artifact(importlib.import_module(PAGES[stage]).draw(root, recipe))
+
+
+def _refuse_missing(root: Path, stage: str, recipe: str, block: Mapping[str, Any]) -> None:
+    """Say what no earlier stage has made yet; the source's own reader says best what it lacks."""
+    found = declared.inputs(root, stage, recipe, block)
+    made = [dep for dep in found[0] if dep.startswith(MADE) and dep != block["source"].get("path")] if found else []
+    for dep in made:
+        if not (root / dep).exists():
+            raise ChainruleError(f"{dep} is not there; `dvc repro {stage}@{recipe}` makes it, and then runs this stage")
 
 
 def watchers(name: str) -> dict[str, Any]:

@@ -141,4 +141,4 @@ def _log_epoch(job: Job, record: Record, audit: Audit | None) -> None:
     losses = f"loss {record['train_loss']:.4f}, validation {record['validation_loss']:.4f}"
     job.say(f"epoch {record['epoch']}: {losses}{said}{best}")
     if audit:
-        audit.warn()
+        audit.end_epoch(record["epoch"])

@@ -18,7 +18,7 @@ SPLITS = ("train", "validation", "test", "unlabelled")
 
 def split(job: Job) -> None:
     """Give every clean row its split, write one file per split, and fail if the splits are not what was asked for."""
-    from chainrule.data import splitting, times, validation
+    from chainrule.data import holding, splitting, times, validation
     from chainrule.data.columns import columns as columns_of
     from chainrule.data.leaks import leak_report
     from chainrule.data.normalising import key
@@ -39,15 +39,14 @@ def split(job: Job) -> None:
         validation=settings.validation,
         tolerance=settings.tolerance,
         likeness=f"clean.near_duplicates: {job.section('clean', Clean).near_duplicates:g}",
-        order=times.Order(settings.time.format, settings.time.validation, settings.time.test)
-        if settings.time
-        else None,
+        order=_order(settings),
+        by=settings.by,
     )
     out = job.out("data/split/{recipe}")
     for name in SPLITS:
         write_rows(out / f"{name}.parquet", result.rows[result.rows["split"] == name])
     write_rows(out / "excluded.parquet", result.excluded)
-    inputs = zip(*(result.rows[column.name] for column in columns.inputs), strict=True)
+    inputs = zip(*(result.rows[column.name].to_list() for column in columns.inputs), strict=True)
     keys = [key(columns, values) for values in inputs]
     leaks = leak_report(result.rows, result.strata, keys, links, rules.STRATUM)
     job.say(
@@ -60,11 +59,20 @@ def split(job: Job) -> None:
     warnings = [*result.warnings, *_apart(leaks)]
     for warning in warnings:
         job.warn(warning)
-    suite = validation.after_split(columns)
+    suite = validation.after_split(columns, cut=settings.by != holding.GROUPS)
     found = validated(job, result.rows, columns, rules, suite, warnings, _tables(result, rules.STRATUM))
     report = {"excluded": len(result.excluded), **result.counts, "leaks": leaks, "validation": found}
     write_json(job.out("reports/{recipe}/split.json"), report)
     job.run.metrics({f"rows_{name}": int((result.rows["split"] == name).sum()) for name in SPLITS})
+
+
+def _order(settings: Split) -> Any:
+    """Return how times order the rows; None where they do not."""
+    from chainrule.data import times
+
+    if settings.time:
+        return times.Order(settings.time.format, settings.time.validation, settings.time.test)
+    return times.Order() if settings.by == "time" else None
 
 
 def _apart(leaks: dict[str, Any]) -> list[str]:
@@ -80,7 +88,7 @@ def _tables(result: "splitting.Split", called: str) -> list["Table"]:
     """Return the tables of the page: the rows of each stratum by split, what was left out, and the largest groups."""
     from chainrule.data.validation import Table
 
-    counts = Counter(zip(result.strata, result.rows["split"], strict=True))
+    counts = Counter(zip(result.strata, result.rows["split"].to_list(), strict=True))
     names = list(dict.fromkeys(result.strata.dropna()).keys())
     by_stratum = [(str(name), *(f"{counts[name, split]:,}" for split in SPLITS[:3])) for name in sorted(names)]
     tables = [Table(f"Rows of each {called}", (called, *SPLITS[:3]), by_stratum)]

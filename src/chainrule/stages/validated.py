@@ -31,7 +31,7 @@ def validated(
     """
     from chainrule.data import validation
 
-    described = [column.kind.describe(rows[column.name].tolist()) for column in columns.inputs if describe]
+    described = [validation.described(column, rows[column.name].tolist()) for column in columns.inputs if describe]
     view = validation.view(rows, columns, rules, described)
     report = validation.validate(view, expectations, job.name)
     page = validation.to_html(report, job.name, warnings, tables)

@@ -2,10 +2,14 @@
 
 TASKS = (
     "audio_classification",
+    "detection",
     "image_classification",
     "image_regression",
+    "image_text_classification",
+    "item_ranking",
     "multi_label",
     "question_answering",
+    "recommendation",
     "segmentation",
     "table_classification",
     "table_regression",
@@ -14,4 +18,5 @@ TASKS = (
     "text_pair_classification",
     "translation",
     "token_classification",
+    "word_vectors",
 )

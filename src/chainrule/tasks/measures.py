@@ -8,6 +8,7 @@ from chainrule.tasks.catalogue import TASKS
 
 
 def of(task: str | None) -> Measure:
-    """Return the `metrics` of a task; those of one label per row where the task is not known here."""
-    module = plugins.load(f"tasks.{task}", "metrics") if task in TASKS else plugins.load("evaluation.scores", "label")
-    return cast("Measure", module)
+    """Return the measure of a task; those of one label per row where the task is not known here."""
+    if task not in TASKS:
+        return cast("Measure", plugins.load("evaluation.scores", "label"))
+    return cast("Measure", plugins.load(f"tasks.{task}", "metrics").measure)

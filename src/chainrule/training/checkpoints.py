@@ -73,7 +73,7 @@ def save(
                 tensors[f"optimizer/{index}/{slot}"] = value
             elif value is not None:
                 numbers[f"{index}/{slot}"] = value
-    tensors = {name: whole(tensor.detach()).cpu().contiguous().clone() for name, tensor in tensors.items()}
+    tensors = _apart({name: whole(tensor.detach()).cpu().contiguous() for name, tensor in tensors.items()})
     if not writes:
         return
     content = json.dumps({"state": state, "optimizer": numbers})
@@ -133,6 +133,17 @@ def _read(path: Path) -> tuple[Groups, dict[str, Any]]:
         group, name = key.split("/", 1)
         groups[group][name] = tensor
     return groups, json.loads(content)
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors of which no two share memory, which safetensors refuses: copies of those alone that do."""
+    seen: set[int] = set()
+    found = {}
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if place in seen else tensor
+        seen.add(place)
+    return found
 
 
 def _checksum(tensors: dict[str, Tensor], content: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from chainrule.system import plugins
+from chainrule.tasks.field import Field
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,14 +74,19 @@ def alone(rows: "pd.DataFrame", recipe: Mapping[str, Any], facts: Mapping[str, A
 
 def decoded(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[Any]:
     """Return the values of each input field, as the kind of the inputs decodes them; recipe: with task and modality."""
-    decode = plugins.load("fields", recipe["modality"]).decode
-    return [decode(rows[name].tolist()) for name in named(recipe, "input")]
+    fields = _fields(recipe, "input")
+    kind = plugins.load("fields", recipe["modality"])
+    if len({field.kind for field in fields}) > 1:
+        return [kind.decode(field.kind, rows[field.name].tolist()) for field in fields]
+    return [kind.decode(rows[field.name].tolist()) for field in fields]
 
 
 def _held(rows: "pd.DataFrame", recipe: Mapping[str, Any], kind: Any, once: bool = False) -> list[Any]:
     """Return the values of each input field as a training holds them; kind: a module of `training.inputs`."""
-    decode = plugins.load("fields", recipe["modality"]).decode
-    return [kind.held(rows[name].tolist(), decode, once) for name in named(recipe, "input")]
+    return [
+        kind.held(rows[field.name].tolist(), plugins.load("fields", field.kind).decode, once)
+        for field in _fields(recipe, "input")
+    ]
 
 
 def classes(rows: "pd.DataFrame", recipe: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -103,5 +109,9 @@ def encoded_target(rows: "pd.DataFrame", recipe: Mapping[str, Any], target: Mapp
 
 def named(recipe: Mapping[str, Any], role: str) -> list[str]:
     """Return the names of the task's fields in a role."""
+    return [field.name for field in _fields(recipe, role)]
+
+
+def _fields(recipe: Mapping[str, Any], role: str) -> list[Field]:
     fields = plugins.load(f"tasks.{recipe['task']}", "fields").fields(recipe["modality"])
-    return [field.name for field in fields if field.role == role]
+    return [field for field in fields if field.role == role]

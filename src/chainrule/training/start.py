@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # a base of nothing needs neither, and takes no seconds to im
 CARD, WEIGHTS, TOKENIZER = "base.json", "model.safetensors", "tokenizer.json"
 FREE = ("dropout", "size")
 """Options of nets that no weight depends on: what the recipe gives goes before the base's."""
+PARTS = {"image": "mean", "text": "vocabulary"}
+"""The nets that a net of images and texts is made of, and what a base of such a one knows of its inputs."""
 LONGEST = 60
 """Characters of an option that a line shows."""
 ROWS = "training.parquet"
@@ -40,16 +42,28 @@ class Base:
     def load(self, net: "nn.Module") -> list[str]:
         """Put the weights into a net of the same architecture, nothing where there are none; return what to say of it.
 
-        A net may have `adapted`, which makes weights fit that are of the same net at another image size. Raises
-        DataError that names the first three differences, or says that the file is not what `fetch` wrote.
+        Of a net made of two they are of one, or of both. A net may have `adapted`, which makes weights fit that are of
+        the same net at another image size. Raises DataError that names the first three differences, or says that the
+        file is not what `fetch` wrote.
         """
         if self.net is None:
             return []
         weights, said = self._weights(), list[str]()
+        if part := self.part(vars(net).get("blocks", {})):
+            net = net.get_submodule(part)
         if hasattr(net, "adapted"):
             weights, said = net.adapted(weights)  # type: ignore[operator]
         load_into(net, weights, str(self.folder / WEIGHTS))
         return said
+
+    def part(self, blocks: Mapping[str, Any]) -> str | None:
+        """Return which of the nets that a net is made of the base is one of; None if it is of the whole net.
+
+        blocks: by part the block of each, or a block `net`.
+        """
+        taken = self.inputs or {}
+        of = [part for part, known in PARTS.items() if known in taken and isinstance(blocks.get(part), Mapping)]
+        return of[0] if len(of) == 1 else None
 
     def _weights(self) -> dict[str, "Tensor"]:
         from safetensors import SafetensorError
@@ -91,16 +105,25 @@ def resolved(net: Mapping[str, Any], base: Base, given: Mapping[str, Any]) -> tu
     """
     if base.net is None:
         return dict(net), []
-    if net["name"] != base.net["name"]:
-        raise ParamsError(f"net.name: {net['name']!r}, but the base is one of `net: {{name: {base.net['name']}}}`")
-    own = {name: value for name, value in net.items() if value is not None and name not in base.net}
+    if part := base.part(net):
+        inner, said = _resolved(net[part], base.net, given.get(part, {}), f"net.{part}")
+        return {**net, part: inner}, said
+    return _resolved(net, base.net, given, "net")
+
+
+def _resolved(
+    net: Mapping[str, Any], base: Mapping[str, Any], given: Mapping[str, Any], path: str
+) -> tuple[dict[str, Any], list[str]]:
+    if net["name"] != base["name"]:
+        raise ParamsError(f"{path}.name: {net['name']!r}, but the base is one of `{path}: {{name: {base['name']}}}`")
+    own = {name: value for name, value in net.items() if value is not None and name not in base}
     free = {name: value for name, value in given.items() if name in FREE and value is not None}
     said = [
-        f"net.{name}: the base's wins, {_shown(base.net[name])}, not {_shown(value)}"
+        f"{path}.{name}: the base's wins, {_shown(base[name])}, not {_shown(value)}"
         for name, value in given.items()
-        if name in base.net and name not in free and value not in (None, base.net[name])
+        if name in base and name not in free and value not in (None, base[name])
     ]
-    return {**net, **base.net, **own, **free}, said
+    return {**net, **base, **own, **free}, said
 
 
 def _shown(value: Any) -> str:

@@ -77,11 +77,11 @@ class Run:
         self.watchers.on_batch(done, done if ended else self.course.epochs * self.batches, lambda: self._where(more))
 
     def _where(self, more: int) -> str:
-        """Return the epoch and its loss so far in words; between two epochs, those of the one that is over."""
-        state, loss, epoch = self.state, self.state.train_loss, self.state.epoch + 1
+        """Return the epoch and its loss as far as it was read; between two epochs, those of the one that is over."""
+        state, loss, epoch = self.state, self.state.train_loss if self.state.count else None, self.state.epoch + 1
         if state.history and not state.batch + more:
             loss, epoch = state.history[-1]["train_loss"], state.epoch
-        return f"epoch {epoch}/{self.course.epochs} loss {loss:.3f}"
+        return f"epoch {epoch}/{self.course.epochs}{'' if loss is None else f' loss {loss:.3f}'}"
 
     def read(self) -> float:
         """Add the losses that nobody has read yet to the state, and return the last (NaN: there is none).

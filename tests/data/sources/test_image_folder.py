@@ -274,3 +274,9 @@ def test_lists_that_do_not_fit_are_named(tmp_path: Path, lists: dict[str, str], 
         (root / name).write_text(text)
     with pytest.raises(DataError, match=said):
         image_folder.read(root, group_pattern=None, parts=lists)
+
+
+def test_files_with_following_numbers_are_one_block_whatever_their_class(tmp_path: Path) -> None:
+    names = ("0/IMG_1118.JPG", "0/IMG_1119.JPG", "1/IMG_1120.JPG", "1/IMG_1139.JPG", "1/IMG_1140.JPG", "2/other.JPG")
+    frame = image_folder.read(write(tmp_path, *names), group_pattern=None, block=20)
+    assert frame["group"].tolist() == ["IMG_1100+20"] * 2 + ["IMG_1120+20"] * 2 + ["IMG_1140+20", "other"]

@@ -186,3 +186,25 @@ def test_slices_that_follow_each_other_stay_together(tmp_path: Path) -> None:
     assert read(tmp_path, block=3)["group"].tolist() == ["images/s0+3"] * 3 + ["images/s3+3"] * 3
     groups = read(tmp_path, group_pattern=r"s([45])")["problem"]
     assert groups.notna().sum() == 4
+
+
+@pytest.mark.parametrize("options", [{}, {"classes": ["x", "y", "z"]}])
+def test_a_mask_unlike_all_others_is_rejected_and_does_not_stop_them(tmp_path: Path, options: dict[str, Any]) -> None:
+    noise = np.random.default_rng(0)
+    strange = [noise.integers(0, 256, (20, 20, 3), np.uint8), noise.integers(0, 65536, (20, 20)).astype(np.uint16)]
+    strange += [np.full((2, 3, 3), (200, 0, 0), np.uint8)]
+    for number, own in enumerate([*strange, *[PLACES] * 4]):
+        picture(tmp_path / f"images/{number}.jpg")
+        save(tmp_path / f"masks/{number}.png", own)
+    rows = read(tmp_path, **options)
+    reasons = [problem.partition(":")[0] for problem in rows["problem"].dropna()]
+    assert reasons == ["colours_of_no_class", "levels_of_no_class", "colours_of_no_class"]
+    assert mask.about(rows["mask"][3]).classes == tuple(options.get("classes", "012"))
+
+
+def test_grey_masks_among_coloured_ones_are_colours(tmp_path: Path) -> None:
+    for number, own in enumerate([(200, 0, 0), (0, 0, 0), (0, 0, 0), (255, 255, 255)]):
+        picture(tmp_path / f"images/{number}.jpg")
+        save(tmp_path / f"masks/{number}.png", np.full((2, 3, 3), own, np.uint8))
+    rows = read(tmp_path)
+    assert rows["problem"].isna().all() and mask.about(rows["mask"][0]).classes == ("#000000", "#c80000", "#ffffff")

@@ -35,6 +35,11 @@ def audit(objective: nn.Module, rows: Inputs, **changes: Any) -> Audit:
     return Audit(Job("finetune", "mine", Path(), {"seed": course.seed}), course, 2, objective, rows)
 
 
+def watchers(beside: Audit) -> dict[str, Any]:
+    """Return what the training loop is told of an audit, as a stage tells it."""
+    return {"on_epoch": lambda record: beside.end_epoch(record["epoch"]), **beside.watchers()}
+
+
 def frozen(name: str, objective: nn.Module) -> dict[str, Any]:
     """Return the strategy of that name for an objective, as the loop takes it."""
     module, options = {"head_only": (head_only, {"rate": 10.0}), "gradual": (gradual, {"per_epoch": 1})}[name]
@@ -47,10 +52,11 @@ def test_the_weights_are_the_same_bytes_with_it_and_without(name: str) -> None:
     rows, course = images(24, shift=1, flip=True), COURSES[name]
     history = fit(plain, rows, images(8, seed=1), **course)
     beside = audit(audited, rows, **course)
-    assert fit(audited, rows, images(8, seed=1), **course, **beside.watchers()) == history
+    assert fit(audited, rows, images(8, seed=1), **course, **watchers(beside)) == history
     assert same(weights(plain), weights(audited))
     assert len(beside.record["updates"]) == len(beside.record["step"]) >= 2
     assert beside.record["chains"][0]["links"]
+    assert beside.record["histograms"]["epochs"] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("name", ["head_only", "gradual"])
@@ -59,7 +65,7 @@ def test_what_does_not_learn_yet_has_no_gradient_and_a_place_in_the_chain(name: 
     rows = images(24)
     fit(plain, rows, images(8, seed=1), **frozen(name, plain))
     beside = audit(objective, rows)
-    fit(objective, rows, images(8, seed=1), **frozen(name, objective), **beside.watchers())
+    fit(objective, rows, images(8, seed=1), **frozen(name, objective), **watchers(beside))
     assert same(weights(plain), weights(objective))
     names = [layer["name"] for layer in beside.record["layers"]]
     learning = [
@@ -68,6 +74,9 @@ def test_what_does_not_learn_yet_has_no_gradient_and_a_place_in_the_chain(name: 
     assert learning[0] == {"head"}
     assert (learning[-1] == {"head"}) == (name == "head_only")
     assert [link["name"] for link in beside.record["chains"][0]["links"] if link["block"]] == names
+    spread = beside.record["histograms"]["weights"]
+    moved = {name for place, name in enumerate(names) if spread[0][place] != spread[-1][place]}
+    assert moved == ({"head"} if name == "head_only" else set(learning[-1]))
 
 
 def test_killed_at_any_batch_the_record_ends_the_same(tmp_path: Path) -> None:
@@ -76,14 +85,14 @@ def test_killed_at_any_batch_the_record_ends_the_same(tmp_path: Path) -> None:
         return mortal(images(24)), mortal(images(8, seed=1))
 
     whole = audit(small_objective(), images(24))
-    fit(whole.objective, *data(None), **whole.watchers())
+    fit(whole.objective, *data(None), **watchers(whole))
     for takes in (1, 3, 5, 8):
         checkpoint = tmp_path / f"{takes}.safetensors"
         killed = audit(small_objective(), images(24))
         with pytest.raises(KilledError):
-            fit(killed.objective, *data(takes), checkpoint=checkpoint, save_seconds=0, **killed.watchers())
+            fit(killed.objective, *data(takes), checkpoint=checkpoint, save_seconds=0, **watchers(killed))
         again = audit(small_objective(seed=99 if checkpoint.exists() else 0), images(24))
-        fit(again.objective, *data(None), checkpoint=checkpoint, save_seconds=0, **again.watchers())
+        fit(again.objective, *data(None), checkpoint=checkpoint, save_seconds=0, **watchers(again))
         assert json.dumps(again.found()) == json.dumps(whole.found()), f"killed at batch {takes}"
 
 
@@ -127,7 +136,7 @@ def test_a_warning_names_the_layer_and_the_key(capsys: pytest.CaptureFixture[str
     objective, rows = small_objective(), images(24)
     course = {"optimizer": "sgd", "learning_rate": 1e-9, "epochs": 3}
     beside = audit(objective, rows, **course)
-    fit(objective, rows, images(8, seed=1), on_epoch=lambda record: beside.warn(), **course, **beside.watchers())
+    fit(objective, rows, images(8, seed=1), **course, **watchers(beside))
     lines = [line for line in capsys.readouterr().out.splitlines() if "WARNING" in line]
     assert len(lines) == 1, "said once, not after every epoch"
     assert lines[0].startswith("finetune@mine: WARNING: slow: a step moves ")

@@ -94,3 +94,21 @@ def test_a_segmentation_net_is_a_base_as_well(tmp_path: Path) -> None:
     assert base.load(net) == []
     assert all(torch.equal(tensor, own[name]) for name, tensor in net.net.state_dict().items())
     assert base.inputs is not None and base.inputs["size"] == [520, 520] and base.inputs["crop"] == 1
+
+
+def test_the_body_of_a_detector_is_a_base_too_with_what_its_own_transform_does(tmp_path: Path) -> None:
+    arch = "ssdlite320_mobilenet_v3_large"
+    state = models.get_model(arch, weights=None, weights_backbone=None).state_dict()
+    counted = "num_batches_tracked"  # frozen normalisation has none
+    torch.save({name: tensor for name, tensor in state.items() if not name.endswith(counted)}, tmp_path / "mine.pth")
+    base = base_of(tmp_path, "mine.pth", arch)
+    net = build(3, arch=arch, size=None)
+    assert base.load(net) == []
+    loaded = {name: tensor for name, tensor in net.net.state_dict().items() if not name.endswith(counted)}
+    assert loaded and all(torch.equal(tensor, state[name]) for name, tensor in loaded.items())
+    assert base.inputs is not None
+    assert (base.inputs["mean"], base.inputs["size"]) == ([0.5, 0.5, 0.5], [320, 320])
+    assert [stride for _, stride in net.pyramid][:2] == [16, 32]  # type: ignore[union-attr]
+    with torch.no_grad():
+        shapes = [tuple(maps.shape[1:3]) for maps in net.eval().feature_maps(torch.zeros(1, 3, 96, 96))]  # type: ignore[union-attr]
+    assert shapes[:2] == [(672, 6), (480, 3)]

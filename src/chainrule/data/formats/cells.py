@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from hashlib import blake2b
 from json.encoder import encode_basestring
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 MAX_CELL = 1_000_000
 NAMED = {"audio": folders.SOUNDS, "image": folders.IMAGES}
 """Kinds of fields of which a cell names a file."""
+WHOLE = ("interaction", "table")
+"""Kinds of fields that are a whole row."""
 CHUNK = 1 << 16
 """Rows that are held as Python's own values at a time."""
 
@@ -40,6 +43,7 @@ def read(
     files: Mapping[str, str] | None,
     part: Column | None,
     writing: Writing,
+    named: str,
     group: Column | None,
     time: Column | None,
     max_cell: int,
@@ -53,7 +57,7 @@ def read(
     """
     found = places(Path(path), files, section)
     opened = open_tables([place.path for place in found])
-    ways = Ways(columns, part, group, time, writing, max_cell)
+    ways = Ways(columns, part, group, time, writing, named, max_cell)
     return of_tables(Path(path), fields, list(zip(found, opened, strict=True)), ways)
 
 
@@ -65,6 +69,8 @@ class Ways(NamedTuple):
     group: Column | None
     time: Column | None
     writing: Writing
+    named: str
+    """The file that a cell names: {} stands for the cell."""
     max_cell: int
 
 
@@ -78,7 +84,7 @@ def of_tables(path: Path, fields: Sequence[Field], opened: Sequence[tuple[Place,
     names = ("id", "group", *inputs, of_target.name, "part", "origin", "problem", "time")
     frames: list[pd.DataFrame] = []
     for place, table in opened:
-        plan = _plan(table, fields, place.part, ways, partial(_image, path, images))
+        plan = _plan(table, fields, place.part, ways, partial(_image, path, images, ways.named))
         made = _rows(table, plan, place)
         while chunk := list(_first(made, CHUNK)):
             own = list(zip(names, zip(*chunk, strict=True), strict=True))
@@ -126,6 +132,8 @@ class _Plan(NamedTuple):
     group: int | None
     time: int | None
     max_cell: int
+    shared: int | None
+    """The input, an image beside others, whose rows belong together where no column says it."""
 
 
 def _plan(
@@ -146,8 +154,8 @@ def _plan(
     taken = {*made.places, group_at, part_at}
     inputs = []
     for each in (each for each in fields if each.role == "input"):
-        if each.kind == "table":
-            inputs.append(_whole_row(table, [place for place in range(table.width) if place not in taken]))
+        if each.kind in WHOLE:
+            inputs.append(_whole_row(table, _of_row(table, each.kind, field.kind, made, taken, part_at)))
             continue
         asked = _of(columns, each.name)
         if isinstance(asked, list | tuple):
@@ -156,7 +164,24 @@ def _plan(
         place = column(table, f"columns.{each.name}", asked)
         give = partial(read_image, table.path.parent) if each.kind in NAMED else texts(_text)
         inputs.append(_Input(partial(_at, give, place), [place]))
-    return _Plan(inputs, made, labelled, part_at, group_at, time_at, ways.max_cell)
+    kinds = [each.kind for each in fields if each.role == "input"]
+    several = group_at is None and len(set(kinds)) > 1
+    shared = next((place for place, kind in enumerate(kinds) if kind in NAMED), None) if several else None
+    return _Plan(inputs, made, labelled, part_at, group_at, time_at, ways.max_cell, shared)
+
+
+def _of_row(
+    table: Table, kind: str, told: str, made: Target, taken: Collection[int | None], part: int | None
+) -> list[int]:
+    """Return the columns of a whole row: all but what is taken; of an interaction the group is its user.
+
+    A click may be its item, and so is a column of the row: the last one, by which it is known (`fields/click.py`).
+    """
+    every = range(table.width)
+    if kind == "table":
+        return [place for place in every if place not in taken]
+    own = [place for place in every if place != part and place not in made.places]
+    return [*own, *made.places] if told == "click" else own
 
 
 def _of(columns: Columns | None, field: str) -> Any:
@@ -201,6 +226,8 @@ def _rows(table: Table, plan: _Plan, place: Place) -> Iterator[tuple[Any, ...]]:
             if plan.group is not None:
                 said, nested = _told(cells[plan.group])
                 member, problem = said or row, problem or nested
+            elif plan.shared is not None and made[plan.shared]:
+                member = f"image {blake2b(made[plan.shared], digest_size=8).hexdigest()}"
             if plan.time is not None:
                 said, nested = _told(cells[plan.time])
                 moment, problem = said or None, problem or nested
@@ -278,7 +305,7 @@ def _whole_row(table: Table, places: list[int]) -> _Input:
     return _Input(give, places)
 
 
-def _image(path: Path, images: Counter[str], folder: Path, cell: Any) -> Found:
+def _image(path: Path, images: Counter[str], named: str, folder: Path, cell: Any) -> Found:
     """Return the bytes of an image or a sound that a cell holds or names from its table's folder; `images` counts them.
 
     What Hugging Face calls an image holds both: bytes, or else a path.
@@ -291,9 +318,10 @@ def _image(path: Path, images: Counter[str], folder: Path, cell: Any) -> Found:
         said = written(cell).strip()
     except ValueError as error:
         return None, str(error)
-    name = PurePosixPath(said.replace("\\", "/"))
-    if not name.parts:
+    if not said:
         return None, None
+    said = named.replace("{}", said)
+    name = PurePosixPath(said.replace("\\", "/"))
     if name.is_absolute() or ".." in name.parts:
         return None, f"outside_folder: {said!r}; name files from the folder of their table"
     if not path.is_dir():

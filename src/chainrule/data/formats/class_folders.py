@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from chainrule.data.formats import folders
 from chainrule.data.formats.folders import Class, Kind
+from chainrule.data.formats.naming import block_of
 from chainrule.data.formats.part_lists import by_list
 from chainrule.data.formats.trees import File, Tree, plant, printable
 from chainrule.system.errors import DataError
@@ -24,13 +25,15 @@ def read(
     parts: Mapping[str, str] | None,
     section: str,
     label_pattern: str | None = None,
+    block: int | None = None,
 ) -> "pd.DataFrame":
     """Raw rows of the class folders in `path`, which is a folder, an archive, or a folder of archives.
 
     The column called like the kind holds the bytes of the files; the others are those of the source `image_folder`,
     which says what is read how. label_pattern: a regular expression whose one group finds the label in a file's name;
     there are no class folders then, every file below `path` is a row, and `problem` is "no_label" where it does not
-    match.
+    match. block: without a `group_pattern`, so many files with following numbers in their names are a group, whatever
+    their folders (`naming.block_of`).
     """
     import pandas as pd
 
@@ -58,7 +61,12 @@ def read(
             problem = "no_label"
         match = pattern.search(file.name.name) if pattern else None
         columns["id"].append(name)
-        columns["group"].append(printable(match.group(1)) if match else name.removesuffix(file.name.suffix))
+        if match:
+            columns["group"].append(printable(match.group(1)))
+        elif block is not None:
+            columns["group"].append(block_of(printable(file.name.stem), block))
+        else:
+            columns["group"].append(name.removesuffix(file.name.suffix))
         columns[kind.called].append(b"" if isinstance(found, str) else found)
         columns["label"].append(own.label if own.label is not None and own.label == printable(own.label) else None)
         columns["part"].append(own.part)

@@ -10,22 +10,25 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chainrule.data.formats import lines, tables
 from chainrule.data.formats import text as encodings
 from chainrule.fields.names import tidy
+from chainrule.fields.numerals import BLANKS, bare
 
 SAMPLE = 1 << 22
 """Bytes of a file that are looked at."""
 ROWS = 2_000
 """Rows of these by which delimiters are compared."""
-DELIMITERS = {",": 0.7, "\t": 0.7, ";": 0.7, "|": 0.7, " ": 0.95}
-"""Likeliest first, and which share of the rows must be equal: blanks stand in texts as well."""
+DELIMITERS = {",": 0.7, "\t": 0.7, ";": 0.7, "|": 0.7, " ": 0.95, "::": 0.95}
+"""Likeliest first, and which share of the rows must be equal: blanks and colons stand in texts as well."""
+ABOVE = 20
+"""Rows among which a header is looked for."""
 QUOTED = (",", ";")
 """Delimiters of files in which quotes count although none was met yet (RFC 4180)."""
 
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?%?|[+-]?\d{1,3}([., '\u00a0\u202f]\d{3})+([.,]\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?|[+-]?\d{1,3}([., '\u00a0\u202f]\d{3})+([.,]\d+)?")
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 _TRUTH = {"true", "false", "yes", "no"}
 _DECIMALS = {".": re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?"), ",": re.compile(r"[+-]?\d*,\d+")}
@@ -34,6 +37,8 @@ _THOUSANDS = {
     ",": re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?"),
 }
 _OTHER = {".": ",", ",": "."}
+_APART = re.compile(rf"[+-]?[1-9]\d{{0,2}}([{BLANKS}]\d{{3}})+([.,]\d+)?")
+"""A number with blanks between its thousands."""
 _LIST = re.compile(r"\d{1,2}(,\d{1,2}){2,}")
 """Numbers of labels, say."""
 
@@ -50,6 +55,8 @@ class Dialect(NamedTuple):
     titles: list[str] | None
     width: int
     doubts: list[str]
+    skip: int
+    """Lines above the header, or the first row: titles and notes."""
 
 
 def detect(path: Path, encoding: str | None = None) -> Dialect:
@@ -60,17 +67,24 @@ def detect(path: Path, encoding: str | None = None) -> Dialect:
     """
     text, found, whole = _beginning(path, encoding)
     ways = (True, False) if '"' in text else (True,)
-    tried = [_Tried(delimiter, way, text, whole, ROWS) for delimiter in DELIMITERS for way in ways]
+    tried = [
+        _Tried(delimiter, way, text, whole, ROWS)
+        for delimiter in DELIMITERS
+        for way in (ways if len(delimiter) == 1 else (False,))
+    ]
     best = max(tried, key=lambda each: each.score)
-    if len(ways) > 1:
+    if len(ways) > 1 and len(best.delimiter) == 1:
         best = max((_Tried(best.delimiter, way, text, whole) for way in ways), key=lambda each: each.score)
-    header, doubt = _header(best.cells)
-    body = best.cells[header:] or best.cells
-    decimal, thousands, unsure = _marks(body, best.width)
-    titles = [tidy(cell) for cell in best.cells[0]] if header else None
+    titled = above([row.cells or () for row in best.rows], best.width)
+    skip = best.rows[titled].line - 1 if titled else 0
+    rows = best.cells[titled:]
+    header, doubt = _header(rows)
+    body = rows[header:] or rows
+    decimal, thousands, unsure = marks(body, best.width)
+    titles = [tidy(cell) for cell in rows[0]] if header else None
     doubts = [each for each in (doubt, unsure) if each]
     quoting = best.quoting and (len(ways) > 1 or best.delimiter in QUOTED)
-    return Dialect(found, best.delimiter, quoting, header, decimal, thousands, titles, best.width, doubts)
+    return Dialect(found, best.delimiter, quoting, header, decimal, thousands, titles, best.width, doubts, skip)
 
 
 def _beginning(path: Path, encoding: str | None) -> tuple[str, str, bool]:
@@ -92,7 +106,8 @@ class _Tried:
         found = [row for row in islice(lines.rows(text, delimiter, quoting), most) if row.whole]
         if not whole:  # a quote may close behind what is looked at
             found = [row for row in found if row.fault != lines.UNCLOSED] or found
-        self.cells = [row.cells for row in found if row.cells]
+        self.rows = [row for row in found if row.cells]
+        self.cells = [row.cells or () for row in self.rows]
         widths = Counter(map(len, self.cells))
         self.width = widths.most_common(1)[0][0] if widths else 0
         self.score = self._score(found, widths)
@@ -120,11 +135,22 @@ class _Tried:
 
 
 def _typed(cell: str) -> bool:
-    value = cell.strip()
+    value = bare(cell)
     return bool(_NUMBER.fullmatch(value) or _DATE.fullmatch(value)) or value.lower() in _TRUTH
 
 
 # ---- header
+
+
+def above(rows: Sequence[Sequence[Any]], width: int) -> int:
+    """Return how many of the first rows stand above a table of so many columns: a title, a note, not half as full."""
+    full = [sum(cell not in (None, "") for cell in row) for row in rows[:ROWS]]
+    usual = sorted(full)[len(full) // 2] if full else 0
+    for at, row in enumerate(rows[:ABOVE]):
+        ends = next((place for place in range(len(row), 0, -1) if row[place - 1] not in (None, "")), 0)
+        if ends >= width or full[at] * 2 > usual:
+            return at
+    return 0
 
 
 def _header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
@@ -167,9 +193,9 @@ def _vote(title: str, body: Sequence[str]) -> int:
 # ---- numbers
 
 
-def _marks(rows: Sequence[Sequence[str]], width: int) -> tuple[str, str | None, str]:
+def marks(rows: Sequence[Sequence[str]], width: int) -> tuple[str, str | None, str]:
     """Return the decimal mark, the mark between thousands (None: there is none), and what makes them doubtful."""
-    columns = [[row[at].strip() for row in rows[:ROWS] if at < len(row)] for at in range(width)]
+    columns = [[bare(row[at]) for row in rows[:ROWS] if at < len(row)] for at in range(width)]
     cells = [cell for own in columns if not any(map(_LIST.fullmatch, own)) for cell in own]
     for mark, form in _THOUSANDS.items():
         other = _OTHER[mark]
@@ -178,6 +204,8 @@ def _marks(rows: Sequence[Sequence[str]], width: int) -> tuple[str, str | None, 
             return mark, other, ""
     found = {mark: [cell for cell in cells if form.fullmatch(cell)] for mark, form in _DECIMALS.items()}
     mark = max(found, key=lambda each: len(found[each]))
+    if any(sum(map(bool, map(_APART.fullmatch, own))) * 2 > sum(map(bool, own)) for own in columns):
+        return mark, " ", ""
     if found[mark] and all(map(_THOUSANDS[_OTHER[mark]].fullmatch, found[mark])):
         return mark, None, f"whether {mark!r} in numbers such as {found[mark][0]!r} parts thousands or decimals"
     return mark, None, ""

@@ -1,32 +1,28 @@
-"""What recipes say of sources that are folders, lines and arrays, for the full check of params.yaml."""
+"""What recipes say of sources that are folders and arrays, for the full check of params.yaml."""
 
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field
 
-from chainrule.data.formats.conll import Scheme
-from chainrule.data.formats.folders import part_of
 from chainrule.data.formats.options import (
     ENCODING,
     BatchOptions,
-    BatchPart,
-    Column,
     Encoding,
     Name,
     OwnFiles,
-    Part,
     SourceOptions,
 )
 
 
-def _distinct(names: list[str]) -> list[str]:
+def distinct(names: list[str]) -> list[str]:
+    """Return names of classes; ValueError where one is there twice."""
     if len(set(names)) < len(names):
         raise ValueError("names a class twice")
     return names
 
 
-Classes = Annotated[list[Name], Field(min_length=2, max_length=256), AfterValidator(_distinct)]
+Classes = Annotated[list[Name], Field(min_length=2, max_length=256), AfterValidator(distinct)]
 PartLists = Annotated[dict[Literal["train", "validation", "test"], Name], Field(min_length=1)]
 PART_LISTS = "part: text file in path whose lines name files; null: the folders say the parts, if there are any"
 Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
@@ -67,60 +63,63 @@ class CifarOptions(SourceOptions):
     )
 
 
-def one_group(pattern: str | None) -> str | None:
-    """Return a regular expression, if it is one, with one ( ); else ValueError. None stays."""
-    if pattern is not None:
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from error
-        if groups != 1:
-            raise ValueError(f"has {groups} groups, put ( ) around exactly one part")
+def _one_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from error
+    if groups != 1:
+        raise ValueError(f"has {groups} groups, put ( ) around exactly one part")
     return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_one_group)]
+GroupPattern = Annotated[
+    Pattern | None,
+    Field(description="regular expression whose one ( ) finds in a file name what a split keeps whole, or null"),
+]
 
 
 class _ClassFolders(BatchOptions):
     """Files in folders, one folder per class."""
 
-    group_pattern: str | None = Field(
-        description="regular expression whose one ( ) finds in a file name what a split keeps whole, or null"
+    group_pattern: GroupPattern
+
+
+class _Labelled(_ClassFolders):
+    """Files in folders, one folder per class, or with names that say the class."""
+
+    label_pattern: Pattern | None = Field(
+        description="regular expression whose one ( ) finds the label in a file name; null: the folder is the label"
     )
 
-    @field_validator("group_pattern")
-    @classmethod
-    def _one_group(cls, pattern: str | None) -> str | None:
-        return one_group(pattern)
 
-
-class ImageFolderBatch(_ClassFolders):
-    """Image files in folders, one folder per class."""
+class ImageFolderBatch(_Labelled):
+    """Image files in folders, one folder per class, or with names that say the class."""
 
     modalities = ("image",)
     gives = ("image", "label")
 
 
 class ImageFolderOptions(ImageFolderBatch, SourceOptions):
-    """Folders of image files, one per class, or archives of them."""
+    """Image files, in one folder per class or named by their class, or archives of them."""
 
     tested = True
 
     parts: PartLists | None = Field(description=PART_LISTS)
+    block: int | None = Field(
+        ge=2,
+        le=1_000_000,
+        description="without a group_pattern: so many files with following numbers in their names are kept together, "
+        "of whatever class, as a camera numbers the photographs of a sitting; null: each by itself",
+    )
 
 
-class AudioFolderBatch(_ClassFolders):
+class AudioFolderBatch(_Labelled):
     """Sound files in folders, one folder per class, or with names that say the class."""
 
     modalities = ("audio",)
     gives = ("audio", "label")
-
-    label_pattern: str | None = Field(
-        description="regular expression whose one ( ) finds the label in a file name; null: the folder is the label"
-    )
-
-    @field_validator("label_pattern")
-    @classmethod
-    def _one_label(cls, pattern: str | None) -> str | None:
-        return one_group(pattern)
 
 
 class AudioFolderOptions(AudioFolderBatch, SourceOptions):
@@ -186,211 +185,11 @@ class TextFolderOptions(TextFolderBatch, SourceOptions):
     parts: PartLists | None = Field(description=PART_LISTS)
 
 
-def _no_parts(files: dict[str, str]) -> dict[str, str]:
-    parts = [label for label in files if part_of(label)]
-    if len(parts) == len(files):
-        raise ValueError(f"{', '.join(parts)} are parts of a split; labels are needed, one file for each class")
-    return files
+class ImageQuestionsOptions(SourceOptions):
+    """Questions about images in JSON beside the images, as VQA, CLEVR and easy-VQA have them."""
 
-
-ClassFiles = Annotated[dict[Name, Name], Field(min_length=2), AfterValidator(_no_parts)]
-
-
-class ClassFilesBatch(BatchOptions):
-    """Text files, each of one class."""
-
-    modalities = ("text",)
-    gives = ("text", "label")
-
-    files: ClassFiles = Field(
-        description="label: file names, as a pattern such as good*.txt; the first that fits counts"
-    )
-    encoding: Encoding | None = Field(description=ENCODING)
-
-
-class ClassFilesOptions(SourceOptions):
-    """Text files, one per class."""
-
-    modalities = ("text",)
-    gives = ("text", "label")
-
-    files: ClassFiles | None = Field(
-        description="label: file name, one text file per class; null: the names of the files say it"
-    )
-    encoding: Encoding | None = Field(description=ENCODING)
-
-
-class LabelLinesBatch(BatchOptions):
-    """Text files whose lines are a label and a text."""
-
-    modalities = ("text",)
-    gives = ("text", "label", "labels")
-
-    files: dict[BatchPart, Name] = Field(
-        min_length=1,
-        description="unlabelled, or all: file names, as a pattern such as *.txt; the first that fits counts",
-    )
-    prefix: str | None = Field(
-        description="how a label begins; null: __label__ where the first line begins so, else the first word is it"
-    )
-    encoding: Encoding | None = Field(description=ENCODING)
-
-
-class LabelLinesOptions(SourceOptions):
-    """Text files whose lines are a label and a text, as fastText's."""
-
-    modalities = ("text",)
-    gives = ("text", "label", "labels")
+    modalities = ("image_text",)
+    gives = ("image", "text", "label")
     tested = True
 
-    files: OwnFiles | None = Field(
-        description="part of the split, or all: file name; null: path is one file, or the names of its files say it"
-    )
-    prefix: str | None = Field(
-        description="how a label begins; null: __label__ where the first line begins so, else the first word is it"
-    )
-    encoding: Encoding | None = Field(description=ENCODING)
-
-
-Stems = Name | Annotated[list[Name], Field(min_length=1)]
-
-
-class LinePairsOptions(SourceOptions):
-    """Pairs of text files, line by line: a text, and what is to be written for it."""
-
-    modalities = ("text",)
-    gives = ("source", "translation")
-    tested = True
-
-    sides: Annotated[list[Name], Field(min_length=2, max_length=2)] = Field(
-        description="endings of the files that are read and of those that are written, such as [en, de]; .gz aside"
-    )
-    files: Annotated[dict[Part, Stems], Field(min_length=1)] | None = Field(
-        description="part of the split, or all: what is in front of the ending, one or several; null: the names say it"
-    )
-    encoding: Encoding | None = Field(description=ENCODING)
-
-    @field_validator("sides")
-    @classmethod
-    def _two_sides(cls, sides: list[str]) -> list[str]:
-        if sides[0] == sides[1]:
-            raise ValueError(f"names {sides[0]!r} twice; one side is read, the other written")
-        return sides
-
-    @field_validator("files")
-    @classmethod
-    def _each_once(cls, files: dict[str, str | list[str]] | None) -> dict[str, str | list[str]] | None:
-        named = [stem for own in (files or {}).values() for stem in ([own] if isinstance(own, str) else own)]
-        if len(set(named)) < len(named):
-            raise ValueError("names one pair of files twice; rows of both would be tested and trained on")
-        return files
-
-
-WordColumns = dict[Literal["text", "spans"], Column]
-WORD_COLUMNS = (
-    "text: the column of the word, spans: that of its tag, by number from 0 or by the name in the first line; null: "
-    "the first and the last"
-)
-
-
-class ConllBatch(BatchOptions):
-    """Text files with a word and its tag in each line."""
-
-    modalities = ("text",)
-    gives = ("text", "spans")
-
-    files: dict[BatchPart, Name] = Field(
-        min_length=1,
-        description="unlabelled, or all: file names, as a pattern such as *.conll; the first that fits counts",
-    )
-    columns: WordColumns | None = Field(description=WORD_COLUMNS)
-    delimiter: Name | None = Field(description="what stands between columns; null: a tab, or else blanks")
-    scheme: Scheme | None = Field(description="how tags mark spans; null: it is found, and said")
-    between: str | None = Field(
-        description="what stands between words of the text; null: a blank, or nothing where words are characters"
-    )
-    rows: Literal["sentence", "document"] = Field(
-        description="what a row is; document: all sentences of one, where lines -DOCSTART- mark them"
-    )
-    encoding: Encoding | None = Field(description=ENCODING)
-
-
-class ConllOptions(SourceOptions):
-    """Files of words and their tags, as of CoNLL's shared tasks."""
-
-    modalities = ("text",)
-    gives = ("text", "spans")
-    tested = True
-
-    files: OwnFiles | None = Field(
-        description="part of the split, or all: file name; null: path is one file, or the names of its files say it"
-    )
-    columns: WordColumns | None = Field(description=WORD_COLUMNS)
-    delimiter: Name | None = Field(description="what stands between columns; null: a tab, or else blanks")
-    scheme: Scheme | None = Field(description="how tags mark spans; null: it is found, and said")
-    between: str | None = Field(
-        description="what stands between words of the text; null: a blank, or nothing where words are characters"
-    )
-    rows: Literal["sentence", "document"] = Field(
-        description="what a row is; document: all sentences of one, where lines -DOCSTART- mark them"
-    )
-    encoding: Encoding | None = Field(description=ENCODING)
-
-
-class SquadBatch(BatchOptions):
-    """SQuAD's JSON."""
-
-    modalities = ("text",)
-    gives = ("question", "context", "answers")
-
-    files: dict[BatchPart, Name] = Field(
-        min_length=1, description="all, unlabelled: pattern of names; the first that a name fits counts"
-    )
-
-
-class SquadOptions(SourceOptions):
-    """SQuAD's JSON: articles of passages, with questions and their answers."""
-
-    modalities = ("text",)
-    gives = ("question", "context", "answers")
-    tested = True
-
-    files: OwnFiles | None = Field(description="part, or all: file in path; null: path is a file, or the names say it")
-
-
-def _some_left(shares: dict[str, float]) -> dict[str, float]:
-    if sum(shares.values()) >= 1:
-        raise ValueError("holds all of a text out; less than 1 in all leaves something to train on")
-    return shares
-
-
-Share = Annotated[float, Field(ge=0, lt=1)]
-HeldOut = Annotated[dict[Literal["validation", "test"], Share], Field(min_length=1), AfterValidator(_some_left)]
-
-
-class LongTextsBatch(BatchOptions):
-    """Plain text files."""
-
-    modalities = ("text",)
-    gives = ("text", "continuation")
-
-    texts: Literal["file", "paragraph", "line"] = Field(
-        description="what is one text: a file, a paragraph (set apart by empty lines) or a line"
-    )
-    cut: int = Field(ge=16, le=1_000_000, description="characters of a row at most; a longer text is several rows")
-    tagged: bool = Field(description="words are written word/tag, as in Brown's corpus; the tags are left out")
-    encoding: Encoding | None = Field(description=ENCODING)
-
-
-class LongTextsOptions(LongTextsBatch, SourceOptions):
-    """Plain text: one long text, a folder or an archive of texts, or texts one after another in a file."""
-
-    tested = True
-
-    files: OwnFiles | None = Field(
-        description="part of the split, or all: file name; null: every file, and their names may say the parts"
-    )
-    hold_out: HeldOut | None = Field(
-        description="validation, test: share of every text, its end, that is held out; null: texts are held out whole"
-    )
-    block: int = Field(ge=1, le=10_000, description="rows of a text of which an end is held out that are one group")
+    files: OwnFiles | None = Field(description="part, or all: JSON file below path; null: the names say it")

@@ -17,9 +17,18 @@ _NO_LIMIT = 2**31 - 1  # what the csv module takes on every system
 
 
 def tables(
-    files: Sequence[Path], *, delimiter: str, quoting: bool, header: Header, encoding: str | None, section: str
+    files: Sequence[Path],
+    *,
+    delimiter: str,
+    quoting: bool,
+    header: Header,
+    skip: int,
+    encoding: str | None,
+    section: str,
 ) -> list[Table]:
     """Return the table of each file; `encoding` is that of all, None: they are judged together.
+
+    skip: so many lines above the header, or the first row, are left out.
 
     Raises DataError as `text.decoded` does, for a header that cannot be read, and, when its rows are read, for a quote
     that is never closed.
@@ -27,13 +36,17 @@ def tables(
     contents = {str(file): encodings.content(file, section) for file in files}
     decoded: Mapping[str, encodings.Text] = encodings.decoded(contents, encoding, f"{section}.encoding")
     contents.clear()
-    return [_table(Path(name), *text, delimiter, quoting, header, section) for name, text in decoded.items()]
+    return [_table(Path(name), *text, delimiter, quoting, header, skip, section) for name, text in decoded.items()]
 
 
-def _table(path: Path, text: str, encoding: str, delimiter: str, quoting: bool, header: Header, section: str) -> Table:
-    found = _closed(rows(text, delimiter, quoting), path, section)
+def _table(
+    path: Path, text: str, encoding: str, delimiter: str, quoting: bool, header: Header, skip: int, section: str
+) -> Table:
+    found = _closed((row for row in rows(text, delimiter, quoting) if row.line > skip), path, section)
     if header is True:
-        first = next(found)
+        first = next(found, None)
+        if first is None:
+            raise DataError(f"{path}: has no line behind the {skip:,} that {section}.skip leaves out")
         others = [other for other in (";", "\t", ",", "|") if other in first.whole and delimiter not in first.whole]
         if others:
             raise DataError(

@@ -24,7 +24,6 @@ BINARY = ("background", "foreground")
 TABLE = re.compile(r"(class|label|colou?r|codes|palette)", re.IGNORECASE)
 """How files are called that name classes or colours; of those that end in .txt or .csv."""
 _TABLE_ENDINGS = (".txt", ".csv")
-_SHADES = 1 << 24  # colours as one number
 
 
 class Meaning(NamedTuple):
@@ -140,8 +139,9 @@ def meaning(
 
     classes: names by level, or of the levels 0, 1, … (of two classes also 0 and 255); colours: of each class; ignore:
     levels or colours of no class; None: 255, unless masks have no more than one other level. Without classes and
-    colours a level is its own name, two levels are background and foreground. Raises DataError, with the key of
-    `section` that mends it, for more levels than classes can be.
+    colours a level is its own name, two levels are background and foreground. Masks unlike most others (coloured among
+    grey ones, or of more levels than FOUND) say nothing; `places` refuses them. Raises DataError, with the key of
+    `section` that mends it, where most have more levels than classes can be.
     """
     ignored = frozenset(named_colour(each) if isinstance(each, str) else each for each in ignore or ())
     if colours:
@@ -150,17 +150,8 @@ def meaning(
             names = tuple(classes)
         place_of = {named_colour(colours[name]): place for place, name in enumerate(names)}
         return Meaning(names, tuple(colours[name].lower() for name in names), place_of, ignored, True)
-    counts: Counter[int] = Counter()
-    coloured = False
-    shades: dict[int, str] = {}
-    for each in seen:
-        own = np.unique(each.levels)
-        if len(own) > FOUND and not classes:
-            raise DataError(_too_many(len(own), section))
-        counts.update(own.tolist())
-        coloured |= each.coloured
-        shades |= each.palette
-    met = sorted(level for level in counts if level not in ignored)
+    met, coloured, shades = _met(seen, bool(classes), section)
+    met = [level for level in met if level not in ignored]
     if coloured:
         if classes:
             raise DataError(f"{section}.classes: masks are coloured; {section}.colours names the colour of each class")
@@ -187,6 +178,30 @@ def meaning(
     drawn = palette(len(names))
     own_colours = tuple(shades.get(level, drawn[place]) for place, level in enumerate(levels_of))
     return Meaning(names, own_colours, {level: place for place, level in enumerate(levels_of)}, ignored, False)
+
+
+def _met(seen: Iterable[Levels], named: bool, section: str) -> tuple[list[int], bool, dict[int, str]]:
+    """Return the levels of masks in order, whether they are colours, and the palette of all.
+
+    named: a recipe says what they are. Grey masks of more than black and white, where most are such, are no colours.
+    """
+    grey, colours, shades = Counter[int](), Counter[int](), dict[int, str]()
+    masks = Counter[str]()
+    most = 0
+    for each in seen:
+        own = np.unique(each.levels).tolist()
+        if len(own) > FOUND and not named:
+            masks["of many"] += 1
+            most = max(most, len(own))
+            continue
+        masks["coloured" if each.coloured else "grey"] += 1
+        (colours if each.coloured else grey).update(own)
+        shades |= each.palette
+    if masks["of many"] > masks["coloured"] + masks["grey"]:
+        raise DataError(_too_many(most, section))
+    if masks["coloured"] and (masks["coloured"] >= masks["grey"] or not (named or set(grey) - {0, 255})):
+        return sorted({*colours, *(level * 0x010101 for level in grey)}), True, shades
+    return sorted(grey), False, shades
 
 
 def _too_many(number: int, section: str) -> str:

@@ -13,6 +13,8 @@ from chainrule.data.formats.tables import Row, Table, refuse_wide
 from chainrule.fields.names import tidy
 from chainrule.system.errors import DataError
 
+MOST_INNER = 1000
+"""Columns of what objects hold within others at most."""
 _BLANK = re.compile(r"[ \t\r\n]*")
 _HALF = re.compile("[\ud800-\udfff]")
 _ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
@@ -30,6 +32,8 @@ class Found(NamedTuple):
 def tables(files: Sequence[Path], *, encoding: str | None, section: str) -> list[Table]:
     """Return the table of each file, with a column for each name that an object has; what one lacks is null in it.
 
+    What an object holds within another has a column of its own as well: `review.text`.
+
     A line is at fault as "broken_json", "not_json" (NaN and infinities, which JSON does not have), "not_an_object",
     "repeated_name" or "undecodable_text"; empty lines are noted. Raises DataError as `text.decoded` does, for a list
     that is not JSON, and for more names than a table has columns.
@@ -43,20 +47,46 @@ def tables(files: Sequence[Path], *, encoding: str | None, section: str) -> list
 def _table(path: Path, text: str, encoding: str, section: str) -> Table:
     noted: Counter[str] = Counter()
     names: dict[str, None] = {}
+    inner: dict[str, Sequence[str]] = {}
     for found in _entries(path, text, Counter()):
         if not found.fault:
             names.update(dict.fromkeys(found.value))
             refuse_wide(path, len(names))
+            if len(inner) <= MOST_INNER:
+                inner.update(_inner(found.value))
     if not names:
         raise DataError(f"{path}: holds no JSON object, one on each line or all in a list; is it JSON Lines?")
-    titles = [tidy(name) for name in names]
+    places: dict[str, Sequence[str]] = {name: (name,) for name in names}
+    if len(inner) <= MOST_INNER:  # of more, names are values: an object by user, say
+        places = {**inner, **places}
+        places = {name: places[name] for name in [*names, *inner]}
+    titles = [tidy(name) for name in places]
 
     def rows(_: Sequence[int]) -> Iterator[Row]:
         for line, value, whole, fault in _entries(path, text, noted):
-            cells = None if fault else [value.get(name) for name in names]
+            cells = None if fault else [_within(value, place) for place in places.values()]
             yield Row(line, cells, whole, fault, sys.maxsize)
 
     return Table(path, section, titles, len(titles), rows, None, True, encoding, False, noted)
+
+
+def _inner(value: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield the values of objects in an object, by the names that lead there: review.text is text in review.
+
+    What names a file, {"path": …, "bytes": …}, is a value itself.
+    """
+    for name, own in value.items():
+        place = (*above, name)
+        if isinstance(own, dict) and not {*own} <= {"path", "bytes"}:
+            yield from _inner(own, place)
+        elif above and not isinstance(own, list):
+            yield ".".join(place), place
+
+
+def _within(value: Any, place: Sequence[str]) -> Any:
+    for name in place:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _entries(path: Path, text: str, noted: Counter[str]) -> Iterator[Found]:

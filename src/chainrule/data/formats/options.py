@@ -36,7 +36,7 @@ class BatchOptions(BaseModel):
     """Files of a kind, wherever they are: the fields are keyword arguments of the source's `read`."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-    modalities: ClassVar[tuple[Literal["audio", "image", "text", "table"], ...]]
+    modalities: ClassVar[tuple[Literal["audio", "image", "image_text", "interaction", "text", "table"], ...]]
     gives: ClassVar[tuple[str, ...] | None] = None  # the fields of its rows; None: those that it is asked for
 
 

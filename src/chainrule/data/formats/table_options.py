@@ -28,6 +28,8 @@ def _distinct(names: list[str]) -> list[str]:
 Header = bool | Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
 HEADER = "whether the first row names the columns; where none does, false or a list of their names"
 
+SKIP = "lines above the header, or the first row, that are left out: a title, a note"
+
 
 _BESIDE = ("group", "part", "time")
 """Keys that name a column which is no field's."""
@@ -36,7 +38,7 @@ _BESIDE = ("group", "part", "time")
 class TableBatch(BatchOptions):
     """Tables of any format: which column is which field, and how targets are written."""
 
-    modalities = ("text", "table", "image", "audio")
+    modalities = ("text", "table", "image", "audio", "image_text", "interaction")
 
     columns: FieldColumns | None = Field(
         description="field: its column, a name or a number from 0 (of a set of labels also a list of columns that say "
@@ -46,9 +48,22 @@ class TableBatch(BatchOptions):
     labels: dict[str, Name] | None = Field(description="value in the file: label name, or null to take the values")
     separator: Name = Field(description="what stands between the labels of one cell; a JSON list needs none")
     decimal: Literal[".", ","] = Field(description="the decimal mark of numbers that are texts")
+    thousands: Literal["", ",", ".", " ", "'", "_"] = Field(
+        description="the mark between the thousands of targets that are texts, or empty: there is none"
+    )
+    named: Annotated[str, Field(max_length=200, pattern=r"^[^{}]*\{\}[^{}]*$")] = Field(
+        description="the file that a cell of an image or a sound names, from the folder of its table; {} stands for "
+        "the cell, as in images/{}.jpg"
+    )
     group: Column | None = Field(description="column of what a split keeps together, or null: every row by itself")
     time: Column | None = Field(description="column of when a row is of, for split.time, or null: rows have no time")
     max_cell: int = Field(ge=1, description="characters of the longest cell; a row with a longer one is rejected")
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.thousands == self.decimal:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; they must differ")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -96,19 +111,31 @@ class TableOptions(TableBatch, SourceOptions):
 class _Delimited(TableBatch):
     """CSV and TSV files."""
 
-    delimiter: str = Field(description="one character between columns, such as a tab")
+    delimiter: str = Field(
+        description="what stands between columns: one character, such as a tab; with quoting: false several, such as ::"
+    )
     quoting: bool = Field(description="whether double quotes enclose cells (CSV) or are characters like others")
     header: Header = Field(description=HEADER)
+    skip: int = Field(ge=0, le=1000, description=SKIP)
     encoding: Encoding | None = Field(description=ENCODING)
 
     @field_validator("delimiter")
     @classmethod
-    def _one_character(cls, delimiter: str) -> str:
+    def _characters(cls, delimiter: str) -> str:
         if delimiter.strip().lower() in ("tab", "\\t"):
             raise ValueError('a tab is written "\\t", in double quotes')
-        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
-            raise ValueError('one ASCII character other than a quote and a line end is needed, such as "," or "\\t"')
+        if not 1 <= len(delimiter) <= 8 or not delimiter.isascii() or set(delimiter) & set('"\r\n'):
+            raise ValueError('one to eight ASCII characters are needed, no quote and no line end, such as "," or "\\t"')
         return delimiter
+
+    @model_validator(mode="after")
+    def _quotes_stand_between_characters(self) -> Self:
+        if len(self.delimiter) > 1 and self.quoting:
+            raise ValueError(
+                f"delimiter {self.delimiter!r}: several characters part columns where quotes are characters like "
+                "others; add quoting: false, or name one character"
+            )
+        return self
 
 
 class _Excel(TableBatch):
@@ -116,6 +143,7 @@ class _Excel(TableBatch):
 
     sheet: Name | None = Field(description="name of the sheet, or null: the only one that is shown and holds anything")
     header: Header = Field(description=HEADER)
+    skip: int = Field(ge=0, le=1000, description=SKIP)
 
 
 class _JsonLines(TableBatch):

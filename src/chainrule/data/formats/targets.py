@@ -1,6 +1,7 @@
 """What the cells of a row say about its target, by the kind of this."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,17 +10,19 @@ from chainrule.data.formats import answers
 from chainrule.data.formats import text as encodings
 from chainrule.data.formats.tables import Column, HeaderWatch, Table, column, short
 from chainrule.data.formats.typed import Found, texts, written
+from chainrule.fields import numerals
 from chainrule.fields.names import plain_number, tidy
 
 Cells = Sequence[Any]
 
 
 class Writing(NamedTuple):
-    """How targets are written: labels by the value in the file, what parts the labels of one cell, the decimal mark."""
+    """How targets are written: labels by the value in the file, what parts the labels of one cell, marks in numbers."""
 
     labels: Mapping[str, str] | None
     separator: str
     decimal: str
+    thousands: str
 
 
 class Target(NamedTuple):
@@ -42,8 +45,8 @@ def target(table: Table, kind: str, option: str, asked: Column | Sequence[Column
     place = column(table, option, asked)
     if kind == "answer":
         return Target(lambda cells: answers.read(cells[place]), [place], _nothing)
-    if kind == "number":
-        number = texts(partial(_number, decimal=writing.decimal))
+    if kind in ("number", "rating"):
+        number = texts(partial(_number, writing.decimal, numerals.grouped(writing.decimal, writing.thousands)))
         return Target(lambda cells: _typed_number(cells[place]) or number(cells[place]), [place], _nothing)
     if kind == "wording":
         wording = texts(partial(_wording, encoding=encoding))
@@ -53,6 +56,8 @@ def target(table: Table, kind: str, option: str, asked: Column | Sequence[Column
     read: Callable[[Any], Found] = texts(partial(_label, named=named, encoding=encoding))
     if kind == "labels":
         read = partial(_labels, named=named, encoding=encoding, separator=writing.separator)
+    if kind == "click":
+        return Target(lambda cells: read(cells[place]), [place], _nothing)
     watch = HeaderWatch(table, place)
 
     def give(cells: Cells) -> Found:
@@ -183,9 +188,9 @@ def _typed_number(cell: Any) -> Found | None:
     return (written(cell) or None, None) if isinstance(cell, int | float) and not isinstance(cell, bool) else None
 
 
-def _number(cell: str, decimal: str) -> Found:
-    """Return (number as text, problem) of a cell, with a point as its decimal mark where the file has commas."""
-    value = cell.strip()
+def _number(decimal: str, grouped: re.Pattern[str] | None, cell: str) -> Found:
+    """Return (number as text, problem) of a cell, with a point as its decimal mark and none between its thousands."""
+    value = numerals.ungrouped(numerals.bare(cell), decimal, grouped)
     if decimal == ",":
         if "." in value:
             return None, f"not_a_number: {short(value)!r} has a point where the decimal mark is a comma"

@@ -40,24 +40,49 @@ class Area(NamedTuple):
     named: str
 
 
-def tables(files: Sequence[Path], *, sheet: str | None, header: Header, section: str) -> list[Table]:
+def tables(files: Sequence[Path], *, sheet: str | None, header: Header, skip: int, section: str) -> list[Table]:
     """Return the table of one sheet of each workbook; None: of the only one that is shown and holds anything.
 
-    A formula counts as the value that Excel kept of it, a cell with an error as an `ErrorValue`; noted are errors,
-    formulas that have no value, rows that hold nothing, merged cells, and sheets that are hidden. Raises DataError for
+    skip: so many rows above the header, or the first row, are left out. A formula counts as the value that Excel kept
+    of it, a cell with an error as an `ErrorValue`; noted are errors, formulas that have no value, rows that hold
+    nothing, merged cells, and sheets that are hidden. Raises DataError for
     a file that is missing, no workbook, locked or unpacks to more than it may, a sheet that is not there or in doubt,
     and a header with merged cells.
     """
-    return [_table(path, sheet, header, section) for path in files]
+    return [_table(path, sheet, header, skip, section) for path in files]
 
 
-def _table(path: Path, sheet: str | None, header: Header, section: str) -> Table:
+def sheets(path: Path, most: int, section: str) -> dict[str, list[Row]]:
+    """Return, of each sheet that is shown, the first rows that hold anything, without the empty cells at their ends.
+
+    Raises DataError as `tables` does.
+    """
+    import openpyxl
+
     try:
         _refuse_unsafe(path, section)
-        return _opened(path, sheet, header, section)
+        book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
+        found = {}
+        for each in book.worksheets:
+            each.reset_dimensions()
+            if each.sheet_state == "visible":
+                found[each.title] = list(islice(_rows(path, each, repeat(None), Counter()), most))
+        return found
     except _BROKEN as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f"{path}: no workbook that can be read ({said}); save it again as .xlsx") from None
+        raise _unreadable(path, error) from None
+
+
+def _table(path: Path, sheet: str | None, header: Header, skip: int, section: str) -> Table:
+    try:
+        _refuse_unsafe(path, section)
+        return _opened(path, sheet, header, skip, section)
+    except _BROKEN as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: BaseException) -> DataError:
+    said = " ".join(str(error).split())[:200] or type(error).__name__
+    return DataError(f"{path}: no workbook that can be read ({said}); save it again as .xlsx")
 
 
 def _refuse_unsafe(path: Path, section: str) -> None:
@@ -83,7 +108,7 @@ def _refuse_unsafe(path: Path, section: str) -> None:
         )
 
 
-def _opened(path: Path, sheet: str | None, header: Header, section: str) -> Table:
+def _opened(path: Path, sheet: str | None, header: Header, skip: int, section: str) -> Table:
     import openpyxl
 
     warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")  # of styles, which are not read
@@ -96,7 +121,7 @@ def _opened(path: Path, sheet: str | None, header: Header, section: str) -> Tabl
     if formulas:
         second = openpyxl.load_workbook(path.open("rb"), read_only=True)[name]
         second.reset_dimensions()
-    rows = _rows(path, chosen, second, noted)
+    rows: Iterator[Row] = (row for row in _rows(path, chosen, second, noted) if row.line > skip)
     first = next(rows, None)
     if first is None or first.cells is None:
         raise DataError(f"{path}: sheet {name!r} is empty; name another in {section}.sheet")

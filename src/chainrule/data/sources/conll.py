@@ -10,16 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from chainrule.data.formats import conll, naming
 from chainrule.data.formats import text as encodings
 from chainrule.data.formats.conll import Scheme, Sentence
-from chainrule.data.formats.folders import TOP
-from chainrule.data.formats.trees import Directory
 from chainrule.fields.names import tidy
 from chainrule.system.errors import DataError
 from chainrule.tasks.field import Field
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_ORDER = ("all", "train", "validation", "test", "unlabelled")
 
 
 def read(
@@ -55,7 +51,7 @@ def read(
     (target,) = (field.name for field in fields if field.role == "target")
     (text,) = (field.name for field in fields if field.role == "input")
     named = columns or {}
-    found = _files(Path(path), files, section)
+    found = naming.files(Path(path), files, section, sorted, "train.conll")
     contents = {str(place): encodings.content(place, section) for place in found.values()}
     decoded = encodings.decoded(contents, encoding, f"{section}.encoding")
     opened = {
@@ -126,23 +122,3 @@ def _joined(own: Sequence[_Row]) -> tuple[bytes, str | None, str | None]:
     lacking = problem or any(each.spans is None for each in own)
     spans = None if lacking else json.dumps(found, ensure_ascii=False)
     return encodings.as_found(" ".join(each.text for each in own)), spans, problem
-
-
-def _files(path: Path, files: Mapping[str, str] | None, section: str) -> dict[str, Path]:
-    """Return the file of each part."""
-    if path.is_file():
-        if files is not None:
-            raise DataError(f"{path}: a file; leave {section}.files out, or let {section}.path name its directory")
-        return {"all": path}
-    if not path.is_dir():
-        raise DataError(f"{path}: no such file or directory; {section}.path must name a file, or a directory of files")
-    if files is not None:
-        return {part: path / name for part, name in files.items()}
-    there = sorted(Directory(path).look(TOP).files)
-    found = naming.by_part(there)
-    if not found:
-        raise DataError(
-            f"{path}: which part are its files ({', '.join(there[:5]) or 'none there'})? Call them train, test and "
-            f"validation, or say it in {section}.files, such as train: {there[0] if there else 'train.conll'}"
-        )
-    return {part: path / found[part] for part in sorted(found, key=_ORDER.index)}

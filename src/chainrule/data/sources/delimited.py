@@ -26,9 +26,12 @@ def read(
     delimiter: str = ",",
     quoting: bool = True,
     header: bool | Sequence[str] = True,
+    skip: int = 0,
     labels: Mapping[str, str] | None = None,
     separator: str = ",",
     decimal: str = ".",
+    thousands: str = "",
+    named: str = "{}",
     group: str | int | None = None,
     time: str | int | None = None,
     encoding: str | None = None,
@@ -47,10 +50,12 @@ def read(
     `files` maps "train", "validation", "test", "unlabelled" or "all" (not split yet: `part` is None) to a file name;
     None: `path` is a file, and it is all. `part` is a column that names the part of its row instead. `delimiter` is one
     ASCII character; with `quoting` a cell in double quotes may hold delimiters and line ends (RFC 4180), without it a
-    quote is a character like any other. `group` and `time` are columns as well (`time`, as it is written, is a column
-    of the rows that are returned only if it is given). `labels` maps values in the file to label names
-    (None: the values are the names); "1.0" is found under "1". `decimal` is the decimal mark of numbers. `encoding` is
-    that of all files; None: it is found (`chainrule.data.formats.text`), and attrs["encodings"] counts files by it.
+    quote is a character like any other, and a delimiter may be several characters. `group` and `time` are columns as
+    well (`time`, as it is written, is a column of the rows that are returned only if it is given). `labels` maps values
+    in the file to label names (None: the values are the names); "1.0" is found under "1". `decimal` is the decimal mark
+    of numbers, `thousands` what stands between their thousands, or "". `skip` lines above the header, or the first row,
+    are left out. A cell that names an image names the file `named`, in which {} stands for it. `encoding` is that of
+    all files; None: it is found (`chainrule.data.formats.text`), and attrs["encodings"] counts files by it.
     `id` is "<part>/<line>", where the row begins, counted from 1; without a `group` column every row is its own group.
     Where images are named, attrs["images"] counts rows by image, as a path from `path`, and attrs["unnamed_images"]
     says of a source how many images in `path` no row names.
@@ -69,11 +74,20 @@ def read(
     return cells.read(
         path,
         fields,
-        partial(lines.tables, delimiter=delimiter, quoting=quoting, header=header, encoding=encoding, section=section),
+        partial(
+            lines.tables,
+            delimiter=delimiter,
+            quoting=quoting,
+            header=header,
+            skip=skip,
+            encoding=encoding,
+            section=section,
+        ),
         columns=columns,
         files=files,
         part=part,
-        writing=Writing(labels, separator, decimal),
+        writing=Writing(labels, separator, decimal, thousands),
+        named=named,
         group=group,
         time=time,
         max_cell=max_cell,

@@ -32,6 +32,8 @@ def read(
     labels: Mapping[str, str] | None = None,
     separator: str = ",",
     decimal: str = ".",
+    thousands: str = "",
+    named: str = "{}",
     group: str | int | None = None,
     time: str | int | None = None,
     max_cell: int = cells.MAX_CELL,
@@ -53,7 +55,7 @@ def read(
         said = f"has no split {lacking!r}" if lacking is not None else "has no split that is called like a part"
         raise DataError(f"{path}: {said}; correct source.splits: it has {', '.join(known)}")
     opened = [(Place(part, split, path, split), _table(path, found[split])) for part, split in parts.items()]
-    ways = cells.Ways(columns, None, group, time, Writing(labels, separator, decimal), max_cell)
+    ways = cells.Ways(columns, None, group, time, Writing(labels, separator, decimal, thousands), named, max_cell)
     return cells.of_tables(path, fields, opened, ways)
 
 

@@ -13,9 +13,15 @@ GIVES = ("image", "label")
 
 
 def read(
-    path: Path, *, group_pattern: str | None, parts: Mapping[str, str] | None = None, section: str = "source"
+    path: Path,
+    *,
+    group_pattern: str | None,
+    label_pattern: str | None = None,
+    parts: Mapping[str, str] | None = None,
+    block: int | None = None,
+    section: str = "source",
 ) -> "pd.DataFrame":
-    """Raw rows of path/<class>/*; of path/<part>/<class>/* or path/<class>/<part>/* where folders are named like parts.
+    r"""Raw rows of path/<class>/*; of path/<part>/<class>/* or path/<class>/<part>/* where folders are parts.
 
     `path` may be an archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz, .tar.zst) of such folders, or a folder of several:
     each is then a folder called like it, such as train.tar.gz. They are read as streams; a folder in which an archive
@@ -28,7 +34,12 @@ def read(
     taken for which. `label` is the name of the class folder, `image` the bytes of the file, `id` its path below
     `path`; rows are sorted by id. Files in folders below a class are of that class. A group is what the one group of
     the regular expression `group_pattern` finds in the file name, for example the person; without a pattern it is the
-    path without its ending, so that only a.jpg and a.png of one folder belong together.
+    path without its ending, so that only a.jpg and a.png of one folder belong together, and with `block` so many files
+    with following numbers in their names, of whatever class: as a camera numbers what it takes in one sitting.
+
+    With `label_pattern`, a regular expression, there are no class folders: every file below `path` is a row, whose
+    label is what its one group finds in the file's name, such as ^([a-z]+)\.\d in cat.12.jpg; `problem` is "no_label"
+    where it does not match. Parts are then those of `parts` alone.
 
     Hidden files and folders, and loose files beside the class folders, are left out: attrs["hidden_files"] and
     attrs["loose_files"] say how many; attrs["nested_files"] says how many rows come from folders below a class. Any
@@ -40,4 +51,12 @@ def read(
     are no parts. Raises DataError for a missing or empty folder, where folders may be parts or classes, and for an
     archive that is not to be trusted (`archives.members`).
     """
-    return class_folders.read(Path(path), folders.IMAGES, group_pattern=group_pattern, parts=parts, section=section)
+    return class_folders.read(
+        Path(path),
+        folders.IMAGES,
+        group_pattern=group_pattern,
+        label_pattern=label_pattern,
+        parts=parts,
+        block=block,
+        section=section,
+    )

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 
 from chainrule.data.formats import naming
 from chainrule.data.formats import text as encodings
-from chainrule.data.formats.folders import TOP
-from chainrule.data.formats.trees import Directory
 from chainrule.fields.names import tidy
-from chainrule.system.errors import DataError
 from chainrule.tasks.field import Field
 
 if TYPE_CHECKING:
@@ -43,7 +40,7 @@ def read(
     import pandas as pd
 
     target = next(field for field in fields if field.role == "target")
-    found = _files(Path(path), files, section)
+    found = naming.files(Path(path), files, section, naming.texts, "rows.txt")
     contents = {str(place): encodings.content(place, section) for place in found.values()}
     decoded = encodings.decoded(contents, encoding, f"{section}.encoding")
     records: list[tuple[object, ...]] = []
@@ -71,29 +68,6 @@ def read(
     frame.attrs = {"encodings": dict(Counter(used for _, used in decoded.values()))}
     frame.attrs |= {"parts": dict(parts)} if parts else {}
     return frame
-
-
-def _files(path: Path, files: Mapping[str, str] | None, section: str) -> dict[str, Path]:
-    """Return the file of each part."""
-    if path.is_file():
-        if files is not None:
-            raise DataError(f"{path}: a file; leave {section}.files out, or let {section}.path name its directory")
-        return {"all": path}
-    if not path.is_dir():
-        raise DataError(f"{path}: no such file or directory; {section}.path must name a file, or a directory of files")
-    if files is not None:
-        return {part: path / name for part, name in files.items()}
-    there = naming.texts(Directory(path).look(TOP).files)
-    found = naming.by_part(there)
-    if not found:
-        raise DataError(
-            f"{path}: which part are its files ({', '.join(there[:5]) or 'none there'})? Call them train, test and "
-            f"validation, or say it in {section}.files, such as train: {there[0] if there else 'rows.txt'}"
-        )
-    return {part: path / found[part] for part in sorted(found, key=_ORDER.index)}
-
-
-_ORDER = ("all", "train", "validation", "test", "unlabelled")
 
 
 def _parted(line: str, mark: str) -> tuple[list[str], str]:

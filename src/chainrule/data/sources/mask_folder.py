@@ -10,6 +10,7 @@ from chainrule.data.formats import masks
 from chainrule.data.formats.folders import IMAGES, TOP
 from chainrule.data.formats.mask_names import Found, looked_at, pairs
 from chainrule.data.formats.masks import Levels, Meaning
+from chainrule.data.formats.naming import block_of
 from chainrule.data.formats.trees import File, Tree, plant, printable
 from chainrule.fields.mask import written
 from chainrule.fields.reject import Reject
@@ -87,6 +88,8 @@ def read(
     frame = frame.sort_values("id", ignore_index=True)
     frame.attrs |= {"hidden_files": hidden, "other_files": len(files) - len(shown) - len(tables), "noted": dict(noted)}
     frame.attrs |= {"parts": dict(taken)} if taken else {}
+    beside: dict[str, tuple[str, ...]] = {image.file.origin: (mask.file.origin,) for image, mask in both}
+    frame.attrs["beside"] = {**beside, "": tuple(tables)}
     return frame
 
 
@@ -149,11 +152,4 @@ def _groups(ids: Sequence[str], pattern: str | None, block: int | None, section:
     plain = [name.removesuffix(PurePosixPath(name).suffix) for name in ids]
     if block is None:
         return pd.Series(plain, dtype="str")
-    parted = [re.fullmatch(r"(.*?)(\d+)", name) for name in plain]
-    return pd.Series(
-        [
-            f"{match.group(1)}{int(match.group(2)) // block * block}+{block}" if match else name
-            for match, name in zip(parted, plain, strict=True)
-        ],
-        dtype="str",
-    )
+    return pd.Series([block_of(name, block) for name in plain], dtype="str")

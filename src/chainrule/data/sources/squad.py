@@ -3,14 +3,12 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.data.formats import answers, naming
 from chainrule.data.formats import text as encodings
-from chainrule.data.formats.folders import TOP
-from chainrule.data.formats.trees import Directory
 from chainrule.fields.names import tidy
 from chainrule.system.errors import DataError
 from chainrule.tasks.field import Field
@@ -42,7 +40,7 @@ def read(
     """
     import pandas as pd
 
-    found = _files(Path(path), files, section)
+    found = naming.files(Path(path), files, section, _fitting, "train.json", sorted(naming.PARTS))
     records: list[_Row] = []
     parts: Counter[str] = Counter()
     for part, place in found.items():
@@ -58,24 +56,8 @@ def read(
     return frame
 
 
-def _files(path: Path, files: Mapping[str, str] | None, section: str) -> dict[str, Path]:
-    """Return the file of each part."""
-    if path.is_file():
-        if files is not None:
-            raise DataError(f"{path}: a file; leave {section}.files out, or let {section}.path name its directory")
-        return {"all": path}
-    if not path.is_dir():
-        raise DataError(f"{path}: no such file or directory; {section}.path must name a file, or a directory of files")
-    if files is not None:
-        return {part: path / name for part, name in files.items()}
-    there = [name for name in Directory(path).look(TOP).files if name.lower().endswith(ENDINGS)]
-    found = naming.by_part(there)
-    if not found:
-        raise DataError(
-            f"{path}: which part are its files ({', '.join(there[:5]) or 'none there'})? Call them train, test and "
-            f"validation, or say it in {section}.files, such as train: {there[0] if there else 'train.json'}"
-        )
-    return {part: path / name for part, name in sorted(found.items())}
+def _fitting(names: Collection[str]) -> list[str]:
+    return [name for name in names if name.lower().endswith(ENDINGS)]
 
 
 def _articles(path: Path, section: str) -> list[Any]:

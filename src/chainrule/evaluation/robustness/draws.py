@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SEVERITIES = (1, 2, 3, 4, 5)
-
 
 def generator(seed: int, name: str, severity: int, place: int) -> np.random.Generator:
     """Return the generator of one row under one corruption."""

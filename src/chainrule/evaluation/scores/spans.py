@@ -1,7 +1,8 @@
 """Scores of spans: exact ones, as CoNLL's shared tasks and seqeval count them.
 
-A model's outputs are `logits` [N, W, L, K] of the tags of each token in each window and `offsets` [N, W, L, 3] of the
-tokens (start, end, begins: `fields.windows`), of which `fields.tags` makes spans.
+A model's outputs are `logits` [N, W, L, K] of the tags of each token in each window, `offsets` [N, W, L, 3] of the
+tokens (start, end, begins: `fields.windows`) and, of one that learns them, `transitions` [N, K + 1, K] from tag to tag,
+of which `fields.tags` makes spans.
 
 Definitions:
 
@@ -62,8 +63,7 @@ def answers(outputs: Outputs) -> list[Answer]:
     found = []
     for words in tags.rows(outputs):
         if np.isfinite(words.scores).all():
-            path = tags.likeliest(words.scores)
-            found.append(Answer(tags.spans(words, path), words.places, path))
+            found.append(Answer(tags.spans(words), words.places, words.path))
         else:
             found.append(Answer([], words.places, np.full(len(words.places), -1)))
     return found
@@ -187,6 +187,12 @@ def aligned(outputs: Outputs, facts: Facts, joint: Facts) -> Mapping[str, np.nda
     for name in facts["classes"]:
         first = tags.begin(joint["classes"].index(name))
         places += [first, first + 1]
-    wide = np.full((*logits.shape[:-1], tags.count(len(joint["classes"]))), tags.NEVER, np.float64)
+    every = tags.count(len(joint["classes"]))
+    wide = np.full((*logits.shape[:-1], every), tags.NEVER, np.float64)
     wide[..., places] = logits
-    return {"logits": wide, "offsets": outputs["offsets"]}
+    found = {"logits": wide, "offsets": outputs["offsets"]}
+    if "transitions" in outputs:
+        follow = np.full((len(logits), every + 1, every), tags.NEVER, np.float64)
+        follow[:, np.array([*places, every])[:, None], np.array(places)] = outputs["transitions"]
+        found["transitions"] = follow
+    return found

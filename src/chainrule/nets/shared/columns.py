@@ -5,7 +5,7 @@ https://arxiv.org/abs/2203.05556, section 3.2 (quantiles), as Q-LR.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -137,3 +137,34 @@ class Columns(nn.Module):
             real = (words != 0).unsqueeze(-1).to(self.words.weight.dtype)
             found.append(((self.words(words) * real).sum(dim=2) / real.sum(dim=2).clamp(min=1)).flatten(1))
         return torch.cat(found, dim=1)
+
+
+class OverColumns(nn.Module):
+    """Layers one after the other over the columns of a row, each with ReLU and dropout."""
+
+    gains_from_bf16 = False
+
+    def __init__(self, columns: Columns, layers: Iterable[nn.Module], features: int, dropout: float) -> None:
+        """Take the columns, the layers, and the features of the last of them."""
+        super().__init__()
+        self.columns = columns
+        self.layers = nn.ModuleList(layers)
+        self.dropout = nn.Dropout(dropout)
+        self.out_features = features
+
+    def begun(self, features: torch.Tensor) -> torch.Tensor:
+        """Return what the layers take of the columns' features [B, F]: these."""
+        return features
+
+    def forward(
+        self,
+        numbers: torch.Tensor | None = None,
+        gaps: torch.Tensor | None = None,
+        categories: torch.Tensor | None = None,
+        words: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Features [B, …, out_features] of the columns of rows, as `Columns` takes them."""
+        features = self.begun(self.columns(numbers, gaps, categories, words))
+        for layer in self.layers:
+            features = self.dropout(torch.relu(layer(features)))
+        return features

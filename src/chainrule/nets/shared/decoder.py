@@ -11,8 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-WIDEST = 256
-"""Channels that the way up has at most."""
+LEAST, WIDEST = 16, 256
+"""Channels that the way up has at least and at most."""
+EACH = 4
+"""Channels of the finest maps for each class at least: of fewer, rare classes are not told apart for long."""
 
 
 class Joined(nn.Module):
@@ -31,10 +33,10 @@ class Joined(nn.Module):
         return result
 
 
-def convolution(inputs: int, features: int, separable: bool, kernel: int = 3) -> list[nn.Module]:
-    """Return the layers of a convolution with normalisation and ReLU; separable: each channel by itself, then all."""
-    spread = [nn.Conv2d(inputs, inputs, kernel, padding="same", groups=inputs, bias=False)] if separable else []
-    own = 1 if separable else kernel
+def convolution(inputs: int, features: int, separable: bool) -> list[nn.Module]:
+    """Return a 3×3 convolution, normalisation and ReLU as layers; separable: each channel by itself, then all."""
+    spread = [nn.Conv2d(inputs, inputs, 3, padding="same", groups=inputs, bias=False)] if separable else []
+    own = 1 if separable else 3
     return [
         *spread,
         nn.Conv2d(inputs, features, own, padding="same", bias=False),
@@ -48,28 +50,41 @@ def scaled(maps: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     return functional.interpolate(maps, size=like.shape[2:], mode="bilinear", align_corners=False)
 
 
-class Decoder(nn.Module):
-    """The way up through a net's `pyramid`, and scores of each class at every pixel."""
+class Way(nn.Module):
+    """The way up through a net's `pyramid`, to maps of `features` channels at the finest of its strides."""
 
-    def __init__(self, pyramid: Sequence[tuple[int, int]], classes: int, separable: bool) -> None:
-        """Take channels and stride of the maps, the finest first, and how many classes there are."""
+    def __init__(self, pyramid: Sequence[tuple[int, int]], separable: bool, least: int = LEAST) -> None:
+        """Take channels and stride of the maps, the finest first, and how many channels joined maps have at least."""
         super().__init__()
         joins = []
         features = pyramid[-1][0]
         for channels, _ in reversed(pyramid[:-1]):
-            wide = min(WIDEST, max(16, channels))
+            wide = min(WIDEST, max(least, channels))
             joins.append(Joined(features, channels, wide, separable))
             features = wide
         self.joins = nn.ModuleList(joins)
-        self.scores = nn.Conv2d(features, classes, 1)
+        self.features = features
 
-    def forward(self, maps: Sequence[torch.Tensor], image: torch.Tensor) -> torch.Tensor:
-        """Return scores [B, classes, H, W] of maps, the finest first, and the image [B, C, H, W] they are of."""
+    def joined(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return maps [B, features, h, w] of maps, the finest first, at the size of these."""
         found = maps[-1]
         for join, fine in zip(self.joins, reversed(maps[:-1]), strict=True):
             found = join(found, fine)
+        return found
+
+
+class Decoder(Way):
+    """The way up, and scores of each class at every pixel."""
+
+    def __init__(self, pyramid: Sequence[tuple[int, int]], classes: int, separable: bool) -> None:
+        """Take channels and stride of the maps, the finest first, and how many classes there are."""
+        super().__init__(pyramid, separable, max(LEAST, EACH * classes))
+        self.scores = nn.Conv2d(self.features, classes, 1)
+
+    def forward(self, maps: Sequence[torch.Tensor], image: torch.Tensor) -> torch.Tensor:
+        """Return scores [B, classes, H, W] of maps, the finest first, and the image [B, C, H, W] they are of."""
         # Scores are scaled up, not features: as much as there are classes, where features are dozens.
-        return scaled(self.scores(found), image)
+        return scaled(self.scores(self.joined(maps)), image)
 
 
 def filled(images: torch.Tensor, multiple: int) -> torch.Tensor:

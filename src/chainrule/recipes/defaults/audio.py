@@ -20,6 +20,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
             "low": 20.0,
             "high": None,
             "level": "sound",
+            "colour": 0.0,
         },
         "training": {
             "epochs": 10,

@@ -17,14 +17,16 @@ COLUMNS = ("spans",)
 
 
 def check(signature: Mapping[str, Any]) -> None:
-    """Raise DataError if a graph gives no logits [batch, windows, sequence, tags] with the offsets of its tokens."""
+    """Raise DataError if a graph gives no logits [batch, windows, sequence, tags] with offsets and transitions."""
     tags = 1 + 2 * len(classes(signature))
     lines(signature, "unsure_below")
     shapes = {tensor["name"]: tensor["shape"] for tensor in signature["outputs"]}
     logits, offsets = shapes.get(OUTPUT, []), shapes.get("offsets", [])
-    if len(logits) != 4 or logits[3] != tags or len(offsets) != 4:
+    follow = shapes.get("transitions", [])
+    if len(logits) != 4 or logits[3] != tags or len(offsets) != 4 or follow[1:] != [tags + 1, tags]:
         raise DataError(
-            f"{signature['task']} needs outputs logits [batch, windows, sequence, {tags}] and their offsets; here are "
+            f"{signature['task']} needs outputs logits [batch, windows, sequence, {tags}], their offsets and "
+            f"transitions [batch, {tags + 1}, {tags}]; here are "
             f"{', '.join(f'{name} {shape}' for name, shape in shapes.items())}; export the bundle again"
         )
 

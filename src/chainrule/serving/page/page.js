@@ -4,6 +4,7 @@ import { asksBeside, setView, showAnswer, showNothing, showPiece, startPieces, t
 import { exampleOf, readsDigits } from "./example.js";
 import * as audio from "./fields/audio.js";
 import * as image from "./fields/image.js";
+import * as interaction from "./fields/interaction.js";
 import * as table from "./fields/table.js";
 import * as text from "./fields/text.js";
 import { element, plural } from "./markdown.js";
@@ -16,12 +17,12 @@ import { clearWhy, startWhy } from "./why.js";
 
 const LOOK_AGAIN = 10_000; // ms between looks at the list of models
 const LOOK_SOON = 2_000; // ms, while there is none
-const KINDS = { audio, image, table, text }; // what asks for a field, by its kind
+const KINDS = { audio, image, interaction, table, text }; // what asks for a field, by its kind
 
 const get = (id) => document.getElementById(id);
 let models = [];
 let model = null;
-let fields = []; // what asks for each input field of the model: { name, widget }
+let fields = []; // what asks for each input field of the model: { name, optional, widget }
 let createView = null; // of the model's task
 let choice = 0; // counts choices of a model
 let lookTimer = 0;
@@ -35,13 +36,15 @@ let askTimer = 0;
 // What is asked
 
 function isEmpty() {
-  return !fields.length || fields.some(({ widget }) => widget.isEmpty());
+  const empty = fields.filter(({ widget }) => widget.isEmpty());
+  return empty.length === fields.length || empty.some(({ optional }) => !optional);
 }
 
 // Returns { body, type } for the input as it is now: a field alone as it is, several as JSON.
 async function input() {
   if (fields.length === 1) return fields[0].widget.content();
-  const parts = await Promise.all(fields.map(async ({ name, widget }) => [name, await inJson(await widget.content())]));
+  const given = fields.filter(({ widget }) => !widget.isEmpty());
+  const parts = await Promise.all(given.map(async ({ name, widget }) => [name, await inJson(await widget.content())]));
   return { body: JSON.stringify(Object.fromEntries(parts)), type: "application/json" };
 }
 
@@ -166,15 +169,16 @@ async function makeFields() {
     }),
     refused: told((trouble) => failed(trouble, wanted)),
   };
-  for (const { name, kind } of asked) {
+  for (const { name, kind, optional } of asked) {
     const about = {
       name,
       title: alone ? "" : words(name),
       rules: model.preprocessing[name],
+      optional,
       digits: readsDigits(model),
       example: alone ? exampleOf(kind, model) : null,
     };
-    made.push({ name, widget: KINDS[kind].createField(about, tell) });
+    made.push({ name, optional, widget: KINDS[kind].createField(about, tell) });
   }
   get("input").replaceChildren(...made.map(({ widget }) => widget.element));
   get("input").classList.toggle("several", !alone);

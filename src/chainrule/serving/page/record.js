@@ -1,6 +1,7 @@
 // What is known of a version: scores with their intervals, variants, those kept beside it, model card, how to ask it.
 
 import { milliseconds } from "./answer.js";
+import { usual as pair } from "./fields/interaction.js";
 import { usual } from "./fields/table.js";
 import { element, markdown, plural } from "./markdown.js";
 import { ask } from "./server.js";
@@ -164,9 +165,14 @@ function showProgram(model) {
   const address = new URL(`models/${encodeURIComponent(model.name)}`, document.baseURI).href;
   const asked = (model.fields ?? []).filter(({ role }) => role === "input");
   const kind = asked.length === 1 ? asked[0].kind : "";
-  const parts = { image: () => "<base64>", text: () => "A text", table: (name) => usual(model.preprocessing[name].columns) };
+  const parts = {
+    image: () => "<base64>",
+    text: () => "A text",
+    table: (name) => usual(model.preprocessing[name].columns),
+    interaction: (name) => pair(model.preprocessing[name]),
+  };
   const given = asked.map(({ name, kind }) => [name, parts[kind]?.(name)]);
-  const json = JSON.stringify(kind === "table" ? given[0][1] : Object.fromEntries(given)).replaceAll("'", "\\u0027");
+  const json = JSON.stringify(kind === "table" || kind === "interaction" ? given[0][1] : Object.fromEntries(given)).replaceAll("'", "\\u0027");
   const body = {
     text: "  -H 'Content-Type: text/plain' \\\n  --data-binary 'A text'",
     image: "  -H 'Content-Type: image/png' \\\n  --data-binary @image.png",

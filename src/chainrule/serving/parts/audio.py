@@ -2,17 +2,20 @@
 
 import io
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.fields import audio
 from chainrule.fields.reject import Reject
-from chainrule.serving import records
 from chainrule.serving.limits import Limits
-from chainrule.serving.parts.encoded import of_base64
+from chainrule.serving.parts.files import columns, of_base64, of_cells, of_file, shown
 from chainrule.system.errors import DataError, TooLargeError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+__all__ = ["WORDS", "columns", "examples", "of_cells", "of_file", "of_json", "prepare", "schema", "shown", "waveform"]
 
 WORDS = "a sound"
 _TAKEN = "send WAV, FLAC, Ogg or MP3"
@@ -25,20 +28,16 @@ def of_json(value: object) -> bytes:
     return of_base64(value, "an audio file")
 
 
-def columns(name: str, rules: Mapping[str, Any]) -> list[str]:
-    """Return which columns of a file of rows hold the field `name`: its own, with paths of files."""
-    return [name]
-
-
-def of_cells(cells: Mapping[str, Any], folder: Path, limits: Limits) -> bytes:
-    """Return the audio file that the cell of a row names, below `folder` unless it is absolute. Raises DataError."""
-    (cell,) = cells.values()
-    return of_file(folder / str(cell), limits)
-
-
-def of_file(path: Path, limits: Limits) -> bytes:
-    """Return an audio file. Raises DataError if it cannot be read, TooLargeError for more than a request may have."""
-    return records.content(path, limits.body_bytes)
+def prepare(
+    parts: Mapping[str, bytes | str],
+    signature: Mapping[str, Any],
+    tokenizer: "Tokenizer | None",
+    limits: Limits,
+) -> dict[str, np.ndarray]:
+    """Return the graph's input int16 [1, T] for an audio file. Raises DataError for what is none."""
+    (tensor,) = signature["inputs"]
+    ((name, part),) = parts.items()
+    return {tensor["name"]: waveform(part, signature["preprocessing"][name], limits)}
 
 
 def waveform(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> np.ndarray:
@@ -59,11 +58,6 @@ def waveform(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> np.
         kind = TooLargeError if reject.reason == "too_many_seconds" else DataError
         raise kind(_sentence(reject)) from reject
     return audio.fitted(audio.heard(found)[0], rules["samples"])[None]
-
-
-def shown(rules: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the page knows of the field: its rules."""
-    return rules
 
 
 def schema(rules: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,19 +1,26 @@
 """An image file as a part of a request: in, pixels; made as cleaning makes the rows."""
 
 import io
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from chainrule.fields import image
+from chainrule.fields.boxes import fitted, sides
 from chainrule.fields.reject import Reject
-from chainrule.serving import records
 from chainrule.serving.limits import Limits
-from chainrule.serving.parts.encoded import of_base64
+from chainrule.serving.parts.files import columns, of_base64, of_cells, of_file, shown
 from chainrule.system.errors import DataError, TooLargeError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+__all__ = [
+    "WORDS", "Frame", "clean", "columns", "examples", "of_cells", "of_file", "of_json", "of_text", "pixels",
+    "prepare", "schema", "shown",
+]  # fmt: skip
 
 WORDS = "an image"
 # Cleaning reads TIFF too; a server leaves it out, its decoder is large and old.
@@ -25,20 +32,24 @@ def of_json(value: object) -> bytes:
     return of_base64(value, "an image file")
 
 
-def columns(name: str, rules: Mapping[str, Any]) -> list[str]:
-    """Return which columns of a file of rows hold the field `name`: its own, with paths of files."""
-    return [name]
+def of_text(value: str, limits: Limits) -> bytes:
+    """Return the file that a text holds in base64. Raises DataError for anything else."""
+    try:
+        return of_base64(value, "an image file")
+    except DataError as error:
+        raise DataError(f"the image must be {error}") from None
 
 
-def of_cells(cells: Mapping[str, Any], folder: Path, limits: Limits) -> bytes:
-    """Return the image file that the cell of a row names, below `folder` unless it is absolute. Raises DataError."""
-    (cell,) = cells.values()
-    return of_file(folder / str(cell), limits)
-
-
-def of_file(path: Path, limits: Limits) -> bytes:
-    """Return an image file. Raises DataError if it cannot be read, TooLargeError for more than a request may have."""
-    return records.content(path, limits.body_bytes)
+def prepare(
+    parts: Mapping[str, bytes | str],
+    signature: Mapping[str, Any],
+    tokenizer: "Tokenizer | None",
+    limits: Limits,
+) -> dict[str, np.ndarray]:
+    """Return the graph's input uint8 [1, C, H, W] for an image file. Raises DataError for what is none."""
+    (tensor,) = signature["inputs"]
+    ((name, part),) = parts.items()
+    return {tensor["name"]: pixels(part, signature["preprocessing"][name], limits)}
 
 
 def pixels(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> np.ndarray:
@@ -67,9 +78,35 @@ def pixels(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> np.nd
     return np.ascontiguousarray(image.decode([png]).transpose(0, 3, 1, 2))
 
 
-def shown(rules: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the page knows of the field: its rules."""
-    return rules
+class Frame(NamedTuple):
+    """How the model sees an image: its sides in pixels, and what brings shares of those the model sees back to them."""
+
+    width: int
+    height: int
+    across: float
+    down: float
+    right: float
+    low: float
+
+    def back(self, place: Sequence[float]) -> dict[str, float]:
+        """Return left, top, right and bottom in pixels of the image, cut to it, for a box in shares."""
+        left, right = (self._inside((side - self.right) / self.across, self.width) for side in place[::2])
+        top, bottom = (self._inside((side - self.low) / self.down, self.height) for side in place[1::2])
+        return {"left": left, "top": top, "right": right, "bottom": bottom}
+
+    @staticmethod
+    def _inside(pixel: float, side: int) -> float:
+        return round(min(max(pixel, 0.0), float(side)), 2)
+
+
+def clean(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> Frame:
+    """Return how the model sees an image file that `pixels` takes."""
+    assert isinstance(part, bytes)
+    width, height = sides(part)
+    into = rules["width"] or width, rules["height"] or height
+    fit = rules.get("fit", "cut") if into[0] == into[1] else "cut"
+    across, down, right, low = fitted((width, height), into, fit)
+    return Frame(width, height, across / into[0], down / into[1], right / into[0], low / into[1])
 
 
 def schema(rules: Mapping[str, Any]) -> dict[str, Any]:

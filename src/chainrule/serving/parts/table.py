@@ -1,10 +1,8 @@
 """A row of a table as a part of a request: an object of raw values by column in, the inputs of a graph out."""
 
 import difflib
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,19 +10,23 @@ from chainrule.fields import table as field
 from chainrule.fields.cells import KINDS
 from chainrule.fields.encoding import OTHER, category, encode, sizes
 from chainrule.fields.reject import Reject
-from chainrule.serving import parsing
-from chainrule.serving.errors import Refusal
 from chainrule.serving.limits import Limits
+from chainrule.serving.parts.objects import QUICK, Kept, bare, gaps, of_cells, of_object, of_text, short
 from chainrule.system.errors import DataError, TooLargeError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+__all__ = [
+    "QUICK", "SHAPE", "WORDS", "Read", "Reader", "bare", "check", "columns", "examples", "gaps", "highest",
+    "inputs", "of_cells", "of_json", "of_text", "prepare", "read", "schema", "shown",
+]  # fmt: skip
 
 WORDS = "a row"
 SHAPE = {"<column>": "..."}
 """What is said of a part in JSON."""
-QUICK = 8192
-"""The most bytes of rows that are prepared in less than the time in which a thread wakes up, or not much more."""
 _NAMED = 10  # columns, or values of one, that a message names
 _REMEMBERED = 256  # cells of a column: what is kept of requests must not grow with them
-_KEPT = 8  # bundles whose readers are at hand
 _JSON_TYPES = {"number": "number", "category": "string", "date": "string", "boolean": "boolean", "text": "string"}
 
 
@@ -48,14 +50,7 @@ class Read(NamedTuple):
 
 def of_json(value: object) -> dict[str, Any]:
     """Return the row that JSON holds. Raises DataError, with what it must be, for anything else."""
-    if not isinstance(value, dict):
-        raise DataError("an object of raw values by column")
-    return value
-
-
-def bare(content: Mapping[str, Any], name: str) -> bool:
-    """Whether JSON is the row itself, and not one below the name of its field: no cell is an object."""
-    return not (set(content) == {name} and isinstance(content[name], dict))
+    return of_object(value, "an object of raw values by column")
 
 
 def columns(name: str, rules: Mapping[str, Any]) -> list[str]:
@@ -63,19 +58,15 @@ def columns(name: str, rules: Mapping[str, Any]) -> list[str]:
     return list(_reader(rules).columns)
 
 
-def of_cells(cells: Mapping[str, Any], folder: Path, limits: Limits) -> dict[str, Any]:
-    """Return the row that the cells of a file are."""
-    return dict(cells)
-
-
-def of_text(value: str, limits: Limits) -> dict[str, Any]:
-    """Return the row whose JSON a text is. Raises DataError for anything else."""
-    try:
-        return parsing.parse(value.encode(), limits)
-    except UnicodeEncodeError as error:
-        raise DataError(f"the row is not valid Unicode at character {error.start}") from error
-    except Refusal as refusal:
-        raise DataError(refusal.message.replace("the body", "the row")) from None
+def prepare(
+    parts: Mapping[str, Any],
+    signature: Mapping[str, Any],
+    tokenizer: "Tokenizer | None",
+    limits: Limits,
+) -> dict[str, np.ndarray]:
+    """Return the graph's inputs, one row each, for a row. Raises DataError for what no row could be."""
+    ((name, part),) = parts.items()
+    return inputs(part, signature["preprocessing"][name], limits)
 
 
 def inputs(part: Any, rules: Mapping[str, Any], limits: Limits) -> dict[str, np.ndarray]:
@@ -159,26 +150,11 @@ def highest(rules: Mapping[str, Any]) -> dict[str, Any]:
     return {"categories": [size - 1 for size in sizes(facts)], "words": facts["words"]["buckets"]}
 
 
-def gaps(rules: Mapping[str, Any]) -> set[str]:
-    """Return the inputs in which NaN says that a value is missing."""
-    return {"numbers"}
-
-
-_readers: dict[int, tuple[Mapping[str, Any], Reader]] = {}
-
-
+@Kept
 def _reader(rules: Mapping[str, Any]) -> Reader:
-    """Return what reads rows by these rules, the same one for the same rules: to make one takes longer than to read."""
-    found = _readers.get(id(rules))
-    if found is not None and found[0] is rules:
-        return found[1]
     normalise = rules["normalise"]
     kinds = {name: kind for kind in KINDS for name in normalise[kind]}
-    reader = Reader(kinds, field.normaliser(**normalise, remembered=_REMEMBERED), rules["facts"])
-    while len(_readers) >= _KEPT:
-        _readers.pop(next(iter(_readers)), None)
-    _readers[id(rules)] = (rules, reader)
-    return reader
+    return Reader(kinds, field.normaliser(**normalise, remembered=_REMEMBERED), rules["facts"])
 
 
 def _of_clean(clean: str, reader: Reader) -> dict[str, Any]:
@@ -236,7 +212,7 @@ def _sentence(reject: Reject, cells: Mapping[str, Any]) -> str:
     """Return why a row is refused, and what to send."""
     reason, column = _parted(reject.reason, cells)
     if column:
-        return f"{column}: {_short(cells[column])} {_SAID[reason]}; send null where it is not known"
+        return f"{column}: {short(cells[column])} {_SAID[reason]}; send null where it is not known"
     column = reject.reason.removeprefix("missing_")
     if column in cells:
         return f"{column} is missing, and the recipe takes no row without it; send its value"
@@ -250,13 +226,8 @@ def _repaired(repairs: list[str], cells: Mapping[str, Any], row: Mapping[str, An
     for repair in repairs:
         reason, column = _parted(repair, cells)
         if column:
-            became = "counts as missing" if row[column] is None else f"is taken as {_short(row[column])}"
-            yield f"{column}: {_short(cells[column])} {_SAID[reason]}; it {became}"
-
-
-def _short(cell: Any) -> str:
-    said = json.dumps(cell, ensure_ascii=False)
-    return said if len(said) <= 60 else f"{said[:57]}…"
+            became = "counts as missing" if row[column] is None else f"is taken as {short(row[column])}"
+            yield f"{column}: {short(cells[column])} {_SAID[reason]}; it {became}"
 
 
 def _parted(reason: str, cells: Mapping[str, Any]) -> tuple[str, str]:
@@ -274,7 +245,7 @@ def _unknown(row: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
         places, value = facts["places"][column], row[column]
         if value is not None and places.get(category(value), OTHER) == OTHER:
             yield (
-                f"{column}: {_short(value)} is no category of the training rows, or a rare one; the model takes these "
+                f"{column}: {short(value)} is no category of the training rows, or a rare one; the model takes these "
                 f"all alike and knows {_listed(_commonest(facts, column))}"
             )
 

@@ -10,12 +10,17 @@ import numpy as np
 from chainrule.fields import text as field
 from chainrule.fields import windows
 from chainrule.fields.reject import Reject
-from chainrule.serving import records
 from chainrule.serving.limits import Limits
+from chainrule.serving.parts.files import columns, of_file, shown
 from chainrule.system.errors import DataError, TooLargeError
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
+
+__all__ = [
+    "WORDS", "clean", "columns", "encoded", "examples", "left_out", "of_cells", "of_file", "of_json", "pair", "prepare",
+    "schema", "shown",
+]  # fmt: skip
 
 WORDS = "a text"
 # Stripping markup looks for the end of every comment and script that opens, to the end of the text: so many
@@ -31,11 +36,6 @@ def of_json(value: object) -> str:
     return value
 
 
-def columns(name: str, rules: Mapping[str, Any]) -> list[str]:
-    """Return which columns of a file of rows hold the field `name`: its own."""
-    return [name]
-
-
 def of_cells(cells: Mapping[str, Any], folder: Path, limits: Limits) -> str:
     """Return the text in the cell of a row. Raises DataError where a cell holds anything else."""
     (cell,) = cells.values()
@@ -44,9 +44,36 @@ def of_cells(cells: Mapping[str, Any], folder: Path, limits: Limits) -> str:
     return cell
 
 
-def of_file(path: Path, limits: Limits) -> bytes:
-    """Return the text in a file. Raises DataError if it cannot be read, TooLargeError for more than a request has."""
-    return records.content(path, limits.body_bytes)
+def prepare(
+    parts: Mapping[str, bytes | str],
+    signature: Mapping[str, Any],
+    tokenizer: "Tokenizer | None",
+    limits: Limits,
+) -> dict[str, np.ndarray]:
+    """Return the graph's inputs, as `encoded`, for a text. Raises DataError for what no row could be."""
+    ((name, part),) = parts.items()
+    rules, asked = signature["preprocessing"][name], [tensor["name"] for tensor in signature["inputs"]]
+    return encoded(clean(part, rules, limits), None, tokenizer, asked, rules)
+
+
+def pair(
+    names: tuple[str, str],
+    parts: Mapping[str, bytes | str],
+    signature: Mapping[str, Any],
+    tokenizer: "Tokenizer | None",
+    limits: Limits,
+) -> dict[str, np.ndarray]:
+    """Return the graph's inputs, as `encoded`, for two texts by their fields' names, which a DataError says."""
+    rules, asked = signature["preprocessing"], [tensor["name"] for tensor in signature["inputs"]]
+    first, second = (_named(name, parts, rules, limits) for name in names)
+    return encoded(first, second, tokenizer, asked, rules[names[1]])
+
+
+def _named(name: str, parts: Mapping[str, bytes | str], rules: Mapping[str, Any], limits: Limits) -> str:
+    try:
+        return clean(parts[name], rules[name], limits)
+    except DataError as error:  # which of the two it is about, it cannot know
+        raise type(error)(f"{name}: {error}") from error
 
 
 def clean(part: bytes | str, rules: Mapping[str, Any], limits: Limits) -> str:
@@ -92,9 +119,52 @@ def encoded(
     return {name: np.array([made[name]], np.int64) for name in names}
 
 
-def shown(rules: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the page knows of the field: its rules."""
-    return rules
+def left_out(
+    parts: Mapping[str, bytes | str],
+    rules: Mapping[str, Any],
+    inputs: Mapping[str, np.ndarray],
+    tokenizer: "Tokenizer | None",
+    limits: Limits,
+) -> list[str]:
+    """Return what of long texts is not read, a line each.
+
+    parts: the texts of an item by field, in order; rules: `preprocessing` by field; inputs: the graph's, made of them.
+    Only texts that fill what there is are looked at again.
+    """
+    found = []
+    for name, part in parts.items():
+        normalise = rules[name]["normalise"]
+        most = normalise["max_characters"]
+        if len(part) > most and "cut" in field.normalise(_bytes(part, limits.characters), **normalise)[1]:
+            found.append(f"{name}: of so long a text the first {most:,} characters are read")
+    ids, (*before, last) = inputs.get("input_ids"), parts
+    own = rules[last]
+    if ids is None or tokenizer is None or "max_length" not in own:
+        return found
+    if not own.get("windows"):
+        if ids.shape[1] >= own["max_length"] and _encoded(parts, rules, tokenizer, limits).overflowing:
+            most = f"{own['max_length']:,} tokens"
+            found.append(f"{' and '.join(parts)}: longer than the {most} that are read; the rest is left out")
+        return found
+    room = own["max_length"] // 2 - tokenizer.num_special_tokens_to_add(is_pair=True)
+    for name in before:
+        if len(_bytes(parts[name], limits.characters)) > room:  # a token is of a byte or more
+            tokens = len(tokenizer.encode(clean(parts[name], rules[name], limits), add_special_tokens=False).ids)
+            found += [f"{name}: longer than the {room:,} tokens that are read of it"] if tokens > room else []
+    if ids.shape[1] >= own["windows"]["most"]:
+        row: Any = tuple(clean(part, rules[name], limits) for name, part in parts.items())
+        (folded,) = windows.fold(tokenizer, [row if before else row[0]], own)
+        most = f"{own['windows']['most']:,} windows"
+        found += [f"{last}: longer than the {most} that are read; the rest is left out"] if folded.cut else []
+    return found
+
+
+def _encoded(
+    parts: Mapping[str, bytes | str], rules: Mapping[str, Any], tokenizer: "Tokenizer", limits: Limits
+) -> "Encoding":
+    """Return the tokens of a text or of a pair as they are cut."""
+    texts = [clean(part, rules[name], limits) for name, part in parts.items()]
+    return tokenizer.encode(texts[0], texts[1] if len(texts) > 1 else None)
 
 
 def schema(rules: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,33 +1,5 @@
 """How answers of image classification are scored: as one label is."""
 
-from chainrule.evaluation.scores.label import (
-    CALIBRATED,
-    HEADLINE,
-    PRIMARY,
-    SCORES,
-    agree,
-    aligned,
-    comparable,
-    details,
-    joined,
-    metrics,
-    resampled,
-    right,
-    statistics,
-)
+from chainrule.evaluation.scores import label as measure
 
-__all__ = [
-    "CALIBRATED",
-    "HEADLINE",
-    "PRIMARY",
-    "SCORES",
-    "agree",
-    "aligned",
-    "comparable",
-    "details",
-    "joined",
-    "metrics",
-    "resampled",
-    "right",
-    "statistics",
-]
+__all__ = ["measure"]

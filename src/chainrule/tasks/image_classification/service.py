@@ -1,27 +1,6 @@
 """One label per image, the face for serving: an image file in, the graph's input; its output in, probabilities."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
 from chainrule.serving.answers.label import answer, check, schema
-from chainrule.serving.parts import image
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
-    from chainrule.serving.limits import Limits
+from chainrule.serving.parts.image import prepare
 
 __all__ = ["answer", "check", "prepare", "schema"]
-
-
-def prepare(
-    parts: Mapping[str, bytes | str],
-    signature: Mapping[str, Any],
-    tokenizer: "Tokenizer | None",
-    limits: "Limits",
-) -> dict[str, np.ndarray]:
-    """Return the graph's input uint8 [1, C, H, W] for an image file. Raises DataError for what is none."""
-    (tensor,) = signature["inputs"]
-    return {tensor["name"]: image.pixels(parts["image"], signature["preprocessing"]["image"], limits)}

@@ -23,9 +23,5 @@ def prepare(
     limits: "Limits",
 ) -> dict[str, np.ndarray]:
     """Return the graph's inputs for an image file or a text. Raises DataError for what no row could be."""
-    names = [tensor["name"] for tensor in signature["inputs"]]
-    if "image" in parts:
-        return {names[0]: image.pixels(parts["image"], signature["preprocessing"]["image"], limits)}
-    rules = signature["preprocessing"]["text"]
-    clean = text.clean(parts["text"], rules, limits)
-    return text.encoded(clean, None, tokenizer, names, rules)
+    prepared = image.prepare if "image" in parts else text.prepare
+    return prepared(parts, signature, tokenizer, limits)

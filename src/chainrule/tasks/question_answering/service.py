@@ -7,7 +7,6 @@ import numpy as np
 
 from chainrule.serving.answers.answer import answer, check, schema
 from chainrule.serving.parts import text
-from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -24,14 +23,4 @@ def prepare(
     limits: "Limits",
 ) -> dict[str, np.ndarray]:
     """Return the graph's inputs, int64 [1, …] each, for two texts. Raises DataError for texts that no row could be."""
-    rules = signature["preprocessing"]
-    question, context = (_clean(name, parts, rules, limits) for name in ("question", "context"))
-    names = [tensor["name"] for tensor in signature["inputs"]]
-    return text.encoded(question, context, tokenizer, names, rules["context"])
-
-
-def _clean(name: str, parts: Mapping[str, bytes | str], rules: Mapping[str, Any], limits: "Limits") -> str:
-    try:
-        return text.clean(parts[name], rules[name], limits)
-    except DataError as error:  # which of the two it is about, it cannot know
-        raise type(error)(f"{name}: {error}") from error
+    return text.pair(("question", "context"), parts, signature, tokenizer, limits)

@@ -24,7 +24,5 @@ def prepare(
     limits: "Limits",
 ) -> dict[str, np.ndarray]:
     """Return the graph's input uint8 [1, C, H, W] for an image file. Raises DataError for what is none."""
-    (tensor,) = signature["inputs"]
     most = max(1, limits.answer_numbers // len(signature["target"]["classes"]))
-    limits = replace(limits, pixels=min(limits.pixels, most))
-    return {tensor["name"]: image.pixels(parts["image"], signature["preprocessing"]["image"], limits)}
+    return image.prepare(parts, signature, tokenizer, replace(limits, pixels=min(limits.pixels, most)))

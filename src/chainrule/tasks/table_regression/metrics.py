@@ -1,27 +1,5 @@
 """How answers of table regression are scored: as numbers are."""
 
-from chainrule.evaluation.scores.number import (
-    CALIBRATED,
-    HEADLINE,
-    PRIMARY,
-    SCORES,
-    agree,
-    aligned,
-    comparable,
-    joined,
-    metrics,
-    statistics,
-)
+from chainrule.evaluation.scores import number as measure
 
-__all__ = [
-    "CALIBRATED",
-    "HEADLINE",
-    "PRIMARY",
-    "SCORES",
-    "agree",
-    "aligned",
-    "comparable",
-    "joined",
-    "metrics",
-    "statistics",
-]
+__all__ = ["measure"]

@@ -7,7 +7,6 @@ import numpy as np
 
 from chainrule.serving.answers.label import answer, check, schema
 from chainrule.serving.parts import text
-from chainrule.system.errors import DataError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -24,12 +23,4 @@ def prepare(
     limits: "Limits",
 ) -> dict[str, np.ndarray]:
     """Return the graph's inputs, int64 [1, T] each, for two texts. Raises DataError for texts that no row could be."""
-    first, second = (_clean(name, parts, signature, limits) for name in ("first", "second"))
-    return text.encoded(first, second, tokenizer, [tensor["name"] for tensor in signature["inputs"]])
-
-
-def _clean(name: str, parts: Mapping[str, bytes | str], signature: Mapping[str, Any], limits: "Limits") -> str:
-    try:
-        return text.clean(parts[name], signature["preprocessing"][name], limits)
-    except DataError as error:  # which of the two it is about, it cannot know
-        raise type(error)(f"{name}: {error}") from error
+    return text.pair(("first", "second"), parts, signature, tokenizer, limits)

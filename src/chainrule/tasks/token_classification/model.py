@@ -1,9 +1,12 @@
 """Spans of a text, the face for training: a tag for each token, from its state and from how it and its neighbours are
 written.
 
-A tokenizer that knows no upper case, or a base that has seen little of it, does not tell Brown from brown. So the head
-is given, beside a token's state, what a narrow convolution makes of the shapes of the tokens around it; character
-features beside word states are those of Chiu and Nichols 2016 (https://aclanthology.org/Q16-1026, section 2.4).
+A tokenizer that knows no upper case, or a base that has seen little of it, does not tell Brown from brown. So the net
+sees with each token how it is written, as BERT's tokens have a position and a type added (Devlin et al. 2019,
+arXiv:1810.04805, section 3); what is added is nothing at first, so that a training starts from the base's own states.
+The head is given, beside a token's state, what a narrow convolution makes of the shapes of the tokens around it;
+character features beside word states are those of Chiu and Nichols 2016 (https://aclanthology.org/Q16-1026, section
+2.4).
 """
 
 from collections.abc import Mapping
@@ -13,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.fields.windows import END, SHAPE, SHAPES
+from chainrule.tasks.token_classification import cased
 from chainrule.training import windows
 from chainrule.training.bodies import text
 from chainrule.training.bodies.text import parity_shapes
@@ -36,23 +40,32 @@ class Tagger(HeadedModel):
         """Put the head on the states of a net with `out_features`, and on how tokens are written."""
         super().__init__(net, spans, target)
         width = int(net.out_features)  # type: ignore[arg-type]
+        self.transitions = spans.Transitions(spans.width(target))
+        self.cased = cased.added(net, len(SHAPES))
         self.shapes = nn.Embedding(len(SHAPES), WRITTEN, padding_idx=0)
         self.around = nn.Conv1d(WRITTEN, WRITTEN, kernel_size=5, padding=2)
         self.joined = nn.Linear(width + WRITTEN, width)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, places: Tensor) -> dict[str, Tensor]:
-        """Return logits [B, W, L, K], 0 where no token of the text is, and their offsets [B, W, L, 3].
+        """Return logits [B, W, L, K], 0 where no token of the text is, their offsets [B, W, L, 3], and transitions
+        [B, K + 1, K], which are those of the model.
 
         input_ids and attention_mask int64 [B, W, L], places int64 [B, W, L, COLUMNS] (`fields.windows`).
         """
-        states, _ = windows.over(self.net, input_ids, attention_mask)
+        both = cased.joined(self.net, input_ids, places[..., SHAPE])
+        states, _ = windows.over(self.net, both, attention_mask)
         written = self.shapes(places[..., SHAPE].flatten(0, 1)).transpose(1, 2)
         written = nn.functional.gelu(self.around(written)).transpose(1, 2)
         features = nn.functional.gelu(self.joined(torch.cat([states, written.to(states.dtype)], dim=-1)))
         features = features.reshape(input_ids.shape[0], input_ids.shape[1], input_ids.shape[2], -1)
         (found,) = self.answer(features).values()
         there = places[..., END : END + 1] > 0
-        return {"logits": torch.where(there, found, torch.zeros((), dtype=found.dtype)), "offsets": places[..., :SHAPE]}
+        follow = self.transitions(self.get_buffer("temperature"))
+        return {
+            "logits": torch.where(there, found, torch.zeros((), dtype=found.dtype)),
+            "offsets": places[..., :SHAPE],
+            "transitions": follow.expand(input_ids.shape[0], -1, -1),
+        }
 
 
 def build(net: nn.Module, facts: dict[str, Any], target: dict[str, Any]) -> Tagger:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.training import precision
+from chainrule.training.audit.aside import aside
 from chainrule.training.audit.layers import Layer
 
 SAME = 0.01
@@ -46,18 +47,14 @@ def factors(
     times (as with two views of a row) has the norm over all calls.
     """
     calls: Calls = {}
-    buffers = {name: buffer.clone() for name, buffer in objective.named_buffers()}
     handles = [handle for layer in layers for handle in _hooked(layer, calls)]
     try:
-        with torch.enable_grad(), torch.random.fork_rng(_devices(batches)):
+        with torch.enable_grad(), aside(objective, batches):
             loss = precision.called(objective, batches, products)["loss"]
             norms = _norms(loss, calls)
     finally:
         for handle in handles:
             handle.remove()
-        with torch.no_grad():
-            for name, buffer in objective.named_buffers():
-                buffer.copy_(buffers[name])
     return _chain(calls, norms)
 
 
@@ -93,7 +90,7 @@ def _hooked(layer: Layer, calls: Calls) -> list[Any]:
         if isinstance(result, Tensor) and result.is_floating_point() and not result.requires_grad:
             result = result.detach().requires_grad_()  # a frozen embedding is where the chain begins
         if layer.name in calls:
-            calls[layer.name][-1].left = _first_real(result)
+            calls[layer.name][-1].left = first_real(result)
         return result
 
     entering = [module.register_forward_pre_hook(enters, with_kwargs=True) for module in layer.modules[:1]]
@@ -104,12 +101,12 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point()
 
 
-def _first_real(value: Any) -> Tensor | None:
+def first_real(value: Any) -> Tensor | None:
     """Return the first tensor of real numbers in what a module returned."""
     if _is_real(value):
         return value  # type: ignore[no-any-return]
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else ()
-    return next((found for part in parts if (found := _first_real(part)) is not None), None)
+    return next((found for part in parts if (found := first_real(part)) is not None), None)
 
 
 def _norms(loss: Tensor, calls: Calls) -> dict[int, float]:
@@ -148,7 +145,3 @@ def _chain(calls: Calls, norms: dict[int, float]) -> list[Link]:
 def _over(one: float | None, other: float | None) -> float | None:
     """Return a ratio of norms; None where one does not exist, or nothing is left to divide by."""
     return None if one is None or not other else one / other
-
-
-def _devices(batches: Sequence[dict[str, Tensor]]) -> list[torch.device]:
-    return list({tensor.device for batch in batches for tensor in batch.values() if tensor.device.type != "cpu"})

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.training import precision
+from chainrule.training.audit.aside import aside
 
 
 @torch.no_grad()
@@ -33,15 +34,13 @@ def first_not_finite(objective: nn.Module, batches: Sequence[dict[str, Tensor]],
                 f"whose inputs are at most {most:.2g}"
             )
 
-    kept = {name: buffer.clone() for name, buffer in objective.named_buffers()}
     handles = [module.register_forward_hook(leaves, with_kwargs=True) for module in objective.modules()]
     try:
-        precision.called(objective, batches, products)
+        with aside(objective, batches):
+            precision.called(objective, batches, products)
     finally:
         for handle in handles:
             handle.remove()
-        for name, buffer in objective.named_buffers():
-            buffer.copy_(kept[name])
     return found[0] if found else "every output is finite when the batch is seen again"
 
 

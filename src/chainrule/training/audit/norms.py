@@ -32,18 +32,22 @@ def of_gradients(layers: Sequence[Layer]) -> tuple[Tensor, Tensor]:
     for layer in layers:
         found = [weight.grad for weight in layer.parameters if weight.grad is not None]
         gradients.append(_norm(found))
-        rows = [weight.grad.flatten(1).any(dim=1) for weight in layer.unit_weights if weight.grad is not None]
+        found = [weight.grad.flatten(1) for weight in layer.unit_weights if weight.grad is not None]
+        rows = [gradient.abs().amax(dim=1) != 0 for gradient in found]  # half the time of any()
         dead.append(1 - torch.cat(rows).float().mean() if rows else _nothing())
     return _together(gradients), _together(dead)
 
 
 @torch.no_grad()
 def of_steps(layers: Sequence[Layer], before: Sequence[Sequence[Tensor]]) -> tuple[Tensor, Tensor]:
-    """Return the norms of each layer's weights before an update and of what the update added, float32 [layers] each."""
+    """Return the norms of each layer's weights before an update and of what the update added, float32 [layers] each.
+
+    `before` is used up: what was added takes its place, for fresh memory costs more than the sum.
+    """
     weights, steps = [], []
     for layer, old in zip(layers, before, strict=True):
         weights.append(_norm(old))
-        steps.append(_norm([new - was for new, was in zip(learning(layer), old, strict=True)]))
+        steps.append(_norm([was.sub_(new) for new, was in zip(learning(layer), old, strict=True)]))
     return _together(weights), _together(steps)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chainrule.training.audit import depth, norms
+from chainrule.training.audit import depth, histograms, norms
 from chainrule.training.audit.layers import layers
 
 MOST_UPDATES, MOST_CHAINS = 200, 12
@@ -26,11 +26,13 @@ def begin(objective: nn.Module, every: int) -> Record:
     """Return the record of a training that has not begun: `layers` by name, and nothing measured.
 
     updates: numbers of the audited updates (from 0). gradient, weight, step, dead: for each of these a list by layer
-    (see `norms`), None where there is nothing to measure. chains: {"update", "links"}, see `depth.Link`.
+    (see `norms`), None where there is nothing to measure. chains: {"update", "links"}, see `depth.Link`. histograms:
+    by epoch, see `histograms.begin`.
     """
+    looked_at = layers(objective)
     found = [
         {"name": layer.name, "kind": layer.kind, "parameters": sum(weight.numel() for weight in layer.parameters)}
-        for layer in layers(objective)
+        for layer in looked_at
     ]
     return {
         "every": every,
@@ -39,6 +41,7 @@ def begin(objective: nn.Module, every: int) -> Record:
         "updates": [],
         **{quantity: [] for quantity in norms.QUANTITIES},
         "chains": [],
+        "histograms": histograms.begin(looked_at),
     }
 
 
@@ -49,10 +52,9 @@ def around_update(
 
     The context is entered when the gradients are there, before clipping, and left when the weights have moved. probe
     returns the batches of the pass along depth, the same ones every time, so that only the weights differ; it is
-    called when they are first needed. products: their number format (`training.precision`).
+    called when they are needed. products: their number format (`training.precision`).
     """
     found = layers(objective)
-    batches: list[dict[str, Tensor]] = []
 
     @contextmanager
     def around(update: int) -> Iterator[None]:
@@ -60,9 +62,9 @@ def around_update(
             yield
             return
         if update % record["chain_every"] == 0:
-            if not batches:
-                batches.extend(probe())
-            record["chains"].append(_chain(update, depth.factors(objective, found, batches, products)))
+            record["chains"].append(_chain(update, depth.factors(objective, found, probe(), products)))
+        if update == 0:
+            histograms.note(record["histograms"], 0, objective, found, probe(), products)
         gradients, dead = norms.of_gradients(found)
         before = norms.kept(found)
         yield
@@ -74,6 +76,13 @@ def around_update(
         _thin(record)
 
     return around
+
+
+def after_epoch(
+    objective: nn.Module, probe: Callable[[], list[dict[str, Tensor]]], record: Record, epoch: int, products: str
+) -> None:
+    """Add to the record how weights and outputs are spread after an epoch (from 1); see `around_update`."""
+    histograms.note(record["histograms"], epoch, objective, layers(objective), probe(), products)
 
 
 def rows(batch_size: int) -> int:

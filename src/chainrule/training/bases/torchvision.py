@@ -1,4 +1,4 @@
-"""A classifier or segmentation net of torchvision: by the name of its weights, or one file of weights."""
+"""A classifier, segmentation net or detector of torchvision: by the name of its weights, or one file of weights."""
 
 import difflib
 import re
@@ -14,6 +14,7 @@ from chainrule.training.start import WEIGHTS, differences, refuse_differences
 from chainrule.training.weights import save_state
 
 ENDINGS = (".pth", ".pt", ".safetensors")
+COUNTED = "num_batches_tracked"
 SECONDS = 10.0
 """So long the host may be silent."""
 
@@ -37,31 +38,47 @@ def bring(out: Path, root: Path, place: str, modality: str, *, name: str, arch: 
     with torch.device("meta"):
         wanted = build(3, arch=arch, size=None).net.state_dict()
     kept = {key: value for key, value in stored.items() if key in wanted}
+    # Detectors were trained with frozen normalisation, which counts no batches.
+    kept |= {key: torch.zeros((), dtype=torch.int64) for key in wanted.keys() - kept if key.endswith(COUNTED)}
     refuse_differences(f"base.name: {name}", differences(wanted, kept))
     save_state({f"net.{key}": value for key, value in kept.items()}, out / WEIGHTS)
-    shown = weights.transforms()
-    resized = shown.resize_size[0]
-    cut = shown.crop_size[0] if hasattr(shown, "crop_size") else resized  # segmentation nets see all of an image
     return {
         "source": name if by_file else weights.url,
         "licence": weights.meta.get("license"),
         "files": files,
         "net": {"name": "torchvision", "arch": arch},
-        "inputs": {
-            "mean": list(shown.mean),
-            "std": list(shown.std),
-            "size": [cut, cut],
-            "interpolation": shown.interpolation.value,
-            "crop": cut / resized,
-        },
+        "inputs": _inputs(arch, weights),
+    }
+
+
+def _inputs(arch: str, weights: Any) -> dict[str, Any]:
+    """Return what torchvision does to an image before a net."""
+    import torch
+    from torchvision import models
+
+    if arch in models.list_models(module=models.detection):
+        with torch.device("meta"):
+            known = models.get_model(arch, weights=None, weights_backbone=None).transform
+        side = (known.fixed_size or known.min_size)[-1]
+        kept = {"mean": list(known.image_mean), "std": list(known.image_std), "size": [side, side]}
+        return {**kept, "interpolation": "bilinear", "crop": 1.0}
+    shown = weights.transforms()
+    resized = shown.resize_size[0]
+    cut = shown.crop_size[0] if hasattr(shown, "crop_size") else resized  # segmentation nets see all of an image
+    return {
+        "mean": list(shown.mean),
+        "std": list(shown.std),
+        "size": [cut, cut],
+        "interpolation": shown.interpolation.value,
+        "crop": cut / resized,
     }
 
 
 def _nets() -> list[str]:
     from torchvision import models
 
-    found: list[str] = [*models.list_models(module=models), *models.list_models(module=models.segmentation)]
-    return found
+    rooms = (models, models.segmentation, models.detection)
+    return [name for room in rooms for name in models.list_models(module=room)]
 
 
 def _named(name: str) -> Any:

@@ -15,9 +15,6 @@ from chainrule.evaluation.tokens import byte_lengths
 from chainrule.nets.shared.cached import CacheShape, Layer
 from chainrule.system.errors import ParamsError
 
-SCORED = ("state", "nats", "bytes", "told")
-"""The outputs that say how well a text is told."""
-
 
 class Model(nn.Module):
     """A causal net, whose input embedding or own `readout` says which token follows."""
@@ -72,6 +69,11 @@ class Model(nn.Module):
     def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return what is known of a text as a whole, [B, D]: the mean over its tokens."""
         return self(input_ids, attention_mask)["state"]  # type: ignore[no-any-return]
+
+    def following(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return what may follow each token of whole texts, float32 [B, T, V]; both are int64 [B, T]."""
+        states, _ = self.net.step(input_ids, attention_mask, [])  # type: ignore[operator]
+        return self.logits(states)
 
     def logits(self, states: Tensor) -> Tensor:
         """Return what may follow each token, float32 [B, T, V], of states [B, T, D]."""

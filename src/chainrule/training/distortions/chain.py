@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from chainrule.system.errors import ParamsError
-from chainrule.training.distortions import colour, geometry, randaugment
+from chainrule.training.distortions import colour, frames, geometry, randaugment
 from chainrule.training.distortions.pieces import pieces
 
 
@@ -52,10 +52,10 @@ class Distortions:
             if pixels >= side:
                 raise ParamsError(f"distort.{name}: found {pixels}; less than {side} leaves something of these images")
 
-    def refuse_beside_masks(self) -> None:
-        """Raise ParamsError for what moves pixels of an image and knows nothing of a mask over it."""
+    def refuse_beside(self, what: str) -> None:
+        """Raise ParamsError for what moves pixels and knows nothing of what lies over them: masks or boxes."""
         if self.randaugment:
-            raise ParamsError("distort.randaugment: it moves images and not the masks over them; set it to 0")
+            raise ParamsError(f"distort.randaugment: it moves images and not the {what} over them; set it to 0")
 
     def apply(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Return uint8 [B, C, H, W], distorted; the same generator gives the same."""
@@ -64,7 +64,10 @@ class Distortions:
     def apply_to_both(
         self, images: Tensor, masks: Tensor | None, generator: torch.Generator
     ) -> tuple[Tensor, Tensor | None]:
-        """Return images uint8 [B, C, H, W], distorted, and masks [B, 1, H, W] whose pixels went with theirs."""
+        """Return images uint8 [B, C, H, W], distorted, and masks [B, 1, H, W] whose pixels went with theirs.
+
+        In place of masks there may be boxes float [B, M, 7], as `frames` has them.
+        """
         both = (images, masks)
         if self.window:
             both = _placed(geometry.windows, both, generator, side=self.window)
@@ -107,7 +110,7 @@ class Distortions:
 
 
 Both = tuple[Tensor, Tensor | None]
-"""Images, and the masks over them where there are any."""
+"""Images, and the masks or the boxes over them where there are any."""
 
 
 def _placed(
@@ -117,12 +120,14 @@ def _placed(
     over: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Both:
-    """Return images and masks moved by the same draws; over: what is told of masks besides."""
+    """Return images and masks, or boxes, moved by the same draws; over: what is told of masks besides."""
     images, masks = both
     if masks is None:
         return move(images, generator, **options), None
     twin = torch.Generator()
     twin.set_state(generator.get_state())
+    if masks.is_floating_point():
+        return move(images, generator, **options), frames.OF[move](masks, images.shape, twin, **options)
     return move(images, generator, **options), move(masks, twin, **options, **(over or {}))
 
 

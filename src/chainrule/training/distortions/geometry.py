@@ -17,7 +17,12 @@ def cropped(images: Tensor, generator: torch.Generator, *, crop: float, places: 
     crop: the smallest share of the area that is kept; shares are drawn evenly from it to 1, the part's shape from 3:4
     to 4:3 of the image's as far as it fits.
     """
-    batch, _, height, width = images.shape
+    return filled(images, parts(images.shape, generator, crop=crop), places)
+
+
+def parts(shape: torch.Size, generator: torch.Generator, *, crop: float) -> list[list[int]]:
+    """Return what `cropped` cuts out of each image: rows from and to, columns from and to."""
+    batch, _, height, width = shape
     drawn = torch.rand(4, batch, generator=generator)
     area = crop + (1 - crop) * drawn[0]
     least, most = area.clamp(min=3 / 4).log(), area.reciprocal().clamp(max=4 / 3).log()
@@ -25,8 +30,8 @@ def cropped(images: Tensor, generator: torch.Generator, *, crop: float, places: 
     wide = ((area * ratio).sqrt() * width).round().clamp(1, width)
     high = ((area / ratio).sqrt() * height).round().clamp(1, height)
     left, top = (drawn[2] * (width - wide + 1)).floor(), (drawn[3] * (height - high + 1)).floor()
-    boxes = torch.stack([top, top + high, left, left + wide], dim=1).long().tolist()
-    return filled(images, boxes, places)
+    found: list[list[int]] = torch.stack([top, top + high, left, left + wide], dim=1).long().tolist()
+    return found
 
 
 def filled(images: Tensor, boxes: list[list[int]], places: bool) -> Tensor:
@@ -53,12 +58,22 @@ def windows(images: Tensor, generator: torch.Generator, *, side: int) -> Tensor:
 
 def spun(images: Tensor, generator: torch.Generator, *, degrees: float, places: bool = False) -> Tensor:
     """Return uint8 [B, C, H, W], each turned by an angle drawn evenly up to `degrees` either way."""
-    return turned(images, torch.deg2rad(degrees * (2 * torch.rand(len(images), generator=generator) - 1)), places)
+    return turned(images, angles(len(images), generator, degrees=degrees), places)
+
+
+def angles(batch: int, generator: torch.Generator, *, degrees: float) -> Tensor:
+    """Return by how much `spun` turns each image, [B] in radians."""
+    return torch.deg2rad(degrees * (2 * torch.rand(batch, generator=generator) - 1))
 
 
 def resized(images: Tensor, generator: torch.Generator, *, scale: float, places: bool = False) -> Tensor:
     """Return uint8 [B, C, H, W], each larger or smaller about its middle by a factor drawn evenly from 1 ± scale."""
-    return scaled(images, 1 + scale * (2 * torch.rand(len(images), generator=generator) - 1), places)
+    return scaled(images, factors(len(images), generator, scale=scale), places)
+
+
+def factors(batch: int, generator: torch.Generator, *, scale: float) -> Tensor:
+    """Return by how much `resized` makes each image larger, [B]."""
+    return 1 + scale * (2 * torch.rand(batch, generator=generator) - 1)
 
 
 def turned(images: Tensor, angle: Tensor, places: bool = False) -> Tensor:
@@ -77,8 +92,13 @@ def scaled(images: Tensor, factor: Tensor, places: bool = False) -> Tensor:
 
 def toppled(images: Tensor, generator: torch.Generator) -> Tensor:
     """Return uint8 [B, C, H, W], each mirrored top to bottom half of the time."""
-    chosen = torch.rand(len(images), generator=generator) < 0.5
+    chosen = heads_or_tails(len(images), generator)
     return torch.where(chosen[:, None, None, None], images.flip(2), images)
+
+
+def heads_or_tails(batch: int, generator: torch.Generator) -> Tensor:
+    """Return which images are mirrored, half of them, bool [B]."""
+    return torch.rand(batch, generator=generator) < 0.5
 
 
 def mapped(images: Tensor, maps: Tensor, places: bool = False) -> Tensor:
@@ -100,13 +120,18 @@ def moved(images: Tensor, generator: torch.Generator, *, shift: int, flip: bool,
     batch, _, height, width = images.shape
     last = images.permute(0, 2, 3, 1)
     padded = torch.nn.functional.pad(last, (0, 0, *[shift] * 4), value=IGNORED if places else 0) if shift else last
-    down, right = torch.randint(0, 2 * shift + 1, (2, batch), generator=generator).tolist()
-    mirrored = (torch.rand(batch, generator=generator) < 0.5).tolist() if flip else [False] * batch
+    down, right, mirrored = moves(batch, generator, shift=shift, flip=flip)
     found = torch.empty_like(last, memory_format=torch.contiguous_format)
     for row, (top, left, mirror) in enumerate(zip(down, right, mirrored, strict=True)):
         part = padded[row, top : top + height, left : left + width]
         found[row] = part.flip(1) if mirror else part
     return found.permute(0, 3, 1, 2)
+
+
+def moves(batch: int, generator: torch.Generator, *, shift: int, flip: bool) -> tuple[list[int], list[int], list[bool]]:
+    """Return how much less than `shift` `moved` moves each image down and right, and whether it mirrors it."""
+    down, right = torch.randint(0, 2 * shift + 1, (2, batch), generator=generator).tolist()
+    return down, right, heads_or_tails(batch, generator).tolist() if flip else [False] * batch
 
 
 def erased(images: Tensor, generator: torch.Generator, *, side: int) -> Tensor:

@@ -18,7 +18,7 @@ FACTS = "sounds.json"
 LONGEST = 10.0
 """Seconds that a net hears at most if the recipe does not say how many."""
 _ALL_BUT, _LOOKED_AT, _TOGETHER = 0.98, 2000, 64
-_SPECTRUM = ("rate", "samples", "window", "hop", "size", "bands", "low", "high", "level", "mean", "std")
+_SPECTRUM = ("rate", "samples", "window", "hop", "size", "bands", "low", "high", "level", "colour", "mean", "std")
 
 
 class Inputs:
@@ -104,6 +104,7 @@ def fit_facts(
         "low": low,
         "high": high,
         "level": str(tokenizer["level"]),
+        "colour": float(tokenizer["colour"]),
         "mean": 0.0,
         "std": 1.0,
     }

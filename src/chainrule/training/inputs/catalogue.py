@@ -57,8 +57,9 @@ class Windows(Section):
 class Tokenizer(Section):
     """A tokenizer, trained on training and unlabelled rows."""
 
-    kind: Literal["byte_pairs", "bytes", "characters"] = Field(
-        description="what the tokens are: parts of words, of bytes (nothing is unknown, blanks count), or characters"
+    kind: Literal["byte_pairs", "bytes", "characters", "words"] = Field(
+        description="what the tokens are: parts of words, of bytes (nothing is unknown, blanks count), characters, or "
+        "whole words, of which the rare ones are unknown"
     )
     vocabulary: int = Field(ge=100, le=500_000, description="largest number of tokens")
     max_length: int = Field(
@@ -143,6 +144,38 @@ class Spectrogram(Section):
     level: Literal["sound", "as_is"] = Field(
         description="sound: the loudest of each sound is 0 dB, so that its level tells nothing; as_is: it does"
     )
+    colour: float = Field(
+        ge=0,
+        le=1,
+        description="share of each band's mean over a sound that is taken away, so that microphones and rooms tell "
+        "less (cepstral mean normalisation); 0: none",
+    )
+
+
+class DistortImageText(Section):
+    """What happens to the images and the texts of each training batch."""
+
+    hide: float = Field(
+        ge=0, lt=1, description="share of the rows with both that lose one of them, so that either may be missing later"
+    )
+    image: DistortImage = Field(description="of the images, as modality image has it; nothing is mixed")
+    text: DistortText = Field(description="of the texts, as modality text has it")
+
+
+class DistortInteraction(Section):
+    """What happens to the rows of each training batch."""
+
+    unknown: float = Field(
+        ge=0,
+        lt=1,
+        description="share of the users, and of the items, that become unknown: so what is said of strangers is learnt",
+    )
+
+
+class InteractionTokenizer(Section):
+    """How features become numbers, by what training rows told."""
+
+    fewest: int = Field(ge=1, le=10_000, description="training rows that a category needs to be told apart")
 
 
 class InputsEntry(NamedTuple):
@@ -155,6 +188,8 @@ class InputsEntry(NamedTuple):
 INPUTS: dict[str, InputsEntry] = {
     "audio": InputsEntry(DistortAudio, Spectrogram),
     "image": InputsEntry(DistortImage, None),
+    "image_text": InputsEntry(DistortImageText, Tokenizer),
+    "interaction": InputsEntry(DistortInteraction, InteractionTokenizer),
     "table": InputsEntry(DistortTable, FeatureTokenizer),
     "text": InputsEntry(DistortText, Tokenizer),
 }

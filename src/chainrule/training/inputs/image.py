@@ -11,10 +11,13 @@ from torch import Tensor
 
 from chainrule.system.errors import ParamsError
 from chainrule.system.files import read_json, write_json
+from chainrule.training.distortions import frames
 from chainrule.training.distortions.chain import Distortions
 from chainrule.training.distortions.mixing import mixed
 
 FACTS = "images.json"
+NAMES = ("channels", "height", "width", "mean", "std")
+"""Of the facts."""
 MOST_DECODED = 2 * 1024**3
 """Bytes up to which all rows are decoded at once; beyond, each batch is, with the same content."""
 MOST_PIXELS = 1 << 21
@@ -66,12 +69,16 @@ class Inputs:
         self.images, self.target = images, target
         self.distortions, self.mixup, self.cutmix = Distortions(**distort), mixup, cutmix
         self.distortions.check(*images.shape[1:3])
-        self.masks = target is not None and target.ndim == 3
-        if self.masks:
-            self.distortions.refuse_beside_masks()
+        self.masks = target is not None and target.ndim == 3 and not target.is_floating_point()
+        self.boxes = target is not None and target.ndim == 3 and target.is_floating_point()
+        if self.masks or self.boxes:
+            what = "masks" if self.masks else "boxes"
+            self.distortions.refuse_beside(what)
             if cutmix:
-                raise ParamsError("distort.cutmix: it cuts images and not the masks over them; set it to 0")
-        elif self.distortions.window:
+                raise ParamsError(f"distort.cutmix: it cuts images and not the {what} over them; set it to 0")
+        if self.boxes and mixup:
+            raise ParamsError("distort.mixup: it mixes images and not the boxes over them; set it to 0")
+        if self.distortions.window and not self.masks:
             raise ParamsError("distort.window: it is for images with masks; set it to 0, or take crop")
         if target is None and (mixup or cutmix):
             raise ParamsError("distort: mixup and cutmix mix targets as well, and there are none here; set both to 0")
@@ -81,18 +88,8 @@ class Inputs:
         return len(self.images)
 
     def order(self, batch_size: int, generator: torch.Generator | None) -> list[Tensor]:
-        """Return the batches of one pass as row indices, shuffled by the generator; in row order without one.
-
-        A shuffled pass leaves out a last batch that is under half full or a single row: a handful of rows would make a
-        step of its own, on noisy batch statistics, and one row has none. Other rows are left out in every pass.
-        """
-        if generator is None:
-            # Whatever the batches of a training are: of images of a megapixel 256 fill no memory at once.
-            most = max(1, MOST_PIXELS // (self.images.shape[1] * self.images.shape[2]))
-            return list(torch.split(torch.arange(len(self)), min(batch_size, most)))
-        batches = list(torch.split(torch.randperm(len(self), generator=generator), batch_size))
-        fewest = min(batch_size, max(batch_size / 2, 2))
-        return batches[:-1] if len(batches) > 1 and len(batches[-1]) < fewest else batches
+        """Return the batches of one pass as row indices (see `order`)."""
+        return order(len(self), batch_size, generator, self.images.shape)
 
     def take(self, index: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
         """Return image uint8 [B, C, H, W] (channels last in memory) and target [B, …], distorted with a generator.
@@ -104,12 +101,31 @@ class Inputs:
         if generator is not None and self.masks:
             images, masks = self.distortions.apply_to_both(images, target["target"][:, None], generator)
             target = {} if masks is None else {"target": masks[:, 0]}
+        elif generator is not None and self.boxes:
+            images, boxes = self.distortions.apply_to_both(images, frames.begun(target["target"]), generator)
+            target = {} if boxes is None else {"target": frames.ended(boxes)}
         elif generator is not None:
             images = self.distortions.apply(images, generator)
         if generator is not None and (self.mixup or self.cutmix):
             images, partner, share = mixed(images, generator, mixup=self.mixup, cutmix=self.cutmix)
             target |= {"partner": target["target"][partner], "share": torch.full((len(index),), share)}
         return {"image": images, **target}
+
+
+def order(rows: int, batch_size: int, generator: torch.Generator | None, shape: Sequence[int]) -> list[Tensor]:
+    """Return the batches of one pass as row indices, shuffled by the generator; in row order without one.
+
+    A shuffled pass leaves out a last batch that is under half full or a single row: a handful of rows would make a step
+    of its own, on noisy batch statistics, and one row has none. Other rows are left out in every pass. shape: [_, H, W,
+    C] of their images.
+    """
+    if generator is None:
+        # Whatever the batches of a training are: of images of a megapixel 256 fill no memory at once.
+        most = max(1, MOST_PIXELS // (shape[1] * shape[2]))
+        return list(torch.split(torch.arange(rows), min(batch_size, most)))
+    batches = list(torch.split(torch.randperm(rows, generator=generator), batch_size))
+    fewest = min(batch_size, max(batch_size / 2, 2))
+    return batches[:-1] if len(batches) > 1 and len(batches[-1]) < fewest else batches
 
 
 def held(values: Sequence[bytes], decode: Decode, once: bool = False) -> Tensor | Encoded:

@@ -128,7 +128,30 @@ def byte_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return _framed(tokenizer)
 
 
-TOKENIZERS = {"byte_pairs": train_tokenizer, "bytes": byte_tokenizer, "characters": character_tokenizer}
+def word_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """Return a tokenizer whose tokens are the commonest words and signs of texts; an ideograph is a word of its own."""
+    from tokenizers import models, normalizers, pre_tokenizers
+
+    normalizer = normalizers.BertNormalizer(
+        clean_text=False, handle_chinese_chars=True, strip_accents=False, lowercase=False
+    )
+    cut = pre_tokenizers.BertPreTokenizer()
+    often = Counter(word for text in texts for word, _ in cut.pre_tokenize_str(normalizer.normalize_str(text)))
+    commonest = sorted(often, key=lambda word: (-often[word], word))
+    tokens = [*SPECIAL, *[word for word in commonest if word not in SPECIAL][: vocabulary - len(SPECIAL)]]
+    tokenizer = Tokenizer(models.WordLevel({token: place for place, token in enumerate(tokens)}, unk_token=UNKNOWN))
+    tokenizer.add_special_tokens(list(SPECIAL))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = cut
+    return _framed(tokenizer)
+
+
+TOKENIZERS = {
+    "byte_pairs": train_tokenizer,
+    "bytes": byte_tokenizer,
+    "characters": character_tokenizer,
+    "words": word_tokenizer,
+}
 
 
 def _framed(tokenizer: Tokenizer) -> Tokenizer:
@@ -204,7 +227,7 @@ def fit_facts(
 ) -> dict[str, Any]:
     """Return what training texts tell: a tokenizer trained on those of all input fields, and its numbers.
 
-    tokenizer: kind (byte_pairs, if it is not said, bytes or characters), vocabulary (largest number of tokens),
+    tokenizer: kind (byte_pairs, if it is not said, bytes, characters or words), vocabulary (largest number of tokens),
     max_length (tokens of a text that are kept), ends (false: no token marks the end of a text) and windows (None: a
     text that is longer is cut; else max_length are the tokens of a window, see `fields.windows`). base: what the base's
     net takes; its tokenizer wins, and no text, or window, may be longer than that net takes.

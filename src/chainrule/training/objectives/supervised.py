@@ -13,7 +13,7 @@ class Supervised(nn.Module):
     """A model and the loss of its kind of target."""
 
     def __init__(self, model: nn.Module, loss: Callable[[Mapping[str, Tensor], Tensor], Tensor]) -> None:
-        """Wrap a model that maps the batch's `model.inputs` to named outputs.
+        """Wrap a model that maps the batch's `model.inputs` to named outputs, and what it has of `model.beside`.
 
         loss: of outputs and target, a mean over the batch; a module may tell learning from measuring by its mode.
         """
@@ -27,7 +27,8 @@ class Supervised(nn.Module):
         Of a batch whose rows are mixed in pairs the loss is mixed alike: of a row with its target and its partner's.
         """
         names: tuple[str, ...] = self.model.inputs  # type: ignore[assignment]
-        found = self.model(**{name: batch[name] for name in names})
+        beside: tuple[str, ...] = getattr(self.model, "beside", ())
+        found = self.model(**{name: batch[name] for name in (*names, *(name for name in beside if name in batch))})
         outputs = {name: tensor.float() for name, tensor in found.items()}
         loss = self.loss(outputs, batch[TARGET])
         if PARTNER in batch:

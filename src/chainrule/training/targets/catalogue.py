@@ -53,25 +53,51 @@ class TokenCrossEntropyOptions(Section):
     """The log loss of every token of a text, given those before it."""
 
 
-class TagsOptions(Section):
-    """The log loss of the tag of each word, of which spans are made."""
+class CentresOptions(Section):
+    """The focal loss of heat maps of centres, and GIoU of the boxes around them (Liu et al. 2020, TTFNet)."""
 
-    pieces: Literal["first", "all"] = Field(
-        description="which tokens of a word learn its tag: the first, by which it is told, or all"
-    )
+    sides: float = Field(ge=0, le=100, description="how often the loss of the boxes counts beside that of centres")
+
+
+class TagsOptions(Section):
+    """The log loss of the tags of all words of a text together, of which spans are made (a chain of CRF)."""
+
+
+class SkipGramLossOptions(Section):
+    """What it costs to tell a word's neighbours from other words (Mikolov et al. 2013)."""
+
+    window: int = Field(ge=1, le=100, description="how far from a word its neighbours are, at most")
+    negatives: int = Field(ge=1, le=100, description="other words for each neighbour")
+    subsample: float = Field(gt=0, le=1, description="share of all words above which a word is left out now and then")
+
+
+class BprOptions(Section):
+    """How often an item that a user did not meet is put before one that was chosen, softly (Rendle et al. 2009)."""
+
+    negatives: int | None = Field(ge=1, le=10_000, description="items drawn for each row; null: the whole catalogue")
+
+
+class SoftmaxOptions(Section):
+    """The log loss of the chosen item among others that its user did not meet."""
+
+    negatives: int | None = Field(ge=1, le=10_000, description="items drawn for each row; null: the whole catalogue")
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "cross_entropy": {"class_weights": "none"},
     "focal": {"gamma": 2.0, "class_weights": "none"},
+    "centres": {"sides": 5.0},
     "dice": {"cross_entropy": 1.0, "class_weights": "none"},
     "huber": {"delta": 1.0},
     "mse": {},
     "mae": {},
     "token_cross_entropy": {},
-    "tags": {"pieces": "first"},
+    "tags": {},
     "span_likelihood": {},
     "next_token": {},
+    "skip_gram": {"window": 5, "negatives": 5, "subsample": 0.001},
+    "bpr": {"negatives": 20},
+    "softmax": {"negatives": None},
 }
 """What each starts with; a literal, which dvc.yaml lists."""
 
@@ -85,14 +111,18 @@ class LossEntry(NamedTuple):
 
 
 LOSSES: dict[str, LossEntry] = {
+    "centres": LossEntry(CentresOptions, ("boxes",)),
     "cross_entropy": LossEntry(CrossEntropyOptions, ("label", "labels", "mask")),
     "dice": LossEntry(DiceOptions, ("mask",)),
     "focal": LossEntry(FocalOptions, ("label", "labels", "mask")),
-    "huber": LossEntry(HuberOptions, ("number",)),
-    "mse": LossEntry(MseOptions, ("number",)),
-    "mae": LossEntry(MaeOptions, ("number",)),
+    "huber": LossEntry(HuberOptions, ("number", "rating")),
+    "mse": LossEntry(MseOptions, ("number", "rating")),
+    "mae": LossEntry(MaeOptions, ("number", "rating")),
     "token_cross_entropy": LossEntry(TokenCrossEntropyOptions, ("wording",)),
     "tags": LossEntry(TagsOptions, ("spans",)),
     "span_likelihood": LossEntry(SpanLikelihoodOptions, ("answer",)),
     "next_token": LossEntry(NextTokenOptions, ("continuation",)),
+    "skip_gram": LossEntry(SkipGramLossOptions, ("neighbours",)),
+    "bpr": LossEntry(BprOptions, ("click",)),
+    "softmax": LossEntry(SoftmaxOptions, ("click",)),
 }

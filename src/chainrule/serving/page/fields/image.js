@@ -7,14 +7,15 @@ import { openImage } from "./picture.js";
 const WAIT = { draw: 30, file: 0 }; // ms of quiet before a request
 const LARGEST_DRAWN = 64; // side in pixels of an image that a hand can draw as the model saw it
 const FORMATS = ["png", "jpeg", "webp", "gif", "bmp"].map((format) => `image/${format}`);
+const NOTE = "PNG, JPEG, WebP, GIF or BMP";
 const KEYS =
   "Draw with a mouse, a finger or a pen. By keyboard: arrow keys move the pen, with Shift further; Space puts it down or " +
   "lifts it; Backspace takes the last stroke back; Delete clears.";
 
-// field: its name, its title or "", the rules of its preprocessing, whether the model reads digits, strokes to begin with
-// or nothing; told: `changed` when the input does, `dropped` when what was asked about is gone, `refused` with a Trouble
+// field: its name, its title or "", the rules of its preprocessing, whether it may be left out, whether the model reads
+// digits, strokes to begin with or nothing; told: `changed` when the input does, `dropped` when what was asked about is gone, `refused` with a Trouble
 // when a file is none.
-export function createField({ name, title, rules, digits, example }, told) {
+export function createField({ name, title, rules, optional, digits, example }, told) {
   const id = `field-${name}`;
   const draws = drawable(rules);
   const parts = markup(id);
@@ -63,6 +64,7 @@ export function createField({ name, title, rules, digits, example }, told) {
       if (mine !== taken) return;
       image = opened;
       parts.note.textContent = opened.note;
+      parts.remove.hidden = !optional;
       told.changed();
     } catch (trouble) {
       if (mine !== taken) return;
@@ -78,6 +80,14 @@ export function createField({ name, title, rules, digits, example }, told) {
     taken += 1;
     told.dropped();
     showWay();
+    told.changed();
+  });
+  parts.remove.addEventListener("click", () => {
+    taken += 1;
+    image = null;
+    parts.shown.hidden = parts.remove.hidden = true;
+    parts.dropHint.hidden = false;
+    parts.note.textContent = NOTE;
     told.changed();
   });
   parts.undo.addEventListener("click", pad.undo);
@@ -135,10 +145,11 @@ function markup(id) {
     dark: element("input", { type: "checkbox" }),
     shown: element("canvas", { id: `${id}-shown`, class: "shown", role: "img", "aria-label": "The chosen image" }),
     dropHint: element("p", { class: "hint" }, "Drop or paste an image here"),
-    note: element("p", { class: "quiet", id: `${id}-note` }, "PNG, JPEG, WebP, GIF or BMP"),
+    note: element("p", { class: "quiet", id: `${id}-note` }, NOTE),
+    remove: element("button", { type: "button", id: `${id}-remove` }, "Remove"),
     chooser: element("input", { type: "file", id: `${id}-chooser`, class: "chooser", accept: FORMATS.join() }),
   };
-  parts.shown.hidden = true;
+  parts.shown.hidden = parts.remove.hidden = true;
   parts.ways = element(
     "fieldset",
     { class: "switch" },
@@ -167,7 +178,12 @@ function markup(id) {
       "div",
       { class: "under" },
       parts.note,
-      element("label", { class: "button", for: `${id}-chooser` }, "Choose an image", parts.chooser),
+      element(
+        "div",
+        { class: "row" },
+        parts.remove,
+        element("label", { class: "button", for: `${id}-chooser` }, "Choose an image", parts.chooser),
+      ),
     ),
   );
   const bar = element("div", { class: "bar" }, parts.title, parts.ways);

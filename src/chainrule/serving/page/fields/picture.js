@@ -8,7 +8,7 @@ const SMALLER = 1024; // longer side in pixels after scaling down
 
 // Draws the file into `canvas`, cut to the model's proportions. Returns { body, note }: what to send, and in words what
 // was done to it. A file that the server would refuse for its size or kind is scaled down or written anew first.
-export async function openImage(file, canvas, { width, height, max_pixels: most = Infinity }) {
+export async function openImage(file, canvas, { width, height, fit = "cut", max_pixels: most = Infinity }) {
   let picture;
   try {
     picture = await createImageBitmap(file);
@@ -17,7 +17,8 @@ export async function openImage(file, canvas, { width, height, max_pixels: most 
     canvas.hidden = true;
     return { body: file, note: name(file) }; // the server may know better, or says what is wrong
   }
-  frame(picture, canvas, width && height ? width / height : picture.width / picture.height); // null: any size
+  const cut = width && height && fit === "cut"; // null: any size
+  frame(picture, canvas, cut ? width / height : picture.width / picture.height);
   const fine = READ.test(file.type) && file.size <= LARGEST_FILE && picture.width * picture.height <= most;
   const note = `${name(file)}, ${picture.width} × ${picture.height}`;
   if (fine) return { body: file, note };

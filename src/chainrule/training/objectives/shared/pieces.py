@@ -57,13 +57,15 @@ def of(tokenizer: str, vocabulary: int) -> Pieces:
     """
     known = Tokenizer.from_str(tokenizer)
     written = [known.id_to_token(token) or "" for token in range(vocabulary)]
-    model = json.loads(tokenizer)["model"]
-    spaced = model["type"] != "WordLevel"  # characters, spaces among them
+    content = json.loads(tokenizer)
+    model = content["model"]
+    whole = model["type"] == "WordLevel"
+    spaced = not (whole and content["pre_tokenizer"]["type"] == "Split")  # into characters, spaces among them
     if model["type"] == "WordPiece":
         inner = model["continuing_subword_prefix"]
         begins = [not token.startswith(inner) for token in written]
         texts = [token.removeprefix(inner) for token in written]
-    elif not spaced:
+    elif whole:
         begins, texts = [True] * vocabulary, written
     else:
         mark = max(START_MARKS, key=lambda mark: sum(token.startswith(mark) for token in written))

@@ -6,12 +6,13 @@ time that Prefect and DVC take. When Python ends it does so once more, for a sec
 
 import atexit
 import gc
+import sys
 
 
 def start() -> None:
     """Let the collector wait, now and when the process ends; to be called before the imports."""
     gc.disable()
-    atexit.register(_end)
+    end_at_once()
 
 
 def started() -> None:
@@ -20,6 +21,18 @@ def started() -> None:
     gc.enable()
 
 
+def spare() -> None:
+    """Let it look seldom, and not when the process ends: for one whose work imports torch when it needs it."""
+    gc.set_threshold(1_000_000, 50, 50)
+    end_at_once()
+
+
+def end_at_once() -> None:
+    """Let it not look when the process ends."""
+    atexit.register(_end)
+
+
 def _end() -> None:
-    gc.disable()
-    gc.freeze()
+    if "triton" not in sys.modules:  # which would list on stderr whatever is not freed
+        gc.disable()
+        gc.freeze()

@@ -1,0 +1,1 @@
+"""Where the things in an image are, and which."""

@@ -1,0 +1,5 @@
+"""How answers of detection are scored: as boxes are."""
+
+from chainrule.evaluation.scores import boxes as measure
+
+__all__ = ["measure"]

@@ -1,0 +1,1 @@
+"""One label per image and text, such as a question about the image."""

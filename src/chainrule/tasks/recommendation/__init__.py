@@ -1,0 +1,1 @@
+"""The rating that a user would give an item."""

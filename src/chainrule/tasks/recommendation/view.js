@@ -1,0 +1,3 @@
+// A rating, and what else the user would like: the view that both tasks of users and items share.
+
+export { createView } from "../../answers/rating.js";

@@ -1,0 +1,1 @@
+"""Words have neighbours: vectors learnt by skip-gram."""
