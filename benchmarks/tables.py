@@ -19,6 +19,7 @@ import numpy as np
 
 from chainrule.recipes.file import complete
 from chainrule.stages.job import Job, carry_out
+from chainrule.system import quick
 
 STAGES = ("ingest", "clean", "split")
 RECIPE = "made"
@@ -72,6 +73,7 @@ def make(path: Path, rows: int) -> None:
 def stage(name: str, root: Path) -> None:
     """Run one stage and print its seconds, of the clock and of the processor, and its peak memory in bytes."""
     started = time.perf_counter()
+    quick.spare()
     work = getattr(importlib.import_module(f"chainrule.stages.{name}"), name)
     carry_out(Job(name, RECIPE, root, complete(BLOCK), silent=True), work)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

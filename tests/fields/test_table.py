@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from chainrule.fields import table
 from chainrule.fields.catalogue import NormaliseTable
@@ -66,6 +68,21 @@ def test_a_clean_row_and_typed_cells_are_normalised_to_the_same():
 )
 def test_numbers_as_they_are_written(written: str, decimal: str, thousands: str, number: float):
     assert clean({"age": written}, decimal=decimal, thousands=thousands)[0]["age"] == number
+
+
+@given(st.from_regex(r"-?[0-9]{1,12}([.][0-9]{0,6})?", fullmatch=True))
+@example("-0")
+@example("0.0001")
+@example("1.50")
+def test_a_number_has_one_form_whether_its_column_has_bounds_or_not(written: str):
+    raw = json.dumps({**RAW, "age": written}).encode()
+    assert table.normalise(raw, **options()) == table.normalise(raw, **options(ranges={"age": [-1e38, 1e38]}))
+
+
+def test_a_number_may_stand_for_nothing():
+    assert clean({"age": "-999"}, absent=["-999", "n/a"])[0]["age"] is None
+    assert clean({"age": "-9990"}, absent=["-999", "n/a"])[0]["age"] == -9990
+    assert clean({"age": "0.5"}, absent=["0"])[0]["age"] == 0.5
 
 
 @pytest.mark.parametrize("written", ["1,5", "12O", "=SUM(A1:A9)", "1\u00002", "١٢", "1_000", "0x1f", "1,23,456"])

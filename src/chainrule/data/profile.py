@@ -1,6 +1,7 @@
 """What a table's columns hold, and which of them a reader should look at before anything is trained on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -157,29 +158,32 @@ def _given_away(columns: Sequence[_Column], targets: Sequence[Any]) -> list[str]
     if len(at) < 2 * _FEW:
         return []
     own = [targets[index] for index in at.tolist()]
-    warnings = []
-    for column in columns:
-        codes = _codes(column)[at]
-        share = _numbers_told(codes, np.asarray(own)) if isinstance(own[0], float) else _names_told(codes, own)
-        if share >= GIVEN_AWAY:
-            warnings.append(
-                f"column {column.name!r} alone tells {share:.0%} of what there is to tell of the target: if it is not "
-                f"known before the target is, leave it out of clean.normalise.{column.kind}"
-            )
-    return warnings
+    told: Callable[[np.ndarray], float]
+    if isinstance(own[0], float):
+        told = partial(_numbers_told, target=np.asarray(own))
+    else:
+        names, places = np.unique(np.asarray(own, dtype=object), return_inverse=True)
+        told = partial(_names_told, target=places, names=len(names))
+    shares = ((column, told(_codes(column)[at])) for column in columns)
+    return [
+        f"column {column.name!r} alone tells {share:.0%} of what there is to tell of the target: if it is not known "
+        f"before the target is, leave it out of clean.normalise.{column.kind}"
+        for column, share in shares
+        if share >= GIVEN_AWAY
+    ]
 
 
-def _names_told(codes: np.ndarray, targets: Sequence[str]) -> float:
+def _names_told(codes: np.ndarray, target: np.ndarray, names: int) -> float:
     """Return how much of what guessing gets wrong is right where each value says the commonest name beside it.
 
-    What a value says is learnt of every other row, and looked at on the rest.
+    target: which of so many names each row has. What a value says is learnt of every other row, and looked at on the
+    rest.
     """
-    names, target = np.unique(np.asarray(targets, dtype=object), return_inverse=True)
-    size = (int(codes.max()) + 1) * len(names)
-    if len(names) < 2 or size > 50_000_000:
+    size = (int(codes.max()) + 1) * names
+    if names < 2 or size > 50_000_000:
         return 0.0
     commonest = int(np.bincount(target[::2]).argmax())
-    counts = np.bincount(codes[::2] * len(names) + target[::2], minlength=size).reshape(-1, len(names))
+    counts = np.bincount(codes[::2] * names + target[::2], minlength=size).reshape(-1, names)
     says = np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), commonest)
     base = float((target[1::2] == commonest).mean())
     right = float((says[codes[1::2]] == target[1::2]).mean())

@@ -52,7 +52,7 @@ def shares(
     """
     carved = (~rows["part"].isin(["test", "validation", "unlabelled"])).to_numpy()
     part = rows[carved]
-    group = np.unique(groups.to_numpy(dtype=object)[carved], return_inverse=True)[1]
+    group = pd.factorize(groups.to_numpy(dtype=object)[carved])[0]
     names, stratum = np.unique(strata.to_numpy(dtype=object)[carved], return_inverse=True)
     sizes_of = [np.bincount(group[stratum == number]) for number in range(len(names))]
     wanted = {name: share for name, share in asked.items() if share > 0}

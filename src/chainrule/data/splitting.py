@@ -323,8 +323,10 @@ def plural(noun: str) -> str:
 def _absent(classes: Sequence[Sequence[str]], in_split: pd.Series, called: str) -> list[str]:
     """Return a line for each held-out split that has no row of some classes."""
     counts: dict[str, Counter[str]] = {}
-    for own, name in zip(classes, in_split.to_list(), strict=True):
-        counts.setdefault(name, Counter()).update(own)
+    for (own, name), rows in Counter(zip(map(tuple, classes), in_split.to_list(), strict=True)).items():
+        of_split = counts.setdefault(name, Counter())
+        for one in own:
+            of_split[one] += rows
     total = sum(counts.values(), Counter())
     lines = []
     for name in ("validation", "test"):

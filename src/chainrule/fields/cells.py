@@ -20,6 +20,8 @@ Read = Callable[[Any], Value]
 """From a cell that holds something, as it is written or typed, to its value; Reject where it is none of the kind."""
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_AS_JSON = r"(?!-0\Z)-?(?:0|[1-9]\d{0,9})(?:\.\d{0,3}[1-9])?"
+"""A number of at most 14 digits, written as Python would write it."""
 _INFINITE = re.compile(r"[+-]?(inf|infinity|∞)", re.IGNORECASE)
 _LARGEST = float(np.finfo(np.float32).max)  # what a model can be given
 _TRUE = {"true", "yes", "y", "t", "1", "on"}
@@ -48,6 +50,16 @@ def is_absent(cell: Any, absent: Collection[str]) -> bool:
     if isinstance(cell, str):
         return cell.strip().casefold() in absent
     return cell is None or cell != cell
+
+
+def plainly(absent: Collection[str]) -> Callable[[str], object]:
+    """Return what says of a text whether it is a number written just as `plain` and JSON have it, and not absent.
+
+    Where the decimal mark is a point, nothing is to be done about such a cell.
+    """
+    written = re.compile(_AS_JSON, re.ASCII)
+    others = "|".join(re.escape(each) for each in sorted(absent) if written.fullmatch(each))
+    return re.compile(rf"(?!(?:{others})\Z){_AS_JSON}", re.ASCII).fullmatch if others else written.fullmatch
 
 
 def plain(value: float) -> float | int:

@@ -22,6 +22,7 @@ OBSERVED = True
 _REMEMBERED = 2**14  # cells of a column whose values are kept at hand; most columns have fewer different ones
 _BLOCK = 2**23  # bytes that are parsed together, more only for a row that is longer
 _LONGEST = 64  # characters of a cell that is remembered
+_read = json.JSONDecoder().decode
 _written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -37,6 +38,8 @@ class _Column(NamedTuple):
     name: str
     begin: str
     """How the column begins in a clean row: its name as JSON, and a colon."""
+    plain: Callable[[str], object]
+    """Whether a text stays as it is."""
     find: Callable[[Any], Found]
     seen: dict[str, Found]
 
@@ -81,13 +84,15 @@ def normaliser(
     of_kind = {"number": number, "category": category, "date": date, "boolean": boolean, "text": text}
     read = cells.readers(decimal=decimal, thousands=thousands, dates=dates)
     nothing = frozenset(each.strip().casefold() for each in absent)
+    plain = cells.plainly(nothing)
     columns = []
     for kind in cells.KINDS:
         for name in of_kind[kind]:
             policy = missing.get(name, missing.get(kind, "keep"))
             empty = _empty(name, policy, read[kind])
             find = _finder(name, read[kind], nothing, empty, unreadable, ranges.get(name), outside)
-            columns.append(_Column(name, f"{_written(name)}:", find, {}))
+            free = kind == "number" and decimal == "." and name not in ranges
+            columns.append(_Column(name, f"{_written(name)}:", plain if free else _never, find, {}))
     return _of_columns(columns, remembered)
 
 
@@ -95,11 +100,15 @@ def _of_columns(columns: Sequence[_Column], remembered: int) -> Normalise:
     def normalise(raw: bytes | str | Mapping[str, Any]) -> tuple[str, list[str]]:
         row = raw if isinstance(raw, Mapping) else parsed(raw)
         parts, repairs, held = [], [], False
-        for name, begin, find, seen in columns:
+        for name, begin, plain, find, seen in columns:
             if name not in row:
                 raise Reject(f"no_column_{name}", f"the row has no column {name!r}; it has {_listed(row)}")
             cell = row[name]
             if isinstance(cell, str):
+                if plain(cell):
+                    held = True
+                    parts.append(begin + cell)
+                    continue
                 found = seen.get(cell)
                 if found is None:
                     found = find(cell)
@@ -121,6 +130,10 @@ def _of_columns(columns: Sequence[_Column], remembered: int) -> Normalise:
         return f"{{{','.join(parts)}}}", repairs
 
     return normalise
+
+
+def _never(_: str) -> bool:
+    return False
 
 
 def _empty(name: str, policy: Any, read: cells.Read) -> Found:
@@ -180,7 +193,7 @@ def _missing(empty: Found, reason: str) -> Found:
 def parsed(raw: bytes | str) -> Mapping[str, Any]:
     """Return the object of cells that JSON holds. Raises Reject: not_an_object."""
     try:
-        row = json.loads(raw)
+        row = _read(raw if isinstance(raw, str) else raw.decode("utf-8", "surrogatepass"))
     except ValueError as error:
         raise Reject("not_an_object", f"not JSON ({error})") from None
     if not isinstance(row, dict):
@@ -320,9 +333,13 @@ def left_out(raw: bytes, normalise: Mapping[str, Any]) -> list[str]:
 
 def describe(values: Sequence[str]) -> "pd.DataFrame":
     """Return what validation looks at, one row per row: by column its numbers, or whether there is anything."""
+    return measures(columnar(values))
+
+
+def measures(table: "pa.Table") -> "pd.DataFrame":
+    """Return the same of rows that `columnar` has read."""
     import pandas as pd
 
-    table = columnar(values)
     present = np.array([None, "present"])
     return pd.DataFrame(
         {

@@ -49,7 +49,7 @@ def clean(job: Job) -> None:
     counts = cleaned.counts
     job.say(f"kept {counts['kept']:,} of {counts['raw']:,} rows")
     job.say(f"rejected: {_listed(cleaned.reasons)}; repaired: {_listed(cleaned.repairs)}")
-    held, doubts = _profiles(job, raw, cleaned, columns, settings)
+    held, doubts, described = _inputs(job, raw, cleaned, columns, settings)
     warnings = [*_unmet(raw, columns, settings.labels.model_dump()), *_warnings(cleaned, columns, rules), *doubts]
     for warning in warnings:
         job.warn(warning)
@@ -57,7 +57,7 @@ def clean(job: Job) -> None:
     expected = rules.expectations(target, cleaning.targets(cleaned.kept, target, rules, cleaned.reasons))
     suite = validation.after_clean(columns, settings.normalise, expected)
     tables = [*_tables(cleaned), *([_columns(held, counts["kept"])] if held else [])]
-    found = validated(job, cleaned.kept, columns, rules, suite, warnings, tables, describe=True)
+    found = validated(job, cleaned.kept, columns, rules, suite, warnings, tables, described)
     report = {**counts, "reasons": cleaned.reasons, "repairs": cleaned.repairs, "validation": found}
     if held:
         report["columns"] = held  # a list, for each key of a block is a column of `dvc metrics show`
@@ -65,10 +65,13 @@ def clean(job: Job) -> None:
     job.run.metrics({name: counts[name] for name in ("raw", "kept", "rejected")})
 
 
-def _profiles(
+def _inputs(
     job: Job, raw: "pd.DataFrame", cleaned: "Cleaned", columns: "Columns", settings: Clean
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what the columns of tables among the inputs hold, and what of it a reader should look at."""
+) -> tuple[list[dict[str, Any]], list[str], list["pd.DataFrame"]]:
+    """Return what the columns of tables among the inputs hold, what of it a reader should look at, and what describes
+    each input.
+    """
+    from chainrule.data import validation
     from chainrule.data.profile import profile
 
     target = cleaned.kept[columns.target.name].astype(object)
@@ -76,17 +79,23 @@ def _profiles(
     learnt = target.where(target.notna() & ~cleaned.kept["part"].isin(["validation", "test"]), None).tolist()
     held: list[dict[str, Any]] = []
     doubts: list[str] = []
+    described: list[pd.DataFrame] = []
     for column in columns.inputs:
-        if not hasattr(column.kind, "columnar") or cleaned.kept.empty:
+        values = cleaned.kept[column.name].tolist()
+        if not hasattr(column.kind, "columnar"):
+            described.append(validation.described(column, values))
             continue
-        table = column.kind.columnar(cleaned.kept[column.name].tolist())
+        table = column.kind.columnar(values)
+        described.append(column.kind.measures(table))
+        if not values:
+            continue
         found = profile(table, column.kind.listed(settings.normalise), learnt)
         held += found.columns
         doubts += found.warnings
         one = raw[column.name][raw["id"] == cleaned.kept["id"].iloc[0]].iloc[0]
         if left_out := column.kind.left_out(one, settings.normalise):
             job.say(f"columns left out, as clean.normalise does not list them: {len(left_out):,} ({_shown(left_out)})")
-    return held, doubts
+    return held, doubts, described
 
 
 def _unmet(raw: "pd.DataFrame", columns: "Columns", labels: dict[str, Any]) -> list[str]:

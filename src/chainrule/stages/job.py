@@ -8,7 +8,6 @@ around the work (checks, locks, cores, progress, the run in MLflow) is `chainrul
 name and gives the job its watchers: without it a job does the same work unwatched.
 """
 
-import gc
 import importlib
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -27,8 +26,6 @@ KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 FEW_KERNELS = "64"
 """How many compiled products oneDNN keeps, each with memory of its own: by default 1,024, which texts of many lengths
 fill, and one step needs few. Which are kept changes no number."""
-SELDOM = (100_000, 20, 20)
-"""When Python looks for cycles among what a stage without a model holds: rows are millions of tuples, in no cycle."""
 
 
 class Run(Protocol):
@@ -150,8 +147,6 @@ def carry_out(job: Job, work: Callable[[Job], None], trains: bool = False) -> No
         use_cores(job.cores)
         if job.block["modality"] == "text":
             os.environ.setdefault(KERNELS, FEW_KERNELS)
-    else:
-        gc.set_threshold(*SELDOM)
     work(job)
     publish(job)
 

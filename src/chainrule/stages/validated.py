@@ -22,16 +22,16 @@ def validated(
     expectations: list[Any],
     warnings: Sequence[str],
     tables: "Sequence[Table]",
-    describe: bool = False,
+    described: "Sequence[pd.DataFrame]" = (),
 ) -> dict[str, Any]:
     """Publish the validation's page and return its numbers; DataError naming the rows if anything fails.
 
-    `rules` is the task's `rows`; `describe`: whether the expectations look at the inputs. The page shows the warnings
-    and tables, too. A failing stage publishes nothing, so the page of a failure lies under `.chainrule/failed/`.
+    `rules` is the task's `rows`; `described`: what `describe` of each input's kind says, where the expectations look at
+    inputs. The page shows the warnings and tables, too. A failing stage publishes nothing, so the page of a failure
+    lies under `.chainrule/failed/`.
     """
     from chainrule.data import validation
 
-    described = [validation.described(column, rows[column.name].tolist()) for column in columns.inputs if describe]
     view = validation.view(rows, columns, rules, described)
     report = validation.validate(view, expectations, job.name)
     page = validation.to_html(report, job.name, warnings, tables)
