@@ -128,3 +128,11 @@ def test_the_page_says_the_gap_and_shows_a_picture(tmp_path: Path) -> None:
     by_group("side", found, label.SCORES[0], whole, path)
     with Image.open(path) as picture:
         assert picture.width > 500
+
+
+@pytest.mark.filterwarnings("error")
+def test_groups_that_no_font_can_write_are_numbers_in_the_picture_never_boxes(tmp_path: Path) -> None:
+    found = scored(*half(0.9, 0.6))
+    groups = dict(zip(("什么\U000f0000", "哪里\U000f0000"), found["groups"].values(), strict=True))
+    whole = {"value": 0.75, "low": 0.7, "high": 0.8}
+    by_group("疑问词\U000f0000", {**found, "groups": groups}, label.SCORES[0], whole, tmp_path / "asked.png")

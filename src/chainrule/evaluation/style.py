@@ -64,10 +64,10 @@ def save(figure: Any, path: Path) -> None:
 def title(axes: Any, title: str, subtitle: str, room: int = 66, **look: Any) -> None:
     """Give axes a bold title and fainter lines of at most `room` characters below it.
 
-    look: of the subtitle, as matplotlib's texts take it.
+    look: of both, as matplotlib's texts take it.
     """
     lines = [line for given in subtitle.split("\n") for line in textwrap.wrap(given, room)]
-    axes.set_title(title + "\n" * len(lines), loc="left", size=12, weight="bold", color=INK)
+    axes.set_title(title + "\n" * len(lines), loc="left", size=12, weight="bold", color=INK, **look)
     axes.annotate(
         "\n".join(lines),
         (0, 1),

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chainrule.evaluation import style
+from chainrule.evaluation import fonts, style
 from chainrule.evaluation.primary import Score
 
 
 def by_group(by: str, found: Mapping[str, Any], score: Score, whole: Mapping[str, Any], path: Path) -> None:
     """Value and 95% interval of a score in each group beside that of all rows, a line; small groups in grey.
 
-    found: what `fairness.scores` gives; whole: the entry of all test rows.
+    A group whose name cannot be drawn, or is long, is "#3", as the third of the page's table. found: what
+    `fairness.scores` gives; whole: the entry of all test rows.
     """
     groups = found["groups"]
     figure, axes = style.house_figure(style.WIDE, 1.1 + 0.26 * len(groups))
@@ -25,13 +26,17 @@ def by_group(by: str, found: Mapping[str, Any], score: Score, whole: Mapping[str
             axes.plot([entry["low"], entry["high"]], [line, line], color=tone, linewidth=3, alpha=0.45)
         axes.plot(entry["value"], line, "o", color=tone, markersize=6, zorder=4)
     axes.set(ylim=(len(groups) - 0.5, -0.5))
-    axes.set_yticks(range(len(groups)), [f"{name[:30]}  ({told['rows']:,})" for name, told in groups.items()])
+    look = fonts.look([by, *groups])
+    sizes = [told["rows"] for told in groups.values()]
+    drawn = [f"{name}  ({rows:,})" for name, rows in zip(fonts.drawn(list(groups), 1), sizes, strict=True)]
+    axes.set_yticks(range(len(groups)), drawn, **look)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(style.few_ticks())
     style.title(
         axes,
-        f"{score.title} by {by}",
+        f"{score.title} by {'group' if fonts.undrawable([by]) else by}",
         f"{'higher' if score.more_is_better else 'lower'} is better; in brackets test rows",
+        **look,
     )
     style.save(figure, path)
