@@ -26,6 +26,7 @@ STRANGERS = 2**23
 
 _written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 columnar = table.columnar
+measures = table.measures
 decode = table.decode
 describe = table.describe
 
