@@ -99,8 +99,8 @@ def feed(bundle: bundles.Bundle, items: int, length: int, seed: int = 0) -> Arra
     """Return made-up inputs of a bundle's graph: so many items, as long as `length` says where that varies."""
     sizes = {}
     for axis in runtime.varying(bundle):
-        if axis == "windows":  # of a text that fits into one
-            sizes[axis] = 1
+        if axis == bundles.WINDOWS:
+            sizes[axis] = 1  # of a text that fits into one
             continue
         short = any(axis in tensor.axes and tensor.datatype == "INT64" for tensor in bundle.inputs)
         sizes[axis] = min(length if short else 100 * length, bundles.longest(bundle, axis) or length)
