@@ -25,6 +25,13 @@ def test_an_example_is_one_short_recipe_without_a_mistake(path: Path, tmp_path: 
     assert "# Data: " in text and len(text.splitlines()) <= 35
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks" / "params").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_benchmark_s_recipe_is_one_without_a_mistake(path: Path, tmp_path: Path) -> None:
+    block = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"recipes": {path.stem: block}}), encoding="utf-8")
+    check.check(tmp_path)
+
+
 def run(*words: str, **variables: str) -> str:
     """Return the one line that the script ends with."""
     environment = {
