@@ -15,6 +15,8 @@ LEVELS = 128
 FREQUENT = 5
 """Units that a word must occur in to count by itself."""
 FOLDS = 10
+BINS = 10
+"""Most parts that numbers are cut into."""
 NARROW, RIDGE = 4.0, 0.1
 """The classifier's kernel exp(-NARROW * squared distance / median) and its ridge: of those tried on held-back writers
 of the digits, the strongest for 50 to 500 rows; wider kernels and stronger ridges see coarser differences only."""
@@ -31,12 +33,12 @@ def stability_index(reference: np.ndarray, current: np.ndarray) -> float:
     return float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum())
 
 
-def bins(values: np.ndarray, count: int = 10) -> np.ndarray:
-    """Return inner edges that cut pooled values into at most `count` parts of about as many; int counts go by value."""
+def bins(values: np.ndarray) -> np.ndarray:
+    """Return inner edges that cut pooled values into at most BINS parts of about as many; int counts go by value."""
     distinct = np.unique(values)
-    if len(distinct) <= count:
+    if len(distinct) <= BINS:
         return np.asarray((distinct[1:] + distinct[:-1]) / 2)
-    return np.unique(np.quantile(values, np.arange(1, count) / count))
+    return np.unique(np.quantile(values, np.arange(1, BINS) / BINS))
 
 
 def ks(values: np.ndarray, of_row: np.ndarray, assigned: np.ndarray) -> np.ndarray:

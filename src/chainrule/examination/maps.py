@@ -49,9 +49,9 @@ def sheet(kind: str, row: Any, parts: Parts, found: Mapping[str, Any], titles: M
     return f'<div class="ways" style="--least:{least}">{figures}</div>'
 
 
-def strongest(names: Sequence[str], weights: np.ndarray, most: int = _TILES_MARKED) -> str:
+def strongest(names: Sequence[str], weights: np.ndarray) -> str:
     """Return in words which parts speak most for what is said, and which against it."""
-    order = np.argsort(-np.abs(weights), kind="stable")[:most]
+    order = np.argsort(-np.abs(weights), kind="stable")[:_TILES_MARKED]
     return ", ".join(f"{names[part]} {_signed(weights[part])}" for part in order if weights[part]) or "nothing"
 
 

@@ -12,16 +12,12 @@ SIDE = 104
 """Pixels of a page that a picture takes."""
 
 
-def line(heading: str, pictures: Sequence[tuple[str, np.ndarray]], side: int = SIDE, smooth: bool = False) -> str:
-    """Return pictures, colours uint8 [H, W, 1 or 3] with their words, as HTML below a heading.
-
-    smooth: whether what lies between pixels is interpolated where a picture is drawn larger than it is.
-    """
-    rendering = "" if smooth else "image-rendering:pixelated;"
+def line(heading: str, pictures: Sequence[tuple[str, np.ndarray]], side: int = SIDE) -> str:
+    """Return pictures, colours uint8 [H, W, 1 or 3] with their words, as HTML below a heading."""
     figures = "".join(
         f'<figure style="flex:none;width:{side}px;text-align:left"><img src="{_address(pixels, side)}" '
         f'alt="{escape(f"{heading}: {words}")}" title="{escape(words)}" width="{side}" '
-        f'height="{round(side * pixels.shape[0] / pixels.shape[1])}" style="{rendering}display:block">'
+        f'height="{round(side * pixels.shape[0] / pixels.shape[1])}" style="image-rendering:pixelated;display:block">'
         f'<figcaption dir="auto" style="line-height:1.25;overflow-wrap:anywhere">{escape(words)}</figcaption></figure>'
         for words, pixels in pictures
     )

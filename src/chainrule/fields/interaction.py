@@ -28,7 +28,6 @@ _written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 columnar = table.columnar
 measures = table.measures
 decode = table.decode
-describe = table.describe
 
 
 def normalise(raw: bytes | str | Mapping[str, Any], **options: Any) -> tuple[str, list[str]]:
@@ -131,7 +130,7 @@ def augmented_copy(value: str, rng: np.random.Generator, *, dropout: float) -> s
 
 
 def expectations(normalise: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return what `describe` must show of clean rows: each has a user and an item."""
+    """Return what `measures` must show of clean rows: each has a user and an item."""
     return [("expect_column_values_to_not_be_null", {"column": f"'{role}'"}) for role in ROLES]
 
 

@@ -331,13 +331,8 @@ def left_out(raw: bytes, normalise: Mapping[str, Any]) -> list[str]:
     return [name for name in parsed(raw) if name not in known]
 
 
-def describe(values: Sequence[str]) -> "pd.DataFrame":
-    """Return what validation looks at, one row per row: by column its numbers, or whether there is anything."""
-    return measures(columnar(values))
-
-
 def measures(table: "pa.Table") -> "pd.DataFrame":
-    """Return the same of rows that `columnar` has read."""
+    """Return what validation looks at of what `columnar` has read: by column numbers, or whether there is anything."""
     import pandas as pd
 
     present = np.array([None, "present"])
@@ -352,7 +347,7 @@ def measures(table: "pa.Table") -> "pd.DataFrame":
 
 
 def expectations(normalise: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return what `describe` must show of clean rows; `normalise` as in params.yaml."""
+    """Return what `measures` must show of clean rows; `normalise` as in params.yaml."""
     expected: list[tuple[str, dict[str, Any]]] = []
     for name, kind in listed(normalise).items():
         policy = normalise["missing"].get(name, normalise["missing"].get(kind))

@@ -67,6 +67,15 @@ def test_average_precision_of_a_resample_is_that_of_its_rows_copied() -> None:
         assert found[column] == pytest.approx(np.mean(areas), abs=1e-9)
 
 
+def test_a_threshold_parts_no_rows_that_differ_by_less_than_a_graph_from_its_model() -> None:
+    chances = 0.5 + np.array([[3e-7, 3e-4], [2e-7, 2e-4], [1e-7, 1e-4]], np.float32)
+    target = np.array([[1, 1], [0, 0], [0, 0]])
+    among, apart = thresholds.fit(chances, target)
+    assert among < 0.4 and 0.5002 < apart < 0.5003
+    graph, facts = chances - np.float32(2e-7), {"thresholds": [among, apart]}
+    assert labels.agree({"probabilities": chances}, {"probabilities": graph}, facts).all()
+
+
 @settings(max_examples=30)
 @given(rows=st.integers(1, 30), seed=st.integers(0, 1000), steps=st.sampled_from([None, 2]))
 def test_no_threshold_has_a_better_f1_than_the_one_that_is_chosen(rows: int, seed: int, steps: int | None) -> None:

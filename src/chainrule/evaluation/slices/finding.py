@@ -17,6 +17,7 @@ import numpy as np
 
 from chainrule.evaluation.bootstrap import group_index
 from chainrule.evaluation.slices import chances
+from chainrule.evaluation.slices.asked import GROUP
 from chainrule.evaluation.slices.conditions import Condition
 
 LEVEL = 0.05
@@ -56,13 +57,11 @@ def find(
     *,
     least: int,
     most: int,
-    of_group: str = "group",
-    level: float = LEVEL,
 ) -> Found:
     """Return at most `most` slices of at least `least` rows in which `bad` is larger than elsewhere.
 
     bad [N]: 0 or 1, or how far off each row is. groups [N]: rows of one are no independent witnesses, but in slices
-    that conditions about `of_group` make; None makes every row its own group. Of more than MOST conditions as many are
+    that conditions about GROUP make; None makes every row its own group. Of more than MOST conditions as many are
     asked for, chosen evenly. Raises ValueError if they do not fit.
     """
     index, _ = group_index(groups, len(bad))
@@ -70,17 +69,17 @@ def find(
         conditions = [conditions[place * len(conditions) // MOST] for place in range(MOST)]
     if not conditions or bad.min() == bad.max():
         return Found([], 0, len(conditions))
-    search = _Search(chances.ranks(bad), conditions, index, of_group)
+    search = _Search(chances.ranks(bad), conditions, index)
     everything = np.ones(len(bad), bool)
     rows, sums = _products(search, everything)
-    candidates, looks = _candidates(search, rows, least, level)
+    candidates, looks = _candidates(search, rows, least)
     # What is no surprise among all rows is not looked at again.
-    candidates = candidates[_as_if_alone(search, everything, rows, sums, candidates, least) <= level]
+    candidates = candidates[_as_if_alone(search, everything, rows, sums, candidates, least) <= LEVEL]
     found: list[Slice] = []
     left = everything
     while len(found) < most:
         alone = _as_if_alone(search, left, rows, sums, candidates, least) * candidates[:, 2]
-        place, chance = _surest(search, left, rows, sums, candidates, alone, level)
+        place, chance = _surest(search, left, rows, sums, candidates, alone)
         if place is None:
             break
         own = candidates[place, :2].tolist()
@@ -97,10 +96,9 @@ class _Search(NamedTuple):
     ranked: np.ndarray
     conditions: Sequence[Condition]
     group: np.ndarray
-    of_group: str
 
 
-def _candidates(search: _Search, rows: np.ndarray, least: int, level: float) -> tuple[np.ndarray, int]:
+def _candidates(search: _Search, rows: np.ndarray, least: int) -> tuple[np.ndarray, int]:
     """Return the slices that are looked at, int64 [M, 3], and how many looks they are.
 
     Of each the places of its conditions, twice the same of a single one, and by what its p is multiplied.
@@ -113,7 +111,7 @@ def _candidates(search: _Search, rows: np.ndarray, least: int, level: float) -> 
     parts, looks = [], 0
     for places in (np.repeat(np.flatnonzero(np.diag(fits))[:, None], 2, axis=1), np.argwhere(pairs)):
         possible = chances.least_possible(search.ranked, rows[places[:, 0], places[:, 1]])
-        counted = _looks(possible, level / 2)
+        counted = _looks(possible, LEVEL / 2)
         looks += min(counted, len(places))
         parts.append(np.column_stack([places, np.full(len(places), 2 * counted)]))
     return np.concatenate(parts), looks
@@ -159,22 +157,21 @@ def _surest(
     sums: np.ndarray,
     candidates: np.ndarray,
     alone: np.ndarray,
-    level: float,
 ) -> tuple[int | None, float]:
-    """Return the candidate of the smallest corrected p on the rows that are left, and this p; None above `level`.
+    """Return the candidate of the smallest corrected p on the rows that are left, and this p; None above LEVEL.
 
     alone [M]: the corrected p as if each row were its own group. With groups no p is smaller than that, so that few
     candidates are looked at.
     """
     ranked, index = search.ranked[left], search.group[left]
     correlation = chances.alike(ranked, index)
-    best: tuple[int | None, float] = (None, level)
+    best: tuple[int | None, float] = (None, LEVEL)
     for place in np.argsort(alone, kind="stable").tolist():
         if alone[place] > best[1]:
             break
         one, other, looks = candidates[place].tolist()
         chance = alone[place]
-        if correlation and search.of_group not in (search.conditions[one].about, search.conditions[other].about):
+        if correlation and GROUP not in (search.conditions[one].about, search.conditions[other].about):
             inside = _rows(search.conditions, (one, other))[left]
             effects = [chances.design_effect(index[part], correlation) for part in (inside, ~inside)]
             chance = chances.by_chance(ranked, rows[one, other][None], sums[one, other][None], *effects)[0] * looks
