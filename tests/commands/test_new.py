@@ -44,6 +44,7 @@ def test_writes_a_recipe_behind_the_others(root: Path, reviews: Path, capsys: py
     block = YAML(typ="safe").load(after)["recipes"]["films"]
     assert block["source"] == {"kind": "delimited", "path": "data/films.csv"}
     assert (block["task"], block["base"]) == ("text_classification", {"from": "nothing"})
+    assert block["finetune"]["naive_bayes"] is True
     said = capsys.readouterr().out
     assert "films.csv 64 rows: columns apart by commas, a header" in said
     assert "uv run dvc repro export@films" in said

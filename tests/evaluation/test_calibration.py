@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.evaluation.calibration import fit_temperature, softmax
+from chainrule.evaluation.calibration import fit_mixture, fit_temperature, softmax
 
 
 def calibrated_rows(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -49,3 +49,42 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         fit_temperature(np.zeros((0, 2)), np.zeros(0, np.int64))
     with pytest.raises(ValueError, match="positive"):
         softmax(np.zeros((1, 2)), 0.0)
+
+
+@settings(max_examples=20)
+@given(temperature=st.floats(0.5, 4), weight=st.floats(0.1, 2), seed=st.integers(0, 100))
+def test_the_factors_that_parted_the_logits_are_found(temperature: float, weight: float, seed: int) -> None:
+    logits, labels = calibrated_rows(4000, seed)
+    share = np.random.default_rng(seed + 1000).normal(size=logits.shape)
+    found = fit_mixture((logits - weight * share) * temperature, share, labels)
+    assert found == (pytest.approx(temperature, rel=0.15), pytest.approx(weight, abs=0.15))
+
+
+def test_what_tells_nothing_weighs_nothing_and_leaves_the_temperature() -> None:
+    logits, labels = calibrated_rows(500, 4)
+    temperature, weight = fit_mixture(logits * 3, np.zeros_like(logits), labels)
+    assert weight == 0
+    assert temperature == pytest.approx(fit_temperature(logits * 3, labels), rel=1e-3)
+    contrary = -np.eye(4)[labels] + np.random.default_rng(0).normal(size=logits.shape)
+    assert fit_mixture(logits, contrary, labels)[1] == 0
+
+
+def test_no_nearby_factors_have_less_loss() -> None:
+    logits, labels = calibrated_rows(500, 5)
+    beside = np.eye(4)[labels] + np.random.default_rng(1).normal(size=logits.shape)
+    temperature, weight = fit_mixture(logits, beside, labels)
+
+    def loss(temperature: float, weight: float) -> float:
+        scores = logits / temperature + weight * beside
+        return float(-np.log(softmax(scores, 1.0)[np.arange(500), labels]).mean())
+
+    best = loss(temperature, weight)
+    for nearby in ((1.02, 1), (1 / 1.02, 1), (1, 1.02), (1, 1 / 1.02)):
+        assert best < loss(temperature * nearby[0], weight * nearby[1])
+
+
+def test_what_cannot_be_mixed_is_refused() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        fit_mixture(np.zeros((1, 2)), np.array([[np.nan, 0.0]]), np.array([0]))
+    with pytest.raises(ValueError, match="N > 0"):
+        fit_mixture(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.int64))

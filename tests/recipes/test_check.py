@@ -87,6 +87,7 @@ def test_all_mistakes_of_all_recipes_are_reported_at_once(params: dict[str, Any]
         (("pretrain", "tokenizer"), {"vocabulary": 500, "max_length": 8}, "pretrain.tokenizer"),
         (("finetune", "distort"), {"drop": 0.1}, "finetune.distort.drop"),
         (("pretrain", "training", "distort"), {"mixup": 0.2}, "pretrain.training.distort.mixup"),
+        (("finetune", "naive_bayes"), True, "finetune.naive_bayes"),
         (("finetune", "loss"), {"name": "huber"}, "finetune.loss.name"),
         (("finetune", "loss"), {"name": "cross_entropy", "gamma": 2.0}, "finetune.loss.gamma"),
         (("finetune", "loss"), {"class_weights": "some"}, "finetune.loss.class_weights"),

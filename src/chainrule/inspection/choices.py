@@ -254,6 +254,9 @@ def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str])
                 "distort": {"drop": 0.1},
             },
         }
+    counted = {"naive_bayes": True} if found.task == "text_classification" else {}
+    if counted:
+        why.append("naive Bayes beside the net: of few texts, counts of words and of pairs of them tell much")
     if scripts.solid(found) and kept.longest <= lengths.USUAL:
         why.append(
             "net: a bag of characters and of pairs of neighbours: from nothing, pairs tell more of short texts where "
@@ -271,6 +274,7 @@ def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str])
                 "batch_size": 64,
                 "learning_rate": 0.003,
                 "distort": {"drop": 0.3},
+                **counted,
             },
         }
     why.append(
@@ -290,6 +294,7 @@ def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str])
             **({"epochs": 10, "ema": 0.995} if scripts.solid(found) else {}),
             "learning_rate": 0.001,
             "distort": {"drop": 0.2},
+            **counted,
         },
     }
 

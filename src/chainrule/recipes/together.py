@@ -18,6 +18,8 @@ from chainrule.training.strategies.catalogue import STRATEGIES
 
 WRITTEN, CONTINUED = "wording", "continuation"
 """Kinds of targets that are texts to be written: a net must write the first, and has no head; the second goes on."""
+COUNTED = "text_classification"
+"""The task of which naive Bayes may stand beside the net."""
 OF_PAIRS = ("click", "rating")
 """Kinds of targets that are of a user and an item together: a model of two sides has no head."""
 OF_HEADS = ("head_only", "distillation", "incremental", "joint")
@@ -51,6 +53,8 @@ def mistakes(block: dict[str, Any], modality: str, path: str) -> Iterator[Mistak
         yield Mistake(
             f"{path}.pretrain.objective.name", repr(objective), f"an objective of modality {modality} or none is needed"
         )
+    if at(block, ("finetune", "naive_bayes")) is True and at(block, ("task",)) != COUNTED:
+        yield Mistake(f"{path}.finetune.naive_bayes", "true", f"false is needed: it is of the task {COUNTED} alone")
     strategy = at(block, ("finetune", "strategy", "name"))
     if strategy in OF_HEADS and at(block, ("target",)) == WRITTEN:
         needed = "it takes a model that gives one answer to a row; of one that writes take full or lora"

@@ -74,6 +74,11 @@ class Finetune(Training):
         default=False, description="whether normalisation keeps its weights and statistics, whatever the strategy"
     )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of the target spread over all classes")
+    naive_bayes: bool = Field(
+        default=False,
+        description="of a label of a text: whether counts of tokens and of pairs of them are mixed with what the net "
+        "says, weighed by validation rows",
+    )
     batch_tokens: int | None = Field(
         default=None,
         ge=16,

@@ -13,7 +13,7 @@ def finetune(job: Job) -> None:
     from chainrule.evaluation import primary
     from chainrule.stages import session
     from chainrule.system import plugins
-    from chainrule.training import device, fitting, models, prediction, rows, seen, strategy, weights
+    from chainrule.training import counted, device, fitting, models, prediction, rows, seen, strategy, weights
 
     settings = job.section("finetune", Finetune)
     machine = device.prepare(job.cores)
@@ -72,6 +72,15 @@ def finetune(job: Job) -> None:
     chosen.merge(model)
     outputs = prediction.predict(model, validation, settings.batch_size, job.say)
     target_facts, found = task.calibrate(model, outputs, validation.target.numpy(), target_facts)
+    if settings.naive_bayes:
+        own = rows.to_inputs(
+            learnt_from[learnt_from["id"] == seen.originals(learnt_from)], job.block, facts, target_facts
+        )
+        target_facts, found = counted.beside(model, own, validation, outputs["logits"], facts, target_facts)
+        outputs = prediction.predict(model, validation, settings.batch_size, job.say)
+        measured = primary.value(measure, outputs, validation.target.numpy(), target_facts)
+        found[measure.PRIMARY.name] = round(measured, 6)
+        job.say(f"with naive Bayes at {found['naive_bayes']:.3f}: {measure.PRIMARY.name} {measured:.4f}")
     out = job.out("models/finetuned/{recipe}")
     out.mkdir()
     models.save_model(out, model, block, facts, target_facts, learnt_for)

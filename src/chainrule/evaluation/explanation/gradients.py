@@ -33,21 +33,26 @@ def scored(run: Run, target: ModuleType, place: int) -> Scored:
     return found
 
 
-def through(model: nn.Module, entry: nn.Module, inputs: Arrays, windows: bool = False) -> Run:
-    """Return what runs a model on one row's inputs, with places in the place of what `entry` gives.
+def through(model: nn.Module, entries: Mapping[nn.Module, int], inputs: Arrays, windows: bool = False) -> Run:
+    """Return what runs a model on one row's inputs, with places in the place of what its `entries` give.
 
-    windows: whether a row is several to `entry`, places so [S, W, …].
+    entries: modules, and how many features each gives, which stand side by side in the last axis of places. windows:
+    whether a row is several to an entry, places so [S, W, …].
     """
     tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
 
     def run(places: Tensor) -> Mapping[str, Tensor]:
-        handle = entry.register_forward_hook(lambda *_: places.flatten(0, 1) if windows else places)
+        given = (places.flatten(0, 1) if windows else places).split(list(entries.values()), dim=-1)
+        handles = [
+            entry.register_forward_hook(lambda *_, part=part: part) for entry, part in zip(entries, given, strict=True)
+        ]
         try:
             outputs: Mapping[str, Tensor] = model(
                 **{name: tensor.expand(len(places), *tensor.shape[1:]) for name, tensor in tensors.items()}
             )
         finally:
-            handle.remove()
+            for handle in handles:
+                handle.remove()
         return outputs
 
     return run

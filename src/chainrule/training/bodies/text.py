@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from chainrule.fields.windows import SHAPES
 from chainrule.system.errors import ParamsError
 from chainrule.training import windows as of_windows
+from chainrule.training.counted import PLACES, NaiveBayes
 from chainrule.training.heads import HeadedModel
 
 WINDOWED = 3
@@ -27,17 +28,26 @@ class Model(HeadedModel):
         self,
         net: nn.Module,
         kind: Any,
-        facts: Mapping[str, Any],  # noqa: ARG002 - all bodies take the same arguments
+        facts: Mapping[str, Any],
         target: Mapping[str, Any],
     ) -> None:
-        """Take nothing from the facts of the inputs."""
+        """Take the vocabulary from the facts of the inputs where the target's say that there are counts beside."""
         if getattr(net, "writes", False):
             raise ParamsError("net: it writes texts, and here something is told of them; take an encoder such as BERT")
         super().__init__(net, kind, target)
         self._pool = getattr(net, "pool", mean)
+        self.counted = (
+            NaiveBayes(facts["vocabulary"], target[PLACES], kind.width(target)) if target.get(PLACES) else None
+        )
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         """Return the outputs by name of input_ids and attention_mask, int64 [B, T], or [B, W, T] in windows."""
+        outputs = self._of_net(input_ids, attention_mask)
+        if self.counted is None:
+            return outputs
+        return {**outputs, "logits": outputs["logits"] + self.counted(input_ids, attention_mask)}
+
+    def _of_net(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         if input_ids.dim() == WINDOWED:
             return self.answer(of_windows.pooled(self.net, self._pool, input_ids, attention_mask))
         states: Tensor = self.net(input_ids, attention_mask)

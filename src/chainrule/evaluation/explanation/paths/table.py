@@ -12,7 +12,8 @@ BASELINE = "a row of what is usual in each column"
 def ends(model: nn.Module, inputs: Arrays, parts: Parts) -> tuple[Run, Tensor, Tensor]:
     """Return what runs the model on places of the way, its start and its end, float32 [features]."""
     entry = model.get_submodule("net.columns")
-    return through(model, entry, inputs), given_by(model, entry, parts.blank), given_by(model, entry, inputs)
+    start, end = (given_by(model, entry, given) for given in (parts.blank, inputs))
+    return through(model, {entry: end.shape[-1]}, inputs), start, end
 
 
 def placed(model: nn.Module, attributions: np.ndarray) -> np.ndarray:
