@@ -42,7 +42,7 @@ def through(model: nn.Module, entries: Mapping[nn.Module, int], inputs: Arrays, 
     tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
 
     def run(places: Tensor) -> Mapping[str, Tensor]:
-        given = (places.flatten(0, 1) if windows else places).split(list(entries.values()), dim=-1)
+        given = torch.split(places.flatten(0, 1) if windows else places, list(entries.values()), dim=-1)
         handles = [
             entry.register_forward_hook(lambda *_, part=part: part) for entry, part in zip(entries, given, strict=True)
         ]
