@@ -12,6 +12,14 @@ def test_an_explicit_wish_is_obeyed(wish: str, gains: bool, hardware: bool, monk
     assert precision.resolve(wish, gains) == wish
 
 
+def test_a_wish_that_the_machine_has_no_instructions_for_is_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "multiplies_bf16", lambda: False)
+    assert "auto takes what it has" in precision.doubts("bf16")
+    assert precision.doubts("auto") == precision.doubts("fp32") == ""
+    monkeypatch.setattr(precision, "multiplies_bf16", lambda: True)
+    assert precision.doubts("bf16") == ""
+
+
 @pytest.mark.parametrize(
     ("gains", "hardware", "expected"),
     [(True, True, "bf16"), (True, False, "fp32"), (False, True, "fp32"), (False, False, "fp32")],

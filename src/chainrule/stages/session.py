@@ -38,6 +38,8 @@ def fit(
     The second is what `training.audit` recorded, with what is to be said of it; empty where the section has no audit.
     The checkpoint goes when the stage has published its outputs.
     """
+    if doubts := precision.doubts(settings.precision):
+        job.warn(f"precision: {doubts}")
     course = _course(job, settings, precision.resolve(settings.precision, gains_from_bf16))
     if job.rehearse is not None:
         job.rehearse(objective, inputs, course, more.get("strategy"))

@@ -32,6 +32,13 @@ def resolve(precision: str, gains_from_bf16: bool) -> str:
     return "fp16" if torch.cuda.is_available() and torch.cuda.get_device_capability()[0] == 7 else "fp32"
 
 
+def doubts(precision: str) -> str:
+    """Return in words why a wish is slow on this machine; empty: it is not."""
+    if precision == "bf16" and not multiplies_bf16():
+        return "bf16: this machine has no instructions for it and may take many times as long; auto takes what it has"
+    return ""
+
+
 def multiplies_bf16() -> bool:
     """Return whether the training device has instructions for products of bf16 matrices."""
     if torch.cuda.is_available():
