@@ -57,6 +57,7 @@ SHARED = {
     },
     "training/strategies": {
         *(f"chainrule.system.{name}" for name in ("files", "plugins")),
+        "chainrule.training.counted",
         *(
             f"chainrule.training.{name}"
             for name in ("attacks", "models", "prediction", "rows", "seen", "start", "strategy")

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 import chain_project
 import live_server
 from chainrule.recipes.check import check
+from chainrule.system.files import read_rows, write_rows
+from chainrule.training import seen
 
 QUICK: dict[str, Any] = {
     "rows": 20,
@@ -102,11 +105,10 @@ def test_what_the_net_did_not_learn_the_counts_tell(made: Path) -> None:
     assert "naive_bayes" not in read(made / "reports" / "alone" / "finetune.json")
 
 
-def test_no_part_of_its_pages_fails_and_what_the_counts_say_is_explained(made: Path) -> None:
+def test_no_part_of_its_pages_fails_and_explanations_add_up(made: Path) -> None:
     text = (made / "reports" / "mixed" / "examine.json").read_text()
     assert "it failed" not in text, text
     (checks,) = [each["checks"] for each in _blocks(json.loads(text)) if "checks" in each]
-    # The chain rule along the way adds up to the whole answer only if the counts go along.
     assert max(checks["integrated_gradients"]["deviation"]) < 0.05
 
 
@@ -129,3 +131,25 @@ def test_a_server_answers_by_it(made: Path) -> None:
             assert answer.json["labels"][0]["label"] == label
             most = max(answer.json["explanation"]["parts"], key=lambda part: part["weight"])
             assert word in most["text"]
+
+
+def test_what_learns_on_from_a_model_with_counts_counts_all_rows_anew_and_learns_no_counts(made: Path) -> None:
+    on = {"base": {"from": "finetuned/mixed"}}
+    joint, later = block(False) | on, block(True) | on
+    joint["finetune"]["strategy"] = {"name": "joint"}
+    later["finetune"]["strategy"] = {"name": "incremental", "replay": 0.0}
+    chain_project.write(made, {"mixed": block(True), "joint": joint, "later": later})
+    check(made)
+    rows = made / "models" / "finetuned" / "mixed" / seen.SEEN
+    write_rows(rows, read_rows(rows).iloc[:-20].reset_index(drop=True))
+    for name in ("joint", "later"):
+        for folder in ("data/split", "data/augmented"):
+            shutil.copytree(made / folder / "mixed", made / folder / name)
+        chain_project.run(made, name, "fetch", "pretrain", "finetune")
+    told = read(made / "reports" / "joint" / "finetune.json")
+    head = 4 * 2 + 2
+    assert told["learning_parameters"] == told["parameters"] + head  # the other task's, which is left behind
+    assert "naive_bayes" not in told
+    told = read(made / "reports" / "later" / "finetune.json")
+    assert told["rows"] < 50
+    assert told["accuracy"] > 0.9

@@ -9,7 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.nets import bag
+from chainrule.evaluation.explanation.divided import Parts
+from chainrule.evaluation.explanation.paths.text import ends
+from chainrule.nets import bag, text_cnn
 from chainrule.tasks.text_classification import model as task
 from chainrule.training import counted, prediction
 from chainrule.training.inputs.text import Inputs
@@ -63,25 +65,36 @@ def test_it_says_what_scikit_learn_says_of_the_same_tokens_and_pairs() -> None:
     asked = [[2, 4, 9, 30 - 1, 3], [2, 12, 5, 3], [2, 3]]
     expected = theirs.predict_log_proba(vectors.transform(asked))
     ours = said(found, Inputs(asked, torch.zeros(3, dtype=torch.int64), FACTS))
-    lost = len({counted.hashed(torch.tensor(a), torch.tensor(b), found.places).item() for a, b in known}) - len(known)
-    assert lost == 0  # of so few pairs none has the place of another
+    # Of so few pairs none has the place of another.
+    assert len(found.keys) == len(known)
     np.testing.assert_allclose(torch.tensor(ours).log_softmax(1).numpy(), expected, atol=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 50), places=st.integers(1, 40))
 def test_a_pair_that_was_not_counted_says_nothing_even_in_a_small_table(seed: int, places: int) -> None:
-    found = counted.NaiveBayes(VOCABULARY, places, 2)
-    with torch.no_grad():
-        found.ratios[VOCABULARY:] = 1.0
-        first, second = torch.tensor(5), torch.tensor(6)
-        found.keys[counted.hashed(first, second, places)] = 5 * VOCABULARY + 6
+    found = counted.NaiveBayes(VOCABULARY, 1, places, 2)
+    found.ratios[VOCABULARY:] = 1.0
+    found.keys[0] = 5 * VOCABULARY + 6
     ids = torch.from_numpy(np.random.default_rng(seed).integers(0, VOCABULARY, (1, 20)))
-    times = sum(pair == (5, 6) for pair in zip(ids[0].tolist(), ids[0].tolist()[1:], strict=False))
-    with torch.no_grad():
-        told = found(ids, torch.ones_like(ids))
-        assert found(torch.tensor([[5, 6]]), torch.ones(1, 2, dtype=torch.int64)).tolist() == [[1.0, 1.0]]
-    assert told.tolist() == [[times, times]]
+    times = sum(pair == (5, 6) for pair in itertools.pairwise(ids[0].tolist()))
+    assert found(torch.tensor([[5, 6]]), torch.ones(1, 2, dtype=torch.int64)).tolist() == [[1.0, 1.0]]
+    assert found(ids, torch.ones_like(ids)).tolist() == [[times, times]]
+
+
+def test_of_pairs_with_one_place_in_the_table_one_is_kept_and_the_other_says_nothing() -> None:
+    inputs = rows(3000, 6)
+    found = counted.of_rows(inputs, VOCABULARY, FACTS["special_ids"], 3)
+    first, second = found.keys // VOCABULARY, found.keys % VOCABULARY
+    where = counted.hashed(first, second, len(found.found_at))
+    assert len(where.unique()) == len(where)
+    assert (found.found_at[where] == torch.arange(len(found.keys))).all()
+    assert len(found.found_at) >= 8 * len(found.keys)
+
+
+def test_texts_without_a_word_and_rows_without_a_pair_are_no_fault() -> None:
+    found = counted.of_rows(Inputs([[2, 3], [2], []], torch.tensor([0, 1, 1]), FACTS), VOCABULARY, [0, 1, 2, 3], 2)
+    assert said(found, Inputs([[2, 5, 3], [2]], torch.tensor([0, 1]), FACTS)).tolist() == [[0, 0], [0, 0]]
 
 
 def test_padding_company_and_windows_change_nothing() -> None:
@@ -130,7 +143,7 @@ def test_beside_a_model_it_answers_better_and_is_there_again_when_the_model_is_b
     np.testing.assert_array_equal(
         prediction.predict(again, validation, 64)["logits"], prediction.predict(model, validation, 64)["logits"]
     )
-    assert not model.counted.ratios.requires_grad  # type: ignore[union-attr]
+    assert not any(name.startswith("counted") for name, _ in model.named_parameters())  # and so nothing learns them
 
 
 def test_counts_that_tell_nothing_weigh_nothing() -> None:
@@ -143,3 +156,27 @@ def test_counts_that_tell_nothing_weigh_nothing() -> None:
     sure[:60] = sure[:60, [1, 2, 0]]
     _, found = counted.beside(model, training, validation, sure, FACTS, CLASSES)
     assert found["naive_bayes"] == pytest.approx(0, abs=0.05)
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_the_way_of_an_explanation_leads_from_a_text_of_unknown_words_to_the_text(windows: bool) -> None:
+    torch.manual_seed(1)
+    training, validation = rows(300, 2), rows(60, 3)
+    model = task.build(
+        text_cnn.build(VOCABULARY, 0, embedding=8, filters=4, widths=[3], dropout=0.0), FACTS, CLASSES
+    ).eval()
+    counted.beside(model, training, validation, np.zeros((60, 3), np.float32), FACTS, CLASSES)
+    batch = validation.take(torch.tensor([1, 2] if windows else [1]), None)
+    ids, mask = (batch[name].numpy() for name in ("input_ids", "attention_mask"))
+    inner = (ids > 3) & (mask == 1)
+    told = {"input_ids": ids, "attention_mask": mask}
+    blank = told | {"input_ids": np.where(inner, FACTS["unknown_id"], ids)}
+    if windows:
+        told, blank = ({name: array[None] for name, array in each.items()} for each in (told, blank))
+    parts = Parts([], np.zeros(0, np.int64), lambda _: {}, blank, "")
+    run, start, end = ends(model, told, parts)
+    for place, inputs in ((start, blank), (end, told)):
+        there = run(place[None])["logits"].detach()
+        expected = model(**{name: torch.from_numpy(array) for name, array in inputs.items()})["logits"].detach()
+        torch.testing.assert_close(there, expected)
+    assert not torch.allclose(start, end)

@@ -85,9 +85,10 @@ def shuffled(model: "nn.Module", seed: int) -> "nn.Module":
     generator = torch.Generator().manual_seed(seed)
     found = copy.deepcopy(model)
     with torch.no_grad():
-        for parameter in found.parameters():
-            order = torch.randperm(parameter.numel(), generator=generator)
-            parameter.copy_(parameter.flatten()[order].view_as(parameter))
+        counts = getattr(found, "counted", None)  # learnt, too, if by no gradient
+        for weights in [*found.parameters(), *([] if counts is None else [counts.ratios])]:
+            order = torch.randperm(weights.numel(), generator=generator)
+            weights.copy_(weights.flatten()[order].view_as(weights))
     return found.eval()
 
 

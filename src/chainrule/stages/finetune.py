@@ -73,14 +73,11 @@ def finetune(job: Job) -> None:
     outputs = prediction.predict(model, validation, settings.batch_size, job.say)
     target_facts, found = task.calibrate(model, outputs, validation.target.numpy(), target_facts)
     if settings.naive_bayes:
-        own = rows.to_inputs(
-            learnt_from[learnt_from["id"] == seen.originals(learnt_from)], job.block, facts, target_facts
-        )
+        # Of all rows, whichever of them a strategy learns from: counting costs nothing, and forgets nothing.
+        originals = training_rows[training_rows["id"] == seen.originals(training_rows)]
+        own = rows.to_inputs(originals, job.block, facts, target_facts)
         target_facts, found = counted.beside(model, own, validation, outputs["logits"], facts, target_facts)
-        outputs = prediction.predict(model, validation, settings.batch_size, job.say)
-        measured = primary.value(measure, outputs, validation.target.numpy(), target_facts)
-        found[measure.PRIMARY.name] = round(measured, 6)
-        job.say(f"with naive Bayes at {found['naive_bayes']:.3f}: {measure.PRIMARY.name} {measured:.4f}")
+        found |= _mixed(job, settings, model, validation, target_facts, objective.loss)
     out = job.out("models/finetuned/{recipe}")
     out.mkdir()
     models.save_model(out, model, block, facts, target_facts, learnt_for)
@@ -101,6 +98,25 @@ def finetune(job: Job) -> None:
     }
     write_json(job.out("reports/{recipe}/finetune.json"), report)
     job.run.headline({f"validation.{name}": report[name] for name in (measure.PRIMARY.name, "loss")})
+
+
+def _mixed(
+    job: Job, settings: Finetune, model: Any, validation: Any, target_facts: dict[str, Any], loss: Any
+) -> dict[str, float]:
+    """Return how good a model is once there are counts beside its net, on validation rows."""
+    from chainrule.evaluation import primary
+    from chainrule.system import plugins
+    from chainrule.training import prediction
+
+    measure = plugins.load(f"tasks.{job.block['task']}", "metrics").measure
+    kind = plugins.load("training.targets", job.block["target"])
+    outputs, target = prediction.predict(model, validation, settings.batch_size, job.say), validation.target.numpy()
+    score = primary.value(measure, outputs, target, target_facts)
+    job.say(f"with naive Bayes beside the net: {measure.PRIMARY.name} {score:.4f}")
+    return {
+        measure.PRIMARY.name: round(score, 6),
+        "loss": round(kind.deciding(loss, outputs, target)[kind.DECIDES], 6),
+    }
 
 
 def _curves(pretraining: list[dict[str, Any]], finetuning: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from chainrule.fields.windows import SHAPES
 from chainrule.system.errors import ParamsError
+from chainrule.training import counted
 from chainrule.training import windows as of_windows
-from chainrule.training.counted import PLACES, NaiveBayes
 from chainrule.training.heads import HeadedModel
 
 WINDOWED = 3
@@ -36,9 +36,7 @@ class Model(HeadedModel):
             raise ParamsError("net: it writes texts, and here something is told of them; take an encoder such as BERT")
         super().__init__(net, kind, target)
         self._pool = getattr(net, "pool", mean)
-        self.counted = (
-            NaiveBayes(facts["vocabulary"], target[PLACES], kind.width(target)) if target.get(PLACES) else None
-        )
+        self.counted = counted.of_facts(facts, target, kind.width(target))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         """Return the outputs by name of input_ids and attention_mask, int64 [B, T], or [B, W, T] in windows."""

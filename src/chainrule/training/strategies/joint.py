@@ -14,6 +14,7 @@ from chainrule.system import plugins
 from chainrule.system.errors import ParamsError
 from chainrule.system.files import read_json, read_rows
 from chainrule.training import rows as table
+from chainrule.training.counted import TABLE
 from chainrule.training.prediction import Inputs, to_device
 from chainrule.training.start import ROWS
 from chainrule.training.strategy import Given, unlike
@@ -35,7 +36,9 @@ def prepare(model: nn.Module, given: Given) -> Other:
     if unread := unlike(facts, given.facts):
         raise ParamsError(f"base.from: {given.block['base']['from']}: one net reads the rows of both, but its {unread}")
     task = plugins.load(f"tasks.{card['task']}", "model")
-    other = task.build(model.net, facts, card["target_facts"])
+    # Learnt along, counts of the rows that are learnt from would leave the net little to learn.
+    known = {name: value for name, value in card["target_facts"].items() if name != TABLE}
+    other = task.build(model.net, facts, known)
     with torch.no_grad():
         for name, parameter in other.named_parameters():
             if not name.startswith("net."):
