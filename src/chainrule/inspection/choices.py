@@ -255,12 +255,11 @@ def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str])
             },
         }
     counted = {"naive_bayes": True} if found.task == "text_classification" else {}
-    if counted:
-        why.append("naive Bayes beside the net: of few texts, counts of words and of pairs of them tell much")
+    beside = ", and counts of words and of pairs of them beside it" if counted else ""
     if scripts.solid(found) and kept.longest <= lengths.USUAL:
         why.append(
             "net: a bag of characters and of pairs of neighbours: from nothing, pairs tell more of short texts where "
-            f"no blanks part words than a net that has to find them in {count(trained, 'row')}"
+            f"no blanks part words than a net that has to find them in {count(trained, 'row')}{beside}"
         )
         return {
             "net": {"name": "bag"},
@@ -279,7 +278,7 @@ def _text_net(found: Examples, trained: int, kept: lengths.Kept, why: list[str])
         }
     why.append(
         "net: text_cnn on word vectors of the texts themselves (skip-gram): from nothing a small net learns more of "
-        f"{count(trained, 'row')} than a large one"
+        f"{count(trained, 'row')} than a large one{beside}"
     )
     return {
         "net": {"name": "text_cnn"},
