@@ -1,7 +1,6 @@
 """Documents longer than a window, whose class stands in their last paragraph alone: read whole, or cut and said so."""
 
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ import pytest
 import chain_project
 import live_server
 from chainrule.recipes.check import check
+from chainrule.system.files import read_json
 
-DATA = ("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain")
+DATA = chain_project.STAGES[: chain_project.STAGES.index("finetune")]
 MODEL = ("finetune", "evaluate")
 WORDS = ("the", "of", "town", "river", "and", "stone", "house", "a", "road", "bridge", "market", "old")
 ENDS = {"praise": ("splendid", "superb"), "blame": ("dreadful", "awful")}
@@ -67,10 +67,6 @@ def block(windows: dict[str, int] | None) -> dict[str, Any]:
     }
 
 
-def read(path: Path) -> Any:
-    return json.loads(path.read_text())
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("documents")
@@ -85,13 +81,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_class_that_stands_in_the_last_paragraph_is_told_and_what_is_cut_is_counted(made: Path) -> None:
     def accuracy(name: str) -> float:
-        return float(read(made / "reports" / name / "metrics.json")["test"]["accuracy"]["value"])
+        return float(read_json(made / "reports" / name / "metrics.json")["test"]["accuracy"]["value"])
 
     assert accuracy("whole") > 0.9
     assert accuracy("cut") < 0.75
-    trained = read(made / "reports" / "whole" / "finetune.json")
+    trained = read_json(made / "reports" / "whole" / "finetune.json")
     assert "cut" not in trained
-    assert read(made / "reports" / "cut" / "finetune.json")["cut"] == trained["rows"]
+    assert read_json(made / "reports" / "cut" / "finetune.json")["cut"] == trained["rows"]
 
 
 def test_no_part_of_its_pages_fails(made: Path) -> None:

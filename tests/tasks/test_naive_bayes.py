@@ -12,7 +12,7 @@ import pytest
 import chain_project
 import live_server
 from chainrule.recipes.check import check
-from chainrule.system.files import read_rows, write_rows
+from chainrule.system.files import read_json, read_rows, write_rows
 from chainrule.training import seen
 
 QUICK: dict[str, Any] = {
@@ -25,7 +25,7 @@ QUICK: dict[str, Any] = {
     "surface_rows": 10,
     "robustness": {"rows": 10, "severities": [3], "steps": 2},
 }
-DATA = ("accept", "ingest", "clean", "split", "explore", "augment", "fetch", "pretrain")
+DATA = chain_project.STAGES[: chain_project.STAGES.index("finetune")]
 ADJECTIVES = {
     "praise": ("splendid", "superb", "brilliant", "charming", "moving", "clever", "graceful", "tender"),
     "blame": ("dreadful", "awful", "dull", "clumsy", "tedious", "stale", "shallow", "noisy"),
@@ -76,10 +76,6 @@ def block(counts: bool) -> dict[str, Any]:
     }
 
 
-def read(path: Path) -> Any:
-    return json.loads(path.read_text())
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("counts")
@@ -93,16 +89,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def accuracy(root: Path, name: str) -> float:
-    return float(read(root / "reports" / name / "metrics.json")["test"]["accuracy"]["value"])
+    return float(read_json(root / "reports" / name / "metrics.json")["test"]["accuracy"]["value"])
 
 
 def test_what_the_net_did_not_learn_the_counts_tell(made: Path) -> None:
     assert accuracy(made, "alone") < 0.8
     assert accuracy(made, "mixed") > 0.95
-    trained = read(made / "reports" / "mixed" / "finetune.json")
+    trained = read_json(made / "reports" / "mixed" / "finetune.json")
     assert trained["naive_bayes"] > 0
     assert trained["accuracy"] > 0.95  # of what is kept, and not of the net alone
-    assert "naive_bayes" not in read(made / "reports" / "alone" / "finetune.json")
+    assert "naive_bayes" not in read_json(made / "reports" / "alone" / "finetune.json")
 
 
 def test_no_part_of_its_pages_fails_and_explanations_add_up(made: Path) -> None:
@@ -118,7 +114,7 @@ def _blocks(found: Any) -> list[dict[str, Any]]:
 
 
 def test_a_server_answers_by_it(made: Path) -> None:
-    signature = read(made / "models" / "onnx" / "mixed" / "signature.json")
+    signature = read_json(made / "models" / "onnx" / "mixed" / "signature.json")
     assert signature["target"]["classes"] == ["blame", "praise"]
     with live_server.running(made) as server:
         for word, label in (("clever", "praise"), ("stale", "blame")):
@@ -146,10 +142,10 @@ def test_what_learns_on_from_a_model_with_counts_counts_all_rows_anew_and_learns
         for folder in ("data/split", "data/augmented"):
             shutil.copytree(made / folder / "mixed", made / folder / name)
         chain_project.run(made, name, "fetch", "pretrain", "finetune")
-    told = read(made / "reports" / "joint" / "finetune.json")
+    told = read_json(made / "reports" / "joint" / "finetune.json")
     head = 4 * 2 + 2
     assert told["learning_parameters"] == told["parameters"] + head  # the other task's, which is left behind
     assert "naive_bayes" not in told
-    told = read(made / "reports" / "later" / "finetune.json")
+    told = read_json(made / "reports" / "later" / "finetune.json")
     assert told["rows"] < 50
     assert told["accuracy"] > 0.9

@@ -44,8 +44,8 @@ def said(found: counted.NaiveBayes, inputs: Inputs) -> np.ndarray:
         return found(batch["input_ids"], batch["attention_mask"]).numpy()
 
 
-def grams(text: list[int], known: set[tuple[int, int]] | None = None) -> list[str]:
-    pairs = [pair for pair in itertools.pairwise(text) if known is None or pair in known]
+def grams(text: list[int], known: set[tuple[int, int]]) -> list[str]:
+    pairs = [pair for pair in itertools.pairwise(text) if pair in known]
     return [str(token) for token in text if token > 3] + ["+".join(map(str, pair)) for pair in pairs]
 
 
